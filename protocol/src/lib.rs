@@ -1,1 +1,39 @@
-//! Chapar.
+//! The wire of Chapar: one source of truth.
+//!
+//! Everything that crosses between a client and a server is a type of this crate. The JSON Schema,
+//! the TypeScript declarations and the `OpenAPI` document under `protocol/generated/` are made from
+//! these types by `cargo run -p chapar-protocol --example generate`, and a test fails when they are stale.
+//!
+//! The crate does no IO. Read [`command`] for what a client can ask, [`event`] for what a server
+//! tells unasked, [`delta`] for how state is kept in step and [`frame`] for how it looks as bytes.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod chat;
+pub mod close;
+pub mod command;
+pub mod delta;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod limit;
+pub mod message;
+pub mod openapi;
+pub mod text;
+pub mod timestamp;
+pub mod typescript;
+
+pub use account::{Device, User};
+pub use chat::{ChatInfo, ChatKind, Member, MyChat, Role};
+pub use close::CloseCode;
+pub use command::Command;
+pub use delta::{ChatCursor, ChatDelta, ChatSnapshot, ChatSync, Resume, Sync, UserDelta};
+pub use error::{Action, ErrorCode, WireError};
+pub use event::Event;
+pub use id::{ChatId, DeviceId, Seq, UserId, Version};
+pub use message::{Body, Entity, EntityKind, Message, Reacted, ReactionCount, ServiceAction};
+pub use timestamp::Timestamp;
+
+/// The WebSocket subprotocol that a client must offer and the server chooses.
+pub const SUBPROTOCOL: &str = "chapar.v1";

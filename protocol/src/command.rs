@@ -1,0 +1,342 @@
+//! What a client can ask. Each command is a type with its reply; the list at the end is the table of contents.
+//!
+//! Over the WebSocket: `{"id": 7, "method": "send", "params": {…}}`. Those marked `http` also answer
+//! `POST /api/v1/call/<method>` with the params as body.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use ts_rs::TS;
+use uuid::Uuid;
+
+use crate::{
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, Reacted, Resume, Role, Seq,
+    Sync, Timestamp, User, UserDelta, UserId, Version, event::Presence, message::NewBody,
+};
+
+/// A command: its parameters are the type itself.
+pub trait Command: Serialize + DeserializeOwned + std::marker::Send + std::marker::Sync + 'static {
+    /// Its name on the wire.
+    const METHOD: &'static str;
+    /// What a success answers.
+    type Reply: Serialize + DeserializeOwned + std::marker::Send + std::marker::Sync + 'static;
+}
+
+macro_rules! params {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+    )+};
+}
+
+params! {
+    /// The first request of a connection: who, and from where to go on.
+    Hello {
+        /// The device's token.
+        token: String,
+        /// The cursors; absent on a device that knows nothing yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        resume: Option<Resume>,
+    }
+    /// The answer to [`Hello`].
+    Welcome {
+        /// Who you are.
+        user: User,
+        /// Which device this is.
+        device_id: DeviceId,
+        /// The server's clock.
+        server_time: Timestamp,
+        /// The server pings after this many seconds of silence, and closes after twice as many.
+        heartbeat_seconds: u32,
+        /// What you missed.
+        sync: Sync,
+    }
+    /// Does nothing. For clients that cannot send WebSocket pings.
+    Ping {}
+    /// An empty answer.
+    Done {}
+    /// Opens the direct chat with a user, making it if there is none.
+    OpenDirect {
+        /// With whom. One's own id opens the chat with oneself.
+        user_id: UserId,
+    }
+    /// Makes a group or a channel, with the asking user as owner.
+    CreateChat {
+        /// Makes a retry return the chat that the first try made.
+        client_id: Uuid,
+        /// `group` or `channel`.
+        kind: ChatKind,
+        /// 1 to 128 characters.
+        title: String,
+        /// A public handle, under which anybody may join.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        handle: Option<String>,
+        /// Further members from the start, at most 200.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<UserId>>", optional)]
+        members: Vec<UserId>,
+    }
+    /// Adds users to a group or channel. For owners and admins. Those who are in it already stay as they are.
+    AddMembers {
+        /// Where.
+        chat_id: ChatId,
+        /// Whom, at most 200.
+        user_ids: Vec<UserId>,
+    }
+    /// Removes somebody. For owners and admins; an admin cannot remove an admin or the owner.
+    RemoveMember {
+        /// Where.
+        chat_id: ChatId,
+        /// Whom.
+        user_id: UserId,
+    }
+    /// Changes a role. For the owner. Naming another owner makes the old one an admin.
+    SetRole {
+        /// Where.
+        chat_id: ChatId,
+        /// Whose.
+        user_id: UserId,
+        /// The new role.
+        role: Role,
+    }
+    /// Joins a public group or channel.
+    Join {
+        /// Its handle.
+        handle: String,
+    }
+    /// Leaves a group or channel.
+    Leave {
+        /// Which.
+        chat_id: ChatId,
+    }
+    /// Looks a handle up.
+    Resolve {
+        /// The handle of a user, a group or a channel, without `@`.
+        handle: String,
+    }
+    /// The answer to [`Resolve`]: one of the two.
+    Resolved {
+        /// The user with that handle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        user: Option<User>,
+        /// The public chat with that handle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        chat: Option<ChatInfo>,
+    }
+    /// Who some users are. Unknown ids are left out.
+    GetUsers {
+        /// At most 200.
+        user_ids: Vec<UserId>,
+    }
+    /// The answer to [`GetUsers`].
+    Users {
+        /// In no order.
+        users: Vec<User>,
+    }
+    /// A chat from scratch.
+    GetChat {
+        /// Which.
+        chat_id: ChatId,
+    }
+    /// The members of a chat, by user id. In a channel only for owners and admins.
+    GetMembers {
+        /// Where.
+        chat_id: ChatId,
+        /// Only ids greater than this; absent for the first page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        after: Option<UserId>,
+    }
+    /// The answer to [`GetMembers`].
+    Members {
+        /// At most 200.
+        members: Vec<Member>,
+        /// Whether there are more.
+        more: bool,
+    }
+    /// Sends a message. Acknowledged after it is stored. A retry with the same client id and content returns the message that exists.
+    Send {
+        /// Where.
+        chat_id: ChatId,
+        /// Made by the client, new for each message, the same for each retry of it.
+        client_id: Uuid,
+        /// What it says.
+        body: NewBody,
+        /// The message that it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reply_to: Option<Seq>,
+    }
+    /// The answer to [`Send`]: the message is stored for good.
+    Sent {
+        /// Its place.
+        seq: Seq,
+        /// The chat's version that brought it. It arrives in a delta too: do not move the cursor by this.
+        version: Version,
+        /// When it was stored.
+        sent_at: Timestamp,
+    }
+    /// Changes the text of one's own message.
+    Edit {
+        /// Where.
+        chat_id: ChatId,
+        /// Which.
+        seq: Seq,
+        /// The new body.
+        body: NewBody,
+    }
+    /// Deletes a message for all, leaving a tombstone. One's own, or as owner or admin of a group or channel anybody's.
+    Delete {
+        /// Where.
+        chat_id: ChatId,
+        /// Which.
+        seq: Seq,
+    }
+    /// Sets or takes back one's reaction to a message.
+    React {
+        /// Where.
+        chat_id: ChatId,
+        /// Which message.
+        seq: Seq,
+        /// One emoji; absent to take it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        emoji: Option<String>,
+    }
+    /// The answer to [`Edit`], [`Delete`], [`React`] and the commands that change members.
+    Changed {
+        /// The chat's version after the change (or now, when nothing was to be changed).
+        version: Version,
+    }
+    /// Marks everything up to a message as read, on all own devices. Never goes back.
+    MarkRead {
+        /// Where.
+        chat_id: ChatId,
+        /// Up to and with this message.
+        seq: Seq,
+    }
+    /// Says that the user is writing. Answered, not stored.
+    SetTyping {
+        /// Where.
+        chat_id: ChatId,
+    }
+    /// Replaces the set of users whose presence this connection watches.
+    WatchPresence {
+        /// People with whom the asking user has a direct chat, at most 200.
+        user_ids: Vec<UserId>,
+    }
+    /// The answer to [`WatchPresence`].
+    Presences {
+        /// For each watched user. Who is online on another node may follow as an event.
+        presences: Vec<Presence>,
+    }
+    /// A page of messages around a place: up to `before` messages with seq < `seq` and up to `after` with seq ≥ `seq`.
+    History {
+        /// Where.
+        chat_id: ChatId,
+        /// The place. A number beyond the end means the end.
+        seq: Seq,
+        /// How many older ones, 0 to 200.
+        before: u32,
+        /// How many from the place on, 0 to 200; together at most 200.
+        after: u32,
+    }
+    /// The answer to [`History`].
+    Page {
+        /// By seq, without holes.
+        messages: Vec<Message>,
+        /// The asking user's reactions to them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<Reacted>>", optional)]
+        reacted: Vec<Reacted>,
+        /// The chat's version that they are at.
+        version: Version,
+        /// The seq of the chat's last message.
+        last_seq: Seq,
+    }
+    /// The changes of a chat since a version.
+    Difference {
+        /// Which.
+        chat_id: ChatId,
+        /// The own version; 0 for a snapshot.
+        from: Version,
+    }
+    /// The changes of the user's own things since a version.
+    UserDifference {
+        /// The own version; 0 for everything.
+        from: Version,
+    }
+    /// The own devices.
+    GetDevices {}
+    /// The answer to [`GetDevices`].
+    Devices {
+        /// The newest first.
+        devices: Vec<Device>,
+    }
+    /// Signs one of the own devices out, at once and on every node.
+    RevokeDevice {
+        /// Which. The own one closes this connection.
+        device_id: DeviceId,
+    }
+}
+
+/// One line of the table of contents.
+pub struct Method {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// The names of the types of its params and reply.
+    pub types: (&'static str, &'static str),
+    /// Whether it can be asked over HTTP too.
+    pub http: bool,
+    /// Adds both schemas to a generator and returns references to them.
+    pub schemas: fn(&mut schemars::SchemaGenerator) -> (schemars::Schema, schemars::Schema),
+}
+
+macro_rules! commands {
+    ($($method:literal $params:ident -> $reply:ident, http: $http:literal;)+) => {
+        $(impl Command for $params {
+            const METHOD: &'static str = $method;
+            type Reply = $reply;
+        })+
+
+        /// Every command.
+        pub const METHODS: &[Method] = &[$(Method {
+            name: $method,
+            types: (stringify!($params), stringify!($reply)),
+            http: $http,
+            schemas: |generator| (generator.subschema_for::<$params>(), generator.subschema_for::<$reply>()),
+        }),+];
+    };
+}
+
+commands! {
+    "hello" Hello -> Welcome, http: false;
+    "ping" Ping -> Done, http: true;
+    "send" Send -> Sent, http: true;
+    "edit" Edit -> Changed, http: true;
+    "delete" Delete -> Changed, http: true;
+    "react" React -> Changed, http: true;
+    "mark_read" MarkRead -> Done, http: true;
+    "set_typing" SetTyping -> Done, http: true;
+    "watch_presence" WatchPresence -> Presences, http: false;
+    "history" History -> Page, http: true;
+    "difference" Difference -> ChatSync, http: true;
+    "user_difference" UserDifference -> UserDelta, http: true;
+    "open_direct" OpenDirect -> ChatSnapshot, http: true;
+    "create_chat" CreateChat -> ChatSnapshot, http: true;
+    "get_chat" GetChat -> ChatSnapshot, http: true;
+    "get_members" GetMembers -> Members, http: true;
+    "add_members" AddMembers -> Changed, http: true;
+    "remove_member" RemoveMember -> Changed, http: true;
+    "set_role" SetRole -> Changed, http: true;
+    "join" Join -> ChatSnapshot, http: true;
+    "leave" Leave -> Done, http: true;
+    "resolve" Resolve -> Resolved, http: true;
+    "get_users" GetUsers -> Users, http: true;
+    "get_devices" GetDevices -> Devices, http: true;
+    "revoke_device" RevokeDevice -> Done, http: true;
+}

@@ -1,0 +1,141 @@
+//! Errors that a client sees: a stable code, a sentence for people, and what to do.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// What a client should do about an error or a closed connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Send the same request again, after `retry_after_ms` if it is there, else with back-off.
+    Retry,
+    /// Sign in again; the token is no longer good. Keep the outbox.
+    ReAuthenticate,
+    /// Connect again and send `hello` with the cursors.
+    Resume,
+    /// The same request can never succeed. Show the message.
+    GiveUp,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident => $action:ident, $status:literal;)+) => {
+        /// Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ErrorCode {
+            $($(#[$doc])* $name,)+
+            /// A code that this version of the protocol does not know.
+            #[serde(other)]
+            Unknown,
+        }
+
+        impl ErrorCode {
+            /// Every code that this version knows.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// What a client should do about it.
+            pub fn action(self) -> Action {
+                match self {
+                    $(Self::$name => Action::$action,)+
+                    Self::Unknown => Action::GiveUp,
+                }
+            }
+
+            /// The HTTP status that carries it.
+            pub fn http_status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status,)+
+                    Self::Unknown => 500,
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The frame is not a JSON object with `id`, `method` and `params`. The connection stays.
+    BadFrame => GiveUp, 400;
+    /// No such method.
+    UnknownMethod => GiveUp, 404;
+    /// The params do not fit the method.
+    BadRequest => GiveUp, 400;
+    /// The request or a list in it is too large.
+    TooLarge => GiveUp, 413;
+    /// Say `hello` first, or send a token.
+    Unauthenticated => ReAuthenticate, 401;
+    /// The token is unknown, expired or revoked.
+    InvalidToken => ReAuthenticate, 401;
+    /// Handle or password is wrong.
+    InvalidCredentials => GiveUp, 401;
+    /// Somebody has this handle already.
+    HandleTaken => GiveUp, 409;
+    /// A handle has 3 to 32 characters a–z, 0–9 and _, and begins with a letter.
+    BadHandle => GiveUp, 400;
+    /// A password has 8 to 1024 bytes.
+    BadPassword => GiveUp, 400;
+    /// A name or title has 1 to 128 characters without control characters.
+    BadTitle => GiveUp, 400;
+    /// The operator has closed registration.
+    RegistrationClosed => GiveUp, 403;
+    /// The text is empty or has a character that cannot be stored.
+    BadText => GiveUp, 400;
+    /// The text is longer than 4096 UTF-16 code units.
+    TextTooLong => GiveUp, 400;
+    /// An entity lies outside the text, splits a character, is empty, or there are more than 100.
+    BadEntities => GiveUp, 400;
+    /// The reaction is not one emoji.
+    BadReaction => GiveUp, 400;
+    /// There is no such chat, or you are not in it.
+    ChatNotFound => GiveUp, 404;
+    /// There is no such user.
+    UserNotFound => GiveUp, 404;
+    /// There is no such message, or it was deleted.
+    MessageNotFound => GiveUp, 404;
+    /// Your role does not allow this.
+    Forbidden => GiveUp, 403;
+    /// This client id was used before, for something else.
+    ClientIdReused => GiveUp, 409;
+    /// The group would have more than 1000 members.
+    ChatFull => GiveUp, 409;
+    /// An owner cannot leave while others are in the chat: name another owner first.
+    OwnerCannotLeave => GiveUp, 409;
+    /// Too many requests. Wait for `retry_after_ms`.
+    RateLimited => Retry, 429;
+    /// The server has too much to do. Wait for `retry_after_ms`.
+    Overloaded => Retry, 503;
+    /// The database did not answer. Whether the request took effect is unknown: send it again with the same client id.
+    Unavailable => Retry, 503;
+    /// A fault of the server. It was logged.
+    Internal => Retry, 500;
+}
+
+/// An error as it crosses the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS, thiserror::Error)]
+#[error("{message} ({code:?})")]
+pub struct WireError {
+    /// Why.
+    pub code: ErrorCode,
+    /// A sentence in English for people who read logs. Never shown by its text alone: translate the code.
+    pub message: String,
+    /// What to do.
+    pub action: Action,
+    /// How long to wait before the retry, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub retry_after_ms: Option<u32>,
+}
+
+impl WireError {
+    /// An error with its code's own action.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), action: code.action(), retry_after_ms: None }
+    }
+
+    /// The same, with a time to wait.
+    #[must_use]
+    pub fn after_ms(mut self, retry_after_ms: u32) -> Self {
+        self.retry_after_ms = Some(retry_after_ms);
+        self
+    }
+}

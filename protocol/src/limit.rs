@@ -1,0 +1,36 @@
+//! Bounds that both sides know. A client that stays inside them meets no size error.
+
+/// Largest frame that a client may send, in bytes. A larger one closes the connection (1009).
+pub const FRAME_BYTES: usize = 128 * 1024;
+/// Longest text of a message, in UTF-16 code units.
+pub const TEXT_UNITS: usize = 4096;
+/// Most entities in one text.
+pub const ENTITIES: usize = 100;
+/// Longest link in an entity, in bytes.
+pub const URL_BYTES: usize = 2048;
+/// Longest reaction, in bytes: one emoji with all its joiners.
+pub const REACTION_BYTES: usize = 40;
+/// Shortest and longest handle, in characters `a–z 0–9 _`.
+pub const HANDLE_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
+/// Longest name of a person or title of a chat, in characters.
+pub const TITLE_CHARS: usize = 128;
+/// Shortest and longest password, in bytes.
+pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
+/// Most members that a group can have. Channels have no such bound.
+pub const GROUP_MEMBERS: usize = 1000;
+/// Most users that one command can name.
+pub const USERS_PER_COMMAND: usize = 200;
+/// Most chats in the cursors of one `hello`.
+pub const RESUME_CHATS: usize = 4000;
+/// Most messages in one page of history or one delta.
+pub const PAGE: usize = 200;
+/// A client whose cursor is more changes behind than this gets a snapshot instead of a difference.
+pub const DIFFERENCE_VERSIONS: i64 = 2000;
+/// Messages at the end of a chat that a snapshot holds unless asked otherwise.
+pub const SNAPSHOT_MESSAGES: usize = 30;
+/// Requests that one connection may have under way; more wait in the socket.
+pub const IN_FLIGHT: usize = 64;
+/// Seconds that a connection may stay without a `hello`.
+pub const HELLO_SECONDS: u64 = 10;
+/// Seconds for which a `typing` holds.
+pub const TYPING_SECONDS: u64 = 6;

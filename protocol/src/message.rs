@@ -1,0 +1,219 @@
+//! Messages and what is in them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use uuid::Uuid;
+
+use crate::{Seq, Timestamp, UserId, Version};
+
+/// A message in its final state. Its identity is (chat, seq).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Message {
+    /// Its place in the chat.
+    pub seq: Seq,
+    /// The chat's version at this message's last change.
+    pub version: Version,
+    /// Who sent it.
+    pub sender: UserId,
+    /// The id that the sender's device gave it. (chat, sender, client id) is unique for good.
+    pub client_id: Uuid,
+    /// When the server stored it.
+    pub sent_at: Timestamp,
+    /// What it says.
+    pub body: Body,
+    /// The message that it answers, in the same chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reply_to: Option<Seq>,
+    /// When it was last edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub edited_at: Option<Timestamp>,
+    /// How often each reaction stands on it, most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<ReactionCount>>", optional)]
+    pub reactions: Vec<ReactionCount>,
+}
+
+/// What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
+/// and shows a line such as «update to see this message».
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// Text with marks.
+    Text(Text),
+    /// Something that happened in the chat, told by the server.
+    Service {
+        /// What happened.
+        action: ServiceAction,
+    },
+    /// A tombstone: it was deleted for all.
+    Deleted,
+    /// A kind that this version of the protocol does not know, whole.
+    #[serde(untagged)]
+    Unknown(#[ts(type = "{ kind: string } & Record<string, unknown>")] serde_json::Value),
+}
+
+/// Text with marks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Text {
+    /// 1 to 4096 UTF-16 code units, without U+0000.
+    pub text: String,
+    /// The marks, by offset; an outer one before those inside it. At most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Entity>>", optional)]
+    pub entities: Vec<Entity>,
+}
+
+/// A mark on a stretch of text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Entity {
+    /// Where it begins, in UTF-16 code units from the start of the text. Never inside a surrogate pair.
+    pub offset: u32,
+    /// How long it is, in UTF-16 code units, at least 1.
+    pub length: u32,
+    /// What it marks.
+    #[serde(flatten)]
+    pub kind: EntityKind,
+}
+
+/// What an [`Entity`] marks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EntityKind {
+    /// Heavier.
+    Bold,
+    /// Slanted.
+    Italic,
+    /// Underlined.
+    Underline,
+    /// Struck through.
+    Strike,
+    /// Hidden until it is touched.
+    Spoiler,
+    /// A quotation.
+    Quote,
+    /// Monospaced, within a line.
+    Code,
+    /// A monospaced block.
+    Pre {
+        /// The programming language, for highlighting.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        language: Option<String>,
+    },
+    /// A link.
+    Link {
+        /// `http` or `https`, at most 2048 bytes.
+        url: String,
+    },
+    /// Somebody's name.
+    Mention {
+        /// Whose.
+        user_id: UserId,
+    },
+    /// A mark that this version of the protocol does not know, whole.
+    #[serde(untagged)]
+    Unknown(#[ts(type = "{ type: string } & Record<string, unknown>")] serde_json::Map<String, serde_json::Value>),
+}
+
+/// Something that happened in a chat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServiceAction {
+    /// The sender made the chat.
+    Created,
+    /// The sender joined by the public handle.
+    Joined,
+    /// The sender left.
+    Left,
+    /// The sender added others.
+    Added {
+        /// Whom.
+        user_ids: Vec<UserId>,
+    },
+    /// The sender removed somebody.
+    Removed {
+        /// Whom.
+        user_id: UserId,
+    },
+    /// An action that this version of the protocol does not know, whole.
+    #[serde(untagged)]
+    Unknown(#[ts(type = "{ type: string } & Record<string, unknown>")] serde_json::Value),
+}
+
+/// What a client may put into a new or edited message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NewBody {
+    /// Text with marks.
+    Text(Text),
+}
+
+impl NewBody {
+    /// A plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Text { text: text.into(), entities: Vec::new() })
+    }
+}
+
+impl From<NewBody> for Body {
+    fn from(new: NewBody) -> Self {
+        match new {
+            NewBody::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+/// How often one reaction stands on a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct ReactionCount {
+    /// The reaction.
+    pub emoji: String,
+    /// At least 1.
+    pub count: u32,
+}
+
+/// One user's reaction to one message. Each user has at most one on a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Reacted {
+    /// On which message.
+    pub seq: Seq,
+    /// Whose.
+    pub user_id: UserId,
+    /// Which; absent when it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub emoji: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_from_the_future_survives_an_old_client() {
+        let json = r#"{"kind":"poll","question":"چای؟","options":["بله","نه"]}"#;
+        let body: Body = serde_json::from_str(json).expect("tolerated");
+        assert!(matches!(body, Body::Unknown(_)));
+        let again: serde_json::Value = serde_json::to_value(&body).expect("serialises");
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(json).expect("is JSON"));
+    }
+
+    #[test]
+    fn a_mark_from_the_future_survives_an_old_client() {
+        let json = r#"{"offset":1,"length":2,"type":"glow","colour":"red"}"#;
+        let entity: Entity = serde_json::from_str(json).expect("tolerated");
+        assert_eq!((entity.offset, entity.length), (1, 2));
+        let again: serde_json::Value = serde_json::to_value(&entity).expect("serialises");
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(json).expect("is JSON"));
+    }
+
+    #[test]
+    fn known_kinds_are_flat_objects() {
+        let body = Body::from(NewBody::text("سلام"));
+        assert_eq!(serde_json::to_string(&body).expect("serialises"), r#"{"kind":"text","text":"سلام"}"#);
+        assert_eq!(serde_json::to_string(&Body::Deleted).expect("serialises"), r#"{"kind":"deleted"}"#);
+    }
+}

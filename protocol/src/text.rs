@@ -1,0 +1,232 @@
+//! The rules for what people type: texts with entities, handles, titles, reactions. Pure and total: any input gives a value or a typed error.
+
+use crate::{
+    Entity, EntityKind, ErrorCode, WireError, limit,
+    message::{NewBody, Text},
+};
+
+fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, WireError> {
+    Err(WireError::new(code, message))
+}
+
+/// The length of a text as entities count it: in UTF-16 code units.
+pub fn utf16_len(text: &str) -> usize {
+    // Every char is one unit but those beyond the Basic Multilingual Plane, whose UTF-8 form begins with 0xF0 or more.
+    text.bytes().filter(|byte| byte & 0xC0 != 0x80).count() + text.bytes().filter(|byte| *byte >= 0xF0).count()
+}
+
+/// Checks a new body and puts its entities in order.
+///
+/// # Errors
+/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`] or [`ErrorCode::BadEntities`].
+pub fn check_body(body: NewBody) -> Result<NewBody, WireError> {
+    match body {
+        NewBody::Text(text) => check_text(text).map(NewBody::Text),
+    }
+}
+
+/// Checks a text and puts its entities in order: by offset, an outer one before those inside it.
+///
+/// # Errors
+/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`] or [`ErrorCode::BadEntities`].
+pub fn check_text(mut text: Text) -> Result<Text, WireError> {
+    if text.text.trim().is_empty() {
+        return refuse(ErrorCode::BadText, "a text needs at least one visible character");
+    }
+    if text.text.contains('\0') {
+        return refuse(ErrorCode::BadText, "a text cannot hold U+0000");
+    }
+    let length = utf16_len(&text.text);
+    if length > limit::TEXT_UNITS {
+        return refuse(ErrorCode::TextTooLong, "a text has at most 4096 UTF-16 code units");
+    }
+    check_entities(&text.text, length, &text.entities)?;
+    text.entities.sort_by_key(|entity| (entity.offset, std::cmp::Reverse(entity.length)));
+    Ok(text)
+}
+
+fn check_entities(text: &str, length: usize, entities: &[Entity]) -> Result<(), WireError> {
+    if entities.is_empty() {
+        return Ok(());
+    }
+    if entities.len() > limit::ENTITIES {
+        return refuse(ErrorCode::BadEntities, "a text has at most 100 entities");
+    }
+    let inside_pair = {
+        let mut inside = vec![false; length + 1];
+        let mut at = 0;
+        for character in text.chars() {
+            if character.len_utf16() == 2 {
+                inside[at + 1] = true;
+            }
+            at += character.len_utf16();
+        }
+        inside
+    };
+    for entity in entities {
+        let (start, end) = (entity.offset as usize, entity.offset as usize + entity.length as usize);
+        if entity.length == 0 || end > length {
+            return refuse(ErrorCode::BadEntities, "an entity is empty or lies outside the text");
+        }
+        if inside_pair[start] || inside_pair[end] {
+            return refuse(ErrorCode::BadEntities, "an entity begins or ends inside a surrogate pair");
+        }
+        match &entity.kind {
+            EntityKind::Link { url } if !is_web_link(url) => {
+                return refuse(
+                    ErrorCode::BadEntities,
+                    "a link begins with http:// or https:// and has at most 2048 bytes",
+                );
+            }
+            EntityKind::Pre { language: Some(language) } if language.len() > 32 || has_control(language) => {
+                return refuse(ErrorCode::BadEntities, "the language of a block has at most 32 bytes");
+            }
+            EntityKind::Unknown(_) => return refuse(ErrorCode::BadEntities, "unknown type of entity"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_web_link(url: &str) -> bool {
+    let scheme_end = url.find("://").unwrap_or(0);
+    let scheme = &url[..scheme_end];
+    (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
+        && url.len() > scheme_end + 3
+        && url.len() <= limit::URL_BYTES
+        && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
+/// Folds a handle to its stored form: without a leading `@`, in lower case.
+///
+/// # Errors
+/// [`ErrorCode::BadHandle`] unless it then has 3 to 32 characters a–z, 0–9 and `_`, the first a letter.
+pub fn check_handle(handle: &str) -> Result<String, WireError> {
+    let handle = handle.trim().trim_start_matches('@').to_ascii_lowercase();
+    let fits = limit::HANDLE_LENGTH.contains(&handle.len())
+        && handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && handle.as_bytes()[0].is_ascii_lowercase();
+    if fits {
+        Ok(handle)
+    } else {
+        refuse(ErrorCode::BadHandle, "a handle has 3 to 32 characters a-z, 0-9 and _, the first a letter")
+    }
+}
+
+/// Trims a name or title.
+///
+/// # Errors
+/// [`ErrorCode::BadTitle`] unless it then has 1 to 128 characters, none of them a control character.
+pub fn check_title(title: &str) -> Result<String, WireError> {
+    let title = title.trim();
+    let fits = !title.is_empty() && title.chars().count() <= limit::TITLE_CHARS && !has_control(title);
+    if fits {
+        Ok(title.to_owned())
+    } else {
+        refuse(ErrorCode::BadTitle, "a title has 1 to 128 characters and no control characters")
+    }
+}
+
+/// Checks a password's length. Nothing else is asked of it (NIST SP 800-63B section 3.1.1.2).
+///
+/// # Errors
+/// [`ErrorCode::BadPassword`] unless it has 8 to 1024 bytes.
+pub fn check_password(password: &str) -> Result<(), WireError> {
+    if limit::PASSWORD_BYTES.contains(&password.len()) {
+        Ok(())
+    } else {
+        refuse(ErrorCode::BadPassword, "a password has 8 to 1024 bytes")
+    }
+}
+
+/// Checks a reaction. What is an emoji changes every year, so this refuses what surely is none:
+/// letters of any script, controls, white space, more than 40 bytes.
+///
+/// # Errors
+/// [`ErrorCode::BadReaction`].
+pub fn check_reaction(emoji: &str) -> Result<(), WireError> {
+    let keycap = emoji.ends_with('\u{20E3}');
+    let fits = !emoji.is_empty()
+        && emoji.len() <= limit::REACTION_BYTES
+        && !emoji.chars().any(|c| c.is_control() || c.is_whitespace() || c.is_alphabetic())
+        && (keycap || emoji.chars().any(|c| u32::from(c) >= 0x203C));
+    if fits { Ok(()) } else { refuse(ErrorCode::BadReaction, "a reaction is one emoji") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str, entities: &[(u32, u32)]) -> Text {
+        let entities =
+            entities.iter().map(|&(offset, length)| Entity { offset, length, kind: EntityKind::Bold }).collect();
+        Text { text: text.to_owned(), entities }
+    }
+
+    fn code(text: Text) -> Option<ErrorCode> {
+        check_text(text).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn length_counts_utf16_units() {
+        for sample in ["", "سلام دنیا", "a😀b", "👨‍👩‍👧", "\u{10FFFF}"] {
+            assert_eq!(utf16_len(sample), sample.encode_utf16().count(), "{sample}");
+        }
+        assert_eq!(code(text(&"😀".repeat(2048), &[])), None);
+        assert_eq!(code(text(&"😀".repeat(2049), &[])), Some(ErrorCode::TextTooLong));
+    }
+
+    #[test]
+    fn an_entity_stays_inside_the_text_and_never_splits_a_character() {
+        assert_eq!(code(text("a😀b", &[(1, 2), (0, 4)])), None);
+        for bad in [(0, 0), (0, 5), (4, 1), (2, 1), (1, 1), (u32::MAX, u32::MAX)] {
+            assert_eq!(code(text("a😀b", &[bad])), Some(ErrorCode::BadEntities), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn entities_come_out_in_reading_order_the_outer_first() {
+        let checked = check_text(text("abcdef", &[(2, 1), (0, 2), (0, 6)])).expect("fits");
+        let order: Vec<_> = checked.entities.iter().map(|e| (e.offset, e.length)).collect();
+        assert_eq!(order, [(0, 6), (0, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn only_web_links_are_links() {
+        for (url, good) in [
+            ("https://example.ir/راه", true),
+            ("HTTP://a", true),
+            ("javascript:alert(1)", false),
+            ("https://", false),
+            ("ftp://a", false),
+            ("https://a b", false),
+            ("://a", false),
+        ] {
+            assert_eq!(is_web_link(url), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn handles_fold_and_reactions_are_emoji() {
+        assert_eq!(check_handle(" @Sara_1 ").expect("fits"), "sara_1");
+        for bad in ["", "ab", "1abc", "سارا", "a b c", "a-b-c"] {
+            assert!(check_handle(bad).is_err(), "{bad}");
+        }
+        for good in ["👍", "❤️", "👨‍👩‍👧‍👦", "1️⃣", "🇮🇷"] {
+            assert!(check_reaction(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "سلام", "👍 👍", "!", "1", "\n"] {
+            assert!(check_reaction(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_invisible_or_unstorable_is_a_text() {
+        assert_eq!(code(text(" \n ", &[])), Some(ErrorCode::BadText));
+        assert_eq!(code(text("a\0b", &[])), Some(ErrorCode::BadText));
+    }
+}

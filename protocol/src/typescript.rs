@@ -1,0 +1,114 @@
+//! The TypeScript declarations of the wire, in one file.
+
+use std::collections::BTreeMap;
+
+use ts_rs::{Config, TS, TypeVisitor};
+
+use crate::{
+    account::{BulkUsers, BulkUsersMade, Register, SignIn, SignedIn},
+    command::METHODS,
+    event::Event,
+};
+
+struct Declarations {
+    config: Config,
+    by_name: BTreeMap<String, String>,
+}
+
+impl TypeVisitor for Declarations {
+    fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        // Types of other crates (uuid, numbers) have no path of their own and are written in place.
+        if T::output_path().is_none() {
+            return T::visit_dependencies(self);
+        }
+        let name = T::ident(&self.config);
+        if self.by_name.contains_key(&name) {
+            return;
+        }
+        let docs = T::docs().unwrap_or_default();
+        self.by_name.insert(name, format!("{docs}export {}", T::decl(&self.config)));
+        T::visit_dependencies(self);
+        T::visit_generics(self);
+    }
+}
+
+/// The text of `protocol/generated/protocol.ts`.
+pub fn declarations() -> String {
+    let mut all = Declarations { config: Config::new().with_large_int("number"), by_name: BTreeMap::new() };
+    visit_roots(&mut all);
+    let mut out = String::from("// Generated from the protocol crate. Do not edit.\n\n");
+    for declaration in all.by_name.values() {
+        out.push_str(declaration);
+        out.push_str("\n\n");
+    }
+    out.push_str("/** Every command with its params and its reply. */\nexport interface Commands {\n");
+    for method in METHODS {
+        let (params, reply) = method.types;
+        out.push_str(&format!("  {}: {{ params: {params}; reply: {reply} }};\n", method.name));
+    }
+    out.push_str("}\n\n/** What a server answers to a request. */\nexport type Reply<M extends keyof Commands> =\n  | { id: number; ok: Commands[M][\"reply\"] }\n  | { id: number | null; error: WireError };\n\n");
+    out.push_str(
+        "/** Close codes and what to do about them. */\nexport const CLOSE_CODES: Record<number, Action> = {\n",
+    );
+    for (_, number, action, reason) in crate::CloseCode::ALL {
+        let action = serde_json::to_string(action).unwrap_or_default();
+        out.push_str(&format!("  {number}: {action}, // {reason}\n"));
+    }
+    out.push_str("};\n");
+    out
+}
+
+macro_rules! roots {
+    ($($root:ty),+ $(,)?) => {
+        fn visit_roots(all: &mut Declarations) {
+            $(all.visit::<$root>();)+
+        }
+    };
+}
+
+use crate::{WireError, command as c};
+roots![
+    Event,
+    WireError,
+    Register,
+    SignIn,
+    SignedIn,
+    BulkUsers,
+    BulkUsersMade,
+    c::Hello,
+    c::Welcome,
+    c::Ping,
+    c::Done,
+    c::Send,
+    c::Sent,
+    c::Edit,
+    c::Delete,
+    c::React,
+    c::Changed,
+    c::MarkRead,
+    c::SetTyping,
+    c::WatchPresence,
+    c::Presences,
+    c::History,
+    c::Page,
+    c::Difference,
+    crate::ChatSync,
+    c::UserDifference,
+    c::OpenDirect,
+    c::CreateChat,
+    c::GetChat,
+    c::GetMembers,
+    c::Members,
+    c::AddMembers,
+    c::RemoveMember,
+    c::SetRole,
+    c::Join,
+    c::Leave,
+    c::Resolve,
+    c::Resolved,
+    c::GetUsers,
+    c::Users,
+    c::GetDevices,
+    c::Devices,
+    c::RevokeDevice,
+];
