@@ -1,1 +1,4 @@
-//! Chapar.
+//! The chat node of Chapar.
+#![forbid(unsafe_code)]
+
+pub mod store;
