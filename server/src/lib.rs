@@ -1,1 +1,3 @@
 //! Chapar.
+
+pub mod bus;
