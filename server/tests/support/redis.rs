@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// One `redis-server` (or Sentinel) process.
-pub struct Redis {
+pub(crate) struct Redis {
     directory: TempDir,
     port: u16,
     options: Vec<String>,
@@ -21,19 +21,19 @@ pub struct Redis {
 
 impl Redis {
     /// Starts a server that keeps nothing, and waits until it answers.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
     /// Starts a server with further options, such as `["--replicaof", "127.0.0.1 7000"]`.
-    pub async fn with(options: &[&str]) -> Self {
+    pub(crate) async fn with(options: &[&str]) -> Self {
         let mut redis = Self::down(options);
         redis.up().await;
         redis
     }
 
     /// A server that is not running yet, with its port chosen.
-    pub fn down(options: &[&str]) -> Self {
+    pub(crate) fn down(options: &[&str]) -> Self {
         Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
             port: free_port(),
@@ -42,16 +42,16 @@ impl Redis {
         }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// Starts the process (again, on the same port) and waits until it answers.
-    pub async fn up(&mut self) {
+    pub(crate) async fn up(&mut self) {
         let log = File::create(self.directory.path().join("log")).expect("a log file");
         let mut command = Command::new("redis-server");
         if let Some(config) = self.config() {
@@ -67,7 +67,7 @@ impl Redis {
     }
 
     /// `kill -9`, and waits until the process is gone.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -75,21 +75,21 @@ impl Redis {
     }
 
     /// Holds the process: its port still accepts, nothing answers.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.signal(Signal::STOP);
     }
 
     /// Lets a held process go on.
-    pub fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.signal(Signal::CONT);
     }
 
     /// Sends one command over a connection of its own.
-    pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         self.try_ask(words).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    pub async fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+    pub(crate) async fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let mut connection = redis::Client::open(self.url())?.get_multiplexed_async_connection().await?;
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
@@ -114,13 +114,13 @@ impl Drop for Redis {
 }
 
 /// A master, a replica, and three Sentinels that fail over within a second or two.
-pub struct Sentinels {
-    pub servers: [Redis; 2],
-    pub sentinels: Vec<Redis>,
+pub(crate) struct Sentinels {
+    pub(crate) servers: [Redis; 2],
+    pub(crate) sentinels: Vec<Redis>,
 }
 
 impl Sentinels {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let master = Redis::start().await;
         let replica = Redis::with(&["--replicaof", &format!("127.0.0.1 {}", master.port), "--repl-diskless-sync-delay", "0"]).await;
         let mut sentinels = Vec::new();
@@ -150,20 +150,20 @@ impl Sentinels {
         all
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let hosts: Vec<_> = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
         format!("redis+sentinel://{}/main", hosts.join(","))
     }
 }
 
 /// Three masters with a third of the slots each; optionally a replica for each.
-pub struct Cluster {
-    pub masters: Vec<Redis>,
-    pub replicas: Vec<Redis>,
+pub(crate) struct Cluster {
+    pub(crate) masters: Vec<Redis>,
+    pub(crate) replicas: Vec<Redis>,
 }
 
 impl Cluster {
-    pub async fn start(with_replicas: bool) -> Self {
+    pub(crate) async fn start(with_replicas: bool) -> Self {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"];
         let mut masters = Vec::new();
         let mut replicas = Vec::new();
@@ -210,14 +210,14 @@ impl Cluster {
         all
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let hosts: Vec<_> = self.masters.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis+cluster://{}", hosts.join(","))
     }
 }
 
 /// Polls until something is so; panics with its name after 30 seconds.
-pub async fn wait_for(what: &str, is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn wait_for(what: &str, is_so: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !is_so().await {
         assert!(started.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
