@@ -1,1 +1,3 @@
-//! Chapar.
+//! Chapar, the chat node.
+
+pub mod embedded_postgres;

@@ -1,1 +1,2 @@
+//! Chapar, the chat node.
 fn main() {}
