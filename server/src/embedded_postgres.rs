@@ -61,19 +61,14 @@ impl EmbeddedPostgres {
     ///
     /// # Errors
     /// Each error is a sentence that says what is missing and what to do. Nothing is left running after an error.
-    pub async fn start(
-        data_dir: &Path,
-        pg_bin: Option<&Path>,
-    ) -> Result<Self, EmbeddedPostgresError> {
+    pub async fn start(data_dir: &Path, pg_bin: Option<&Path>) -> Result<Self, EmbeddedPostgresError> {
         let (data_dir, pg_bin) = (data_dir.to_owned(), pg_bin.map(Path::to_owned));
         let mut this = tokio::task::spawn_blocking(move || launch(&data_dir, pg_bin.as_deref()))
             .await
             .map_err(|fault| EmbeddedPostgresError::Fault(fault.to_string()))??;
         tokio::time::timeout(READY_WITHIN, this.become_ready())
             .await
-            .map_err(|_| EmbeddedPostgresError::NotReady {
-                seconds: READY_WITHIN.as_secs(),
-            })??;
+            .map_err(|_| EmbeddedPostgresError::NotReady { seconds: READY_WITHIN.as_secs() })??;
         Ok(this)
     }
 
@@ -107,23 +102,13 @@ impl EmbeddedPostgres {
     /// After 30 s it is stopped at once instead (SIGQUIT; the next start replays the log), after 5 more killed.
     /// No acknowledged commit is lost by any of the three.
     pub async fn stop(mut self) {
-        for (signal, patience) in [
-            (Signal::INT, FAST_SHUTDOWN_WITHIN),
-            (Signal::QUIT, IMMEDIATE_SHUTDOWN_WITHIN),
-        ] {
+        for (signal, patience) in [(Signal::INT, FAST_SHUTDOWN_WITHIN), (Signal::QUIT, IMMEDIATE_SHUTDOWN_WITHIN)] {
             self.child.signal(signal);
-            if tokio::time::timeout(patience, self.child.ended())
-                .await
-                .is_ok()
-            {
+            if tokio::time::timeout(patience, self.child.ended()).await.is_ok() {
                 socket::remove_if_elsewhere(&self.socket_dir);
                 return;
             }
-            tracing::warn!(
-                ?signal,
-                seconds = patience.as_secs(),
-                "Postgres has not stopped in time"
-            );
+            tracing::warn!(?signal, seconds = patience.as_secs(), "Postgres has not stopped in time");
         }
         self.child.signal(Signal::KILL);
         self.child.ended().await;
@@ -147,23 +132,14 @@ impl EmbeddedPostgres {
     }
 
     async fn create_database(&self) -> Result<(), sqlx::Error> {
-        let mut connection = self
-            .connect_options()
-            .database("postgres")
-            .connect()
-            .await?;
-        sqlx::raw_sql("CREATE DATABASE chapar")
-            .execute(&mut connection)
-            .await?;
+        let mut connection = self.connect_options().database("postgres").connect().await?;
+        sqlx::raw_sql("CREATE DATABASE chapar").execute(&mut connection).await?;
         connection.close().await
     }
 }
 
 /// Everything up to the running child; blocks for as long as initdb takes.
-fn launch(
-    data_dir: &Path,
-    pg_bin: Option<&Path>,
-) -> Result<EmbeddedPostgres, EmbeddedPostgresError> {
+fn launch(data_dir: &Path, pg_bin: Option<&Path>) -> Result<EmbeddedPostgres, EmbeddedPostgresError> {
     let data_dir = cluster::make_data_dir(data_dir)?;
     let ours = leftovers::claim(&data_dir)?;
     let cluster = data_dir.join("pg");
@@ -178,28 +154,16 @@ fn launch(
     leftovers::remove(&cluster, &socket_dir)?;
 
     let command = cluster::server_command(&cluster, &socket_dir, &binaries, &account, everyones);
-    let child = Child::spawn(command, ours).map_err(|source| EmbeddedPostgresError::Spawn {
-        program: binaries.postgres.clone(),
-        source,
-    })?;
+    let child = Child::spawn(command, ours)
+        .map_err(|source| EmbeddedPostgresError::Spawn { program: binaries.postgres.clone(), source })?;
     tracing::debug!(version = binaries.major, account = %account, "the private Postgres is starting");
-    Ok(EmbeddedPostgres {
-        child,
-        cluster,
-        socket_dir,
-    })
+    Ok(EmbeddedPostgres { child, cluster, socket_dir })
 }
 
 fn died(Ended { status, last_lines }: Ended) -> EmbeddedPostgresError {
-    EmbeddedPostgresError::Died {
-        how: describe(status),
-        last_lines,
-    }
+    EmbeddedPostgresError::Died { how: describe(status), last_lines }
 }
 
 fn describe(status: Option<ExitStatus>) -> String {
-    status.map_or_else(
-        || "for a reason that could not be read".to_owned(),
-        |status| format!("with {status}"),
-    )
+    status.map_or_else(|| "for a reason that could not be read".to_owned(), |status| format!("with {status}"))
 }

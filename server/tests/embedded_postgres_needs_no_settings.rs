@@ -18,24 +18,15 @@ fn pg_bin() -> Option<PathBuf> {
 }
 
 async fn start(data_dir: &Path) -> EmbeddedPostgres {
-    EmbeddedPostgres::start(data_dir, pg_bin().as_deref())
-        .await
-        .expect("Postgres starts")
+    EmbeddedPostgres::start(data_dir, pg_bin().as_deref()).await.expect("Postgres starts")
 }
 
 async fn ask<T>(postgres: &EmbeddedPostgres, question: &'static str) -> T
 where
     T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    let mut connection = postgres
-        .connect_options()
-        .connect()
-        .await
-        .expect("a connection");
-    let answer = sqlx::query_scalar(question)
-        .fetch_one(&mut connection)
-        .await
-        .expect("an answer");
+    let mut connection = postgres.connect_options().connect().await.expect("a connection");
+    let answer = sqlx::query_scalar(question).fetch_one(&mut connection).await.expect("an answer");
     connection.close().await.expect("a good-bye");
     answer
 }
@@ -45,31 +36,18 @@ async fn it_starts_on_nothing_and_finds_everything_again() {
     let scratch = scratch();
     let data_dir = scratch.path().join("not").join("there yet");
     let postgres = start(&data_dir).await;
-    let mut connection = postgres
-        .connect_options()
-        .connect()
-        .await
-        .expect("a connection");
+    let mut connection = postgres.connect_options().connect().await.expect("a connection");
     sqlx::raw_sql("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('سلام')")
         .execute(&mut connection)
         .await
         .expect("a row");
     // Left open: the fast shutdown does not wait for it.
     postgres.stop().await;
-    assert!(
-        !data_dir.join("pg/postmaster.pid").exists(),
-        "the shutdown was orderly"
-    );
-    assert!(
-        !data_dir.join("run/.s.PGSQL.5432").exists(),
-        "the socket is gone"
-    );
+    assert!(!data_dir.join("pg/postmaster.pid").exists(), "the shutdown was orderly");
+    assert!(!data_dir.join("run/.s.PGSQL.5432").exists(), "the socket is gone");
 
     let postgres = start(&data_dir).await;
-    assert_eq!(
-        ask::<String>(&postgres, "SELECT word FROM kept").await,
-        "سلام"
-    );
+    assert_eq!(ask::<String>(&postgres, "SELECT word FROM kept").await, "سلام");
     postgres.stop().await;
 }
 
@@ -88,9 +66,7 @@ async fn it_is_durable_private_and_folds_case_beyond_ascii() {
     ] {
         assert_eq!(ask::<String>(&postgres, setting).await, value, "{setting}");
     }
-    let mode = fs::metadata(postgres.socket_dir())
-        .expect("a directory")
-        .mode();
+    let mode = fs::metadata(postgres.socket_dir()).expect("a directory").mode();
     assert_eq!(mode & 0o777, 0o700, "nobody else reaches the socket");
     postgres.stop().await;
 }
@@ -101,10 +77,7 @@ async fn a_second_one_on_the_same_directory_is_told_so() {
     let first = start(scratch.path()).await;
     let second = EmbeddedPostgres::start(scratch.path(), pg_bin().as_deref()).await;
     let said = second.expect_err("there can be one only").to_string();
-    assert!(
-        said.starts_with("Another chapar is already running on "),
-        "{said}"
-    );
+    assert!(said.starts_with("Another chapar is already running on "), "{said}");
     assert_eq!(ask::<i32>(&first, "SELECT 1").await, 1, "the first goes on");
     first.stop().await;
 }
@@ -118,10 +91,7 @@ async fn a_data_directory_too_deep_for_a_socket_works() {
     assert!(!socket_dir.starts_with(&data_dir));
     assert_eq!(ask::<i32>(&postgres, "SELECT 1").await, 1);
     postgres.stop().await;
-    assert!(
-        !socket_dir.exists(),
-        "nothing stays outside the data directory"
-    );
+    assert!(!socket_dir.exists(), "nothing stays outside the data directory");
 }
 
 #[tokio::test]
@@ -144,10 +114,7 @@ async fn a_cluster_of_another_version_is_left_alone() {
     let refused = EmbeddedPostgres::start(scratch.path(), pg_bin().as_deref()).await;
     let said = refused.expect_err("another version").to_string();
     assert!(said.contains("was made by Postgres 9999"), "{said}");
-    assert_eq!(
-        fs::read_to_string(cluster.join("PG_VERSION")).expect("untouched"),
-        "9999\n"
-    );
+    assert_eq!(fs::read_to_string(cluster.join("PG_VERSION")).expect("untouched"), "9999\n");
 }
 
 #[tokio::test]

@@ -45,55 +45,35 @@ impl Account {
         };
         let me = rustix::process::geteuid().as_raw();
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        choose(me, owner, &service_accounts(&passwd), |account| {
-            account.works(data_dir, &binaries.postgres)
-        })
-        .map_err(|refusal| match refusal {
-            Refusal::Foreign { owner } => EmbeddedPostgresError::ForeignCluster {
-                cluster: cluster.to_owned(),
-                owner,
-                me,
+        choose(me, owner, &service_accounts(&passwd), |account| account.works(data_dir, &binaries.postgres)).map_err(
+            |refusal| match refusal {
+                Refusal::Foreign { owner } => {
+                    EmbeddedPostgresError::ForeignCluster { cluster: cluster.to_owned(), owner, me }
+                }
+                Refusal::Nobody { tried } => EmbeddedPostgresError::NoAccount { data_dir: data_dir.to_owned(), tried },
             },
-            Refusal::Nobody { tried } => EmbeddedPostgresError::NoAccount {
-                data_dir: data_dir.to_owned(),
-                tried,
-            },
-        })
+        )
     }
 
     /// A command that runs `program` under this account, without the variables that would change what Postgres does.
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = match self {
-            Self::Own {
-                death_signal: false,
-            } => Command::new(program),
+            Self::Own { death_signal: false } => Command::new(program),
             Self::Own { death_signal: true } => setpriv(Command::new("setpriv")),
             Self::Other(Entry { uid, gid, .. }) => {
                 let mut command = Command::new("setpriv");
-                command.args([
-                    format!("--reuid={uid}"),
-                    format!("--regid={gid}"),
-                    "--clear-groups".to_owned(),
-                ]);
+                command.args([format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".to_owned()]);
                 setpriv(command)
             }
             Self::Mapped(Entry { uid, gid, .. }) => {
                 // setpriv inside, because entering a namespace would take the death signal away again.
                 let mut command = Command::new("unshare");
-                command.args([
-                    "--user".to_owned(),
-                    format!("--map-user={uid}"),
-                    format!("--map-group={gid}"),
-                ]);
+                command.args(["--user".to_owned(), format!("--map-user={uid}"), format!("--map-group={gid}")]);
                 command.args(["--", "setpriv"]);
                 setpriv(command)
             }
         };
-        if *self
-            != (Self::Own {
-                death_signal: false,
-            })
-        {
+        if *self != (Self::Own { death_signal: false }) {
             command.arg("--").arg(program);
         }
         for (name, _) in std::env::vars_os() {
@@ -101,11 +81,7 @@ impl Account {
                 command.env_remove(name);
             }
         }
-        command
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
 
@@ -120,10 +96,7 @@ impl Account {
     /// Whether a program run this way starts, reaches the directory and can run Postgres.
     fn works(&self, data_dir: &Path, postgres: &Path) -> bool {
         let mut probe = self.command(Path::new("/bin/sh"));
-        probe
-            .args(["-c", "cd \"$1\" && exec \"$2\" --version", "sh"])
-            .arg(data_dir)
-            .arg(postgres);
+        probe.args(["-c", "cd \"$1\" && exec \"$2\" --version", "sh"]).arg(data_dir).arg(postgres);
         probe.status().is_ok_and(|status| status.success())
     }
 }
@@ -156,13 +129,7 @@ fn choose(
             Some((owner, _)) if owner != me => Err(Refusal::Foreign { owner }),
             _ => {
                 let with_signal = Account::Own { death_signal: true };
-                Ok(if works(&with_signal) {
-                    with_signal
-                } else {
-                    Account::Own {
-                        death_signal: false,
-                    }
-                })
+                Ok(if works(&with_signal) { with_signal } else { Account::Own { death_signal: false } })
             }
         };
     }
@@ -171,32 +138,20 @@ fn choose(
         Some((0, _)) => mapped.collect(),
         Some((uid, gid)) => {
             let known = service_accounts.iter().find(|entry| entry.uid == uid);
-            let name =
-                known.map_or_else(|| format!("with user id {uid}"), |entry| entry.name.clone());
+            let name = known.map_or_else(|| format!("with user id {uid}"), |entry| entry.name.clone());
             vec![Account::Other(Entry { name, uid, gid })]
         }
-        None => service_accounts
-            .iter()
-            .cloned()
-            .map(Account::Other)
-            .chain(mapped)
-            .collect(),
+        None => service_accounts.iter().cloned().map(Account::Other).chain(mapped).collect(),
     };
-    candidates
-        .iter()
-        .find(|candidate| works(candidate))
-        .cloned()
-        .ok_or_else(|| Refusal::Nobody {
-            tried: if candidates.is_empty() {
-                "there is no account `postgres` or `nobody`".to_owned()
-            } else {
-                let tried: Vec<String> = candidates
-                    .iter()
-                    .map(|candidate| format!("{candidate} cannot run Postgres on it"))
-                    .collect();
-                tried.join(", ")
-            },
-        })
+    candidates.iter().find(|candidate| works(candidate)).cloned().ok_or_else(|| Refusal::Nobody {
+        tried: if candidates.is_empty() {
+            "there is no account `postgres` or `nobody`".to_owned()
+        } else {
+            let tried: Vec<String> =
+                candidates.iter().map(|candidate| format!("{candidate} cannot run Postgres on it")).collect();
+            tried.join(", ")
+        },
+    })
 }
 
 fn setpriv(mut command: Command) -> Command {
@@ -210,11 +165,7 @@ fn service_accounts(passwd: &str) -> Vec<Entry> {
             let mut fields = line.split(':');
             let name = fields.next().filter(|name| name == wanted)?.to_owned();
             let mut numbers = fields.skip(1).map(str::parse);
-            Some(Entry {
-                name,
-                uid: numbers.next()?.ok()?,
-                gid: numbers.next()?.ok()?,
-            })
+            Some(Entry { name, uid: numbers.next()?.ok()?, gid: numbers.next()?.ok()? })
         })
     };
     SERVICE_ACCOUNTS.iter().filter_map(entry).collect()
@@ -235,13 +186,9 @@ mod tests {
         let names = |account: &Account| account.to_string();
         let first = choose(0, None, &entries(), |_| true).expect("an account");
         assert_eq!(names(&first), "the account postgres");
-        let second = choose(0, None, &entries(), |account| {
-            account.owner() != Some((101, 104))
-        })
-        .expect("an account");
+        let second = choose(0, None, &entries(), |account| account.owner() != Some((101, 104))).expect("an account");
         assert_eq!(names(&second), "the account nobody");
-        let third =
-            choose(0, None, &entries(), |account| account.owner().is_none()).expect("an account");
+        let third = choose(0, None, &entries(), |account| account.owner().is_none()).expect("an account");
         assert_eq!(names(&third), "root, seen as postgres in a user namespace");
     }
 
@@ -257,19 +204,12 @@ mod tests {
 
     #[test]
     fn an_ordinary_user_goes_without_the_signal_where_setpriv_is_missing() {
-        assert_eq!(
-            choose(1000, None, &[], |_| false),
-            Ok(Account::Own {
-                death_signal: false
-            })
-        );
+        assert_eq!(choose(1000, None, &[], |_| false), Ok(Account::Own { death_signal: false }));
     }
 
     #[test]
     fn when_nothing_works_everything_tried_is_said() {
-        let Err(Refusal::Nobody { tried }) = choose(0, None, &entries(), |_| false) else {
-            panic!()
-        };
+        let Err(Refusal::Nobody { tried }) = choose(0, None, &entries(), |_| false) else { panic!() };
         for part in ["the account postgres", "the account nobody", "namespace"] {
             assert!(tried.contains(part), "{part:?} is missing in: {tried}");
         }

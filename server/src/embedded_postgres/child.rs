@@ -41,34 +41,30 @@ impl Child {
         let (spawned_is, spawned) = mpsc::channel();
         let pid = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&pid);
-        thread::Builder::new()
-            .name("postgres-parent".to_owned())
-            .spawn(move || {
-                let spawned = command.spawn();
-                // The command holds our copy of the cluster's lock, which must live in the cluster alone.
-                drop(command);
-                let child = match spawned {
-                    Ok(child) => child,
-                    Err(fault) => {
-                        // The receiver waits below.
-                        let _ = spawned_is.send(Err(fault));
-                        return;
-                    }
-                };
-                *shared.lock() = Some(Pid::from_child(&child));
-                let _ = spawned_is.send(Ok(()));
-                let end = attend(child, &shared);
-                drop(held);
-                ended_is.send_replace(Some(end));
-            })?;
+        thread::Builder::new().name("postgres-parent".to_owned()).spawn(move || {
+            let spawned = command.spawn();
+            // The command holds our copy of the cluster's lock, which must live in the cluster alone.
+            drop(command);
+            let child = match spawned {
+                Ok(child) => child,
+                Err(fault) => {
+                    // The receiver waits below.
+                    let _ = spawned_is.send(Err(fault));
+                    return;
+                }
+            };
+            *shared.lock() = Some(Pid::from_child(&child));
+            let _ = spawned_is.send(Ok(()));
+            let end = attend(child, &shared);
+            drop(held);
+            ended_is.send_replace(Some(end));
+        })?;
         spawned.recv().map_err(io::Error::other)??;
         Ok(Self { pid, ended })
     }
 
     pub(super) fn process_id(&self) -> Option<u32> {
-        self.pid
-            .lock()
-            .map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
+        self.pid.lock().map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
     }
 
     /// Does nothing once the child has ended.
@@ -81,10 +77,7 @@ impl Child {
 
     /// Resolves when the child has ended, at once if it has already. Cancel-safe.
     pub(super) async fn ended(&mut self) -> Ended {
-        let lost = Ended {
-            status: None,
-            last_lines: String::new(),
-        };
+        let lost = Ended { status: None, last_lines: String::new() };
         match self.ended.wait_for(Option::is_some).await {
             Ok(ended) => ended.clone().unwrap_or(lost),
             Err(_) => lost,
@@ -111,22 +104,14 @@ fn attend(mut child: process::Child, pid: &Mutex<Option<Pid>>) -> Ended {
         });
     }
     // First wait without reaping, so that no signal can be on its way to a number that is free again.
-    let _ = waitid(
-        WaitId::Pid(Pid::from_child(&child)),
-        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-    );
+    let _ = waitid(WaitId::Pid(Pid::from_child(&child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     let status = {
         let mut pid = pid.lock();
         *pid = None;
         child.wait().ok()
     };
     let _ = read.recv_timeout(LAST_LINES_WITHIN);
-    let last_lines = lines
-        .lock()
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(" | ");
+    let last_lines = lines.lock().iter().map(String::as_str).collect::<Vec<_>>().join(" | ");
     Ended { status, last_lines }
 }
 
@@ -134,12 +119,7 @@ fn attend(mut child: process::Child, pid: &Mutex<Option<Pid>>) -> Ended {
 fn forward(log: impl Read, lines: &Mutex<VecDeque<String>>) {
     let mut log = BufReader::new(log);
     let mut line = Vec::new();
-    while log
-        .by_ref()
-        .take(LONGEST_LINE)
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|count| count > 0)
-    {
+    while log.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
         let text = String::from_utf8_lossy(&line).trim().to_owned();
         line.clear();
         if text.is_empty() {

@@ -14,11 +14,7 @@ use super::{Binaries, EmbeddedPostgresError, MAX_CONNECTIONS, USER, socket};
 pub(super) fn make_data_dir(data_dir: &Path) -> Result<PathBuf, EmbeddedPostgresError> {
     let refuse = EmbeddedPostgresError::files("Making the data directory", data_dir);
     // As root another account must be able to pass through to its cluster, but not to look around.
-    let mode = if rustix::process::geteuid().is_root() {
-        0o711
-    } else {
-        0o700
-    };
+    let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
     let make = || {
         if let Some(parent) = data_dir.parent() {
             fs::create_dir_all(parent)?;
@@ -36,15 +32,9 @@ pub(super) fn version(cluster: &Path) -> Result<Option<(u32, &Path)>, EmbeddedPo
     if !cluster.exists() {
         return Ok(None);
     }
-    let not_a_cluster = |source| EmbeddedPostgresError::NoCluster {
-        cluster: cluster.to_owned(),
-        source,
-    };
+    let not_a_cluster = |source| EmbeddedPostgresError::NoCluster { cluster: cluster.to_owned(), source };
     let text = fs::read_to_string(cluster.join("PG_VERSION")).map_err(not_a_cluster)?;
-    let major = text
-        .trim()
-        .parse()
-        .map_err(|_| not_a_cluster(ErrorKind::InvalidData.into()))?;
+    let major = text.trim().parse().map_err(|_| not_a_cluster(ErrorKind::InvalidData.into()))?;
     Ok(Some((major, cluster)))
 }
 
@@ -59,46 +49,28 @@ pub(super) fn create(
     everyones: &File,
 ) -> Result<(), EmbeddedPostgresError> {
     let unfinished = data_dir.join("pg.init");
-    let refuse =
-        |fault| EmbeddedPostgresError::files("Making the cluster's directory", &unfinished)(fault);
+    let refuse = |fault| EmbeddedPostgresError::files("Making the cluster's directory", &unfinished)(fault);
     match fs::remove_dir_all(&unfinished) {
         Err(fault) if fault.kind() != ErrorKind::NotFound => return Err(refuse(fault)),
         _ => {}
     }
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&unfinished)
-        .map_err(refuse)?;
+    DirBuilder::new().mode(0o700).create(&unfinished).map_err(refuse)?;
     if let Some((uid, gid)) = account.owner() {
         std::os::unix::fs::chown(&unfinished, Some(uid), Some(gid)).map_err(refuse)?;
     }
 
     let mut initdb = account.command(&binaries.initdb);
-    initdb
-        .current_dir("/")
-        .process_group(0)
-        .arg("-D")
-        .arg(&unfinished)
-        .args(["-U", USER, "-E", "UTF8"]);
+    initdb.current_dir("/").process_group(0).arg("-D").arg(&unfinished).args(["-U", USER, "-E", "UTF8"]);
     // Plain `C` would not fold the case of letters beyond ASCII.
-    initdb.args([
-        "--auth=trust",
-        "--data-checksums",
-        "--no-instructions",
-        "--locale=C.UTF-8",
-    ]);
+    initdb.args(["--auth=trust", "--data-checksums", "--no-instructions", "--locale=C.UTF-8"]);
     if binaries.major >= 17 {
         initdb.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
     }
     let complaints = everyones.try_clone().map_err(refuse)?;
-    let status =
-        initdb
-            .stderr(complaints)
-            .status()
-            .map_err(|source| EmbeddedPostgresError::Spawn {
-                program: binaries.initdb.clone(),
-                source,
-            })?;
+    let status = initdb
+        .stderr(complaints)
+        .status()
+        .map_err(|source| EmbeddedPostgresError::Spawn { program: binaries.initdb.clone(), source })?;
     if !status.success() {
         return Err(EmbeddedPostgresError::Initdb {
             data_dir: data_dir.to_owned(),
@@ -107,9 +79,7 @@ pub(super) fn create(
         });
     }
     fs::rename(&unfinished, data_dir.join("pg")).map_err(refuse)?;
-    File::open(data_dir)
-        .and_then(|directory| directory.sync_all())
-        .map_err(refuse)
+    File::open(data_dir).and_then(|directory| directory.sync_all()).map_err(refuse)
 }
 
 /// The command that serves the cluster; `everyones` becomes the standard input that all its processes inherit.
@@ -122,11 +92,7 @@ pub(super) fn server_command(
 ) -> Command {
     let mut command = account.command(&binaries.postgres);
     // An own process group: ^C reaches chapar first, and Postgres is stopped in order.
-    command
-        .current_dir("/")
-        .process_group(0)
-        .stdin(everyones)
-        .stderr(Stdio::piped());
+    command.current_dir("/").process_group(0).stdin(everyones).stderr(Stdio::piped());
     command.arg("-D").arg(cluster).arg("-k").arg(socket_dir);
     let mut settings = vec![
         format!("port={}", socket::PORT),
@@ -180,8 +146,6 @@ const SERVER_SETTINGS: [&str; 17] = [
 fn read_complaints(mut from: &File) -> String {
     let mut text = Vec::new();
     // Reading what explains a failure must not hide that failure.
-    let _ = from
-        .seek(SeekFrom::Start(0))
-        .and_then(|_| from.take(4096).read_to_end(&mut text));
+    let _ = from.seek(SeekFrom::Start(0)).and_then(|_| from.take(4096).read_to_end(&mut text));
     String::from_utf8_lossy(&text).trim().to_owned()
 }

@@ -110,9 +110,7 @@ pub enum EmbeddedPostgresError {
         why: String,
     },
     /// It runs but does not become ready.
-    #[error(
-        "The private Postgres was not ready within {seconds} s. Its disk may be full or very slow."
-    )]
+    #[error("The private Postgres was not ready within {seconds} s. Its disk may be full or very slow.")]
     NotReady {
         /// How long was waited.
         seconds: u64,
@@ -135,10 +133,7 @@ pub enum EmbeddedPostgresError {
 
 impl EmbeddedPostgresError {
     /// For `map_err`: a failure of the file system, with what was being done and to what.
-    pub(super) fn files(
-        what: &'static str,
-        path: &std::path::Path,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn files(what: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Files { what, path, source }
     }

@@ -54,19 +54,11 @@ pub(super) fn wait_until_quiet(data_dir: &Path) -> Result<File, EmbeddedPostgres
                 processes: say(&living),
             });
         }
-        let signal = if patience > PRESS_AFTER {
-            Signal::QUIT
-        } else {
-            Signal::INT
-        };
+        let signal = if patience > PRESS_AFTER { Signal::QUIT } else { Signal::INT };
         if sent != Some(signal)
             && let Some(postmaster) = orphaned_postmaster(&data_dir.join("pg"))
         {
-            tracing::debug!(
-                ?signal,
-                pid = postmaster.as_raw_nonzero().get(),
-                "stopping an orphaned Postgres"
-            );
+            tracing::debug!(?signal, pid = postmaster.as_raw_nonzero().get(), "stopping an orphaned Postgres");
             // It may have ended meanwhile; then there is nothing to stop.
             let _ = kill_process(postmaster, signal);
             sent = Some(signal);
@@ -78,17 +70,10 @@ pub(super) fn wait_until_quiet(data_dir: &Path) -> Result<File, EmbeddedPostgres
 /// Removes the files by which a former Postgres would keep the next one from starting: a zombie or a process with a
 /// reused id looks alive to it. Requires [`wait_until_quiet`].
 pub(super) fn remove(cluster: &Path, socket_dir: &Path) -> Result<(), EmbeddedPostgresError> {
-    for stale in [
-        cluster.join("postmaster.pid"),
-        socket_dir.join(socket::FILE),
-        socket_dir.join(socket::LOCK_FILE),
-    ] {
+    for stale in [cluster.join("postmaster.pid"), socket_dir.join(socket::FILE), socket_dir.join(socket::LOCK_FILE)] {
         match fs::remove_file(&stale) {
             Err(fault) if fault.kind() != ErrorKind::NotFound => {
-                return Err(EmbeddedPostgresError::files(
-                    "Removing the leftover",
-                    &stale,
-                )(fault));
+                return Err(EmbeddedPostgresError::files("Removing the leftover", &stale)(fault));
             }
             _ => {}
         }
@@ -120,21 +105,12 @@ fn try_lock(path: &Path) -> Result<Option<File>, EmbeddedPostgresError> {
 fn postgres_processes_in(data_dir: &Path) -> Vec<u32> {
     let clusters = [data_dir.join("pg"), data_dir.join("pg.init")];
     let is_one = |process: &PathBuf| {
-        fs::read_link(process.join("cwd")).is_ok_and(|directory| {
-            clusters
-                .iter()
-                .any(|cluster| directory.starts_with(cluster))
-        }) && fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres")
+        fs::read_link(process.join("cwd"))
+            .is_ok_and(|directory| clusters.iter().any(|cluster| directory.starts_with(cluster)))
+            && fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres")
     };
-    let processes = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    processes
-        .filter(is_one)
-        .filter_map(|process| process.file_name()?.to_str()?.parse().ok())
-        .collect()
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+    processes.filter(is_one).filter_map(|process| process.file_name()?.to_str()?.parse().ok()).collect()
 }
 
 /// The process named by `postmaster.pid`, when its command line says that it serves this very cluster. A postmaster
@@ -144,9 +120,7 @@ fn orphaned_postmaster(cluster: &Path) -> Option<Pid> {
     let pid: i32 = text.lines().next()?.trim().parse().ok()?;
     let command_line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let wanted = cluster.as_os_str().as_encoded_bytes();
-    let serves = command_line
-        .split(|&byte| byte == 0)
-        .any(|argument| argument == wanted);
+    let serves = command_line.split(|&byte| byte == 0).any(|argument| argument == wanted);
     if serves { Pid::from_raw(pid) } else { None }
 }
 
@@ -154,9 +128,5 @@ fn say(processes: &[u32]) -> String {
     if processes.is_empty() {
         return "unknown".to_owned();
     }
-    processes
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    processes.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }

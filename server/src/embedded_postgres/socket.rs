@@ -21,17 +21,10 @@ const ELSEWHERE: &str = "chapar-";
 
 /// Makes `<data>/run`, or where that path is too long a directory in `/tmp` whose name is derived from it, with mode
 /// 0700 and owned by the account of Postgres.
-pub(super) fn make_dir(
-    data_dir: &Path,
-    account: &Account,
-) -> Result<PathBuf, EmbeddedPostgresError> {
+pub(super) fn make_dir(data_dir: &Path, account: &Account) -> Result<PathBuf, EmbeddedPostgresError> {
     let inside = data_dir.join("run");
     let elsewhere = inside.as_os_str().len() > LONGEST_DIRECTORY;
-    let directory = if elsewhere {
-        Path::new("/tmp").join(short_name(data_dir))
-    } else {
-        inside
-    };
+    let directory = if elsewhere { Path::new("/tmp").join(short_name(data_dir)) } else { inside };
     let refuse = EmbeddedPostgresError::files("Making the socket's directory", &directory);
     match DirBuilder::new().mode(0o700).create(&directory) {
         Err(fault) if fault.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -52,10 +45,7 @@ pub(super) fn make_dir(
 
 /// Removes a directory that was made outside the data directory.
 pub(super) fn remove_if_elsewhere(directory: &Path) {
-    if directory
-        .file_name()
-        .is_some_and(|name| name.as_bytes().starts_with(ELSEWHERE.as_bytes()))
-    {
+    if directory.file_name().is_some_and(|name| name.as_bytes().starts_with(ELSEWHERE.as_bytes())) {
         // Fails when something else lies in it; then it is not ours to remove.
         let _ = fs::remove_dir(directory);
     }
@@ -63,20 +53,12 @@ pub(super) fn remove_if_elsewhere(directory: &Path) {
 
 /// In a directory that everybody can write to, somebody else may have been there first.
 fn trust(directory: &Path, account: &Account) -> Result<(), EmbeddedPostgresError> {
-    let refuse = |why: String| EmbeddedPostgresError::NoSocketDirectory {
-        tried: directory.to_owned(),
-        why,
-    };
+    let refuse = |why: String| EmbeddedPostgresError::NoSocketDirectory { tried: directory.to_owned(), why };
     let found = fs::symlink_metadata(directory).map_err(|fault| refuse(fault.to_string()))?;
     let me = rustix::process::geteuid().as_raw();
     let expected = account.owner().map_or(me, |(uid, _)| uid);
-    if !found.is_dir()
-        || found.mode() & 0o077 != 0
-        || (found.uid() != expected && found.uid() != me)
-    {
-        return Err(refuse(
-            "it exists and is not a directory of ours with mode 0700".to_owned(),
-        ));
+    if !found.is_dir() || found.mode() & 0o077 != 0 || (found.uid() != expected && found.uid() != me) {
+        return Err(refuse("it exists and is not a directory of ours with mode 0700".to_owned()));
     }
     Ok(())
 }
