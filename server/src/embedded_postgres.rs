@@ -121,19 +121,19 @@ impl EmbeddedPostgres {
                 () = tokio::time::sleep(POLL) => {}
             }
         }
-        match self.connect_options().connect().await {
-            Ok(connection) => connection.close().await,
-            Err(sqlx::Error::Database(refused)) if refused.code().as_deref() == Some("3D000") => {
-                self.create_database().await
-            }
-            Err(other) => Err(other),
-        }
-        .map_err(EmbeddedPostgresError::Connect)
+        self.answer().await.map_err(EmbeddedPostgresError::Connect)
     }
 
-    async fn create_database(&self) -> Result<(), sqlx::Error> {
+    /// Proves that it answers, and makes our database where an earlier start was killed before it could, or never was.
+    async fn answer(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect_options().database("postgres").connect().await?;
-        sqlx::raw_sql("CREATE DATABASE chapar").execute(&mut connection).await?;
+        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(DATABASE)
+            .fetch_one(&mut connection)
+            .await?;
+        if !exists {
+            sqlx::raw_sql("CREATE DATABASE chapar").execute(&mut connection).await?;
+        }
         connection.close().await
     }
 }

@@ -126,3 +126,21 @@ async fn dropping_it_stops_it_too() {
     assert_eq!(ask::<i32>(&postgres, "SELECT 1").await, 1);
     postgres.stop().await;
 }
+
+#[tokio::test]
+async fn when_postgres_dies_that_is_said_and_it_can_be_started_again() {
+    let scratch = scratch();
+    let mut postgres = start(scratch.path()).await;
+    let mut connection = postgres.connect_options().connect().await.expect("a connection");
+    sqlx::raw_sql("CREATE TABLE kept AS SELECT 7 AS number").execute(&mut connection).await.expect("a row");
+    let postmaster = i32::try_from(postgres.process_id().expect("it runs")).expect("a process id");
+    let postmaster = rustix::process::Pid::from_raw(postmaster).expect("a process id");
+    rustix::process::kill_process(postmaster, rustix::process::Signal::KILL).expect("it can be killed");
+    let said = postgres.died().await.to_string();
+    assert!(said.starts_with("The private Postgres has ended with signal: 9"), "{said}");
+    assert_eq!(postgres.process_id(), None);
+
+    let postgres = start(scratch.path()).await;
+    assert_eq!(ask::<i32>(&postgres, "SELECT number FROM kept").await, 7);
+    postgres.stop().await;
+}

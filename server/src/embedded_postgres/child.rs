@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{self, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(super) struct Child {
     /// `None` once it has been reaped: from then on its number may belong to anybody.
     pid: Arc<Mutex<Option<Pid>>>,
     ended: watch::Receiver<Option<Ended>>,
+    /// From then on that it cuts its connections is no news.
+    stopping: Arc<AtomicBool>,
 }
 
 /// How the postmaster ended, and what it said last.
@@ -41,6 +44,8 @@ impl Child {
         let (spawned_is, spawned) = mpsc::channel();
         let pid = Arc::new(Mutex::new(None));
         let shared = Arc::clone(&pid);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stops = Arc::clone(&stopping);
         thread::Builder::new().name("postgres-parent".to_owned()).spawn(move || {
             let spawned = command.spawn();
             // The command holds our copy of the cluster's lock, which must live in the cluster alone.
@@ -55,20 +60,21 @@ impl Child {
             };
             *shared.lock() = Some(Pid::from_child(&child));
             let _ = spawned_is.send(Ok(()));
-            let end = attend(child, &shared);
+            let end = attend(child, &shared, stops);
             drop(held);
             ended_is.send_replace(Some(end));
         })?;
         spawned.recv().map_err(io::Error::other)??;
-        Ok(Self { pid, ended })
+        Ok(Self { pid, ended, stopping })
     }
 
     pub(super) fn process_id(&self) -> Option<u32> {
         self.pid.lock().map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
     }
 
-    /// Does nothing once the child has ended.
+    /// Asks it to stop, in the way that `signal` means to Postgres. Does nothing once it has ended.
     pub(super) fn signal(&self, signal: Signal) {
+        self.stopping.store(true, Ordering::Relaxed);
         if let Some(pid) = *self.pid.lock() {
             // It can only fail for a process that has ended.
             let _ = kill_process(pid, signal);
@@ -91,7 +97,7 @@ impl Drop for Child {
     }
 }
 
-fn attend(mut child: process::Child, pid: &Mutex<Option<Pid>>) -> Ended {
+fn attend(mut child: process::Child, pid: &Mutex<Option<Pid>>, stops: Arc<AtomicBool>) -> Ended {
     let lines = Arc::new(Mutex::new(VecDeque::new()));
     let (read_is, read) = mpsc::channel::<()>();
     if let Some(log) = child.stderr.take() {
@@ -99,7 +105,7 @@ fn attend(mut child: process::Child, pid: &Mutex<Option<Pid>>) -> Ended {
         let reader = thread::Builder::new().name("postgres-log".to_owned());
         // Without a reader the pipe is closed and Postgres goes on without a log.
         let _ = reader.spawn(move || {
-            forward(log, &lines);
+            forward(log, &lines, &stops);
             drop(read_is);
         });
     }
@@ -116,7 +122,7 @@ fn attend(mut child: process::Child, pid: &Mutex<Option<Pid>>) -> Ended {
 }
 
 /// Passes Postgres's log on, and keeps its end.
-fn forward(log: impl Read, lines: &Mutex<VecDeque<String>>) {
+fn forward(log: impl Read, lines: &Mutex<VecDeque<String>>, stops: &AtomicBool) {
     let mut log = BufReader::new(log);
     let mut line = Vec::new();
     while log.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
@@ -125,7 +131,7 @@ fn forward(log: impl Read, lines: &Mutex<VecDeque<String>>) {
         if text.is_empty() {
             continue;
         }
-        if text.starts_with("LOG:") {
+        if text.starts_with("LOG:") || stops.load(Ordering::Relaxed) {
             tracing::debug!(target: "postgres", "{text}");
         } else {
             tracing::warn!(target: "postgres", "{text}");
