@@ -148,6 +148,10 @@ impl Driver {
                 errand.unsubscribe.extend(link.subscribed.difference(due));
             }
         }
+        // What comes from elsewhere now may have been missed in between, even if no link was lost.
+        if errands.iter().any(|errand| !errand.subscribe.is_empty()) {
+            self.shared.missed.store(true, Ordering::SeqCst);
+        }
         self.run_errands(errands).await;
     }
 

@@ -35,6 +35,11 @@ impl Health {
     pub(super) fn expect_unsubscribed(&self, count: usize) {
         self.unsubscribing.fetch_add(i64::try_from(count).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
+
+    /// Counts one confirmation; false when nobody awaits it.
+    pub(super) fn unsubscribed(&self) -> bool {
+        self.unsubscribing.fetch_sub(1, Ordering::SeqCst) > 0
+    }
 }
 
 /// The receiver of what is pushed to a listening connection.
@@ -47,7 +52,9 @@ impl AsyncPushSender for Inbox {
     fn send(&self, push: PushInfo) -> Result<(), SendError> {
         match push.kind {
             PushKind::Message | PushKind::SMessage => self.message(push.data),
-            PushKind::Unsubscribe | PushKind::SUnsubscribe => self.unsubscribed(),
+            PushKind::Unsubscribe | PushKind::SUnsubscribe if !self.health.unsubscribed() => {
+                self.health.break_down(&self.shared);
+            }
             PushKind::Disconnection => self.health.break_down(&self.shared),
             _ => {}
         }
@@ -56,12 +63,6 @@ impl AsyncPushSender for Inbox {
 }
 
 impl Inbox {
-    fn unsubscribed(&self) {
-        if self.health.unsubscribing.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            self.health.break_down(&self.shared);
-        }
-    }
-
     fn message(&self, data: Vec<Value>) {
         let Ok([Value::BulkString(channel), Value::BulkString(frame)]) = <[Value; 2]>::try_from(data) else { return };
         let Some(payload) = foreign_payload(frame, self.shared.node) else { return };

@@ -49,7 +49,7 @@ impl Link {
         Route { connection: self.publisher.clone(), health: Arc::clone(&self.health) }
     }
 
-    /// Subscribes and unsubscribes, and waits for the confirmations. Returns false when the server refused one (its
+    /// Subscribes and unsubscribes, and waits for the confirmations. Returns false when the server refused a subscription (its
     /// slot has moved, or rights are missing).
     pub(super) async fn run(&mut self, errand: Errand, sharded: bool) -> RedisResult<bool> {
         let (subscribe, unsubscribe) =
@@ -58,8 +58,11 @@ impl Link {
         for topics in errand.unsubscribe.chunks(BATCH) {
             self.health.expect_unsubscribed(topics.len());
             for (topic, granted) in self.send(unsubscribe, topics).await? {
-                all_granted &= granted;
                 self.subscribed.remove(&topic);
+                if !granted {
+                    // The slot has gone to another master, and this one no longer sends it.
+                    self.health.unsubscribed();
+                }
             }
         }
         for topics in errand.subscribe.chunks(BATCH) {
