@@ -1,1 +1,2 @@
+//! The load generator.
 fn main() {}
