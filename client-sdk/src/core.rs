@@ -15,6 +15,8 @@ pub mod requests;
 pub mod saved;
 mod sync;
 pub mod user;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::{BTreeMap, VecDeque};
 

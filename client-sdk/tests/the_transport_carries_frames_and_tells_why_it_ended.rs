@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{
 /// Accepts one connection, echoes texts, and closes with 4005 when it hears `bye`.
 async fn serve(listener: TcpListener, subprotocol: Option<&'static str>) {
     let (stream, _) = listener.accept().await.expect("a client");
-    #[expect(clippy::unnecessary_wraps, reason = "the callback's type is tungstenite's")]
+    #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
     let choose = |_: &Request, mut response: Response| {
         if let Some(name) = subprotocol {
             response.headers_mut().insert("Sec-WebSocket-Protocol", name.parse().expect("a header"));
