@@ -135,6 +135,7 @@ impl Meters {
         let mut servers = common.server_pids.clone();
         if servers.is_empty() {
             servers.extend(common.nodes.iter().filter_map(|it| process::listener(it.address.port())));
+            servers.dedup();
         }
         let mut all = Vec::new();
         for (number, pid) in (1..).zip(&servers) {
