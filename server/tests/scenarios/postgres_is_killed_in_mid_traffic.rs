@@ -1,0 +1,29 @@
+//! Postgres is killed and started again while people write. They wait, the node stays, nothing acknowledged is lost.
+
+use std::time::Duration;
+
+use crate::support::{Traffic, audit::all_equal, http, within, world::Plan};
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost() {
+    let world = Plan::single().own_postgres().start();
+    let people: [_; 3] = world.people().await;
+    let group = world.group(&people[0], &[&people[1], &people[2]]).await;
+    let traffic = Traffic::start(&people, group, 4, Duration::ZERO, &world.routes());
+    for _ in 0..2 {
+        traffic.more(200).await;
+        world.database.cluster().kill();
+        within("/readyz to say so", async {
+            while http::get(world.at(0), "/readyz").await.status == 200 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        assert_eq!(http::get(world.at(0), "/healthz").await.status, 200, "the node itself is well");
+        world.database.cluster().restart();
+    }
+    traffic.more(200).await;
+    assert_eq!(http::get(world.at(0), "/readyz").await.status, 200);
+    let written = traffic.finish().await;
+    all_equal(world.at(0), group, &people).await.proves(&written);
+}
