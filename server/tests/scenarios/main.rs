@@ -4,4 +4,20 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_cut_line_resumes_on_the_other_node;
+mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_node_is_killed_in_mid_traffic;
+mod a_removed_member_hears_no_more;
+mod a_revoked_device_is_silenced_everywhere;
+mod a_slow_reader_is_let_go;
+mod an_offline_device_learns_what_changed;
+mod history_is_read_in_both_directions;
+mod malformed_frames_are_answered;
+mod postgres_is_killed_in_mid_traffic;
+mod read_marks_reach_everybody;
+mod redis_dies_in_mid_traffic;
+mod rights;
+mod somebody_was_away_for_long;
+mod the_same_client_id_many_times;
 mod two_nodes_carry_one_chat;
+mod typing_and_presence_cross_nodes;
