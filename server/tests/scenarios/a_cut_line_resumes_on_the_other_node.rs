@@ -8,7 +8,7 @@ use crate::support::{Traffic, audit::all_equal, world::Plan};
 
 #[tokio::test]
 async fn the_answer_holds_only_what_changed() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, reader] = world.people().await;
     let busy = world.group(&writer, &[&reader]).await;
     let quiet = world.group(&writer, &[&reader]).await;
@@ -42,7 +42,7 @@ async fn the_answer_holds_only_what_changed() {
 
 #[tokio::test]
 async fn a_device_that_missed_nothing_is_told_nothing() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, reader] = world.people().await;
     let group = world.group(&writer, &[&reader]).await;
     writer.connect(world.at(0)).await;

@@ -27,7 +27,7 @@ async fn median_send(writer: &Device, chat: ChatId) -> Duration {
 
 #[tokio::test]
 async fn and_those_who_flood_are_told_when_to_come_back() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [writer, reader] = world.people().await;
     let chat = world.direct(&writer, &reader).await;
     writer.connect(world.at(0)).await;

@@ -6,7 +6,7 @@ use crate::support::{Traffic, audit::all_equal, world::Plan};
 
 #[tokio::test]
 async fn the_only_node_three_times() {
-    let mut world = Plan::single().start();
+    let mut world = Plan::single().start().await;
     let people: [_; 4] = world.people().await;
     let group = world.group(&people[0], &[&people[1], &people[2], &people[3]]).await;
     let traffic = Traffic::start(&people, group, 4, Duration::ZERO, &world.routes());
@@ -22,7 +22,7 @@ async fn the_only_node_three_times() {
 
 #[tokio::test]
 async fn one_of_two_while_people_go_over_to_the_other() {
-    let mut world = Plan::pair().start();
+    let mut world = Plan::pair().start().await;
     let people: [_; 4] = world.people().await;
     let group = world.group(&people[0], &[&people[1], &people[2], &people[3]]).await;
     let traffic = Traffic::start(&people, group, 2, Duration::from_millis(1), &world.routes());

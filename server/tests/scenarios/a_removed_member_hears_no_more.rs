@@ -9,7 +9,7 @@ use crate::support::{Device, audit, world::Plan};
 
 #[tokio::test]
 async fn at_once_and_on_every_device() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [owner, removed, stays] = world.people().await;
     let second = Device::new(removed.account().clone());
     let chat_id = world.group(&owner, &[&removed, &stays]).await;
@@ -42,19 +42,19 @@ async fn at_once_and_on_every_device() {
     // A device that was away learns the same.
     removed.cut().await;
     removed.connect(world.at(1)).await;
-    audit::knows_everything(&removed, world.at(0)).await;
+    audit::knows_everything(&removed, world.at(0), &world.database).await;
 
     // Added again, everything is there again.
     owner.must(AddMembers { chat_id, user_ids: vec![removed.id()] }).await;
     for device in [&removed, &second] {
         device.sees(chat_id, "a secret").await;
-        audit::knows_everything(device, world.at(0)).await;
+        audit::knows_everything(device, world.at(0), &world.database).await;
     }
 }
 
 #[tokio::test]
 async fn leaving() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [owner, leaver] = world.people().await;
     let chat_id = world.group(&owner, &[&leaver]).await;
     owner.connect(world.at(0)).await;
@@ -63,13 +63,13 @@ async fn leaving() {
     leaver.until("the chat to be gone", |model| !model.chats.contains_key(&chat_id)).await;
     let gone = leaver.id();
     owner.until("the member to be gone", |model| !model.chats[&chat_id].members.contains_key(&gone)).await;
-    audit::knows_everything(&owner, world.at(0)).await;
-    audit::knows_everything(&leaver, world.at(0)).await;
+    audit::knows_everything(&owner, world.at(0), &world.database).await;
+    audit::knows_everything(&leaver, world.at(0), &world.database).await;
 }
 
 #[tokio::test]
 async fn who_is_added_while_connected_hears_at_once() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [owner, added] = world.people().await;
     owner.connect(world.at(0)).await;
     added.connect(world.at(1)).await;
@@ -79,5 +79,5 @@ async fn who_is_added_while_connected_hears_at_once() {
     owner.say(chat_id, "after").await;
     added.sees(chat_id, "after").await;
     added.sees(chat_id, "before").await;
-    audit::knows_everything(&added, world.at(0)).await;
+    audit::knows_everything(&added, world.at(0), &world.database).await;
 }

@@ -9,7 +9,7 @@ use crate::support::{Failure, http, world::Plan};
 
 #[tokio::test]
 async fn on_another_node() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let (telephone, computer) = world.person_with_two_devices("pari").await;
     let [friend] = world.people().await;
     let chat = world.direct(&friend, &telephone).await;
@@ -36,7 +36,7 @@ async fn on_another_node() {
 
 #[tokio::test]
 async fn signing_oneself_out() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let (telephone, computer) = world.person_with_two_devices("sara").await;
     telephone.connect(world.at(0)).await;
     computer.connect(world.at(1)).await;
@@ -52,7 +52,7 @@ async fn signing_oneself_out() {
 
 #[tokio::test]
 async fn nobody_revokes_the_device_of_another() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [one, other] = world.people().await;
     one.connect(world.at(0)).await;
     other.connect(world.at(0)).await;

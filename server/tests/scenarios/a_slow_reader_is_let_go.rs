@@ -10,7 +10,7 @@ const MESSAGES: usize = 1500;
 
 #[tokio::test]
 async fn and_comes_back_to_everything() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [writer, slow, quick] = world.people().await;
     let group = world.group(&writer, &[&slow, &quick]).await;
     writer.connect(world.at(0)).await;

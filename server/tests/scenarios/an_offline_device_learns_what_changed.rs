@@ -11,7 +11,7 @@ use crate::support::{audit::all_equal, model::text, world::Plan};
 
 #[tokio::test]
 async fn edit_deletion_and_reaction() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, away] = world.people().await;
     let chat_id = world.direct(&writer, &away).await;
     writer.connect(world.at(0)).await;
@@ -36,21 +36,22 @@ async fn edit_deletion_and_reaction() {
     let [ChatSync::Delta { delta, more: false }] = &sync.chats[..] else { panic!("{:?}", sync.chats) };
     let seqs: Vec<_> = delta.messages.iter().map(|message| message.seq).collect();
     assert_eq!(seqs, [edited, deleted, liked, last.seq], "each changed row once, by version");
-    let model = away.model();
-    let get = |seq| model.message(chat_id, seq).expect("is held");
-    assert_eq!(text(get(edited)), Some("edited twice"));
-    assert!(get(edited).edited_at.is_some());
-    assert_eq!(get(deleted).body, Body::Deleted);
-    let reactions: Vec<_> = get(liked).reactions.iter().map(|r| (r.emoji.as_str(), r.count)).collect();
-    assert_eq!(reactions, [("❤️", 1)]);
-    assert_eq!(get(last.seq).reply_to, Some(liked));
-    drop(model);
+    {
+        let model = away.model();
+        let get = |seq| model.message(chat_id, seq).expect("is held");
+        assert_eq!(text(get(edited)), Some("edited twice"));
+        assert!(get(edited).edited_at.is_some());
+        assert_eq!(get(deleted).body, Body::Deleted);
+        let reactions: Vec<_> = get(liked).reactions.iter().map(|r| (r.emoji.as_str(), r.count)).collect();
+        assert_eq!(reactions, [("❤️", 1)]);
+        assert_eq!(get(last.seq).reply_to, Some(liked));
+    }
     all_equal(world.at(1), chat_id, &[writer, away]).await;
 }
 
 #[tokio::test]
 async fn the_own_reaction_made_on_another_device() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, other] = world.people().await;
     let chat_id = world.direct(&writer, &other).await;
     let second = crate::support::Device::new(other.account().clone());

@@ -1,7 +1,7 @@
 //! Pages around any place, without holes and without doubles.
 
-use chapar_protocol::{ErrorCode, Seq};
 use chapar_protocol::command::{Delete, History, Page, React};
+use chapar_protocol::{ErrorCode, Seq};
 
 use crate::support::world::Plan;
 
@@ -11,7 +11,7 @@ fn seqs(page: &Page) -> Vec<i64> {
 
 #[tokio::test]
 async fn around_any_message() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [writer, reader] = world.people().await;
     let chat_id = world.direct(&writer, &reader).await;
     writer.connect(world.at(0)).await;
@@ -50,7 +50,7 @@ async fn around_any_message() {
 
 #[tokio::test]
 async fn with_tombstones_and_own_reactions() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [writer, reader] = world.people().await;
     let chat_id = world.direct(&writer, &reader).await;
     writer.connect(world.at(0)).await;

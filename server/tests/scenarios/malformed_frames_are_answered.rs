@@ -18,10 +18,11 @@ async fn greeted(world: &World, device: &Device) -> RawSocket {
 
 #[tokio::test]
 async fn every_kind_of_nonsense() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [device] = world.people().await;
     let deep = "[".repeat(60_000);
-    let deep_params = format!(r#"{{"id":9,"method":"ping","params":{{"x":{}{}}}}}"#, "[".repeat(20_000), "]".repeat(20_000));
+    let deep_params =
+        format!(r#"{{"id":9,"method":"ping","params":{{"x":{}{}}}}}"#, "[".repeat(20_000), "]".repeat(20_000));
     let frames: &[(&str, Option<u64>, &[ErrorCode])] = &[
         ("", None, &[ErrorCode::BadFrame]),
         ("سلام", None, &[ErrorCode::BadFrame]),
@@ -44,9 +45,21 @@ async fn every_kind_of_nonsense() {
         (r#"{"id":4,"method":"send","params":[]}"#, Some(4), &[ErrorCode::BadRequest]),
         (r#"{"id":4,"method":"send","params":"x"}"#, Some(4), &[ErrorCode::BadRequest]),
         (r#"{"id":4,"method":"send","params":{"chat_id":"1"}}"#, Some(4), &[ErrorCode::BadRequest]),
-        (r#"{"id":5,"method":"get_chat","params":{"chat_id":99999999999999999999}}"#, Some(5), &[ErrorCode::BadRequest]),
-        (r#"{"id":5,"method":"get_chat","params":{"chat_id":-5}}"#, Some(5), &[ErrorCode::ChatNotFound, ErrorCode::BadRequest]),
-        (r#"{"id":5,"method":"get_chat","params":{"chat_id":9223372036854775807}}"#, Some(5), &[ErrorCode::ChatNotFound, ErrorCode::BadRequest]),
+        (
+            r#"{"id":5,"method":"get_chat","params":{"chat_id":99999999999999999999}}"#,
+            Some(5),
+            &[ErrorCode::BadRequest],
+        ),
+        (
+            r#"{"id":5,"method":"get_chat","params":{"chat_id":-5}}"#,
+            Some(5),
+            &[ErrorCode::ChatNotFound, ErrorCode::BadRequest],
+        ),
+        (
+            r#"{"id":5,"method":"get_chat","params":{"chat_id":9223372036854775807}}"#,
+            Some(5),
+            &[ErrorCode::ChatNotFound, ErrorCode::BadRequest],
+        ),
         (&deep, None, &[ErrorCode::BadFrame]),
     ];
     for (frame, id, codes) in frames {
@@ -72,7 +85,7 @@ async fn every_kind_of_nonsense() {
 
 #[tokio::test]
 async fn texts_that_cannot_be() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [device] = world.people().await;
     let chat_id = world.group(&device, &[]).await;
     let mut socket = greeted(&world, &device).await;
@@ -88,7 +101,10 @@ async fn texts_that_cannot_be() {
         (json!({ "kind": "text", "text": "abc", "entities": entity(2, 2) }), ErrorCode::BadEntities),
         (json!({ "kind": "text", "text": "abc", "entities": entity(0, 0) }), ErrorCode::BadEntities),
         (json!({ "kind": "text", "text": "😀", "entities": entity(1, 1) }), ErrorCode::BadEntities),
-        (json!({ "kind": "text", "text": "abc", "entities": entity(4_294_967_295, 4_294_967_295) }), ErrorCode::BadEntities),
+        (
+            json!({ "kind": "text", "text": "abc", "entities": entity(4_294_967_295, 4_294_967_295) }),
+            ErrorCode::BadEntities,
+        ),
         (json!({ "kind": "text", "text": "abc", "entities": entity(-1, 1) }), ErrorCode::BadRequest),
         (json!({ "kind": "text", "text": "abc", "entities": many }), ErrorCode::BadEntities),
         (json!({ "kind": "no_such_kind", "text": "abc" }), ErrorCode::BadRequest),
@@ -102,11 +118,11 @@ async fn texts_that_cannot_be() {
         assert_eq!(outcome.expect_err("refused").code, code, "case {n}");
     }
     // A lone surrogate is no text at all.
-    let lone = format!(
+    let half_pair = format!(
         r#"{{"id":1,"method":"send","params":{{"chat_id":{chat_id},"client_id":"{}","body":{{"kind":"text","text":"\ud800"}}}}}}"#,
         uuid::Uuid::new_v4()
     );
-    socket.text(lone).await;
+    socket.text(half_pair).await;
     let error = socket.reply().await.expect("kept").1.expect_err("refused");
     assert!(matches!(error.code, ErrorCode::BadRequest | ErrorCode::BadFrame), "{error:?}");
     // The longest that may be is taken, and comes back as it was.
@@ -118,7 +134,7 @@ async fn texts_that_cannot_be() {
 
 #[tokio::test]
 async fn frames_too_large_or_of_a_forbidden_kind() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [device, other] = world.people().await;
     other.connect(world.at(0)).await;
     let padded = |size: usize| {
@@ -143,7 +159,7 @@ async fn frames_too_large_or_of_a_forbidden_kind() {
 
 #[tokio::test]
 async fn before_and_after_hello() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [device] = world.people().await;
     let chat_id = world.group(&device, &[]).await;
     let mut socket = RawSocket::connect(world.at(0)).await;
@@ -161,7 +177,7 @@ async fn before_and_after_hello() {
 
 #[tokio::test]
 async fn who_never_says_hello_is_let_go() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let mut socket = RawSocket::connect(world.at(0)).await;
     let start = std::time::Instant::now();
     assert_eq!(socket.end().await, Some(CloseCode::HelloTimeout.number()));
@@ -171,7 +187,7 @@ async fn who_never_says_hello_is_let_go() {
 
 #[tokio::test]
 async fn who_goes_on_with_nonsense_is_thrown_out_at_last() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [device] = world.people().await;
     let mut socket = greeted(&world, &device).await;
     let mut answers = 0;

@@ -6,7 +6,7 @@ use crate::support::{Traffic, audit::all_equal, http, within, world::Plan};
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost() {
-    let world = Plan::single().own_postgres().start();
+    let world = Plan::single().own_postgres().start().await;
     let people: [_; 3] = world.people().await;
     let group = world.group(&people[0], &[&people[1], &people[2]]).await;
     let traffic = Traffic::start(&people, group, 4, Duration::ZERO, &world.routes());

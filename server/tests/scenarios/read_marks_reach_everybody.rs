@@ -6,7 +6,7 @@ use crate::support::{Device, world::Plan};
 
 #[tokio::test]
 async fn own_devices_and_the_others() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, reader] = world.people().await;
     let second = Device::new(reader.account().clone());
     let chat_id = world.direct(&writer, &reader).await;
@@ -34,7 +34,7 @@ async fn own_devices_and_the_others() {
 
 #[tokio::test]
 async fn a_mark_made_while_the_other_was_away() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, reader] = world.people().await;
     let second = Device::new(reader.account().clone());
     let chat_id = world.group(&writer, &[&reader]).await;
@@ -53,7 +53,7 @@ async fn a_mark_made_while_the_other_was_away() {
 
 #[tokio::test]
 async fn in_a_channel_nobody_sees_who_read() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [owner, reader] = world.people().await;
     let second = Device::new(reader.account().clone());
     let chat_id = world.chat(ChatKind::Channel, &owner, &[&reader]).await;

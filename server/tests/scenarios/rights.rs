@@ -3,7 +3,7 @@
 use chapar_protocol::{
     ChatId, ChatKind, Command, ErrorCode, Role, Seq, UserId, Version, WireError,
     command::{
-        AddMembers, Delete, Difference, Edit, GetChat, GetMembers, History, Leave, MarkRead, METHODS, React,
+        AddMembers, Delete, Difference, Edit, GetChat, GetMembers, History, Leave, METHODS, MarkRead, React,
         RemoveMember, SetRole, SetTyping,
     },
     message::NewBody,
@@ -193,19 +193,15 @@ impl<'a> Stage<'a> {
             Deed::RemoveMember => self.try_out(role, remove(self.bystander)).await,
             Deed::RemoveAdmin => self.try_out(role, remove(self.other_admin)).await,
             Deed::RemoveOwner => self.try_out(role, remove(self.actors[0].id())).await,
-            Deed::Promote => {
-                self.try_out(role, SetRole { chat_id, user_id: self.bystander, role: Role::Admin }).await
-            }
-            Deed::GiveAway => {
-                self.try_out(role, SetRole { chat_id, user_id: self.bystander, role: Role::Owner }).await
-            }
+            Deed::Promote => self.try_out(role, SetRole { chat_id, user_id: self.bystander, role: Role::Admin }).await,
+            Deed::GiveAway => self.try_out(role, SetRole { chat_id, user_id: self.bystander, role: Role::Owner }).await,
             Deed::Leave => self.try_out(role, Leave { chat_id }).await,
         }
     }
 }
 
 async fn check(kind: ChatKind, table: impl Iterator<Item = (Deed, [Outcome; 5])>) {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let mut wrong = Vec::new();
     for (deed, outcomes) in table {
         // New people for each row, so that no row is slowed by the limits of the one before.
@@ -247,7 +243,7 @@ async fn in_a_direct_chat() {
 
 #[tokio::test]
 async fn nobody_does_anything_without_a_token() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     for method in METHODS.iter().filter(|method| method.http) {
         let path = format!("/api/v1/call/{}", method.name);
         for token in [None, Some("no such token"), Some("")] {

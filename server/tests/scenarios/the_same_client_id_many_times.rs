@@ -11,7 +11,7 @@ use crate::support::{Audit, Device, device::message, world::Plan};
 
 #[tokio::test]
 async fn sent_fifty_times_at_once_it_is_one_message() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [sender, reader] = world.people().await;
     let group = world.group(&sender, &[&reader]).await;
     reader.connect(world.at(1)).await;
@@ -42,7 +42,7 @@ fn client_of(answers: &[chapar_protocol::command::Sent], audit: &Audit) -> uuid:
 
 #[tokio::test]
 async fn with_other_content_it_is_refused() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [sender, other] = world.people().await;
     let group = world.group(&sender, &[&other]).await;
     let elsewhere = world.group(&sender, &[&other]).await;
@@ -63,7 +63,7 @@ async fn with_other_content_it_is_refused() {
 
 #[tokio::test]
 async fn a_late_retry_finds_its_message_though_it_was_edited_or_deleted() {
-    let world = Plan::single().start();
+    let world = Plan::single().start().await;
     let [sender] = world.people().await;
     let group = world.group(&sender, &[]).await;
     sender.connect(world.at(0)).await;

@@ -6,7 +6,7 @@ use crate::support::{Traffic, audit::all_equal, world::Plan};
 
 #[tokio::test]
 async fn readers_on_both_nodes_see_what_is_written_on_one() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, here, there] = world.people().await;
     let group = world.group(&writer, &[&here, &there]).await;
     writer.connect(world.at(0)).await;
@@ -22,7 +22,7 @@ async fn readers_on_both_nodes_see_what_is_written_on_one() {
 
 #[tokio::test]
 async fn writers_on_both_nodes_end_with_one_order() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let people: [_; 4] = world.people().await;
     let group = world.group(&people[0], &[&people[1], &people[2], &people[3]]).await;
     let traffic = Traffic::start(&people, group, 4, Duration::ZERO, &world.routes());

@@ -9,7 +9,7 @@ use crate::support::{Device, world::Plan};
 
 #[tokio::test]
 async fn typing() {
-    let world = Plan::pair().start();
+    let world = Plan::pair().start().await;
     let [writer, here, there, stranger] = world.people().await;
     let chat_id = world.group(&writer, &[&here, &there]).await;
     writer.connect(world.at(0)).await;
@@ -18,7 +18,8 @@ async fn typing() {
     stranger.connect(world.at(1)).await;
     writer.must(SetTyping { chat_id }).await;
     let by_writer = |event: &Event| {
-        matches!(event, Event::Typing(typing) if typing.chat_id == chat_id && typing.user_id == writer.id()).then_some(())
+        matches!(event, Event::Typing(typing) if typing.chat_id == chat_id && typing.user_id == writer.id())
+            .then_some(())
     };
     here.event("typing on the same node", by_writer).await;
     there.event("typing on the other node", by_writer).await;
@@ -32,38 +33,40 @@ async fn typing() {
 
 #[tokio::test]
 async fn presence() {
-    let world = Plan::pair().start();
-    let [watcher, watched, stranger] = world.people().await;
-    world.direct(&watcher, &watched).await;
+    let world = Plan::pair().start().await;
+    let [watcher, friend, stranger] = world.people().await;
+    world.direct(&watcher, &friend).await;
     watcher.connect(world.at(0)).await;
-    let user_ids = vec![watched.id(), stranger.id()];
+    let user_ids = vec![friend.id(), stranger.id()];
     stranger.connect(world.at(1)).await;
     let first = watcher.call(&WatchPresence { user_ids }).await;
     if let Ok(first) = &first {
         assert!(!first.presences.iter().any(|presence| presence.user_id == stranger.id() && presence.online));
         assert!(!first.presences.iter().any(|presence| presence.online));
     }
-    watcher.must(WatchPresence { user_ids: vec![watched.id()] }).await;
+    watcher.must(WatchPresence { user_ids: vec![friend.id()] }).await;
     let is = |online: bool| {
-        let id = watched.id();
+        let id = friend.id();
         move |event: &Event| match event {
             Event::Presence(presence) if presence.user_id == id && presence.online == online => Some(presence.clone()),
             _ => None,
         }
     };
-    watched.connect(world.at(1)).await;
+    friend.connect(world.at(1)).await;
     watcher.event("coming online on the other node", is(true)).await;
 
     // With two devices, one going is not gone.
-    let second = Device::new(watched.account().clone());
+    let second = Device::new(friend.account().clone());
     second.connect(world.at(0)).await;
     watcher.forget_events();
-    watched.cut().await;
-    let again = watcher.must(WatchPresence { user_ids: vec![watched.id()] }).await;
-    assert!(again.presences.iter().any(|presence| presence.online) || {
-        watcher.event("still online", is(true)).await;
-        true
-    });
+    friend.cut().await;
+    let again = watcher.must(WatchPresence { user_ids: vec![friend.id()] }).await;
+    assert!(
+        again.presences.iter().any(|presence| presence.online) || {
+            watcher.event("still online", is(true)).await;
+            true
+        }
+    );
     second.cut().await;
     let gone = watcher.event("going offline", is(false)).await;
     assert!(gone.last_seen_at.is_some());

@@ -10,9 +10,12 @@ use chapar_protocol::{
     command::{GetChat, History, UserDifference},
 };
 
+use serde_json::{Value, json};
+
 use super::{
     Device, http,
     model::{Chat, text},
+    postgres::Database,
     traffic::Written,
 };
 
@@ -75,6 +78,20 @@ impl Audit {
         assert!(there.is_empty(), "nobody wrote these: {there:?}");
     }
 
+    /// What the server tells is what the tables hold, row by row.
+    pub fn agrees_with(&self, database: &Database) {
+        let chat = self.snapshot.chat.id;
+        let counters = database.sql(&format!("SELECT seq, version FROM chats WHERE id = {chat}"));
+        assert_eq!(counters, format!("{}|{}", self.snapshot.last_seq, self.snapshot.version));
+        let rows = database.sql(&format!(
+            "SELECT jsonb_build_array(seq, version, sender_id, client_id, body) FROM messages WHERE chat_id = {chat} ORDER BY seq"
+        ));
+        let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect();
+        let told = self.messages.values();
+        let told: Vec<Value> = told.map(|m| json!([m.seq, m.version, m.sender, m.client_id, m.body])).collect();
+        assert_eq!(told, rows, "chat {chat}");
+    }
+
     /// A device's view of the chat is the database's, as far back as the device holds it.
     pub async fn equals(&self, device: &Device, node: SocketAddr) {
         let chat_id = self.snapshot.chat.id;
@@ -96,8 +113,7 @@ impl Audit {
         assert_eq!(own, real, "own reactions");
         if self.snapshot.chat.kind != ChatKind::Channel {
             let held: Vec<_> = chat.members.values().map(|member| (member.user_id, member.role)).collect();
-            let mut real: Vec<_> =
-                self.snapshot.members.iter().map(|member| (member.user_id, member.role)).collect();
+            let mut real: Vec<_> = self.snapshot.members.iter().map(|member| (member.user_id, member.role)).collect();
             real.sort();
             assert_eq!(held, real, "members");
         }
@@ -114,13 +130,10 @@ pub async fn all_equal(node: SocketAddr, chat_id: ChatId, devices: &[Device]) ->
     audit
 }
 
-
 /// Everything that a device knows is what the database has: which chats it is in, and all that is in them.
-pub async fn knows_everything(device: &Device, node: SocketAddr) {
+pub async fn knows_everything(device: &Device, node: SocketAddr, database: &Database) {
     let real = http::call(node, device.token(), &UserDifference { from: Version(0) }).await.expect("own things");
-    device
-        .until("the own chats to be complete", |model| model.user_version >= real.version && model.settled())
-        .await;
+    device.until("the own chats to be complete", |model| model.user_version >= real.version && model.settled()).await;
     let own = |chats: &mut dyn Iterator<Item = &MyChat>| -> BTreeMap<ChatId, MyChat> {
         chats.filter(|mine| mine.role.is_some()).map(|mine| (mine.chat_id, mine.clone())).collect()
     };
@@ -133,6 +146,7 @@ pub async fn knows_everything(device: &Device, node: SocketAddr) {
     }
     for chat in real.into_keys() {
         let audit = Audit::read(node, device.token(), chat).await;
+        audit.agrees_with(database);
         device.reaches(chat, audit.snapshot.version).await;
         audit.equals(device, node).await;
     }

@@ -30,12 +30,7 @@ use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 use uuid::Uuid;
 
-use super::{
-    Model, PATIENCE, RawSocket,
-    model::Need,
-    socket::End,
-    within,
-};
+use super::{Model, PATIENCE, RawSocket, model::Need, socket::End, within};
 
 /// Why a call has no reply.
 #[derive(Debug)]
@@ -280,10 +275,7 @@ impl Link {
     }
 }
 
-async fn write(
-    mut sink: SplitSink<WebSocketStream<TcpStream>, Message>,
-    mut queue: mpsc::UnboundedReceiver<Message>,
-) {
+async fn write(mut sink: SplitSink<WebSocketStream<TcpStream>, Message>, mut queue: mpsc::UnboundedReceiver<Message>) {
     while let Some(message) = queue.recv().await {
         if sink.send(message).await.is_err() {
             // The reader meets the same end, and knows why.
@@ -292,7 +284,11 @@ async fn write(
     }
 }
 
-async fn read(mut stream: SplitStream<WebSocketStream<TcpStream>>, link: Arc<Link>, events: mpsc::UnboundedSender<Event>) {
+async fn read(
+    mut stream: SplitStream<WebSocketStream<TcpStream>>,
+    link: Arc<Link>,
+    events: mpsc::UnboundedSender<Event>,
+) {
     let end = loop {
         let text = match stream.next().await {
             Some(Ok(Message::Text(text))) => text,

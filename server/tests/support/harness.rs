@@ -8,7 +8,7 @@ pub mod model;
 pub mod node;
 pub mod postgres;
 pub mod process;
-pub mod redis_server;
+pub mod redis;
 pub mod socket;
 pub mod traffic;
 pub mod world;
@@ -32,8 +32,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// # Panics
 /// With what was waited for, after [`PATIENCE`].
 pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(output) => output,
-        Err(_) => panic!("waited {} s in vain for {what}", PATIENCE.as_secs()),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|_| panic!("waited {} s in vain for {what}", PATIENCE.as_secs()))
 }

@@ -1,6 +1,6 @@
 //! HTTP requests of the tests: one connection each, JSON in and out.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use chapar_protocol::{Command, WireError};
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,16 +14,10 @@ use super::within;
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
-    }
-
     /// The body as the success of a command, or as its error.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, WireError> {
         if self.status == 200 {
@@ -51,10 +45,11 @@ pub async fn try_request(
         let mut stream = TcpStream::connect(address).await?;
         let mut head = format!("{verb} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
         if let Some(token) = token {
-            head += &format!("Authorization: Bearer {token}\r\n");
+            let _ = write!(head, "Authorization: Bearer {token}\r\n");
         }
         if let Some(body) = body {
-            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            let length = body.len();
+            let _ = write!(head, "Content-Type: application/json\r\nContent-Length: {length}\r\n");
         }
         head += "\r\n";
         stream.write_all(head.as_bytes()).await?;
@@ -66,13 +61,7 @@ pub async fn try_request(
     .await
 }
 
-pub async fn request(
-    address: SocketAddr,
-    verb: &str,
-    path: &str,
-    token: Option<&str>,
-    body: Option<&str>,
-) -> Response {
+pub async fn request(address: SocketAddr, verb: &str, path: &str, token: Option<&str>, body: Option<&str>) -> Response {
     try_request(address, verb, path, token, body).await.unwrap_or_else(|error| panic!("{verb} {path}: {error}"))
 }
 
@@ -123,7 +112,7 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         }
         rest.to_vec()
     };
-    Some(Response { status, headers, body: String::from_utf8(body).ok()? })
+    Some(Response { status, body: String::from_utf8(body).ok()? })
 }
 
 fn chunks(mut rest: &[u8]) -> Option<Vec<u8>> {

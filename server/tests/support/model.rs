@@ -205,7 +205,8 @@ impl Model {
             if known.is_some_and(|known| known.version > mine.version) {
                 continue;
             }
-            if known.is_some_and(|known| known.read_seq > mine.read_seq && known.role.is_some() && mine.role.is_some()) {
+            if known.is_some_and(|known| known.read_seq > mine.read_seq && known.role.is_some() && mine.role.is_some())
+            {
                 self.violations.push(format!("own chat {}: the read mark went back", mine.chat_id));
             }
             if mine.role.is_none() {

@@ -22,8 +22,6 @@ pub struct NodeOptions {
     pub redis_url: Option<String>,
     /// Further flags.
     pub flags: Vec<String>,
-    /// Further environment.
-    pub environment: Vec<(String, String)>,
 }
 
 pub struct Node {
@@ -65,12 +63,6 @@ impl Node {
     pub fn restart(&mut self) {
         self.process.kill();
         (self.process, self.address) = spawn(&self.directory, &self.options, &self.log);
-    }
-
-    /// Starts it again with other settings.
-    pub fn restart_with(&mut self, options: NodeOptions) {
-        self.options = options;
-        self.restart();
     }
 
     pub fn options(&self) -> &NodeOptions {
@@ -117,7 +109,7 @@ fn spawn(directory: &Path, options: &NodeOptions, log: &Path) -> (Process, Socke
             command.args([flag, value]);
         }
     }
-    command.args(&options.flags).envs(options.environment.iter().map(|(name, value)| (name, value)));
+    command.args(&options.flags);
     let mut process = Process::start(command, log);
     let deadline = Instant::now() + PATIENCE;
     loop {

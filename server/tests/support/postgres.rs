@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PATIENCE, janitor, process::Process};
+use super::{
+    PATIENCE, janitor,
+    process::{Process, Signal},
+};
 
 /// One cluster with its server process.
 pub struct Cluster {
@@ -74,13 +77,45 @@ impl Cluster {
         ] {
             postgres.args(["-c", setting]);
         }
-        Process::start(postgres, &self.directory.with_extension("log"))
+        Process::start(postgres, &self.directory.join("log"))
     }
 
     /// SIGKILL to the postmaster. Its backends notice and end by themselves.
     pub fn kill(&self) {
         if let Some(server) = self.server.lock().expect("not poisoned").as_mut() {
             server.kill();
+        }
+    }
+
+    /// Stops it in order and keeps a copy of its data as it is now. It is running again afterwards.
+    pub fn back_up(&self) {
+        self.stop();
+        let copy =
+            Command::new("cp").arg("-a").args([self.directory.join("pg"), self.directory.join("backup")]).output();
+        check(copy, "cp");
+        self.restart();
+    }
+
+    /// What a failover to a standby that lagged behind is: the server dies, what was written since the copy is lost, and
+    /// the copy is promoted to a new timeline.
+    pub fn fail_over_to_backup(&self) {
+        self.kill();
+        let data = self.directory.join("pg");
+        std::fs::rename(&data, self.directory.join("lost")).expect("renamed");
+        std::fs::rename(self.directory.join("backup"), &data).expect("renamed");
+        std::fs::write(data.join("standby.signal"), "").expect("written");
+        self.restart();
+        check(self.psql("postgres", "SELECT pg_promote()"), "pg_promote");
+    }
+
+    fn stop(&self) {
+        let mut server = self.server.lock().expect("not poisoned");
+        let server = server.as_mut().expect("is running");
+        server.signal(Signal::INT);
+        let deadline = Instant::now() + PATIENCE;
+        while server.ended().is_none() {
+            assert!(Instant::now() < deadline, "Postgres does not stop");
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -105,7 +140,6 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.kill();
         let _ = std::fs::remove_dir_all(&self.directory);
-        let _ = std::fs::remove_file(self.directory.with_extension("log"));
     }
 }
 

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, kill_process};
 pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use super::janitor;
 
@@ -30,10 +30,6 @@ impl Process {
             .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         janitor::watch(child.id());
         Self { child, log: log.to_owned(), ended: None }
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -122,7 +122,9 @@ pub(crate) struct Sentinels {
 impl Sentinels {
     pub(crate) async fn start() -> Self {
         let master = Redis::start().await;
-        let replica = Redis::with(&["--replicaof", &format!("127.0.0.1 {}", master.port), "--repl-diskless-sync-delay", "0"]).await;
+        let replica =
+            Redis::with(&["--replicaof", &format!("127.0.0.1 {}", master.port), "--repl-diskless-sync-delay", "0"])
+                .await;
         let mut sentinels = Vec::new();
         for _ in 0..3 {
             let mut sentinel = Redis::down(&[]);

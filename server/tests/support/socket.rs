@@ -46,7 +46,10 @@ impl RawSocket {
             .expect("a request");
         let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
         let (stream, response) = tokio_tungstenite::client_async_with_config(request, tcp, Some(config)).await?;
-        assert_eq!(response.headers().get("sec-websocket-protocol").map(|v| v.as_bytes()), Some(SUBPROTOCOL.as_bytes()));
+        assert_eq!(
+            response.headers().get("sec-websocket-protocol").map(tungstenite::http::HeaderValue::as_bytes),
+            Some(SUBPROTOCOL.as_bytes())
+        );
         Ok(Self { stream })
     }
 

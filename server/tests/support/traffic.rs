@@ -17,7 +17,6 @@ use super::{Device, Failure, PATIENCE, device::message, world::Routes};
 /// One message whose fate matters.
 #[derive(Clone, Debug)]
 pub struct Written {
-    pub chat: ChatId,
     pub sender: UserId,
     pub client_id: Uuid,
     pub text: String,
@@ -110,7 +109,7 @@ async fn write(
         let at = {
             let mut written = written.lock().expect("not poisoned");
             let client_id = message.client_id;
-            written.push(Written { chat, sender: device.id(), client_id, text, acknowledged: None });
+            written.push(Written { sender: device.id(), client_id, text, acknowledged: None });
             written.len() - 1
         };
         let seq = insist(&device, &message).await;

@@ -18,11 +18,10 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    Device, Node, NodeOptions,
-    http,
+    Device, Node, NodeOptions, http,
     node::ADMIN_TOKEN,
     postgres::{Cluster, Database},
-    redis_server::RedisServer,
+    redis::Redis,
 };
 
 /// What the world is to be made of.
@@ -37,7 +36,7 @@ pub struct Plan {
 pub struct World {
     // Dropped in this order.
     pub nodes: Vec<Node>,
-    pub redis: Option<RedisServer>,
+    pub redis: Option<Redis>,
     pub database: Database,
     directory: TempDir,
     routes: Routes,
@@ -68,19 +67,14 @@ impl Plan {
         self
     }
 
-    pub fn environment(mut self, name: &str, value: &str) -> Self {
-        self.options.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    pub fn start(self) -> World {
+    pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("chapar-test-").tempdir().expect("temp dir");
         let cluster = if self.own_postgres { Cluster::start() } else { Cluster::shared() };
         let database = cluster.database();
-        let redis = self.redis.then(|| RedisServer::start(directory.path()));
+        let redis = if self.redis { Some(Redis::start().await) } else { None };
         let options = NodeOptions {
             database_url: Some(database.url()),
-            redis_url: redis.as_ref().map(RedisServer::url),
+            redis_url: redis.as_ref().map(Redis::url),
             ..self.options
         };
         let start = |n: usize| Node::start(&directory.path().join(format!("node{n}")), options.clone());
@@ -95,7 +89,7 @@ impl World {
         self.nodes[node].address
     }
 
-    pub fn redis(&mut self) -> &mut RedisServer {
+    pub fn redis(&mut self) -> &mut Redis {
         self.redis.as_mut().expect("planned")
     }
 
