@@ -53,6 +53,8 @@ async fn and_those_who_flood_are_told_when_to_come_back() {
                         ErrorCode::RateLimited | ErrorCode::Overloaded => {
                             assert!(error.retry_after_ms.is_some_and(|wait| wait > 0), "{error:?}");
                             turned_away.fetch_add(1, Ordering::Relaxed);
+                            // Far less than it was told, as a rude client would.
+                            tokio::time::sleep(Duration::from_millis(10)).await;
                         }
                         ErrorCode::InvalidCredentials => {}
                         _ => panic!("{error:?}"),

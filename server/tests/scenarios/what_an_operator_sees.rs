@@ -8,7 +8,7 @@ use chapar_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Device, http, node::ADMIN_TOKEN, world::Plan};
+use crate::support::{Device, Node, http, node::ADMIN_TOKEN, world::Plan};
 
 #[tokio::test]
 async fn health_metrics_and_the_api_description() {
@@ -68,7 +68,7 @@ async fn no_words_and_no_secrets_in_any_log() {
         for node in &mut world.nodes {
             node.kill();
         }
-        let logs: Vec<String> = world.nodes.iter().map(|node| node.log()).chain([metrics]).collect();
+        let logs: Vec<String> = world.nodes.iter().map(Node::log).chain([metrics]).collect();
         assert!(logs[0].to_lowercase().contains("trace"), "the trace level is not on:\n{}", logs[0]);
         let tokens = [writer.token(), second.token(), reader.token(), ADMIN_TOKEN];
         for (log, secret) in logs.iter().flat_map(|log| secrets.iter().chain(&tokens).map(move |one| (log, *one))) {
