@@ -10,7 +10,7 @@ use crate::support::{Failure, device::message, http, world::Plan};
 
 #[tokio::test]
 async fn for_those_who_send_too_much() {
-    let world = Plan::single().start().await;
+    let world = Plan::single().limited().start().await;
     let [writer, calm] = world.people().await;
     let group = world.group(&writer, &[&calm]).await;
     writer.connect(world.at(0)).await;
@@ -50,7 +50,7 @@ async fn for_those_who_send_too_much() {
 
 #[tokio::test]
 async fn for_those_who_guess_passwords() {
-    let world = Plan::single().start().await;
+    let world = Plan::single().limited().start().await;
     let register = json!({ "handle": "guarded", "password": "the right password" });
     let _: SignedIn = http::post(world.at(0), "/api/v1/register", None, &register).await.expect("made");
     let wrong = json!({ "handle": "guarded", "password": "a wrong password" });

@@ -1,8 +1,10 @@
 //! Postgres is killed and started again while people write. They wait, the node stays, nothing acknowledged is lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{Traffic, audit::all_equal, http, within, world::Plan};
+use chapar_protocol::{Action, command::Hello};
+
+use crate::support::{RawSocket, Traffic, audit::all_equal, http, within, world::Plan};
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost() {
@@ -26,4 +28,24 @@ async fn nothing_acknowledged_is_lost() {
     assert_eq!(http::get(world.at(0), "/readyz").await.status, 200);
     let written = traffic.finish().await;
     all_equal(world.at(0), group, &people).await.proves(&written);
+}
+
+#[tokio::test]
+async fn who_came_meanwhile_may_greet_again_on_the_same_line() {
+    let world = Plan::single().own_postgres().start().await;
+    let [person] = world.people().await;
+    let mut socket = RawSocket::connect(world.at(0)).await;
+    world.database.cluster().kill();
+    let hello = Hello { token: person.token().to_owned(), resume: None };
+    let error = socket.call(1, &hello).await.expect_err("no database");
+    assert_eq!(error.action, Action::Retry, "{error:?}");
+    world.database.cluster().restart();
+    let deadline = Instant::now() + Duration::from_secs(8);
+    for id in 2.. {
+        match socket.call(id, &hello).await {
+            Ok(_) => break,
+            Err(error) => assert!(error.action == Action::Retry && Instant::now() < deadline, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

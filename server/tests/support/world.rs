@@ -30,6 +30,7 @@ pub struct Plan {
     redis: bool,
     own_postgres: bool,
     nodes: usize,
+    limited: bool,
     options: NodeOptions,
 }
 
@@ -62,6 +63,12 @@ impl Plan {
         self
     }
 
+    /// With the limit on messages that the server has by default. Without this there is none: traffic is to be dense.
+    pub fn limited(mut self) -> Self {
+        self.limited = true;
+        self
+    }
+
     pub fn flags(mut self, flags: &[&str]) -> Self {
         self.options.flags.extend(flags.iter().map(|&flag| flag.to_owned()));
         self
@@ -69,6 +76,11 @@ impl Plan {
 
     pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("chapar-test-").tempdir().expect("temp dir");
+        let plan = if self.limited { self } else { self.flags(&["--messages-per-second", "0"]) };
+        plan.start_in(directory).await
+    }
+
+    async fn start_in(self, directory: TempDir) -> World {
         let cluster = if self.own_postgres { Cluster::start() } else { Cluster::shared() };
         let database = cluster.database();
         let redis = if self.redis { Some(Redis::start().await) } else { None };
