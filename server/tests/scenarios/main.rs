@@ -24,6 +24,7 @@ mod read_marks_reach_everybody;
 mod redis_dies_in_mid_traffic;
 mod rights;
 mod somebody_was_away_for_long;
+mod the_answer_is_lost;
 mod the_database_lost_commits;
 mod the_same_client_id_many_times;
 mod two_nodes_carry_one_chat;
