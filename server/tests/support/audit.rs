@@ -6,7 +6,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, Message, MyChat, Seq, Version,
+    Body, ChatId, ChatKind, ChatSnapshot, Message, MyChat, Seq, Version,
     command::{GetChat, History, UserDifference},
 };
 
@@ -98,6 +98,10 @@ impl Audit {
         let reacted = Self::read(node, device.token(), chat_id).await.reacted;
         let model = device.model();
         assert!(model.violations.is_empty(), "user {} saw: {:#?}", device.id(), model.violations);
+        if self.messages.values().all(|message| message.edited_at.is_none() && message.reactions.is_empty() && message.body != Body::Deleted) {
+            let disorder: Vec<_> = model.disorder.iter().filter(|(chat, _)| *chat == chat_id).collect();
+            assert!(disorder.is_empty(), "user {} saw: {disorder:#?}", device.id());
+        }
         let chat = &model.chats.get(&chat_id).unwrap_or_else(|| panic!("user {} lacks {chat_id}", device.id()));
         self.compare(chat, &reacted);
     }
