@@ -107,13 +107,33 @@ impl Worker {
         while queue.recv_many(&mut waiting, MAX_BATCH).await > 0 {
             let mut batch = Batch::default();
             waiting.drain(..).for_each(|it| batch.add(it));
-            let outcome = self.commit(&batch.messages).await;
-            self.answer(batch, outcome);
+            let outcomes = self.commit(&batch.messages).await;
+            self.answer(batch, outcomes);
         }
     }
 
-    /// Commits a batch. A lost answer leaves the outcome unknown: the same batch is sent again and finds out.
-    async fn commit(&self, messages: &[NewMessage]) -> Result<Vec<Result<Stored, ErrorCode>>, WireError> {
+    /// Commits a batch. One that the database refuses is tried message by message, so that nobody suffers for another's.
+    async fn commit(&self, messages: &[NewMessage]) -> Vec<Result<Stored, WireError>> {
+        match self.try_commit(messages).await {
+            Ok(outcomes) => outcomes.into_iter().map(|it| it.map_err(refusal)).collect(),
+            Err(StoreError::Fault(error)) if messages.len() > 1 => {
+                tracing::error!(%error, "a batch was refused: storing its messages one by one");
+                let mut outcomes = Vec::with_capacity(messages.len());
+                for message in messages {
+                    let outcome = self.try_commit(std::slice::from_ref(message)).await;
+                    let first = outcome.map_err(crate::commands::wire_error).and_then(|mut it| {
+                        it.pop().unwrap_or(Err(ErrorCode::Internal)).map_err(refusal)
+                    });
+                    outcomes.push(first);
+                }
+                outcomes
+            }
+            Err(error) => vec![Err(crate::commands::wire_error(error)); messages.len()],
+        }
+    }
+
+    /// A lost answer leaves the outcome unknown: the same batch is sent again and finds out.
+    async fn try_commit(&self, messages: &[NewMessage]) -> Result<Vec<Result<Stored, ErrorCode>>, StoreError> {
         let begun = Instant::now();
         loop {
             match self.store.send(messages).await {
@@ -128,36 +148,23 @@ impl Worker {
                     self.metrics.commit_retries.inc();
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                Err(error) => return Err(crate::commands::wire_error(error)),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn answer(&self, batch: Batch, outcome: Result<Vec<Result<Stored, ErrorCode>>, WireError>) {
-        let outcomes = match outcome {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                for answer in batch.answers.into_iter().flatten() {
-                    let _ = answer.send(Err(error.clone()));
-                }
-                return;
-            }
-        };
+    fn answer(&self, batch: Batch, outcomes: Vec<Result<Stored, WireError>>) {
         let mut deltas: Vec<ChatDelta> = Vec::new();
         let mut places: HashMap<ChatId, usize> = HashMap::new();
         for ((message, answers), outcome) in batch.messages.into_iter().zip(batch.answers).zip(outcomes) {
-            let outcome = outcome.map_err(refusal).inspect(|stored| {
-                if stored.existed {
-                    // Its first try may have ended between the commit and the telling.
-                    self.fanout.publish_hint(message.chat_id, stored.version);
-                }
-            });
             for answer in answers {
                 let sent = outcome.as_ref().map(|it| Sent { seq: it.seq, version: it.version, sent_at: it.sent_at });
                 let _ = answer.send(sent.map_err(Clone::clone));
             }
             let Ok(stored) = outcome else { continue };
             if stored.existed {
+                // Its first try may have ended between the commit and the telling.
+                self.fanout.publish_hint(message.chat_id, stored.version);
                 continue;
             }
             self.metrics.messages.inc();

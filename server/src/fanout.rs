@@ -162,7 +162,7 @@ impl Fanout {
     pub async fn watch_presence(self: &Arc<Self>, users: &[UserId], outbox: &Arc<Outbox>) -> Vec<UserId> {
         let wanted: Vec<Topic> = users.iter().map(|user| Topic::Presence(user.0)).collect();
         let watched: Vec<Topic> =
-            outbox.topics.lock().iter().copied().filter(|topic| matches!(topic, Topic::Presence(_))).collect();
+            outbox.topics.lock().iter().flatten().copied().filter(|it| matches!(it, Topic::Presence(_))).collect();
         for topic in watched.into_iter().filter(|topic| !wanted.contains(topic)) {
             if self.hub.unwatch(topic, outbox) {
                 self.unwatched.lock().push(topic);

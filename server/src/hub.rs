@@ -82,15 +82,13 @@ impl Hub {
         self.shard(topic).lock().get_mut(&topic).map(act)
     }
 
-    /// Adds a watcher. Returns whether it is the first of its topic here. Watching twice counts once.
+    /// Adds a watcher. Returns whether it is the first of its topic here. Watching twice counts once; a connection that
+    /// is gone watches nothing.
     pub fn watch(&self, topic: Topic, outbox: &Arc<Outbox>) -> bool {
-        {
-            let mut topics = outbox.topics.lock();
-            if topics.contains(&topic) {
-                return false;
-            }
-            topics.push(topic);
-        }
+        // Held until the stream has it, so that a connection that leaves meanwhile is not left behind.
+        let mut topics = outbox.topics.lock();
+        let Some(topics) = topics.as_mut().filter(|topics| !topics.contains(&topic)) else { return false };
+        topics.push(topic);
         let mut shard = self.shard(topic).lock();
         let stream = shard.entry(topic).or_default();
         stream.watchers.push(outbox.clone());
@@ -99,7 +97,9 @@ impl Hub {
 
     /// Removes a watcher. Returns whether it was the last of its topic here.
     pub fn unwatch(&self, topic: Topic, outbox: &Outbox) -> bool {
-        outbox.topics.lock().retain(|it| *it != topic);
+        if let Some(topics) = outbox.topics.lock().as_mut() {
+            topics.retain(|it| *it != topic);
+        }
         self.forget(topic, outbox)
     }
 
@@ -119,7 +119,7 @@ impl Hub {
 
     /// Removes a connection from everything. Returns the topics that nobody here watches any more.
     pub fn leave(&self, outbox: &Outbox) -> Vec<Topic> {
-        let mut topics = std::mem::take(&mut *outbox.topics.lock());
+        let mut topics = outbox.topics.lock().take().unwrap_or_default();
         topics.retain(|topic| self.forget(*topic, outbox));
         topics
     }

@@ -26,8 +26,8 @@ pub struct Outbox {
     id: u64,
     who: OnceLock<(UserId, DeviceId)>,
     queue: Mutex<Queue>,
-    /// What this connection watches; kept by the hub.
-    pub(crate) topics: Mutex<Vec<Topic>>,
+    /// What this connection watches; kept by the hub. Absent once the connection is gone.
+    pub(crate) topics: Mutex<Option<Vec<Topic>>>,
     waker: AtomicWaker,
 }
 
@@ -42,7 +42,7 @@ impl Outbox {
     /// An empty queue.
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), ..Self::default() }
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), topics: Mutex::new(Some(Vec::new())), ..Self::default() }
     }
 
     /// The connection's number on this node, for logs.

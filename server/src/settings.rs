@@ -84,6 +84,10 @@ pub struct Settings {
     pub hash_concurrency: usize,
     /// Passwords that may wait for that; further ones are refused with a time to come back.
     pub hash_queue: usize,
+    /// Messages that one user may send in a second, sustained; bursts of four times that. 0 is no bound.
+    pub messages_per_second: u32,
+    /// Transactions that store messages at the same time. Chats are spread over them.
+    pub commit_workers: usize,
     /// Threads of the runtime; without it one per core.
     pub worker_threads: Option<usize>,
 
@@ -115,6 +119,8 @@ impl Default for Settings {
             reconnect_spread_ms: 5000,
             hash_concurrency: (cores / 2).max(1),
             hash_queue: 64,
+            messages_per_second: 30,
+            commit_workers: 2,
             worker_threads: None,
             sources: BTreeMap::new(),
         }
@@ -161,6 +167,8 @@ impl Settings {
         from.put("reconnect-spread-ms", &mut settings.reconnect_spread_ms, parse::number(0, 600_000));
         from.put("hash-concurrency", &mut settings.hash_concurrency, parse::number(1, 1024));
         from.put("hash-queue", &mut settings.hash_queue, parse::number(0, 100_000));
+        from.put("messages-per-second", &mut settings.messages_per_second, parse::number(0, 1_000_000));
+        from.put("commit-workers", &mut settings.commit_workers, parse::number(1, 64));
         from.put("worker-threads", &mut settings.worker_threads, parse::some(parse::number(1, 1024)));
         let (sources, mut problems) = from.finish();
         settings.sources = sources;
@@ -243,6 +251,8 @@ impl Settings {
             "reconnect-spread-ms" => self.reconnect_spread_ms.to_string(),
             "hash-concurrency" => self.hash_concurrency.to_string(),
             "hash-queue" => self.hash_queue.to_string(),
+            "messages-per-second" => self.messages_per_second.to_string(),
+            "commit-workers" => self.commit_workers.to_string(),
             "worker-threads" => or_none(self.worker_threads, "one per core"),
             other => unreachable!("{other} stands in the table of settings but is not shown"),
         }

@@ -70,7 +70,8 @@ async fn after_unsubscribing_a_node_hears_nothing_and_costs_redis_nothing() {
     two.connected().await;
     two.bus.subscribe(&[Topic::Chat(1), Topic::Chat(2)]).await.unwrap();
     two.bus.unsubscribe(&[Topic::Chat(1)]);
-    wait_for("the channel is gone", async || redis.ask::<Vec<String>>(&["PUBSUB", "CHANNELS"]).await == ["chapar:c:2"]).await;
+    wait_for("the channel is gone", async || redis.ask::<Vec<String>>(&["PUBSUB", "CHANNELS"]).await == ["chapar:c:2"])
+        .await;
     one.bus.publish(Topic::Chat(1), bytes("unheard"));
     one.bus.publish(Topic::Chat(2), bytes("heard"));
     assert_eq!(two.message().await, (Topic::Chat(2), bytes("heard")));
@@ -92,6 +93,21 @@ async fn a_node_alone_needs_no_redis() {
     bus.publish(Topic::Node, bytes("nobody"));
     assert!(bus.is_connected());
     assert!(events.recv().await.is_none(), "there is nobody to send anything");
+}
+
+#[tokio::test]
+async fn a_bus_that_is_dropped_leaves_redis_and_its_listener() {
+    let redis = Redis::start().await;
+    let Node { bus, mut events } = Node::start(&redis.url(), 1);
+    wait_for("the bus is connected", async || bus.is_connected()).await;
+    bus.subscribe(&[Topic::Node]).await.unwrap();
+    drop(bus);
+    let end = tokio::time::timeout(std::time::Duration::from_secs(5), events.recv()).await;
+    assert!(end.expect("the events end").is_none());
+    wait_for("the connections are closed", async || {
+        redis.ask::<String>(&["INFO", "clients"]).await.contains("connected_clients:1\r")
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -91,6 +91,35 @@ fn run_by_an_ordinary_user_where_setpriv_is_missing() {
     }
 }
 
+/// Half a cluster is never taken for a whole one, wherever the cold start is cut off.
+#[test]
+fn killed_while_the_cluster_is_being_made() {
+    for milliseconds in [20, 60, 120, 200, 300, 450, 600, 800] {
+        let scratch = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o711)).expect("permissions");
+        let data_dir = scratch.path().join("data");
+        let mut first = Supervisor::spawn(&data_dir, Command::new(this_program()));
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        let supervisor = Pid::from_child(&first.process).as_raw_nonzero().get();
+        let (initdb, cluster) = (data_dir.join("pg.init").exists(), data_dir.join("pg").exists());
+        println!("killing after {milliseconds} ms: pg.init {initdb}, pg {cluster}");
+        let children = children_of(supervisor);
+        kill_nine(supervisor);
+        // The smaller half of the rounds leaves the children to their death signal.
+        if milliseconds > 120 {
+            children.iter().flat_map(|child| children_of(*child)).for_each(kill_nine);
+            children.into_iter().for_each(kill_nine);
+        }
+        first.process.wait().expect("the supervisor ends");
+
+        let mut second = Supervisor::start(&data_dir, Command::new(this_program()));
+        second.rows_found();
+        second.next("row ");
+        assert!(!data_dir.join("pg.init").exists());
+        second.kill(Victim::Everything);
+    }
+}
+
 /// The checkout may lie where an ordinary user cannot go.
 fn ordinary_users_copy() -> (tempfile::TempDir, PathBuf) {
     let scratch = tempfile::tempdir().expect("a directory");
@@ -138,7 +167,13 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn start(data_dir: &Path, mut program: Command) -> Self {
+    fn start(data_dir: &Path, program: Command) -> Self {
+        let mut this = Self::spawn(data_dir, program);
+        this.postmaster = this.next("postmaster ").parse().expect("a process id");
+        this
+    }
+
+    fn spawn(data_dir: &Path, mut program: Command) -> Self {
         let mut process = program
             .args(["--exact", "a_process_that_supervises", "--nocapture"])
             .env(DATA_DIR, data_dir)
@@ -148,9 +183,7 @@ impl Supervisor {
             .spawn()
             .expect("a supervisor");
         let lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
-        let mut this = Self { process, lines, postmaster: 0 };
-        this.postmaster = this.next("postmaster ").parse().expect("a process id");
-        this
+        Self { process, lines, postmaster: 0 }
     }
 
     fn rows_found(&mut self) -> HashSet<String> {

@@ -52,7 +52,15 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, endpoint: Endpoint) -> Self {
         let now = Instant::now();
-        Self { shared, endpoint, layout: None, links: Vec::new(), relink_at: Some(now), attempts: 0, may_report_at: now }
+        Self {
+            shared,
+            endpoint,
+            layout: None,
+            links: Vec::new(),
+            relink_at: Some(now),
+            attempts: 0,
+            may_report_at: now,
+        }
     }
 
     /// Runs until nobody listens to the events any more, or it is aborted.
@@ -107,7 +115,10 @@ impl Driver {
             self.lost_link(&gone);
         }
         let opened = join_all(opening).await;
-        self.links = opened.into_iter().map(|link| link.inspect_err(|error| tracing::debug!(%error, "a Redis master cannot be reached")).ok()).collect();
+        self.links = opened
+            .into_iter()
+            .map(|link| link.inspect_err(|error| tracing::debug!(%error, "a Redis master cannot be reached")).ok())
+            .collect();
         self.layout = Some(layout);
         self.show_routes();
         if self.links.iter().any(Option::is_some) {
@@ -137,6 +148,10 @@ impl Driver {
                 errand.unsubscribe.extend(link.subscribed.difference(due));
             }
         }
+        // What comes from elsewhere now may have been missed in between, even if no link was lost.
+        if errands.iter().any(|errand| !errand.subscribe.is_empty()) {
+            self.shared.missed.store(true, Ordering::SeqCst);
+        }
         self.run_errands(errands).await;
     }
 
@@ -161,7 +176,10 @@ impl Driver {
             }
             self.run_errands(errands).await;
             for waiter in waiters {
-                let there = waiter.topics.iter().all(|topic| self.owner(*topic).is_some_and(|(_, link)| link.subscribed.contains(topic) && !link.health.is_broken()));
+                let there = waiter.topics.iter().all(|topic| {
+                    self.owner(*topic)
+                        .is_some_and(|(_, link)| link.subscribed.contains(topic) && !link.health.is_broken())
+                });
                 if !there {
                     self.shared.missed.store(true, Ordering::SeqCst);
                 }
@@ -172,12 +190,12 @@ impl Driver {
 
     /// Runs each link's errand, all links at once.
     async fn run_errands(&mut self, errands: Vec<Errand>) {
-        let sharded = self.layout.as_ref().is_some_and(|layout| layout.is_sharded());
+        let is_sharded = self.layout.as_ref().is_some_and(|layout| layout.is_sharded());
         let shared = &self.shared;
         let running = self.links.iter_mut().zip(errands).filter_map(|(link, errand)| Some((link.as_mut()?, errand)));
         let running = running.filter(|(_, errand)| !errand.subscribe.is_empty() || !errand.unsubscribe.is_empty());
         join_all(running.map(|(link, errand)| async move {
-            match link.run(errand, sharded).await {
+            match link.run(errand, is_sharded).await {
                 Ok(true) => {}
                 Ok(false) => shared.doubt.store(true, Ordering::SeqCst),
                 Err(error) => {
@@ -264,7 +282,9 @@ impl Driver {
 
     fn is_whole(&self) -> bool {
         let is_linked = self.links.iter().all(|link| link.as_ref().is_some_and(|link| !link.health.is_broken()));
-        is_linked && self.layout.as_ref().is_some_and(|layout| layout.is_whole()) && !self.shared.doubt.load(Ordering::SeqCst)
+        is_linked
+            && self.layout.as_ref().is_some_and(|layout| layout.is_whole())
+            && !self.shared.doubt.load(Ordering::SeqCst)
     }
 
     fn show_wholeness(&self) {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo,
+    RedisError, RedisResult,
+};
 
 use super::layout::{self, Layout};
 
@@ -16,7 +19,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// The scheme is none of those that [`Bus::start`](super::Bus::start) documents.
-    #[error("the scheme of a Redis URL is redis, rediss, redis+unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster")]
+    #[error(
+        "the scheme of a Redis URL is redis, rediss, redis+unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster"
+    )]
     Scheme,
     /// A Sentinel URL ends with the name of the service: `redis+sentinel://host:26379/name`.
     #[error("a Sentinel URL names its service after the hosts: redis+sentinel://host:26379/name")]
@@ -85,7 +90,8 @@ impl Endpoint {
             Kind::Single(address) => Ok(Layout::single(address.clone())),
             Kind::Sentinel { sentinels, service, settings } => {
                 first_answer(sentinels, |sentinel| async {
-                    let mut connection = connect(sentinel.clone(), settings.clone(), AsyncConnectionConfig::new()).await?;
+                    let mut connection =
+                        connect(sentinel.clone(), settings.clone(), AsyncConnectionConfig::new()).await?;
                     let mut question = redis::cmd("SENTINEL");
                     question.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
                     let (host, port): (String, u16) = question.query_async(&mut connection).await?;
@@ -106,7 +112,11 @@ impl Endpoint {
 
     /// What a living connection to `address` says about the masters: `Ok(None)` when it has nothing to say against
     /// the present layout.
-    pub(super) async fn ask(&self, connection: &mut MultiplexedConnection, address: &ConnectionAddr) -> RedisResult<Option<Layout>> {
+    pub(super) async fn ask(
+        &self,
+        connection: &mut MultiplexedConnection,
+        address: &ConnectionAddr,
+    ) -> RedisResult<Option<Layout>> {
         match &self.kind {
             Kind::Single(_) => Ok(None),
             Kind::Sentinel { .. } => self.discover(&[]).await.map(Some),
@@ -115,7 +125,11 @@ impl Endpoint {
     }
 
     /// Connects to one server, and with Sentinel makes sure that it is a master.
-    pub(super) async fn connect(&self, address: ConnectionAddr, config: AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+    pub(super) async fn connect(
+        &self,
+        address: ConnectionAddr,
+        config: AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
         let mut connection = connect(address, self.settings.clone(), config).await?;
         if matches!(self.kind, Kind::Sentinel { .. }) {
             self.check_role(&mut connection).await?;
@@ -150,7 +164,13 @@ impl<'a> Many<'a> {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (credentials, rest) = rest.rsplit_once('@').map_or(("", rest), |(credentials, rest)| (credentials, rest));
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let option = |name: &str| query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name).map_or("", |pair| pair.1);
+        let option = |name: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|pair| pair.0 == name)
+                .map_or("", |pair| pair.1)
+        };
         // The single-host form of each is read by the Redis crate, which also undoes the percent-encoding.
         let read = |host: &str, credentials: &str| format!("{scheme}://{credentials}@{host}").into_connection_info();
         let mut addresses = Vec::new();
@@ -175,7 +195,11 @@ fn resp3(settings: RedisConnectionInfo) -> RedisConnectionInfo {
     settings.set_protocol(ProtocolVersion::RESP3)
 }
 
-async fn connect(address: ConnectionAddr, settings: RedisConnectionInfo, config: AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+async fn connect(
+    address: ConnectionAddr,
+    settings: RedisConnectionInfo,
+    config: AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
     let info = address.into_connection_info()?.set_redis_settings(settings);
     let config = config.set_connection_timeout(Some(CONNECT_WITHIN)).set_response_timeout(Some(ANSWER_WITHIN));
     Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
@@ -236,7 +260,18 @@ mod tests {
 
     #[test]
     fn what_is_no_redis_url_is_refused() {
-        for url in ["", "redis", "http://a", "redis+magic://a", "redis://", "redis://a/x", "redis+cluster://", "redis+sentinel://a", "redis+sentinel://a/s/x", "redis+cluster://a:b"] {
+        for url in [
+            "",
+            "redis",
+            "http://a",
+            "redis+magic://a",
+            "redis://",
+            "redis://a/x",
+            "redis+cluster://",
+            "redis+sentinel://a",
+            "redis+sentinel://a/s/x",
+            "redis+cluster://a:b",
+        ] {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
     }

@@ -1,7 +1,7 @@
 //! Where a connection's pushed messages arrive: it never waits, so that a slow listener cannot stall the connection.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use redis::aio::{AsyncPushSender, SendError};
@@ -35,9 +35,14 @@ impl Health {
     pub(super) fn expect_unsubscribed(&self, count: usize) {
         self.unsubscribing.fetch_add(i64::try_from(count).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
+
+    /// Counts one confirmation; false when nobody awaits it.
+    pub(super) fn unsubscribed(&self) -> bool {
+        self.unsubscribing.fetch_sub(1, Ordering::SeqCst) > 0
+    }
 }
 
-/// The receiver of one connection's pushes.
+/// The receiver of what is pushed to a listening connection.
 pub(super) struct Inbox {
     pub(super) shared: Arc<Shared>,
     pub(super) health: Arc<Health>,
@@ -47,10 +52,8 @@ impl AsyncPushSender for Inbox {
     fn send(&self, push: PushInfo) -> Result<(), SendError> {
         match push.kind {
             PushKind::Message | PushKind::SMessage => self.message(push.data),
-            PushKind::Unsubscribe | PushKind::SUnsubscribe => {
-                if self.health.unsubscribing.fetch_sub(1, Ordering::SeqCst) <= 0 {
-                    self.health.break_down(&self.shared);
-                }
+            PushKind::Unsubscribe | PushKind::SUnsubscribe if !self.health.unsubscribed() => {
+                self.health.break_down(&self.shared);
             }
             PushKind::Disconnection => self.health.break_down(&self.shared),
             _ => {}
@@ -74,6 +77,25 @@ impl Inbox {
             }
             Err(TrySendError::Closed(_)) => {}
         }
+    }
+}
+
+/// The receiver of a publishing connection: nothing is pushed there but the news of its end.
+///
+/// It holds the shared state weakly, because that holds the connection (in its routes): a bus that is dropped shall end.
+pub(super) struct EndNotice {
+    pub(super) shared: Weak<Shared>,
+    pub(super) health: Arc<Health>,
+}
+
+impl AsyncPushSender for EndNotice {
+    fn send(&self, push: PushInfo) -> Result<(), SendError> {
+        if push.kind == PushKind::Disconnection
+            && let Some(shared) = self.shared.upgrade()
+        {
+            self.health.break_down(&shared);
+        }
+        Ok(())
     }
 }
 

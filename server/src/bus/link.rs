@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, Pipeline, RedisResult, Value};
 
 use super::endpoint::Endpoint;
-use super::inbox::{Health, Inbox};
+use super::inbox::{EndNotice, Health, Inbox};
 use super::publisher::Route;
 use super::shared::Shared;
 use super::topic::Topic;
@@ -34,11 +34,14 @@ pub(super) struct Errand {
 impl Link {
     pub(super) async fn open(shared: Arc<Shared>, endpoint: &Endpoint, address: ConnectionAddr) -> RedisResult<Self> {
         let health = Arc::new(Health::default());
-        let inbox = |shared| Inbox { shared, health: Arc::clone(&health) };
-        let listening = AsyncConnectionConfig::new().set_push_sender(inbox(Arc::clone(&shared)));
-        let publishing = AsyncConnectionConfig::new().set_push_sender(inbox(shared));
-        let (subscriber, publisher) =
-            tokio::try_join!(endpoint.connect(address.clone(), listening), endpoint.connect(address.clone(), publishing))?;
+        let notice = EndNotice { shared: Arc::downgrade(&shared), health: Arc::clone(&health) };
+        let inbox = Inbox { shared, health: Arc::clone(&health) };
+        let listening = AsyncConnectionConfig::new().set_push_sender(inbox);
+        let publishing = AsyncConnectionConfig::new().set_push_sender(notice);
+        let (subscriber, publisher) = tokio::try_join!(
+            endpoint.connect(address.clone(), listening),
+            endpoint.connect(address.clone(), publishing)
+        )?;
         Ok(Self { address, health, subscribed: HashSet::new(), subscriber, publisher })
     }
 
@@ -46,16 +49,20 @@ impl Link {
         Route { connection: self.publisher.clone(), health: Arc::clone(&self.health) }
     }
 
-    /// Subscribes and unsubscribes, and waits for the confirmations. Returns false when the server refused one (its
+    /// Subscribes and unsubscribes, and waits for the confirmations. Returns false when the server refused a subscription (its
     /// slot has moved, or rights are missing).
     pub(super) async fn run(&mut self, errand: Errand, sharded: bool) -> RedisResult<bool> {
-        let (subscribe, unsubscribe) = if sharded { ("SSUBSCRIBE", "SUNSUBSCRIBE") } else { ("SUBSCRIBE", "UNSUBSCRIBE") };
+        let (subscribe, unsubscribe) =
+            if sharded { ("SSUBSCRIBE", "SUNSUBSCRIBE") } else { ("SUBSCRIBE", "UNSUBSCRIBE") };
         let mut all_granted = true;
         for topics in errand.unsubscribe.chunks(BATCH) {
             self.health.expect_unsubscribed(topics.len());
             for (topic, granted) in self.send(unsubscribe, topics).await? {
-                all_granted &= granted;
                 self.subscribed.remove(&topic);
+                if !granted {
+                    // The slot has gone to another master, and this one no longer sends it.
+                    self.health.unsubscribed();
+                }
             }
         }
         for topics in errand.subscribe.chunks(BATCH) {
@@ -78,14 +85,19 @@ impl Link {
             pipeline.add_command(subscription);
         }
         let replies = self.subscriber.send_packed_commands(&pipeline, 0, topics.len()).await?;
-        Ok(topics.iter().copied().zip(replies).map(|(topic, reply)| (topic, !matches!(reply, Value::ServerError(_)))).collect())
+        Ok(topics
+            .iter()
+            .copied()
+            .zip(replies)
+            .map(|(topic, reply)| (topic, !matches!(reply, Value::ServerError(_))))
+            .collect())
     }
 
     /// Whether both connections answer, and with Sentinel whether this is still the master.
     pub(super) async fn check(&self, endpoint: &Endpoint) -> RedisResult<()> {
         let (mut subscriber, mut publisher) = (self.subscriber.clone(), self.publisher.clone());
         let ping = redis::cmd("PING");
-        let (_, _) = tokio::try_join!(ping.exec_async(&mut subscriber), ping.exec_async(&mut publisher))?;
+        tokio::try_join!(ping.exec_async(&mut subscriber), ping.exec_async(&mut publisher))?;
         if endpoint.is_sentinel() { endpoint.check_role(&mut publisher).await } else { Ok(()) }
     }
 

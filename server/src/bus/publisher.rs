@@ -91,7 +91,9 @@ async fn publish(shared: &Shared, batch: Vec<(Topic, Bytes)>) {
     let mut parcels: Vec<Option<Parcel>> = routes.masters.iter().map(|_| None).collect();
     let mut homeless = Vec::new();
     for (topic, payload) in &batch {
-        let Some((owner, route)) = routes.owner(*topic).and_then(|owner| Some((owner, routes.masters[owner].as_ref()?))) else {
+        let Some((owner, route)) =
+            routes.owner(*topic).and_then(|owner| Some((owner, routes.masters[owner].as_ref()?)))
+        else {
             homeless.push(*topic);
             continue;
         };
@@ -101,7 +103,8 @@ async fn publish(shared: &Shared, batch: Vec<(Topic, Bytes)>) {
             topics: Vec::with_capacity(batch.len()),
         });
         let channel = topic.channel();
-        let mut publication = Cmd::with_capacity(3, command.len() + channel.as_bytes().len() + size_of::<u64>() + payload.len());
+        let mut publication =
+            Cmd::with_capacity(3, command.len() + channel.as_bytes().len() + size_of::<u64>() + payload.len());
         publication.arg(command).arg(channel.as_bytes()).arg(Frame { node: shared.node, payload });
         parcel.pipeline.add_command(publication);
         parcel.topics.push(*topic);
@@ -120,8 +123,13 @@ async fn send(shared: &Shared, mut parcel: Parcel) {
         parcel.route.health.break_down(shared);
         return;
     };
-    let refused: Vec<_> =
-        parcel.topics.iter().zip(&replies).filter(|(_, reply)| matches!(reply, Value::ServerError(_))).map(|(topic, _)| *topic).collect();
+    let refused: Vec<_> = parcel
+        .topics
+        .iter()
+        .zip(&replies)
+        .filter(|(_, reply)| matches!(reply, Value::ServerError(_)))
+        .map(|(topic, _)| *topic)
+        .collect();
     Counts::add(&shared.counts.published, count - refused.len());
     if !refused.is_empty() {
         // The slot has moved, or the server is loading or lacks its master: the driver looks again.

@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn foreign_channels_are_no_topics() {
-        for name in ["", "chapar:", "chapar:c", "chapar:c:", "chapar:c:x", "chapar:é:1", "chapar:z:1", "news", "chapar:n1"] {
+        for name in
+            ["", "chapar:", "chapar:c", "chapar:c:", "chapar:c:x", "chapar:é:1", "chapar:z:1", "news", "chapar:n1"]
+        {
             assert_eq!(Topic::of_channel(name.as_bytes()), None, "{name}");
         }
     }

@@ -70,8 +70,8 @@ fn choose(found: Vec<Binaries>, cluster_major: Option<u32>) -> Choice {
         return Choice::None;
     };
     let wanted = cluster_major.unwrap_or(newest);
-    if newest < OLDEST_MAJOR {
-        return Choice::TooOld(newest);
+    if wanted < OLDEST_MAJOR {
+        return Choice::TooOld(wanted);
     }
     // `find`: of two installations of one version, the one that stands first in the order of search.
     found.into_iter().find(|binaries| binaries.major == wanted).map_or_else(
@@ -144,6 +144,7 @@ mod tests {
     fn what_does_not_fit_is_named() {
         assert_eq!(choose(vec![], None), Choice::None);
         assert_eq!(choose(installed(&[13, 14]), None), Choice::TooOld(14));
+        assert_eq!(choose(installed(&[14, 15]), Some(14)), Choice::TooOld(14));
         assert_eq!(
             choose(installed(&[15, 17]), Some(16)),
             Choice::OthersOnly { made_by: 16, found: "15, 17".to_owned() }

@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 22] = [
+pub const SETTINGS: [Setting; 24] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -93,5 +93,17 @@ pub const SETTINGS: [Setting; 22] = [
         "Passwords hashed at the same time, 19 MiB of memory each [default: half the cores]",
     ),
     setting("hash-queue", "CHAPAR_HASH_QUEUE", "N", "Passwords that may wait to be hashed [default: 64]"),
+    setting(
+        "messages-per-second",
+        "CHAPAR_MESSAGES_PER_SECOND",
+        "N",
+        "Messages that one user may send in a second, in bursts four times as many; 0 is no bound [default: 30]",
+    ),
+    setting(
+        "commit-workers",
+        "CHAPAR_COMMIT_WORKERS",
+        "N",
+        "Transactions that store messages at the same time [default: 2]",
+    ),
     setting("worker-threads", "CHAPAR_WORKER_THREADS", "N", "Threads of the runtime [default: one per core]"),
 ];

@@ -36,7 +36,10 @@ impl Node {
 
     /// The next event; panics after 20 seconds.
     pub(crate) async fn next(&mut self) -> BusEvent {
-        tokio::time::timeout(Duration::from_secs(20), self.events.recv()).await.expect("an event in time").expect("the bus lives")
+        tokio::time::timeout(Duration::from_secs(20), self.events.recv())
+            .await
+            .expect("an event in time")
+            .expect("the bus lives")
     }
 
     /// The next message; a `Resynchronise` here is a failure.
