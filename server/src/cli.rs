@@ -79,6 +79,8 @@ pub enum AdminCommand {
         #[command(flatten)]
         which: Revoked,
     },
+    /// Begin a new epoch after a backup was restored: every client takes a fresh snapshot
+    NewEpoch,
     /// Count accounts, chats, messages and sessions
     Statistics,
 }

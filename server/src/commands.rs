@@ -190,7 +190,9 @@ where
         match task.await {
             Ok(reply) => reply.into(),
             // A panic: a bug of ours, logged by the panic hook.
-            Err(_) => frame::error_reply(Some(id), &WireError::new(ErrorCode::Internal, "a fault of the server")).into(),
+            Err(_) => {
+                frame::error_reply(Some(id), &WireError::new(ErrorCode::Internal, "a fault of the server")).into()
+            }
         }
     })
 }

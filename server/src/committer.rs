@@ -48,7 +48,12 @@ pub struct Committer {
 impl Committer {
     /// Starts `workers` workers, each with one transaction in flight at a time. The handles end when the committer is
     /// dropped and everything queued is done.
-    pub fn start(workers: usize, store: &Store, fanout: &Arc<Fanout>, metrics: &Metrics) -> (Self, Vec<JoinHandle<()>>) {
+    pub fn start(
+        workers: usize,
+        store: &Store,
+        fanout: &Arc<Fanout>,
+        metrics: &Metrics,
+    ) -> (Self, Vec<JoinHandle<()>>) {
         let (ways, tasks) = (0..workers.max(1))
             .map(|_| {
                 let (way, queue) = mpsc::channel(QUEUE);
@@ -66,9 +71,9 @@ impl Committer {
     pub fn queue(&self, message: NewMessage) -> Result<oneshot::Receiver<Outcome>, WireError> {
         let (answer, outcome) = oneshot::channel();
         let worker = usize::try_from(message.chat_id.0.unsigned_abs() % self.workers.len() as u64).unwrap_or(0);
-        self.workers[worker].try_send(Waiting { message, answer }).map_err(|_| {
-            WireError::new(ErrorCode::Overloaded, "too many messages wait to be stored").after_ms(500)
-        })?;
+        self.workers[worker]
+            .try_send(Waiting { message, answer })
+            .map_err(|_| WireError::new(ErrorCode::Overloaded, "too many messages wait to be stored").after_ms(500))?;
         Ok(outcome)
     }
 }
@@ -121,9 +126,9 @@ impl Worker {
                 let mut outcomes = Vec::with_capacity(messages.len());
                 for message in messages {
                     let outcome = self.try_commit(std::slice::from_ref(message)).await;
-                    let first = outcome.map_err(crate::commands::wire_error).and_then(|mut it| {
-                        it.pop().unwrap_or(Err(ErrorCode::Internal)).map_err(refusal)
-                    });
+                    let first = outcome
+                        .map_err(crate::commands::wire_error)
+                        .and_then(|mut it| it.pop().unwrap_or(Err(ErrorCode::Internal)).map_err(refusal));
                     outcomes.push(first);
                 }
                 outcomes

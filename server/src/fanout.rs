@@ -275,7 +275,9 @@ impl Fanout {
                 this.watch_chats(&change.entered, &outbox).await;
             }
             match this.store.chat_versions(&change.entered).await {
-                Ok(versions) => versions.into_iter().for_each(|(chat, version)| this.known(Topic::Chat(chat.0), version)),
+                Ok(versions) => {
+                    versions.into_iter().for_each(|(chat, version)| this.known(Topic::Chat(chat.0), version))
+                }
                 Err(error) => tracing::warn!(%error, "could not read where entered chats stand"),
             }
             this.hub.offer(topic, change.from, change.version, change.frame);
@@ -425,8 +427,10 @@ impl Fanout {
                 Topic::Presence(_) | Topic::Node => {}
             }
         }
-        let chats = self.store.chat_versions(&chats).await?.into_iter().map(|(chat, version)| (Topic::Chat(chat.0), version));
-        let users = self.store.user_versions(&users).await?.into_iter().map(|(user, version)| (Topic::User(user.0), version));
+        let chats =
+            self.store.chat_versions(&chats).await?.into_iter().map(|(chat, version)| (Topic::Chat(chat.0), version));
+        let users =
+            self.store.user_versions(&users).await?.into_iter().map(|(user, version)| (Topic::User(user.0), version));
         Ok(chats.chain(users).collect())
     }
 

@@ -68,7 +68,9 @@ impl Stream {
     /// Whether something is missing that only the database has.
     fn has_gap(&self) -> bool {
         !self.paused
-            && self.version.is_some_and(|version| self.known > version || self.held.keys().next().is_some_and(|from| *from > version))
+            && self.version.is_some_and(|version| {
+                self.known > version || self.held.keys().next().is_some_and(|from| *from > version)
+            })
     }
 }
 

@@ -1,12 +1,7 @@
 //! Rate limits, with the honest time to wait. Kept per node: a limit on messages guards this node's work, and what a
 //! client gains by spreading over nodes is bounded by their number.
 
-use std::{
-    hash::Hash,
-    net::IpAddr,
-    num::NonZeroU32,
-    time::Duration,
-};
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use chapar_protocol::{ErrorCode, UserId, WireError};
 use governor::{

@@ -1,15 +1,18 @@
-//! A stand-in until the server is there: `check-config`, and the private Postgres until ^C.
+//! `chapar`: the chat node. See `chapar --help` and `docs/OPERATIONS.md`.
+#![forbid(unsafe_code)]
 
-use std::io;
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
-use chapar_server::cli::{self, Cli, Command};
-use chapar_server::embedded_postgres::EmbeddedPostgres;
-use chapar_server::settings::Settings;
+use chapar_server::{
+    admin,
+    cli::{self, Cli, Command},
+    serve::{self, Failure},
+    settings::Settings,
+    telemetry,
+};
 use clap::Parser;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.command() == Command::CheckConfig {
         return cli::check_config(&cli.settings, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE);
@@ -21,21 +24,37 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await {
-        Ok(mut postgres) => {
-            println!("Postgres is ready in {}", postgres.socket_dir().display());
-            tokio::select! {
-                reason = postgres.died() => {
-                    eprintln!("{reason}");
-                    return ExitCode::FAILURE;
-                }
-                _ = tokio::signal::ctrl_c() => postgres.stop().await,
-            }
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            eprintln!("{fault}");
+    telemetry::start(&settings);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = settings.worker_threads {
+        runtime.worker_threads(threads);
+    }
+    let outcome = match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli.command(), settings)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chapar: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
+    if command == Command::Serve {
+        return serve::run(settings).await;
+    }
+    // Opening the store applies the migrations.
+    let (store, private) = serve::open_store(&settings).await?;
+    let outcome = match command {
+        Command::Admin(command) => admin::run(&store, command).await,
+        _ => Ok(()),
+    };
+    store.close().await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
+    outcome
 }

@@ -41,7 +41,9 @@ pub struct Passwords {
 impl Passwords {
     /// Hashes at most `concurrency` at a time (19 MiB each), with at most `queue` waiting.
     pub fn new(concurrency: usize, queue: usize, gauge: Gauge) -> Self {
-        let nobody = Argon2::default().hash_password(b"nobody has this password").map_or_else(|_| String::new(), |hash| hash.to_string());
+        let nobody = Argon2::default()
+            .hash_password(b"nobody has this password")
+            .map_or_else(|_| String::new(), |hash| hash.to_string());
         Self {
             permits: Arc::new(Semaphore::new(concurrency)),
             waiting: Arc::new(AtomicUsize::new(0)),
@@ -71,7 +73,8 @@ impl Passwords {
         let hash: Arc<str> = hash.map_or_else(|| self.nobody.clone(), Into::into);
         let fits = self
             .bounded(move || {
-                PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+                PasswordHash::new(&hash)
+                    .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
             })
             .await?;
         Ok(fits && exists)

@@ -80,7 +80,11 @@ impl Session {
     }
 
     /// A reply that dies with the connection: what it would tell nobody else needs.
-    fn answer<T: serde::Serialize + Send + 'static>(&self, id: u64, work: impl Future<Output = Result<T>> + Send + 'static) -> Pending {
+    fn answer<T: serde::Serialize + Send + 'static>(
+        &self,
+        id: u64,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Pending {
         let app = self.app.clone();
         Box::pin(async move {
             let reply = work.await.map_err(commands::wire_error);

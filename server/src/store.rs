@@ -149,5 +149,4 @@ impl Store {
     }
 }
 
-const EPOCH: &str =
-    "SELECT epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM meta";
+const EPOCH: &str = "SELECT epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM meta";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{ChatSnapshot, Role, command::OpenDirect};
 
-use super::{Asker, Effect, Outcome, Result};
+use super::{Asker, Outcome, Result};
 use crate::{app::App, store::chat_tx::Created};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {

@@ -21,7 +21,7 @@ use super::{
 use crate::{app::App, store::accounts::Caller, tokens};
 
 /// `POST /api/v1/register`.
-pub async fn register(
+pub(super) async fn register(
     State(routes): State<Routes>,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
@@ -30,7 +30,9 @@ pub async fn register(
     let app = &routes.app;
     let register: Register = body(&request)?;
     if !app.settings.registration {
-        return Err(WireError::new(ErrorCode::RegistrationClosed, "this server does not take new accounts by itself").into());
+        return Err(
+            WireError::new(ErrorCode::RegistrationClosed, "this server does not take new accounts by itself").into()
+        );
     }
     let handle = text::check_handle(&register.handle)?;
     let name = text::check_title(register.name.as_deref().unwrap_or(&handle))?;
@@ -45,7 +47,7 @@ pub async fn register(
 }
 
 /// `POST /api/v1/sign-in`. An unknown handle takes as long and answers the same as a wrong password.
-pub async fn sign_in(
+pub(super) async fn sign_in(
     State(routes): State<Routes>,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
@@ -75,19 +77,20 @@ async fn signed_in(app: &App, user: User, device: Option<String>) -> Result<Sign
 }
 
 /// Who sends a request, by `Authorization: Bearer`.
-pub async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
-    let token = bearer(headers).ok_or_else(|| WireError::new(ErrorCode::Unauthenticated, "send Authorization: Bearer <token>"))?;
+pub(super) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let token = bearer(headers)
+        .ok_or_else(|| WireError::new(ErrorCode::Unauthenticated, "send Authorization: Bearer <token>"))?;
     let (user, hash) = tokens::read(token).ok_or(ErrorCode::InvalidToken)?;
     Ok(app.store.caller(user, &hash).await?)
 }
 
 /// The token in a request's headers.
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 /// `POST /api/v1/sign-out`.
-pub async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
     let app = &routes.app;
     let caller = caller(app, &headers).await?;
     for device in app.store.revoke_devices(caller.user.id, Some(caller.device_id)).await? {
@@ -97,14 +100,14 @@ pub async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -> Resul
 }
 
 /// `GET /api/v1/devices`.
-pub async fn devices(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn devices(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
     let caller = caller(&routes.app, &headers).await?;
     let devices = routes.app.store.devices(caller.user.id, Some(caller.device_id)).await?;
     Ok(json(&Devices { devices }))
 }
 
 /// `GET /api/v1/me`.
-pub async fn me(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn me(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
     let caller = caller(&routes.app, &headers).await?;
     Ok(json(&Users { users: vec![caller.user] }))
 }

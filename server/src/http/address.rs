@@ -11,13 +11,17 @@ pub struct Peer(pub IpAddr);
 
 /// The client's address: the peer's, unless that is a trusted proxy; then the last address in `X-Forwarded-For` that is
 /// not a trusted proxy itself. What stands before that, the client may have written.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
     if !is_trusted(peer) {
         return peer;
     }
-    let forwarded: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(',')).collect();
+    let forwarded: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|it| it.split(','))
+        .collect();
     let mut client = peer;
     for text in forwarded.into_iter().rev() {
         let Ok(address) = text.trim().parse() else { break };

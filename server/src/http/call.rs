@@ -15,7 +15,7 @@ use super::{
 use crate::commands::{self, Asker, Request};
 
 /// Runs a command with the body as params.
-pub async fn call(
+pub(super) async fn call(
     State(routes): State<Routes>,
     Path(method): Path<String>,
     headers: HeaderMap,

@@ -15,17 +15,17 @@ use super::{
 use crate::metrics;
 
 /// `GET /`: where to go from here.
-pub async fn front() -> &'static str {
+pub(super) async fn front() -> &'static str {
     "Chapar is running.\n\nWebSocket: /ws (subprotocol chapar.v1)\nHTTP API:  /api/v1/openapi.json\nHealth:    /healthz /readyz /metrics\n"
 }
 
 /// `GET /healthz`: the process lives.
-pub async fn health() -> &'static str {
+pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
 /// `GET /readyz`: send people here. The bus may be away: then people on this node still chat.
-pub async fn ready(State(routes): State<Routes>) -> Response {
+pub(super) async fn ready(State(routes): State<Routes>) -> Response {
     let app = &routes.app;
     if app.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
@@ -37,7 +37,11 @@ pub async fn ready(State(routes): State<Routes>) -> Response {
 }
 
 /// `GET /metrics`: for the machine itself, and for whoever has the operator's token.
-pub async fn metrics(State(routes): State<Routes>, Extension(Peer(peer)): Extension<Peer>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn metrics(
+    State(routes): State<Routes>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     // A proxy on this machine forwards for others.
     if !peer.to_canonical().is_loopback() || headers.contains_key("x-forwarded-for") {
         admin::check_operator(&routes.app, &headers)?;
@@ -47,11 +51,11 @@ pub async fn metrics(State(routes): State<Routes>, Extension(Peer(peer)): Extens
 }
 
 /// `GET /api/v1/openapi.json`.
-pub async fn openapi() -> Response {
+pub(super) async fn openapi() -> Response {
     raw_json(include_str!("../../../protocol/generated/openapi.json"))
 }
 
 /// Everything else.
-pub async fn not_found() -> Failure {
+pub(super) async fn not_found() -> Failure {
     WireError::new(ErrorCode::UnknownMethod, "there is nothing at this path").into()
 }

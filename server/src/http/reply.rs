@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{commands, store::StoreError};
 
 /// An error as an answer: its code's status, its JSON, and `Retry-After` in whole seconds where it says when.
-pub struct Failure(pub WireError);
+pub(super) struct Failure(pub(super) WireError);
 
 impl From<WireError> for Failure {
     fn from(error: WireError) -> Self {
@@ -42,7 +42,7 @@ impl IntoResponse for Failure {
 }
 
 /// JSON that must not be kept by anybody on the way.
-pub fn json<T: Serialize>(value: &T) -> Response {
+pub(super) fn json<T: Serialize>(value: &T) -> Response {
     match serde_json::to_string(value) {
         Ok(text) => raw_json(text),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -50,12 +50,12 @@ pub fn json<T: Serialize>(value: &T) -> Response {
 }
 
 /// The same, of JSON that is text already.
-pub fn raw_json(text: impl Into<axum::body::Body>) -> Response {
+pub(super) fn raw_json(text: impl Into<axum::body::Body>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (headers, text.into()).into_response()
 }
 
 /// Reads a request's body. Its content type does not matter: a page of another origin cannot add the token anyway.
-pub fn body<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+pub(super) fn body<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
     chapar_protocol::frame::parse_params(if text.is_empty() { "{}" } else { text }).map_err(Failure)
 }

@@ -16,17 +16,21 @@ use super::{Routes, reply::Failure};
 use crate::{connection, listener::Place, settings::Settings};
 
 /// Upgrades, if the client speaks our subprotocol and its page may.
-pub async fn websocket(
+pub(super) async fn websocket(
     State(routes): State<Routes>,
     Extension(place): Extension<Arc<Place>>,
     mut request: Request,
 ) -> Result<Response, Failure> {
     if routes.app.is_draining() {
-        return Err(WireError::new(ErrorCode::Unavailable, "this node is going away: connect to another").after_ms(1000).into());
+        return Err(WireError::new(ErrorCode::Unavailable, "this node is going away: connect to another")
+            .after_ms(1000)
+            .into());
     }
     let headers = request.headers();
     let Some(key) = upgrade_key(headers) else {
-        return Ok((StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "this is a WebSocket\n").into_response());
+        return Ok(
+            (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "this is a WebSocket\n").into_response()
+        );
     };
     let accept = derive_accept_key(key.as_bytes());
     if !tokens(headers, header::SEC_WEBSOCKET_PROTOCOL).any(|it| it == SUBPROTOCOL) {
@@ -63,7 +67,12 @@ fn upgrade_key(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
-    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
 }
 
 /// Browsers send an origin and cannot help it; other clients send none. A page may connect to its own host and to

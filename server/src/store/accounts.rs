@@ -36,12 +36,14 @@ impl Store {
     /// [`ErrorCode::HandleTaken`].
     pub async fn create_user(&self, handle: &str, name: &str, password_hash: Option<&str>) -> Result<User> {
         let mut tx = self.pool.begin().await?;
-        let made = sqlx::query("INSERT INTO users (handle, name, password_hash) VALUES ($1, $2, $3) RETURNING id, handle, name")
-            .bind(handle)
-            .bind(name)
-            .bind(password_hash)
-            .fetch_one(&mut *tx)
-            .await?;
+        let made = sqlx::query(
+            "INSERT INTO users (handle, name, password_hash) VALUES ($1, $2, $3) RETURNING id, handle, name",
+        )
+        .bind(handle)
+        .bind(name)
+        .bind(password_hash)
+        .fetch_one(&mut *tx)
+        .await?;
         let made = user(&made)?;
         let free = sqlx::query("INSERT INTO handles (handle, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(handle)
@@ -71,7 +73,11 @@ impl Store {
 
     /// Replaces a password. Returns whether there is such an account.
     pub async fn set_password(&self, user: UserId, password_hash: &str) -> Result<()> {
-        sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1").bind(user.0).bind(password_hash).execute(&self.pool).await?;
+        sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
+            .bind(user.0)
+            .bind(password_hash)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -106,10 +112,12 @@ impl Store {
 
     /// A user's devices, the newest first.
     pub async fn devices(&self, user: UserId, current: Option<DeviceId>) -> Result<Vec<Device>> {
-        let rows = sqlx::query("SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT 500")
-            .bind(user.0)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT 500",
+        )
+        .bind(user.0)
+        .fetch_all(&self.pool)
+        .await?;
         let mut devices = Vec::with_capacity(rows.len());
         for row in rows {
             let id = DeviceId(row.try_get("id")?);
@@ -126,12 +134,13 @@ impl Store {
 
     /// Signs one of a user's devices out, or all of them. Returns which.
     pub async fn revoke_devices(&self, user: UserId, only: Option<DeviceId>) -> Result<Vec<DeviceId>> {
-        let ids: Vec<i64> =
-            sqlx::query_scalar("DELETE FROM devices WHERE user_id = $1 AND ($2::bigint IS NULL OR id = $2) RETURNING id")
-                .bind(user.0)
-                .bind(only.map(|device| device.0))
-                .fetch_all(&self.pool)
-                .await?;
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "DELETE FROM devices WHERE user_id = $1 AND ($2::bigint IS NULL OR id = $2) RETURNING id",
+        )
+        .bind(user.0)
+        .bind(only.map(|device| device.0))
+        .fetch_all(&self.pool)
+        .await?;
         Ok(ids.into_iter().map(DeviceId).collect())
     }
 
@@ -160,10 +169,11 @@ impl Store {
 
     /// Notes that a user has gone offline, and when.
     pub async fn went_offline(&self, user: UserId) -> Result<Timestamp> {
-        let at: OffsetDateTime = sqlx::query_scalar("UPDATE users SET last_seen_at = now() WHERE id = $1 RETURNING last_seen_at")
-            .bind(user.0)
-            .fetch_one(&self.pool)
-            .await?;
+        let at: OffsetDateTime =
+            sqlx::query_scalar("UPDATE users SET last_seen_at = now() WHERE id = $1 RETURNING last_seen_at")
+                .bind(user.0)
+                .fetch_one(&self.pool)
+                .await?;
         Ok(at.into())
     }
 

@@ -46,11 +46,12 @@ impl Store {
             .await?;
         let Some(found) = found else { return Err(ErrorCode::ChatNotFound.into()) };
         // A statement of its own, after the lock: it sees a role that changed while the lock was waited for.
-        let role: Option<Option<i16>> = sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
-            .bind(chat.0)
-            .bind(user.0)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let role: Option<Option<i16>> =
+            sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+                .bind(chat.0)
+                .bind(user.0)
+                .fetch_optional(&mut *tx)
+                .await?;
         let version = Version(found.try_get("version")?);
         Ok(ChatTx {
             tx,
@@ -77,13 +78,15 @@ impl Store {
     ) -> Result<Created> {
         let mut tx = self.pool.begin().await?;
         let info = insert_chat(&mut tx, kind, Some(title), handle).await?;
-        let fresh = sqlx::query("INSERT INTO created_chats (user_id, client_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(user.0)
-            .bind(client_id)
-            .bind(info.id.0)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
+        let fresh = sqlx::query(
+            "INSERT INTO created_chats (user_id, client_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(user.0)
+        .bind(client_id)
+        .bind(info.id.0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
             == 1;
         if !fresh {
             tx.rollback().await?;
@@ -96,7 +99,11 @@ impl Store {
             .fetch_one(&self.pool)
             .await?;
             let same = row::kind(old.try_get("kind")?) == kind;
-            return if same { Ok(Created::Existed(ChatId(old.try_get("chat_id")?))) } else { Err(ErrorCode::ClientIdReused.into()) };
+            return if same {
+                Ok(Created::Existed(ChatId(old.try_get("chat_id")?)))
+            } else {
+                Err(ErrorCode::ClientIdReused.into())
+            };
         }
         if let Some(handle) = handle {
             let free = sqlx::query("INSERT INTO handles (handle, chat_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -301,11 +308,12 @@ impl ChatTx {
 
     /// The role of some user here; absent when not a member.
     pub async fn role_of(&mut self, user: UserId) -> Result<Option<Role>> {
-        let role: Option<Option<i16>> = sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
-            .bind(self.delta.chat_id.0)
-            .bind(user.0)
-            .fetch_optional(&mut *self.tx)
-            .await?;
+        let role: Option<Option<i16>> =
+            sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+                .bind(self.delta.chat_id.0)
+                .bind(user.0)
+                .fetch_optional(&mut *self.tx)
+                .await?;
         Ok(row::role(role.flatten()))
     }
 

@@ -89,7 +89,10 @@ impl Store {
 
     /// What a handle stands for.
     pub async fn resolve(&self, handle: &str) -> Result<Option<Named>> {
-        let found = sqlx::query("SELECT user_id, chat_id FROM handles WHERE handle = $1").bind(handle).fetch_optional(&self.pool).await?;
+        let found = sqlx::query("SELECT user_id, chat_id FROM handles WHERE handle = $1")
+            .bind(handle)
+            .fetch_optional(&self.pool)
+            .await?;
         let Some(found) = found else { return Ok(None) };
         if let Some(user) = found.try_get::<Option<i64>, _>("user_id")? {
             return Ok(self.users(&[UserId(user)]).await?.pop().map(Named::User));

@@ -34,7 +34,8 @@ impl NewMessage {
     /// Never: bodies have string keys only.
     pub fn new(chat_id: ChatId, sender: UserId, client_id: Uuid, body: NewBody, reply_to: Option<Seq>) -> Self {
         let json = serde_json::to_string(&body).expect("bodies have string keys only");
-        let digest = Sha256::new().chain_update(&json).chain_update(reply_to.unwrap_or_default().0.to_be_bytes()).finalize();
+        let digest =
+            Sha256::new().chain_update(&json).chain_update(reply_to.unwrap_or_default().0.to_be_bytes()).finalize();
         let mut first = [0; 8];
         first.copy_from_slice(&digest[..8]);
         Self { chat_id, sender, client_id, body, reply_to, json, hash: i64::from_be_bytes(first) }

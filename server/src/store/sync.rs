@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Message, MyChat, Resume, Seq, Sync,
-    UserDelta, UserId, Version, command::Page, limit,
+    ChatCursor, ChatDelta, ChatId, ChatSnapshot, ChatSync, ErrorCode, Message, MyChat, Resume, Seq, Sync, UserDelta,
+    UserId, Version, command::Page, limit,
 };
 use sqlx::{Postgres, Row, Transaction};
 
@@ -27,7 +27,6 @@ pub struct Resumed {
 
 /// One chat of the asking user.
 struct Listed {
-    kind: ChatKind,
     last_seq: Seq,
     version: Version,
     mine: MyChat,
@@ -41,10 +40,11 @@ type Stretch = (ChatId, Version, Version);
 impl Store {
     /// The chats that a user is in.
     pub async fn chat_ids(&self, user: UserId) -> Result<Vec<ChatId>> {
-        let ids: Vec<i64> = sqlx::query_scalar("SELECT chat_id FROM user_chats WHERE user_id = $1 AND role IS NOT NULL")
-            .bind(user.0)
-            .fetch_all(&self.pool)
-            .await?;
+        let ids: Vec<i64> =
+            sqlx::query_scalar("SELECT chat_id FROM user_chats WHERE user_id = $1 AND role IS NOT NULL")
+                .bind(user.0)
+                .fetch_all(&self.pool)
+                .await?;
         Ok(ids.into_iter().map(ChatId).collect())
     }
 
@@ -55,8 +55,9 @@ impl Store {
         let user_version = user_version(&mut tx, user).await?;
         let resume = resume.filter(|it| it.epoch == epoch && it.user_version <= user_version);
         let from = resume.map_or(Version(0), |it| it.user_version);
-        let cursors: HashMap<ChatId, (Version, Seq)> =
-            resume.map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect()).unwrap_or_default();
+        let cursors: HashMap<ChatId, (Version, Seq)> = resume
+            .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
+            .unwrap_or_default();
 
         let listed = list(&mut tx, user, from).await?;
         let (mut deltas, mut snapshots, mut behind) = (Vec::new(), Vec::new(), Vec::new());
@@ -85,10 +86,14 @@ impl Store {
         let chats = listed.iter().filter_map(|it| by_id.remove(&it.mine.chat_id)).collect();
 
         let others_read = others_read(&mut tx, user).await?;
-        let further = others_read.into_iter().filter(|(chat, seq)| cursors.get(chat).is_none_or(|cursor| *seq > cursor.1)).collect();
+        let further = others_read
+            .into_iter()
+            .filter(|(chat, seq)| cursors.get(chat).is_none_or(|cursor| *seq > cursor.1))
+            .collect();
         tx.commit().await?;
 
-        let versions = listed.iter().filter(|it| it.mine.role.is_some()).map(|it| (it.mine.chat_id, it.version)).collect();
+        let versions =
+            listed.iter().filter(|it| it.mine.role.is_some()).map(|it| (it.mine.chat_id, it.version)).collect();
         let mine = listed.into_iter().map(|it| it.mine).filter(|mine| mine.version > from).collect();
         let sync = Sync {
             epoch,
@@ -149,7 +154,8 @@ impl Store {
     /// The changes of a chat as everybody sees them, with the reactions of all. For filling gaps in the stream of events.
     pub async fn chat_changes(&self, chat: ChatId, from: Version) -> Result<Option<ChatDelta>> {
         let mut tx = self.snapshot().await?;
-        let version: Option<i64> = sqlx::query_scalar("SELECT version FROM chats WHERE id = $1").bind(chat.0).fetch_optional(&mut *tx).await?;
+        let version: Option<i64> =
+            sqlx::query_scalar("SELECT version FROM chats WHERE id = $1").bind(chat.0).fetch_optional(&mut *tx).await?;
         let Some(version) = version.filter(|version| *version > from.0) else { return Ok(None) };
         let page = i64::try_from(limit::PAGE).unwrap_or(i64::MAX);
         Ok(deltas_of(&mut tx, None, &[(chat, from, Version(version))], page).await?.pop().map(|(delta, _)| delta))
@@ -161,7 +167,10 @@ impl Store {
             .bind(chats.iter().map(|chat| chat.0).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await?;
-        Ok(rows.iter().map(|row| Ok((ChatId(row.try_get(0)?), Version(row.try_get(1)?)))).collect::<sqlx::Result<_>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| Ok((ChatId(row.try_get(0)?), Version(row.try_get(1)?))))
+            .collect::<sqlx::Result<_>>()?)
     }
 
     /// The versions of some users.
@@ -170,7 +179,10 @@ impl Store {
             .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await?;
-        Ok(rows.iter().map(|row| Ok((UserId(row.try_get(0)?), Version(row.try_get(1)?)))).collect::<sqlx::Result<_>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| Ok((UserId(row.try_get(0)?), Version(row.try_get(1)?))))
+            .collect::<sqlx::Result<_>>()?)
     }
 
     /// A page of messages: up to `before` with seq < `seq`, up to `after` with seq ≥ `seq`.
@@ -213,14 +225,15 @@ fn follows(from: Version, to: Version) -> bool {
 }
 
 async fn user_version(tx: &mut Tx, user: UserId) -> Result<Version> {
-    let version = sqlx::query_scalar("SELECT version FROM users WHERE id = $1").bind(user.0).fetch_one(&mut **tx).await?;
+    let version =
+        sqlx::query_scalar("SELECT version FROM users WHERE id = $1").bind(user.0).fetch_one(&mut **tx).await?;
     Ok(Version(version))
 }
 
 /// A user's chats, those that changed last first, with those left since a version.
 async fn list(tx: &mut Tx, user: UserId, from: Version) -> Result<Vec<Listed>> {
     let rows = sqlx::query(
-        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.kind, c.seq AS last_seq, c.version AS chat_version
+        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.seq AS last_seq, c.version AS chat_version
          FROM user_chats u JOIN chats c ON c.id = u.chat_id
          WHERE u.user_id = $1 AND (u.role IS NOT NULL OR u.version > $2) ORDER BY c.changed_at DESC, c.id",
     )
@@ -234,7 +247,7 @@ async fn list(tx: &mut Tx, user: UserId, from: Version) -> Result<Vec<Listed>> {
 /// One chat of a user.
 async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Listed> {
     let found = sqlx::query(
-        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.kind, c.seq AS last_seq, c.version AS chat_version
+        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.seq AS last_seq, c.version AS chat_version
          FROM user_chats u JOIN chats c ON c.id = u.chat_id
          WHERE u.user_id = $1 AND u.chat_id = $2 AND u.role IS NOT NULL",
     )
@@ -250,7 +263,6 @@ async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Listed> {
 
 fn read_listed(found: &sqlx::postgres::PgRow) -> sqlx::Result<Listed> {
     Ok(Listed {
-        kind: row::kind(found.try_get("kind")?),
         last_seq: Seq(found.try_get("last_seq")?),
         version: Version(found.try_get("chat_version")?),
         mine: row::my_chat(found)?,
@@ -275,7 +287,12 @@ async fn others_read(tx: &mut Tx, user: UserId) -> Result<Vec<(ChatId, Seq)>> {
 
 /// The changes in some stretches, at most `page` messages each, and for each whether more follow.
 /// With a user the reactions of that user, else those of all.
-async fn deltas_of(tx: &mut Tx, user: Option<UserId>, stretches: &[Stretch], page: i64) -> Result<Vec<(ChatDelta, bool)>> {
+async fn deltas_of(
+    tx: &mut Tx,
+    user: Option<UserId>,
+    stretches: &[Stretch],
+    page: i64,
+) -> Result<Vec<(ChatDelta, bool)>> {
     if stretches.is_empty() {
         return Ok(Vec::new());
     }
@@ -307,7 +324,8 @@ async fn deltas_of(tx: &mut Tx, user: Option<UserId>, stretches: &[Stretch], pag
         let full = i64::try_from(messages.len()).unwrap_or(i64::MAX) >= page;
         let cut = messages.last().filter(|_| full).map_or(version, |last| last.version);
         cuts.push(cut.0);
-        let delta = ChatDelta { chat_id, from, version: cut, chat: None, members: Vec::new(), messages, reacted: Vec::new() };
+        let delta =
+            ChatDelta { chat_id, from, version: cut, chat: None, members: Vec::new(), messages, reacted: Vec::new() };
         deltas.insert(chat_id, (delta, cut < version));
     }
     let rows = sqlx::query(
@@ -377,7 +395,8 @@ async fn snapshots_of(tx: &mut Tx, user: UserId, chats: &[ChatId]) -> Result<Vec
     for found in &rows {
         let chat = row::chat_info(found)?;
         let (version, last_seq) = (Version(found.try_get("version")?), Seq(found.try_get("seq")?));
-        let empty = ChatSnapshot { chat, version, last_seq, members: Vec::new(), messages: Vec::new(), reacted: Vec::new() };
+        let empty =
+            ChatSnapshot { chat, version, last_seq, members: Vec::new(), messages: Vec::new(), reacted: Vec::new() };
         snapshots.insert(empty.chat.id, empty);
     }
     let rows = sqlx::query(
