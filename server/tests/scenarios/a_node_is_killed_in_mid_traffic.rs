@@ -17,7 +17,9 @@ async fn the_only_node_three_times() {
     }
     traffic.more(200).await;
     let written = traffic.finish().await;
-    all_equal(world.at(0), group, &people).await.proves(&written);
+    let audit = all_equal(world.at(0), group, &people).await;
+    audit.proves(&written);
+    audit.agrees_with(&world.database);
 }
 
 #[tokio::test]

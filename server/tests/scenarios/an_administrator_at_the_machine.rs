@@ -3,9 +3,10 @@
 use std::{
     io::Write as _,
     process::{Output, Stdio},
+    time::Duration,
 };
 
-use chapar_protocol::{CloseCode, ErrorCode, account::SignedIn};
+use chapar_protocol::{CloseCode, ErrorCode, account::SignedIn, command::Ping};
 use serde_json::json;
 
 use crate::support::{Device, World, http, node::binary, world::Plan};
@@ -60,16 +61,25 @@ async fn makes_accounts_ends_sessions_and_counts() {
     }
     let id = second.account().device_id.to_string();
     done(&admin(&world, &["revoke", "golnar", "--session", &id], None));
-    assert_eq!(second.ended().await, Some(CloseCode::InvalidToken.number()));
-    assert!(first.connected());
-
+    let error = http::call(world.at(1), second.token(), &Ping {}).await.expect_err("revoked");
+    assert_eq!(error.code, ErrorCode::InvalidToken);
+    http::call(world.at(0), first.token(), &Ping {}).await.expect("this one not");
     done(&admin(&world, &["reset-password", "golnar", "--password-stdin"], Some("the second password")));
-    assert_eq!(first.ended().await, Some(CloseCode::InvalidToken.number()), "its sessions end");
+    let error = http::call(world.at(0), first.token(), &Ping {}).await.expect_err("a new password ends its sessions");
+    assert_eq!(error.code, ErrorCode::InvalidToken);
     assert_eq!(sign_in(&world, "golnar", "the first password").await.err(), Some(ErrorCode::InvalidCredentials));
     sign_in(&world, "golnar", "the second password").await.expect("in");
 
     let statistics = done(&admin(&world, &["statistics"], None));
-    assert!(statistics.lines().any(|line| line.contains("account") && line.contains('1')), "{statistics}");
+    assert!(statistics.lines().any(|line| line == "users\t1"), "{statistics}");
+    assert!(statistics.lines().any(|line| line == "sessions\t1"), "{statistics}");
     let nobody = admin(&world, &["sessions", "nobody_here"], None);
     assert!(!nobody.status.success());
+
+    // The command promises a minute.
+    let patience = Duration::from_secs(65);
+    for device in [&first, &second] {
+        let end = tokio::time::timeout(patience, device.ended_at_last()).await.expect("its connection is closed");
+        assert_eq!(end, Some(CloseCode::InvalidToken.number()));
+    }
 }

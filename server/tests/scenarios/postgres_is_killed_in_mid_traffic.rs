@@ -27,7 +27,9 @@ async fn nothing_acknowledged_is_lost() {
     traffic.more(200).await;
     assert_eq!(http::get(world.at(0), "/readyz").await.status, 200);
     let written = traffic.finish().await;
-    all_equal(world.at(0), group, &people).await.proves(&written);
+    let audit = all_equal(world.at(0), group, &people).await;
+    audit.proves(&written);
+    audit.agrees_with(&world.database);
 }
 
 #[tokio::test]

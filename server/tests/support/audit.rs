@@ -98,7 +98,11 @@ impl Audit {
         let reacted = Self::read(node, device.token(), chat_id).await.reacted;
         let model = device.model();
         assert!(model.violations.is_empty(), "user {} saw: {:#?}", device.id(), model.violations);
-        if self.messages.values().all(|message| message.edited_at.is_none() && message.reactions.is_empty() && message.body != Body::Deleted) {
+        if self
+            .messages
+            .values()
+            .all(|message| message.edited_at.is_none() && message.reactions.is_empty() && message.body != Body::Deleted)
+        {
             let disorder: Vec<_> = model.disorder.iter().filter(|(chat, _)| *chat == chat_id).collect();
             assert!(disorder.is_empty(), "user {} saw: {disorder:#?}", device.id());
         }

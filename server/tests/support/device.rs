@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -58,6 +58,7 @@ struct Link {
     outgoing: mpsc::UnboundedSender<Message>,
     pending: Mutex<Option<HashMap<u64, oneshot::Sender<Answer>>>>,
     next_id: AtomicU64,
+    greeted: AtomicBool,
     end: watch::Sender<Option<End>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -101,6 +102,7 @@ impl Device {
             outgoing,
             pending: Mutex::new(Some(HashMap::new())),
             next_id: AtomicU64::new(1),
+            greeted: AtomicBool::new(false),
             end: watch::Sender::new(None),
             tasks: Mutex::new(Vec::new()),
         });
@@ -114,6 +116,7 @@ impl Device {
         let welcome = link.call(&hello).await?;
         let needs = self.model().welcome(welcome.sync.clone());
         self.after(&link, needs);
+        link.greeted.store(true, Ordering::Relaxed);
         let applier = tokio::spawn(apply(self.clone(), link.clone(), held));
         link.tasks.lock().expect("not poisoned").push(applier);
         Ok(welcome)
@@ -129,21 +132,26 @@ impl Device {
 
     /// How the connection ended.
     pub async fn ended(&self) -> End {
+        within("the end of the connection", self.ended_at_last()).await
+    }
+
+    /// The same, with the patience of whoever calls it.
+    pub async fn ended_at_last(&self) -> End {
         let link = self.link().expect("was connected");
         let mut end = link.end.subscribe();
-        within("the end of the connection", end.wait_for(Option::is_some)).await.expect("kept").expect("is some")
+        end.wait_for(Option::is_some).await.expect("kept").expect("is some")
     }
 
     pub fn connected(&self) -> bool {
-        self.link().is_some_and(|link| link.end.borrow().is_none())
+        self.link().is_some_and(|link| link.greeted.load(Ordering::Relaxed) && link.end.borrow().is_none())
     }
 
     /// # Errors
     /// See [`Failure`].
     pub async fn call<C: Command>(&self, command: &C) -> Result<C::Reply, Failure> {
         match self.link() {
-            Some(link) => link.call(command).await,
-            None => Err(Failure::Lost),
+            Some(link) if link.greeted.load(Ordering::Relaxed) => link.call(command).await,
+            _ => Err(Failure::Lost),
         }
     }
 

@@ -79,7 +79,7 @@ impl Traffic {
 async fn keep(device: Device, mut turn: usize, routes: Routes) {
     loop {
         if device.connected() {
-            device.ended().await;
+            device.ended_at_last().await;
             turn += 1;
         }
         let address = {
