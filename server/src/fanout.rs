@@ -271,15 +271,7 @@ impl Fanout {
         self.hub.pause(topic);
         let this = self.clone();
         tokio::spawn(async move {
-            for outbox in this.hub.watchers(topic) {
-                this.watch_chats(&change.entered, &outbox).await;
-            }
-            match this.store.chat_versions(&change.entered).await {
-                Ok(versions) => {
-                    versions.into_iter().for_each(|(chat, version)| this.known(Topic::Chat(chat.0), version))
-                }
-                Err(error) => tracing::warn!(%error, "could not read where entered chats stand"),
-            }
+            this.watch_entered(topic, &change).await;
             this.hub.offer(topic, change.from, change.version, change.frame);
             if this.hub.go_on(topic) {
                 this.heal(topic);
@@ -312,11 +304,26 @@ impl Fanout {
         });
     }
 
-    async fn watch_entered(&self, topic: Topic, change: &Change) {
+    /// Watches the chats that a user came into for the user's connections, and no longer those that the user left.
+    async fn watch_entered(self: &Arc<Self>, topic: Topic, change: &Change) {
         for outbox in self.hub.watchers(topic) {
             self.watch_chats(&change.entered, &outbox).await;
-            for chat in &change.left {
-                self.hub.unwatch(Topic::Chat(chat.0), &outbox);
+            for chat in change.left.iter().map(|chat| Topic::Chat(chat.0)) {
+                if self.hub.unwatch(chat, &outbox) {
+                    self.unwatched.lock().push(chat);
+                }
+            }
+        }
+        // A stream begins where the database says it stands. Until it is known nothing is told, so this must succeed.
+        loop {
+            match self.store.chat_versions(&change.entered).await {
+                Ok(versions) => {
+                    return versions.into_iter().for_each(|(chat, version)| self.known(Topic::Chat(chat.0), version));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not read yet where entered chats stand");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
             }
         }
     }

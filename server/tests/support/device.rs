@@ -297,12 +297,16 @@ async fn read(
     link: Arc<Link>,
     events: mpsc::UnboundedSender<Event>,
 ) {
-    let end = loop {
+    loop {
         let text = match stream.next().await {
             Some(Ok(Message::Text(text))) => text,
-            Some(Ok(Message::Close(close))) => break close.map(|close| close.code.into()),
+            // The answer to it leaves with the next look at the socket.
+            Some(Ok(Message::Close(close))) => {
+                link.finish(close.map(|close| close.code.into()));
+                continue;
+            }
             Some(Ok(_)) => continue,
-            Some(Err(_)) | None => break None,
+            Some(Err(_)) | None => return link.finish(None),
         };
         let (id, answer) = match ServerFrame::parse(&text).unwrap_or_else(|error| panic!("{error} in {text}")) {
             ServerFrame::Ok { id, reply } => (id, Ok(reply.get().to_owned())),
@@ -318,8 +322,7 @@ async fn read(
         if let Some(waiting) = waiting {
             let _ = waiting.send(answer);
         }
-    };
-    link.finish(end);
+    }
 }
 
 async fn apply(device: Device, link: Arc<Link>, mut events: mpsc::UnboundedReceiver<Event>) {
