@@ -9,7 +9,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    ErrorCode, Timestamp, WireError,
+    CloseCode, ErrorCode, Timestamp, WireError,
     command::{Hello, Presences, WatchPresence, Welcome},
     event::Presence,
     frame::{self, RawRequest},
@@ -136,7 +136,11 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     for (chat, version) in resumed.versions {
         app.fanout.known(Topic::Chat(chat.0), version);
     }
-    app.store.seen(user, caller.device_id).await?;
+    // Signed out after the token was looked at and before this connection could hear of it.
+    if !app.store.seen(user, caller.device_id).await? {
+        outbox.close(CloseCode::InvalidToken);
+        return Err(ErrorCode::InvalidToken.into());
+    }
     Ok(Welcome {
         user: caller.user,
         device_id: caller.device_id,
