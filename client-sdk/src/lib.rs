@@ -1,1 +1,30 @@
-//! Chapar.
+//! The Rust SDK of Chapar.
+//!
+//! [`Client`] is what an application uses: it connects, signs in, stays in step through losses of the network, and sends
+//! every message exactly once. [`core`] is the same without IO, for those who bring their own. [`transport`] moves text
+//! frames over a WebSocket and knows nothing of sessions.
+#![forbid(unsafe_code)]
+
+pub mod client;
+mod commands;
+pub mod core;
+mod driver;
+pub mod endpoint;
+pub mod error;
+pub mod events;
+mod http;
+pub mod store;
+pub mod tls;
+pub mod transport;
+pub mod view;
+
+pub use chapar_protocol as protocol;
+pub use client::{Builder, Client};
+pub use core::{
+    event::{ClientEvent, Connection, SendState, Stop},
+    outbox::OutboxItem,
+};
+pub use error::Error;
+pub use events::Events;
+pub use store::{FileStore, MemoryStore, Store};
+pub use tls::Trust;

@@ -1,0 +1,143 @@
+//! Every command as a method.
+
+use chapar_protocol::{
+    ChatId, ChatKind, ChatSnapshot, DeviceId, Role, Seq, UserId,
+    command::{
+        AddMembers, Changed, CreateChat, Delete, Devices, Done, Edit, GetChat, GetDevices, GetMembers, GetUsers,
+        History, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences, React, RemoveMember, Resolve,
+        Resolved, RevokeDevice, SetRole, SetTyping, Users, WatchPresence,
+    },
+    message::NewBody,
+};
+use uuid::Uuid;
+
+use crate::{Client, Error, client::new_client_id, core::requests::Effect};
+
+/// All of these fail with [`Error`]; the server's own codes are in `chapar_protocol::ErrorCode`.
+impl Client {
+    /// Asks for a sign of life.
+    pub async fn ping(&self) -> Result<Done, Error> {
+        self.call(&Ping {}).await
+    }
+
+    /// Changes the text of one's own message.
+    pub async fn edit(&self, chat_id: ChatId, seq: Seq, body: NewBody) -> Result<Changed, Error> {
+        self.call(&Edit { chat_id, seq, body }).await
+    }
+
+    /// Deletes a message for all.
+    pub async fn delete(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
+        self.call(&Delete { chat_id, seq }).await
+    }
+
+    /// Sets one's reaction to a message, or takes it back with `None`.
+    pub async fn react(&self, chat_id: ChatId, seq: Seq, emoji: Option<&str>) -> Result<Changed, Error> {
+        self.call(&React { chat_id, seq, emoji: emoji.map(str::to_owned) }).await
+    }
+
+    /// Marks everything up to a message as read, on all own devices.
+    pub async fn mark_read(&self, chat_id: ChatId, seq: Seq) -> Result<Done, Error> {
+        self.call(&MarkRead { chat_id, seq }).await
+    }
+
+    /// Says that the user is writing. Once every 5 seconds is enough.
+    pub async fn set_typing(&self, chat_id: ChatId) -> Result<Done, Error> {
+        self.call(&SetTyping { chat_id }).await
+    }
+
+    /// Replaces the users whose presence is watched, on this connection and those to come.
+    pub async fn watch_presence(&self, user_ids: Vec<UserId>) -> Result<Presences, Error> {
+        self.watch(user_ids.clone());
+        self.call(&WatchPresence { user_ids }).await
+    }
+
+    /// Messages around a place: up to `before` older than `seq` and `after` from it on, together at most 200.
+    /// A page that touches the messages held joins them.
+    pub async fn history(&self, chat_id: ChatId, seq: Seq, before: u32, after: u32) -> Result<Page, Error> {
+        self.ask(&History { chat_id, seq, before, after }, Effect::Page(chat_id)).await
+    }
+
+    /// Opens the direct chat with a user.
+    pub async fn open_direct(&self, user_id: UserId) -> Result<ChatSnapshot, Error> {
+        self.ask(&OpenDirect { user_id }, Effect::Snapshot).await
+    }
+
+    /// Makes a group or a channel.
+    pub async fn create_chat(
+        &self,
+        kind: ChatKind,
+        title: &str,
+        handle: Option<&str>,
+        members: Vec<UserId>,
+    ) -> Result<ChatSnapshot, Error> {
+        self.create_chat_as(new_client_id(), kind, title, handle, members).await
+    }
+
+    /// [`Client::create_chat`] with a client id of one's own, so that a repetition finds the chat of the first try.
+    pub async fn create_chat_as(
+        &self,
+        client_id: Uuid,
+        kind: ChatKind,
+        title: &str,
+        handle: Option<&str>,
+        members: Vec<UserId>,
+    ) -> Result<ChatSnapshot, Error> {
+        let (title, handle) = (title.to_owned(), handle.map(str::to_owned));
+        self.ask(&CreateChat { client_id, kind, title, handle, members }, Effect::Snapshot).await
+    }
+
+    /// A chat from scratch.
+    pub async fn get_chat(&self, chat_id: ChatId) -> Result<ChatSnapshot, Error> {
+        self.ask(&GetChat { chat_id }, Effect::Snapshot).await
+    }
+
+    /// The members of a chat, 200 at a time by user id.
+    pub async fn get_members(&self, chat_id: ChatId, after: Option<UserId>) -> Result<Members, Error> {
+        self.call(&GetMembers { chat_id, after }).await
+    }
+
+    /// Adds users to a group or channel, at most 200.
+    pub async fn add_members(&self, chat_id: ChatId, user_ids: Vec<UserId>) -> Result<Changed, Error> {
+        self.call(&AddMembers { chat_id, user_ids }).await
+    }
+
+    /// Removes somebody from a group or channel.
+    pub async fn remove_member(&self, chat_id: ChatId, user_id: UserId) -> Result<Changed, Error> {
+        self.call(&RemoveMember { chat_id, user_id }).await
+    }
+
+    /// Changes a role.
+    pub async fn set_role(&self, chat_id: ChatId, user_id: UserId, role: Role) -> Result<Changed, Error> {
+        self.call(&SetRole { chat_id, user_id, role }).await
+    }
+
+    /// Joins a public group or channel by its handle.
+    pub async fn join(&self, handle: &str) -> Result<ChatSnapshot, Error> {
+        self.ask(&Join { handle: handle.to_owned() }, Effect::Snapshot).await
+    }
+
+    /// Leaves a group or channel.
+    pub async fn leave(&self, chat_id: ChatId) -> Result<Done, Error> {
+        self.call(&Leave { chat_id }).await
+    }
+
+    /// Looks a handle up.
+    pub async fn resolve(&self, handle: &str) -> Result<Resolved, Error> {
+        self.call(&Resolve { handle: handle.to_owned() }).await
+    }
+
+    /// Who some users are, at most 200.
+    pub async fn get_users(&self, user_ids: Vec<UserId>) -> Result<Users, Error> {
+        self.call(&GetUsers { user_ids }).await
+    }
+
+    /// The own devices.
+    pub async fn get_devices(&self) -> Result<Devices, Error> {
+        self.call(&GetDevices {}).await
+    }
+
+    /// Signs one of the own devices out.
+    pub async fn revoke_device(&self, device_id: DeviceId) -> Result<Done, Error> {
+        self.call(&RevokeDevice { device_id }).await
+    }
+}

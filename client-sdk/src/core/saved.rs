@@ -1,0 +1,32 @@
+//! What survives the process.
+
+use std::collections::BTreeMap;
+
+use chapar_protocol::{ChatId, User};
+use serde::{Deserialize, Serialize};
+
+use super::{chat::Chat, outbox::OutboxItem, user::Own};
+
+/// What a store gives back when a client starts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Whose it is. A client with another user's token refuses to start, so that nobody's messages go out in another's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<User>,
+    /// The messages that are not known to be stored by the server, in their order.
+    pub outbox: Vec<OutboxItem>,
+    /// The cursors and what is at them. Without it the client begins with snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+}
+
+/// The cursors and what is at them: they are only good together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The history that the versions belong to.
+    pub epoch: Option<String>,
+    /// The user's own things.
+    pub own: Own,
+    /// The chats.
+    pub chats: BTreeMap<ChatId, Chat>,
+}

@@ -1,0 +1,53 @@
+//! What belongs to the user: which chats, in which role, read how far. It follows the same version rule as chats.
+
+use std::collections::BTreeMap;
+
+use chapar_protocol::{ChatId, MyChat, UserDelta, Version};
+use serde::{Deserialize, Serialize};
+
+/// The user's own things.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    /// The per-user version that all of this is at.
+    pub version: Version,
+    /// The chats that the user is in.
+    pub chats: BTreeMap<ChatId, MyChat>,
+}
+
+/// What a user delta changed.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Moved {
+    /// Chats joined or changed.
+    pub(crate) changed: Vec<ChatId>,
+    /// Chats that the user is no longer in.
+    pub(crate) gone: Vec<ChatId>,
+}
+
+impl Own {
+    /// Applies a delta that fits.
+    pub(crate) fn apply(&mut self, delta: UserDelta) -> Moved {
+        let mut moved = Moved::default();
+        if delta.from == Version(0) {
+            // From nothing it is everything: what it does not name is no longer there.
+            let named = |chat_id: &ChatId| delta.chats.iter().any(|mine| mine.chat_id == *chat_id);
+            moved.gone.extend(self.chats.keys().filter(|chat_id| !named(chat_id)));
+        }
+        for mine in delta.chats {
+            let chat_id = mine.chat_id;
+            if self.chats.get(&chat_id).is_some_and(|known| known.version >= mine.version) {
+                continue;
+            }
+            if mine.role.is_none() {
+                moved.gone.push(chat_id);
+            } else {
+                self.chats.insert(chat_id, mine);
+                moved.changed.push(chat_id);
+            }
+        }
+        for chat_id in &moved.gone {
+            self.chats.remove(chat_id);
+        }
+        self.version = self.version.max(delta.version);
+        moved
+    }
+}

@@ -1,0 +1,230 @@
+//! Does what the core says: opens sockets, writes frames, keeps messages, wakes callers.
+
+use std::{collections::VecDeque, future::pending, io, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    time::{Instant, sleep_until},
+};
+use uuid::Uuid;
+
+use crate::{
+    Error, Store,
+    client::Shared,
+    core::{Input, Output, outbox::OutboxItem, phase::Phase},
+    transport::{self, ConnectError, Ended, Incoming, Options, Receiver, Sender},
+};
+
+/// Frames that wait to be written. The core has at most 64 requests under way, so more means that nothing moves.
+const OUTGOING: usize = 256;
+/// How often the local state is saved at most.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How long a closing frame may take.
+const CLOSING: Duration = Duration::from_secs(2);
+
+type Connecting = Pin<Box<dyn Future<Output = Result<(Sender, Receiver), ConnectError>> + Send>>;
+
+enum Outgoing {
+    Text(String),
+    Close(u16),
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    store: Arc<dyn Store>,
+    url: String,
+    options: Options,
+    connecting: Option<Connecting>,
+    socket: Option<(mpsc::Sender<Outgoing>, Receiver)>,
+    owner_known: bool,
+    save_at: Option<Instant>,
+}
+
+/// Calls the store from a thread that may block.
+pub(crate) async fn blocking<R: Send + 'static>(
+    store: &Arc<dyn Store>,
+    work: impl FnOnce(&(dyn Store + 'static)) -> io::Result<R> + Send + 'static,
+) -> Result<R, Error> {
+    let store = Arc::clone(store);
+    let done = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
+    done.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| Error::Store(error.to_string()))
+}
+
+/// Runs a session until it is closed.
+pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String, options: Options) {
+    let (connecting, socket, save_at) = (None, None, None);
+    let mut driver = Driver { shared, store, url, options, connecting, socket, owner_known: false, save_at };
+    driver.shared.handle(Input::Tick);
+    loop {
+        let outputs = driver.shared.session().take();
+        if !outputs.is_empty() {
+            driver.act(outputs).await;
+            continue;
+        }
+        if matches!(driver.shared.session().phase(), Phase::Stopped(crate::Stop::Closed)) {
+            break;
+        }
+        driver.wait().await;
+    }
+    driver.save().await;
+    // The store is free for another client once `close` has returned.
+    let shared = Arc::clone(&driver.shared);
+    drop(driver);
+    shared.end();
+}
+
+impl Driver {
+    async fn act(&mut self, outputs: VecDeque<Output>) {
+        let mut put: Vec<OutboxItem> = Vec::new();
+        let mut removed: Vec<Uuid> = Vec::new();
+        for output in outputs {
+            match output {
+                Output::Connect => {
+                    let (url, options) = (self.url.clone(), self.options.clone());
+                    self.connecting = Some(Box::pin(async move { transport::connect(&url, &options).await }));
+                }
+                Output::Write(frame) => self.write(Outgoing::Text(frame)),
+                Output::Disconnect(code) => {
+                    self.write(Outgoing::Close(code));
+                    (self.connecting, self.socket) = (None, None);
+                }
+                Output::Store(item) => {
+                    // A failed message is put again: what was said of it before must not come after.
+                    removed.retain(|client_id| *client_id != item.client_id);
+                    put.push(item);
+                }
+                Output::Unstore(client_id) => {
+                    put.retain(|item| item.client_id != client_id);
+                    removed.push(client_id);
+                }
+                Output::Answer { ticket, outcome } => self.shared.answer(ticket, outcome),
+                Output::Tell(event) => {
+                    // Nobody may be listening.
+                    let _ = self.shared.events.send(event);
+                }
+            }
+        }
+        self.keep(put, removed).await;
+        self.note_owner().await;
+    }
+
+    fn write(&mut self, frame: Outgoing) {
+        let Some((sender, _)) = &self.socket else { return };
+        if let Err(TrySendError::Full(_)) = sender.try_send(frame) {
+            self.lost(None, "the connection takes nothing");
+        }
+    }
+
+    fn lost(&mut self, code: Option<u16>, reason: &str) {
+        (self.connecting, self.socket) = (None, None);
+        self.shared.handle(Input::Lost { code, reason });
+    }
+
+    /// Keeps messages before they go out: the core writes them only when it hears that they are kept.
+    async fn keep(&mut self, put: Vec<OutboxItem>, removed: Vec<Uuid>) {
+        if put.is_empty() && removed.is_empty() {
+            return;
+        }
+        let client_ids: Vec<_> = put.iter().map(|item| item.client_id).collect();
+        let kept = blocking(&self.store, move |store| {
+            let kept = if put.is_empty() { Ok(()) } else { store.put(&put) };
+            if !removed.is_empty() {
+                store.remove(&removed)?;
+            }
+            kept
+        });
+        let kept = kept.await.inspect_err(|error| tracing::error!(%error, "the outbox cannot be kept"));
+        for client_id in client_ids {
+            self.shared.handle(Input::Stored { client_id, ok: kept.is_ok() });
+        }
+    }
+
+    async fn note_owner(&mut self) {
+        if self.owner_known {
+            return;
+        }
+        let owner = {
+            let session = self.shared.session();
+            session.me().filter(|_| session.phase().is_live()).cloned()
+        };
+        if let Some(owner) = owner {
+            self.owner_known = true;
+            if let Err(error) = blocking(&self.store, move |store| store.set_owner(&owner)).await {
+                tracing::error!(%error, "the store's owner cannot be noted");
+            }
+        }
+    }
+
+    async fn save(&mut self) {
+        self.save_at = None;
+        let state = self.shared.session().state_to_save();
+        if let Some(state) = state
+            && let Err(error) = blocking(&self.store, move |store| store.save_state(&state)).await
+        {
+            tracing::error!(%error, "the state cannot be saved");
+        }
+    }
+
+    async fn wait(&mut self) {
+        let deadline = self.shared.session().deadline(self.shared.now());
+        let deadline = deadline.map(|millis| self.shared.origin + Duration::from_millis(millis));
+        let save_at = *self.save_at.get_or_insert_with(|| Instant::now() + SAVE_EVERY);
+        let Self { shared, connecting, socket, .. } = self;
+        tokio::select! {
+            () = shared.wake.notified() => {}
+            opened = async { if let Some(it) = connecting { it.await } else { pending().await } } => self.opened(opened),
+            came = async { if let Some((_, it)) = socket { it.next().await } else { pending().await } } => self.came(came),
+            () = async { if let Some(at) = deadline { sleep_until(at).await } else { pending().await } } => {
+                self.shared.handle(Input::Tick);
+            }
+            () = sleep_until(save_at) => self.save().await,
+        }
+    }
+
+    fn opened(&mut self, opened: Result<(Sender, Receiver), ConnectError>) {
+        self.connecting = None;
+        match opened {
+            Ok((sender, receiver)) => {
+                let (outgoing, frames) = mpsc::channel(OUTGOING);
+                tokio::spawn(write_frames(sender, frames));
+                self.socket = Some((outgoing, receiver));
+                self.shared.handle(Input::Opened);
+            }
+            Err(error) => self.lost(None, &error.to_string()),
+        }
+    }
+
+    fn came(&mut self, came: Result<Incoming, Ended>) {
+        match came {
+            Ok(Incoming::Text(text)) => self.shared.handle(Input::Frame(&text)),
+            Ok(Incoming::Alive) => self.shared.handle(Input::Alive),
+            Err(Ended::Closed { code, reason }) => self.lost(Some(code), &reason),
+            Err(error @ Ended::Lost(_)) => self.lost(None, &error.to_string()),
+        }
+    }
+}
+
+/// Writes frames, those that came together in one go. Ends with the queue or the connection; the reading half tells why.
+async fn write_frames(mut sender: Sender, mut frames: mpsc::Receiver<Outgoing>) {
+    while let Some(first) = frames.recv().await {
+        let mut next = Some(first);
+        while let Some(frame) = next {
+            match frame {
+                Outgoing::Text(text) => {
+                    if sender.feed(text).await.is_err() {
+                        return;
+                    }
+                }
+                Outgoing::Close(code) => {
+                    // The other side may be gone; it then notices by itself.
+                    let _ = tokio::time::timeout(CLOSING, sender.close(code, "")).await;
+                    return;
+                }
+            }
+            next = frames.try_recv().ok();
+        }
+        if sender.flush().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A store in a directory: a journal for the outbox, one file for the state.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use chapar_protocol::User;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Store, put};
+use crate::core::{
+    outbox::OutboxItem,
+    saved::{Saved, State},
+};
+
+/// Lines of the journal beyond which it is written anew.
+const LONG: usize = 1_000;
+
+/// One line of the journal.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Owner(User),
+    Put(OutboxItem),
+    Remove(Uuid),
+}
+
+/// Keeps everything in a directory of its own, made with access for the owner only, because it holds messages.
+///
+/// The outbox is an append-only journal, synced before a message goes out; a torn last line of a crash is dropped.
+/// The state is written to a temporary file, synced and renamed. A lock file keeps a second process out.
+#[derive(Debug)]
+pub struct FileStore {
+    directory: PathBuf,
+    journal: Mutex<Journal>,
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Journal {
+    file: File,
+    lines: usize,
+    saved: Saved,
+}
+
+impl FileStore {
+    /// Opens a store, making the directory if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, is in use by another process ([`io::ErrorKind::WouldBlock`]),
+    /// or was damaged by something else than a crash ([`io::ErrorKind::InvalidData`]).
+    pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
+        let directory = directory.into();
+        make_private(&directory)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join("lock"))?;
+        lock.try_lock().map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "the store is in use"))?;
+        let path = directory.join("outbox.jsonl");
+        let mut saved = replay(&path)?;
+        saved.state = match fs::read(directory.join("state.json")) {
+            // A state that cannot be read costs a snapshot, no message.
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let file = rewrite(&directory, &saved)?;
+        let lines = saved.outbox.len();
+        Ok(Self { directory, journal: Mutex::new(Journal { file, lines, saved }), _lock: lock })
+    }
+
+    fn append(&self, lines: &[Line], durable: bool) -> io::Result<()> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, line)?;
+            bytes.push(b'\n');
+        }
+        let before = journal.file.metadata()?.len();
+        let written =
+            journal.file.write_all(&bytes).and_then(|()| if durable { journal.file.sync_data() } else { Ok(()) });
+        if let Err(error) = written {
+            // What could not be kept whole must not stand before what comes later.
+            journal.file.set_len(before)?;
+            return Err(error);
+        }
+        for line in lines {
+            apply(&mut journal.saved, line);
+        }
+        journal.lines += lines.len();
+        if journal.lines > LONG + 2 * journal.saved.outbox.len() {
+            journal.file = rewrite(&self.directory, &journal.saved)?;
+            journal.lines = journal.saved.outbox.len();
+        }
+        Ok(())
+    }
+}
+
+impl Store for FileStore {
+    fn load(&self) -> io::Result<Saved> {
+        Ok(self.journal.lock().unwrap_or_else(PoisonError::into_inner).saved.clone())
+    }
+
+    fn set_owner(&self, owner: &User) -> io::Result<()> {
+        self.append(&[Line::Owner(owner.clone())], true)
+    }
+
+    fn put(&self, items: &[OutboxItem]) -> io::Result<()> {
+        let lines: Vec<_> = items.iter().cloned().map(Line::Put).collect();
+        self.append(&lines, true)
+    }
+
+    fn remove(&self, client_ids: &[Uuid]) -> io::Result<()> {
+        let lines: Vec<_> = client_ids.iter().copied().map(Line::Remove).collect();
+        self.append(&lines, false)
+    }
+
+    fn save_state(&self, state: &State) -> io::Result<()> {
+        replace(&self.directory, "state.json", &serde_json::to_vec(state)?)?;
+        Ok(())
+    }
+}
+
+fn apply(saved: &mut Saved, line: &Line) {
+    match line {
+        Line::Owner(owner) => saved.owner = Some(owner.clone()),
+        Line::Put(item) => put(&mut saved.outbox, std::slice::from_ref(item)),
+        Line::Remove(client_id) => saved.outbox.retain(|item| item.client_id != *client_id),
+    }
+}
+
+/// Reads the journal.
+fn replay(path: &Path) -> io::Result<Saved> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Saved::default()),
+        Err(error) => return Err(error),
+    };
+    // Without its line feed the last line was torn by a crash: it was never said to be kept.
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut saved = Saved::default();
+    for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        apply(&mut saved, &serde_json::from_slice(line)?);
+    }
+    Ok(saved)
+}
+
+/// Writes the journal anew with only what counts, and opens it for appending.
+fn rewrite(directory: &Path, saved: &Saved) -> io::Result<File> {
+    let owner = saved.owner.clone().map(Line::Owner);
+    let mut bytes = Vec::new();
+    for line in owner.into_iter().chain(saved.outbox.iter().cloned().map(Line::Put)) {
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+    }
+    replace(directory, "outbox.jsonl", &bytes)?;
+    OpenOptions::new().append(true).open(directory.join("outbox.jsonl"))
+}
+
+/// Replaces a file so that a crash leaves the old or the new one.
+fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = directory.join(format!("{name}.new"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, directory.join(name))?;
+    // The rename itself must survive too; not every system lets a directory be opened.
+    if let Ok(directory) = File::open(directory) {
+        directory.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(not(unix))]
+fn make_private(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chapar_protocol::{ChatId, message::NewBody};
+
+    fn item(number: u128) -> OutboxItem {
+        let (client_id, body) = (Uuid::from_u128(number), NewBody::text(format!("پیام {number}")));
+        OutboxItem { client_id, chat_id: ChatId(1), body, reply_to: None, failed: None }
+    }
+
+    #[test]
+    fn what_was_put_is_there_after_a_crash_in_mid_line() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = FileStore::open(directory.path()).expect("opened");
+        store.put(&[item(1), item(2), item(3)]).expect("kept");
+        store.remove(&[item(2).client_id]).expect("kept");
+        drop(store);
+        let mut journal = OpenOptions::new().append(true).open(directory.path().join("outbox.jsonl")).expect("there");
+        journal.write_all(br#"{"put":{"client_id":"0000"#).expect("torn");
+        let store = FileStore::open(directory.path()).expect("opened again");
+        assert_eq!(store.load().expect("read").outbox, [item(1), item(3)]);
+        store.put(&[item(4)]).expect("kept");
+        drop(store);
+        let store = FileStore::open(directory.path()).expect("opened again");
+        assert_eq!(store.load().expect("read").outbox, [item(1), item(3), item(4)]);
+    }
+
+    #[test]
+    fn the_journal_does_not_grow_for_ever() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = FileStore::open(directory.path()).expect("opened");
+        for number in 0..3_000 {
+            store.append(&[Line::Put(item(number)), Line::Remove(item(number).client_id)], false).expect("kept");
+        }
+        let length = fs::metadata(directory.path().join("outbox.jsonl")).expect("there").len();
+        assert!(length < 300_000, "{length} bytes");
+    }
+
+    #[test]
+    fn a_second_process_is_kept_out() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let _store = FileStore::open(directory.path()).expect("opened");
+        let error = FileStore::open(directory.path()).expect_err("locked");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+}

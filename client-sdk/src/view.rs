@@ -1,0 +1,92 @@
+//! The local state as an application reads it.
+
+use chapar_protocol::{ChatId, ChatInfo, Member, Message, Role, Seq, Version};
+
+use crate::core::{Session, chat::Chat, event::SendState, outbox::OutboxItem};
+
+/// A line in the list of chats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatView {
+    /// The chat.
+    pub info: ChatInfo,
+    /// The own role; absent in the moment between joining and being told.
+    pub role: Option<Role>,
+    /// Messages after the own read mark.
+    pub unread: i64,
+    /// The own read mark.
+    pub read_seq: Seq,
+    /// The furthest read mark of anybody else.
+    pub others_read: Seq,
+    /// The seq of the last message.
+    pub last_seq: Seq,
+    /// The last message, if held.
+    pub last_message: Option<Message>,
+    /// The version that all this is at.
+    pub version: Version,
+}
+
+/// A message with what only the user knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageView {
+    /// The message.
+    pub message: Message,
+    /// The own reaction to it.
+    pub my_reaction: Option<String>,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutgoingView {
+    /// The message.
+    pub item: OutboxItem,
+    /// How it stands.
+    pub state: SendState,
+}
+
+fn view(session: &Session, chat: &Chat) -> ChatView {
+    let mine = session.own().chats.get(&chat.info.id);
+    let read_seq = mine.map_or(Seq(0), |mine| mine.read_seq);
+    ChatView {
+        info: chat.info.clone(),
+        role: mine.and_then(|mine| mine.role),
+        unread: (chat.last_seq.0 - read_seq.0).max(0),
+        read_seq,
+        others_read: chat.others_read,
+        last_seq: chat.last_seq,
+        last_message: chat.messages.values().next_back().cloned(),
+        version: chat.version,
+    }
+}
+
+/// All chats, those with the newest message first; chats without any by when they were made.
+pub(crate) fn chats(session: &Session) -> Vec<ChatView> {
+    let mut views: Vec<_> = session.chats().values().map(|chat| view(session, chat)).collect();
+    views.sort_by_key(|view| {
+        let moment = view.last_message.as_ref().map_or(view.info.created_at, |message| message.sent_at);
+        std::cmp::Reverse((moment, view.info.id))
+    });
+    views
+}
+
+pub(crate) fn chat(session: &Session, chat_id: ChatId) -> Option<ChatView> {
+    session.chats().get(&chat_id).map(|chat| view(session, chat))
+}
+
+pub(crate) fn members(session: &Session, chat_id: ChatId) -> Vec<Member> {
+    let Some(chat) = session.chats().get(&chat_id) else { return Vec::new() };
+    let read = |member: &Member| chat.reads.get(&member.user_id).copied();
+    chat.members.values().map(|member| Member { read_seq: read(member), ..member.clone() }).collect()
+}
+
+pub(crate) fn messages(session: &Session, chat_id: ChatId) -> Vec<MessageView> {
+    let Some(chat) = session.chats().get(&chat_id) else { return Vec::new() };
+    let view = |message: &Message| MessageView {
+        my_reaction: chat.reacted.get(&message.seq).cloned(),
+        message: message.clone(),
+    };
+    chat.messages.values().map(view).collect()
+}
+
+pub(crate) fn outbox(session: &Session) -> Vec<OutgoingView> {
+    session.outbox().map(|(item, state)| OutgoingView { item: item.clone(), state }).collect()
+}
