@@ -16,6 +16,8 @@ pub mod saved;
 mod sync;
 pub mod user;
 #[cfg(test)]
+mod convergence;
+#[cfg(test)]
 mod vectors;
 
 use std::collections::{BTreeMap, VecDeque};
