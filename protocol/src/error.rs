@@ -19,7 +19,7 @@ pub enum Action {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident => $action:ident, $status:literal;)+) => {
+    ($($(#[$doc:meta])* $name:ident = $wire:literal => $action:ident, $status:literal;)+) => {
         /// Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
         #[serde(rename_all = "snake_case")]
@@ -42,6 +42,14 @@ macro_rules! codes {
                 }
             }
 
+            /// Its name on the wire.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $wire,)+
+                    Self::Unknown => "unknown",
+                }
+            }
+
             /// The HTTP status that carries it.
             pub fn http_status(self) -> u16 {
                 match self {
@@ -55,59 +63,59 @@ macro_rules! codes {
 
 codes! {
     /// The frame is not a JSON object with `id`, `method` and `params`. The connection stays.
-    BadFrame => GiveUp, 400;
+    BadFrame = "bad_frame" => GiveUp, 400;
     /// No such method.
-    UnknownMethod => GiveUp, 404;
+    UnknownMethod = "unknown_method" => GiveUp, 404;
     /// The params do not fit the method.
-    BadRequest => GiveUp, 400;
+    BadRequest = "bad_request" => GiveUp, 400;
     /// The request or a list in it is too large.
-    TooLarge => GiveUp, 413;
+    TooLarge = "too_large" => GiveUp, 413;
     /// Say `hello` first, or send a token.
-    Unauthenticated => ReAuthenticate, 401;
+    Unauthenticated = "unauthenticated" => ReAuthenticate, 401;
     /// The token is unknown, expired or revoked.
-    InvalidToken => ReAuthenticate, 401;
+    InvalidToken = "invalid_token" => ReAuthenticate, 401;
     /// Handle or password is wrong.
-    InvalidCredentials => GiveUp, 401;
+    InvalidCredentials = "invalid_credentials" => GiveUp, 401;
     /// Somebody has this handle already.
-    HandleTaken => GiveUp, 409;
+    HandleTaken = "handle_taken" => GiveUp, 409;
     /// A handle has 3 to 32 characters a–z, 0–9 and _, and begins with a letter.
-    BadHandle => GiveUp, 400;
+    BadHandle = "bad_handle" => GiveUp, 400;
     /// A password has 8 to 1024 bytes.
-    BadPassword => GiveUp, 400;
+    BadPassword = "bad_password" => GiveUp, 400;
     /// A name or title has 1 to 128 characters without control characters.
-    BadTitle => GiveUp, 400;
+    BadTitle = "bad_title" => GiveUp, 400;
     /// The operator has closed registration.
-    RegistrationClosed => GiveUp, 403;
+    RegistrationClosed = "registration_closed" => GiveUp, 403;
     /// The text is empty or has a character that cannot be stored.
-    BadText => GiveUp, 400;
+    BadText = "bad_text" => GiveUp, 400;
     /// The text is longer than 4096 UTF-16 code units.
-    TextTooLong => GiveUp, 400;
+    TextTooLong = "text_too_long" => GiveUp, 400;
     /// An entity lies outside the text, splits a character, is empty, or there are more than 100.
-    BadEntities => GiveUp, 400;
+    BadEntities = "bad_entities" => GiveUp, 400;
     /// The reaction is not one emoji.
-    BadReaction => GiveUp, 400;
+    BadReaction = "bad_reaction" => GiveUp, 400;
     /// There is no such chat, or you are not in it.
-    ChatNotFound => GiveUp, 404;
+    ChatNotFound = "chat_not_found" => GiveUp, 404;
     /// There is no such user.
-    UserNotFound => GiveUp, 404;
+    UserNotFound = "user_not_found" => GiveUp, 404;
     /// There is no such message, or it was deleted.
-    MessageNotFound => GiveUp, 404;
+    MessageNotFound = "message_not_found" => GiveUp, 404;
     /// Your role does not allow this.
-    Forbidden => GiveUp, 403;
+    Forbidden = "forbidden" => GiveUp, 403;
     /// This client id was used before, for something else.
-    ClientIdReused => GiveUp, 409;
+    ClientIdReused = "client_id_reused" => GiveUp, 409;
     /// The group would have more than 1000 members.
-    ChatFull => GiveUp, 409;
+    ChatFull = "chat_full" => GiveUp, 409;
     /// An owner cannot leave while others are in the chat: name another owner first.
-    OwnerCannotLeave => GiveUp, 409;
+    OwnerCannotLeave = "owner_cannot_leave" => GiveUp, 409;
     /// Too many requests. Wait for `retry_after_ms`.
-    RateLimited => Retry, 429;
+    RateLimited = "rate_limited" => Retry, 429;
     /// The server has too much to do. Wait for `retry_after_ms`.
-    Overloaded => Retry, 503;
+    Overloaded = "overloaded" => Retry, 503;
     /// The database did not answer. Whether the request took effect is unknown: send it again with the same client id.
-    Unavailable => Retry, 503;
+    Unavailable = "unavailable" => Retry, 503;
     /// A fault of the server. It was logged.
-    Internal => Retry, 500;
+    Internal = "internal" => Retry, 500;
 }
 
 /// An error as it crosses the wire.
@@ -137,5 +145,17 @@ impl WireError {
     pub fn after_ms(mut self, retry_after_ms: u32) -> Self {
         self.retry_after_ms = Some(retry_after_ms);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_on_the_wire() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).expect("serialises"), code.name());
+        }
     }
 }

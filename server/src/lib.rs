@@ -1,1 +1,26 @@
-//! Chapar.
+//! The chat node of Chapar. `docs/ARCHITECTURE.md` is the map.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod app;
+pub mod bus;
+pub mod cli;
+pub mod commands;
+pub mod committer;
+pub mod connection;
+pub mod embedded_postgres;
+pub mod fanout;
+pub mod http;
+pub mod hub;
+pub mod limits;
+pub mod listener;
+pub mod metrics;
+pub mod outbox;
+pub mod passwords;
+pub mod serve;
+pub mod session;
+pub mod settings;
+pub mod store;
+pub mod telemetry;
+pub mod tls;
+pub mod tokens;

@@ -1,1 +1,60 @@
-fn main() {}
+//! `chapar`: the chat node. See `chapar --help` and `docs/OPERATIONS.md`.
+#![forbid(unsafe_code)]
+
+use std::{io, process::ExitCode};
+
+use chapar_server::{
+    admin,
+    cli::{self, Cli, Command},
+    serve::{self, Failure},
+    settings::Settings,
+    telemetry,
+};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.command() == Command::CheckConfig {
+        return cli::check_config(&cli.settings, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE);
+    }
+    let settings = match Settings::load(&cli.settings) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return ExitCode::FAILURE;
+        }
+    };
+    telemetry::start(&settings);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = settings.worker_threads {
+        runtime.worker_threads(threads);
+    }
+    let outcome = match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli.command(), settings)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chapar: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
+    if command == Command::Serve {
+        return serve::run(settings).await;
+    }
+    // Opening the store applies the migrations.
+    let (store, private) = serve::open_store(&settings).await?;
+    let outcome = match command {
+        Command::Admin(command) => admin::run(&store, command).await,
+        _ => Ok(()),
+    };
+    store.close().await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
+    outcome
+}

@@ -1,0 +1,29 @@
+//! A load generator for Chapar, with an auditor that proves that nothing was lost.
+//!
+//! It sees the server as a user does: HTTP, one WebSocket per user, and the version rule of the protocol. One thread
+//! serves all connections, because server, database and generator often share two cores and what the generator burns
+//! is missing in the figures. The parts that decide are pure and take the time as a parameter:
+//!
+//! * [`schedule`] who sends when, [`message`] what is said, [`ledger`] what was sent, seen and acknowledged,
+//! * [`cursor`] the version rule for one reader of one chat, [`session`] one user's connection,
+//! * [`audit`] the proof, [`stats`] the figures.
+//!
+//! [`engine`] is the one driver with sockets; [`scenario`] holds the named loads.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod audit;
+pub mod cursor;
+pub mod engine;
+pub mod frames;
+pub mod http;
+pub mod ledger;
+pub mod message;
+pub mod process;
+pub mod report;
+pub mod scenario;
+pub mod schedule;
+pub mod session;
+pub mod stats;
+pub mod websocket;
+pub mod world;

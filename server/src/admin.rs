@@ -1,0 +1,86 @@
+//! `chapar admin`: what operators do on the server's machine. It speaks with the database, and needs no running node.
+
+use std::io::{self, Write};
+
+use chapar_protocol::{DeviceId, User, text};
+
+use crate::{
+    cli::{AdminCommand, read_password},
+    passwords::Passwords,
+    serve::Failure,
+    store::Store,
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    match command {
+        AdminCommand::CreateUser { handle, name, password } => {
+            let handle = text::check_handle(&handle)?;
+            let name = text::check_title(name.as_deref().unwrap_or(&handle))?;
+            let hash = hash_of_typed(password.password_stdin).await?;
+            let user = store.create_user(&handle, &name, Some(&hash)).await?;
+            writeln!(out, "made @{} with id {}", user.handle, user.id)?;
+        }
+        AdminCommand::ResetPassword { handle, password } => {
+            let user = find(store, &handle).await?;
+            let hash = hash_of_typed(password.password_stdin).await?;
+            store.set_password(user.id, &hash).await?;
+            let ended = store.revoke_devices(user.id, None).await?;
+            writeln!(out, "@{} has a new password; {} sessions ended", user.handle, ended.len())?;
+        }
+        AdminCommand::Sessions { handle } => {
+            let user = find(store, &handle).await?;
+            for device in store.devices(user.id, None).await? {
+                writeln!(
+                    out,
+                    "{}\t{}\tsince {}\tlast seen {}",
+                    device.id, device.name, device.created_at, device.last_seen_at
+                )?;
+            }
+        }
+        AdminCommand::Revoke { handle, which } => {
+            let user = find(store, &handle).await?;
+            let only = match which.session {
+                Some(id) => {
+                    Some(DeviceId(id.parse().map_err(|_| "a session's id is a number: see chapar admin sessions")?))
+                }
+                None => None,
+            };
+            let ended = store.revoke_devices(user.id, only).await?;
+            writeln!(
+                out,
+                "{} sessions of @{} ended; nodes close their connections within a minute",
+                ended.len(),
+                user.handle
+            )?;
+        }
+        AdminCommand::NewEpoch => {
+            store.new_epoch().await?;
+            writeln!(out, "a new epoch has begun: every client takes a fresh snapshot")?;
+        }
+        AdminCommand::Statistics => {
+            let it = store.statistics().await?;
+            writeln!(
+                out,
+                "users\t{}\nsessions\t{}\nchats\t{}\nmessages\t{}\ndatabase_bytes\t{}",
+                it.users, it.devices, it.chats, it.messages, it.database_bytes
+            )?;
+        }
+    }
+    Ok(())
+}
+
+async fn find(store: &Store, handle: &str) -> Result<User, Failure> {
+    let handle = text::check_handle(handle)?;
+    Ok(store.credentials(&handle).await?.ok_or_else(|| format!("there is no user @{handle}"))?.user)
+}
+
+async fn hash_of_typed(from_stdin: bool) -> Result<String, Failure> {
+    let password = tokio::task::spawn_blocking(move || read_password(from_stdin)).await??;
+    text::check_password(&password)?;
+    Ok(Passwords::new(1, 1, prometheus_client::metrics::gauge::Gauge::default()).hash(password).await?)
+}

@@ -1,0 +1,48 @@
+//! What every request needs.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords, settings::Settings,
+    store::Store,
+};
+
+/// The node.
+pub struct App {
+    /// The settings in force.
+    pub settings: Settings,
+    /// What is kept.
+    pub store: Store,
+    /// The way of a message into the store.
+    pub committer: Committer,
+    /// The way of a change to everybody.
+    pub fanout: Arc<Fanout>,
+    /// Rate limits.
+    pub limits: Limits,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
+    pub resumes: Semaphore,
+    /// Set when the node goes away.
+    pub draining: AtomicBool,
+}
+
+impl App {
+    /// Whether the node is going away.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// After how much silence a connection is pinged; after twice that it is closed.
+    pub const HEARTBEAT: Duration = Duration::from_secs(30);
+}

@@ -1,0 +1,179 @@
+//! The bus carries payloads between chat nodes, over Redis pub/sub.
+//!
+//! It may lose: whoever listens heals gaps by version, and compares with the database at [`BusEvent::Resynchronise`].
+//! It never waits on the way in, holds nothing without bound, and needs no Redis to start.
+//!
+//! ```text
+//! publish ─▶ outbox ─▶ publisher ─▶ PUBLISH … (many in one write)     Redis
+//! subscribe ─▶ wants ─▶ driver ──▶ SUBSCRIBE …, PING, who is master? ──▶ │
+//! events ◀────────────── inbox ◀── pushed messages ◀─────────────────────┘
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+mod driver;
+mod endpoint;
+mod inbox;
+mod layout;
+mod link;
+mod outbox;
+mod publisher;
+mod shared;
+mod topic;
+
+pub use endpoint::BusError;
+pub use topic::Topic;
+
+use endpoint::Endpoint;
+use shared::Shared;
+
+/// A subscription that Redis has not confirmed after this time is reported as [`Away`].
+const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the bus tells whoever listens.
+#[derive(Debug)]
+pub enum BusEvent {
+    /// Another node has published this. A node's own publications do not come back.
+    Message {
+        /// Where it was published.
+        topic: Topic,
+        /// What was published.
+        payload: Bytes,
+    },
+    /// Messages may have been missed (the connection was lost, or this queue was full), and everything wanted is
+    /// subscribed again: whoever listens must compare with the database. Comes at most once a second.
+    Resynchronise {
+        /// Topics on which this node failed to publish meanwhile; `None` if there were too many to remember.
+        unsent: Option<Vec<Topic>>,
+    },
+}
+
+/// Redis is away. What was asked for is remembered, and done on reconnection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bus is away")]
+pub struct Away;
+
+/// What the bus has done since its start, for the metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BusFigures {
+    /// Payloads that Redis has taken.
+    pub published: u64,
+    /// Payloads that were not published, because Redis was away or the queue full.
+    pub unsent: u64,
+    /// Messages of other nodes that were handed on.
+    pub received: u64,
+    /// Messages of other nodes that were dropped, because nobody took them from the queue.
+    pub overflowed: u64,
+    /// Links to Redis masters that were lost.
+    pub links_lost: u64,
+}
+
+/// The bus of this node. Dropping it closes the connections.
+pub enum Bus {
+    /// There is no other node: publishing does nothing, subscribing succeeds at once.
+    Alone,
+    /// Other nodes are reached over Redis.
+    Redis(RedisBus),
+}
+
+/// The bus over Redis.
+pub struct RedisBus {
+    shared: Arc<Shared>,
+    tasks: [AbortHandle; 2],
+}
+
+impl Bus {
+    /// Starts the bus; connects in the background, and keeps trying. Must be called within a Tokio runtime.
+    ///
+    /// `url` is one of `redis://[user:password@]host[:port][/db]`, `rediss://…` (TLS, verified with the certificates of
+    /// the system), `redis+unix:///path`, `redis+sentinel://[user:password@]h1[:port],h2[:port]/service[/db]` (with
+    /// `?sentinel_username=…&sentinel_password=…` for the Sentinels themselves) and
+    /// `redis+cluster://[user:password@]h1[:port],h2[:port]`; the last two also with `rediss+`. Redis must be 6 or later
+    /// (RESP3), a cluster 7 or later (sharded pub/sub). `None` is [`Bus::Alone`].
+    ///
+    /// `node` is a random id by which this node knows its own publications. `events` bounds what may wait: when it is
+    /// full, messages are dropped and a [`BusEvent::Resynchronise`] follows.
+    ///
+    /// # Errors
+    /// Only for a URL that cannot be read; never because Redis is down.
+    pub fn start(url: Option<&str>, node: u64, events: mpsc::Sender<BusEvent>) -> Result<Self, BusError> {
+        let Some(url) = url else { return Ok(Self::Alone) };
+        let endpoint = Endpoint::parse(url)?;
+        let shared = Arc::new(Shared::new(node, events));
+        let driver = driver::Driver::new(Arc::clone(&shared), endpoint);
+        let tasks = [
+            tokio::spawn(driver.run()).abort_handle(),
+            tokio::spawn(publisher::run(Arc::clone(&shared))).abort_handle(),
+        ];
+        Ok(Self::Redis(RedisBus { shared, tasks }))
+    }
+
+    /// Queues a payload for the other nodes; never waits. When the queue (32,768 payloads or 32 MiB) is full or Redis is
+    /// away, only the topic is remembered, and comes back in [`BusEvent::Resynchronise`].
+    pub fn publish(&self, topic: Topic, payload: Bytes) {
+        if let Self::Redis(bus) = self {
+            bus.shared.publish(topic, payload);
+        }
+    }
+
+    /// Subscribes, and returns once Redis has confirmed all, so that a database read that follows cannot miss an event.
+    /// Subscribing twice is subscribing once: the caller counts.
+    ///
+    /// # Errors
+    /// [`Away`] within a second when Redis does not confirm; the topics are remembered, subscribed on reconnection, and
+    /// a [`BusEvent::Resynchronise`] follows.
+    pub async fn subscribe(&self, topics: &[Topic]) -> Result<(), Away> {
+        let Self::Redis(bus) = self else { return Ok(()) };
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let confirmed = bus.shared.want(topics)?;
+        if let Ok(Ok(answer)) = tokio::time::timeout(CONFIRM_WITHIN, confirmed).await {
+            return answer;
+        }
+        bus.shared.missed.store(true, Ordering::SeqCst);
+        Err(Away)
+    }
+
+    /// Unsubscribes; does not wait, and late messages may still come.
+    pub fn unsubscribe(&self, topics: &[Topic]) {
+        if let Self::Redis(bus) = self {
+            bus.shared.unwant(topics);
+        }
+    }
+
+    /// Whether every master is linked and everything wanted is subscribed.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Alone => true,
+            Self::Redis(bus) => bus.shared.whole.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What the bus has done since its start.
+    pub fn figures(&self) -> BusFigures {
+        let Self::Redis(bus) = self else { return BusFigures::default() };
+        let counts = &bus.shared.counts;
+        BusFigures {
+            published: counts.published.load(Ordering::Relaxed),
+            unsent: counts.unsent.load(Ordering::Relaxed),
+            received: counts.received.load(Ordering::Relaxed),
+            overflowed: counts.overflowed.load(Ordering::Relaxed),
+            links_lost: counts.links_lost.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for RedisBus {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}

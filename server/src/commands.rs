@@ -1,0 +1,236 @@
+//! What clients can ask, one file each. A command checks, stores, and returns its reply and what others must hear;
+//! it never writes to a socket.
+//!
+//! The list in [`start`] is the table of contents. `hello` and `watch_presence` belong to a connection and stand in
+//! [`crate::session`].
+
+mod add_members;
+mod create_chat;
+mod delete;
+mod edit;
+mod get_devices;
+mod get_members;
+mod get_users;
+mod history;
+mod join;
+mod leave;
+mod mark_read;
+mod open_direct;
+mod react;
+mod remove_member;
+mod resolve;
+mod revoke_device;
+mod send;
+mod set_role;
+mod set_typing;
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use chapar_protocol::{
+    ChatKind, DeviceId, ErrorCode, Role, UserDelta, UserId, WireError,
+    command::{self as wire, Command},
+    event::{Read, Typing},
+    frame,
+};
+use tungstenite::Utf8Bytes;
+
+use crate::{
+    app::App,
+    store::{Changes, StoreError, accounts::Caller},
+};
+
+/// A reply frame that is on its way.
+pub type Pending = Pin<Box<dyn Future<Output = Utf8Bytes> + Send>>;
+
+/// What a command answers, and what others must hear of it.
+pub struct Outcome<R> {
+    reply: R,
+    effects: Vec<Effect>,
+}
+
+/// Something that others must hear.
+enum Effect {
+    /// A chat changed, or who is in it.
+    Changed(Changes),
+    /// The caller's own things changed.
+    Own(UserDelta),
+    /// The caller has read.
+    Read(Read),
+    /// The caller is writing.
+    Typing(Typing),
+    /// One of the caller's devices was signed out.
+    Revoked(DeviceId),
+}
+
+impl<R> Outcome<R> {
+    fn new(reply: R) -> Self {
+        Self { reply, effects: Vec::new() }
+    }
+
+    fn and(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+}
+
+type Result<R, E = StoreError> = std::result::Result<Outcome<R>, E>;
+
+fn refuse<T>(code: ErrorCode, message: &str) -> std::result::Result<T, StoreError> {
+    Err(StoreError::Refused(WireError::new(code, message)))
+}
+
+impl From<WireError> for StoreError {
+    fn from(error: WireError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// The user.
+    pub user: UserId,
+    /// The user's device.
+    pub device: DeviceId,
+}
+
+impl From<&Caller> for Asker {
+    fn from(caller: &Caller) -> Self {
+        Self { user: caller.user.id, device: caller.device_id }
+    }
+}
+
+/// A request: the method, its params as JSON, and the id under which to answer.
+pub struct Request<'a> {
+    /// The id of the reply.
+    pub id: u64,
+    /// Which command.
+    pub method: &'a str,
+    /// Its params.
+    pub params: &'a str,
+}
+
+/// Begins a command. What must keep the order of the connection's requests (`send`) happens before this returns; the
+/// rest goes on by itself, also when nobody waits for the reply any more: what is committed is always told.
+pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
+    macro_rules! commands {
+        ($($method:literal => $run:path,)+) => {
+            match request.method {
+                "send" => send::start(app, asker, request),
+                $($method => spawn(app, asker, request, $run),)+
+                _ => refused(request.id, WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
+            }
+        };
+    }
+    if let Some(method) = wire::METHODS.iter().find(|it| it.name == request.method) {
+        app.metrics.requests.get_or_create(&[("method", method.name)]).inc();
+    }
+    commands! {
+        "ping" => ping,
+        "edit" => edit::run,
+        "delete" => delete::run,
+        "react" => react::run,
+        "mark_read" => mark_read::run,
+        "set_typing" => set_typing::run,
+        "history" => history::run,
+        "difference" => history::difference,
+        "user_difference" => history::user_difference,
+        "open_direct" => open_direct::run,
+        "create_chat" => create_chat::run,
+        "get_chat" => history::get_chat,
+        "get_members" => get_members::run,
+        "add_members" => add_members::run,
+        "remove_member" => remove_member::run,
+        "set_role" => set_role::run,
+        "join" => join::run,
+        "leave" => leave::run,
+        "resolve" => resolve::run,
+        "get_users" => get_users::run,
+        "get_devices" => get_devices::run,
+        "revoke_device" => revoke_device::run,
+    }
+}
+
+async fn ping(_: Arc<App>, _: Asker, _: wire::Ping) -> Result<wire::Done> {
+    Ok(Outcome::new(wire::Done {}))
+}
+
+/// An error reply at once.
+pub fn refused(id: u64, error: WireError) -> Pending {
+    let reply = frame::error_reply(Some(id), &error).into();
+    Box::pin(std::future::ready(reply))
+}
+
+fn spawn<C, F>(app: &Arc<App>, asker: &Asker, request: &Request<'_>, run: fn(Arc<App>, Asker, C) -> F) -> Pending
+where
+    C: Command,
+    F: Future<Output = Result<C::Reply>> + Send + 'static,
+{
+    let id = request.id;
+    let params = match frame::parse_params::<C>(request.params) {
+        Ok(params) => params,
+        Err(error) => return refused(id, error),
+    };
+    if let Err(error) = app.limits.command(asker.user) {
+        return refused(id, error);
+    }
+    let (app, asker) = (app.clone(), asker.clone());
+    let task = tokio::spawn(async move {
+        let outcome = run(app.clone(), asker.clone(), params).await;
+        let reply = outcome.map_err(wire_error).map(|outcome| {
+            outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));
+            outcome.reply
+        });
+        if let Err(error) = &reply {
+            count_error(&app, error);
+        }
+        frame::reply(id, &reply)
+    });
+    Box::pin(async move {
+        match task.await {
+            Ok(reply) => reply.into(),
+            // A panic: a bug of ours, logged by the panic hook.
+            Err(_) => {
+                frame::error_reply(Some(id), &WireError::new(ErrorCode::Internal, "a fault of the server")).into()
+            }
+        }
+    })
+}
+
+fn tell(app: &App, asker: &Asker, effect: Effect) {
+    match effect {
+        Effect::Changed(changes) => app.fanout.publish(changes),
+        Effect::Own(delta) => app.fanout.publish_own(asker.user, delta),
+        Effect::Read(read) => app.fanout.publish_read(read),
+        Effect::Typing(typing) => app.fanout.publish_typing(typing),
+        Effect::Revoked(device) => app.fanout.publish_revoked(asker.user, device),
+    }
+}
+
+/// Counts an error reply by its code.
+pub fn count_error(app: &App, error: &WireError) {
+    if let Some(code) = ErrorCode::ALL.iter().find(|code| **code == error.code) {
+        app.metrics.errors.get_or_create(&[("code", code.name())]).inc();
+    }
+}
+
+/// An error as a client sees it. Faults are logged here, once.
+pub fn wire_error(error: StoreError) -> WireError {
+    match error {
+        StoreError::Refused(error) => error,
+        StoreError::Unavailable(error) => {
+            tracing::warn!(%error, "the database did not answer a request");
+            let message = "the database did not answer: whether this took effect is unknown, try again";
+            WireError::new(ErrorCode::Unavailable, message).after_ms(1000)
+        }
+        StoreError::Fault(error) => {
+            tracing::error!(%error, "a statement failed");
+            WireError::new(ErrorCode::Internal, "a fault of the server")
+        }
+    }
+}
+
+/// Whether a role may add, remove and delete what is of others.
+fn may_moderate(kind: ChatKind, role: Option<Role>) -> bool {
+    kind != ChatKind::Direct && role >= Some(Role::Admin)
+}

@@ -1,0 +1,35 @@
+//! `create_chat`: a group or a channel.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::CreateChat, limit, text};
+
+use super::{Asker, Outcome, Result, refuse};
+use crate::{app::App, store::chat_tx::Created};
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
+    app.limits.creation(asker.user)?;
+    if create.kind == ChatKind::Direct {
+        return refuse(ErrorCode::BadRequest, "a direct chat is opened by open_direct");
+    }
+    if create.members.len() > limit::USERS_PER_COMMAND {
+        return refuse(ErrorCode::TooLarge, "at most 200 users at once");
+    }
+    let title = text::check_title(&create.title)?;
+    let handle = create.handle.as_deref().map(text::check_handle).transpose()?;
+    let created = app.store.create_chat(asker.user, create.client_id, create.kind, &title, handle.as_deref()).await?;
+    let mut chat = match created {
+        Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
+        Created::New(chat) => chat,
+    };
+    let others: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
+    let others = chat.newcomers(&others.into_iter().collect::<Vec<_>>()).await?;
+    let mut roles = vec![(asker.user, Some(Role::Owner))];
+    roles.extend(others.into_iter().map(|user| (user, Some(Role::Member))));
+    chat.set_roles(&roles).await?;
+    chat.tell(ServiceAction::Created).await?;
+    let id = chat.chat_id();
+    let (_, changes) = chat.commit().await?;
+    app.fanout.publish(changes);
+    Ok(Outcome::new(app.store.chat_snapshot(asker.user, id).await?))
+}

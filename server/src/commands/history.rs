@@ -1,0 +1,32 @@
+//! Reading: `history`, `difference`, `user_difference`, `get_chat`.
+
+use std::sync::Arc;
+
+use chapar_protocol::{
+    ChatSnapshot, ChatSync, ErrorCode, UserDelta,
+    command::{Difference, GetChat, History, Page, UserDifference},
+    limit,
+};
+
+use super::{Asker, Outcome, Result, refuse};
+use crate::app::App;
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, page: History) -> Result<Page> {
+    if (page.before as usize).saturating_add(page.after as usize) > limit::PAGE {
+        return refuse(ErrorCode::TooLarge, "a page has at most 200 messages");
+    }
+    let (before, after) = (i64::from(page.before), i64::from(page.after));
+    Ok(Outcome::new(app.store.history(asker.user, page.chat_id, page.seq, before, after).await?))
+}
+
+pub(super) async fn difference(app: Arc<App>, asker: Asker, it: Difference) -> Result<ChatSync> {
+    Ok(Outcome::new(app.store.difference(asker.user, it.chat_id, it.from).await?))
+}
+
+pub(super) async fn user_difference(app: Arc<App>, asker: Asker, it: UserDifference) -> Result<UserDelta> {
+    Ok(Outcome::new(app.store.user_difference(asker.user, it.from).await?))
+}
+
+pub(super) async fn get_chat(app: Arc<App>, asker: Asker, it: GetChat) -> Result<ChatSnapshot> {
+    Ok(Outcome::new(app.store.chat_snapshot(asker.user, it.chat_id).await?))
+}

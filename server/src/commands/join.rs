@@ -1,0 +1,28 @@
+//! `join`: into a public group or channel, by its handle.
+
+use std::sync::Arc;
+
+use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::Join, limit, text};
+
+use super::{Asker, Outcome, Result};
+use crate::{app::App, store::chats::Named};
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatSnapshot> {
+    let handle = text::check_handle(&join.handle)?;
+    let Some(Named::Chat(info)) = app.store.resolve(&handle).await? else {
+        return Err(ErrorCode::ChatNotFound.into());
+    };
+    let mut chat = app.store.lock_any_chat(info.id, asker.user).await?;
+    if chat.role().is_none() {
+        if chat.kind() == ChatKind::Group && chat.member_count().await? >= limit::GROUP_MEMBERS {
+            return Err(ErrorCode::ChatFull.into());
+        }
+        chat.set_roles(&[(asker.user, Some(Role::Member))]).await?;
+        chat.tell(ServiceAction::Joined).await?;
+        let (_, changes) = chat.commit().await?;
+        app.fanout.publish(changes);
+    } else {
+        chat.commit().await?;
+    }
+    Ok(Outcome::new(app.store.chat_snapshot(asker.user, info.id).await?))
+}

@@ -1,0 +1,25 @@
+//! `leave`: out of a group or channel.
+
+use std::sync::Arc;
+
+use chapar_protocol::{
+    ChatKind, ErrorCode, Role, ServiceAction,
+    command::{Done, Leave},
+};
+
+use super::{Asker, Effect, Outcome, Result, refuse};
+use crate::app::App;
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, leave: Leave) -> Result<Done> {
+    let mut chat = app.store.lock_chat(leave.chat_id, asker.user).await?;
+    if chat.kind() == ChatKind::Direct {
+        return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
+    }
+    if chat.role() == Some(Role::Owner) && chat.member_count().await? > 1 {
+        return Err(ErrorCode::OwnerCannotLeave.into());
+    }
+    chat.set_roles(&[(asker.user, None)]).await?;
+    chat.tell(ServiceAction::Left).await?;
+    let (_, changes) = chat.commit().await?;
+    Ok(Outcome::new(Done {}).and(Effect::Changed(changes)))
+}

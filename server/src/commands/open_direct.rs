@@ -1,0 +1,23 @@
+//! `open_direct`: the chat of two people, made when there is none.
+
+use std::sync::Arc;
+
+use chapar_protocol::{ChatSnapshot, Role, command::OpenDirect};
+
+use super::{Asker, Outcome, Result};
+use crate::{app::App, store::chat_tx::Created};
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
+    let mut chat = match app.store.open_direct(asker.user, open.user_id).await? {
+        Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
+        Created::New(chat) => chat,
+    };
+    // Two equals; with oneself, one.
+    let mut both = vec![(asker.user, Some(Role::Member)), (open.user_id, Some(Role::Member))];
+    both.dedup();
+    chat.set_roles(&both).await?;
+    let id = chat.chat_id();
+    let (_, changes) = chat.commit().await?;
+    app.fanout.publish(changes);
+    Ok(Outcome::new(app.store.chat_snapshot(asker.user, id).await?))
+}

@@ -1,0 +1,29 @@
+//! `remove_member`: owners and admins take somebody out.
+
+use std::sync::Arc;
+
+use chapar_protocol::{
+    ErrorCode, ServiceAction,
+    command::{Changed, RemoveMember},
+};
+
+use super::{Asker, Effect, Outcome, Result, may_moderate, refuse};
+use crate::app::App;
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, remove: RemoveMember) -> Result<Changed> {
+    let mut chat = app.store.lock_chat(remove.chat_id, asker.user).await?;
+    if !may_moderate(chat.kind(), chat.role()) {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    if remove.user_id == asker.user {
+        return refuse(ErrorCode::BadRequest, "to go oneself is leave");
+    }
+    let Some(role) = chat.role_of(remove.user_id).await? else { return Err(ErrorCode::UserNotFound.into()) };
+    if Some(role) >= chat.role() {
+        return refuse(ErrorCode::Forbidden, "only somebody of a lower role can be removed");
+    }
+    chat.set_roles(&[(remove.user_id, None)]).await?;
+    chat.tell(ServiceAction::Removed { user_id: remove.user_id }).await?;
+    let (version, changes) = chat.commit().await?;
+    Ok(Outcome::new(Changed { version }).and(Effect::Changed(changes)))
+}

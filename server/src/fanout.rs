@@ -1,0 +1,491 @@
+//! Tells every watcher of a change, here and on the other nodes, in version order, and fills what the bus lost.
+//!
+//! ```text
+//! command ──changes──▶ publish ──┬─▶ hub (the watchers here)
+//!                                └─▶ bus ──▶ accept on every other node ──▶ its hub
+//! a gap, a hint, a bus that came back ──▶ heal: read from the database, offer to the hub
+//! ```
+
+pub mod parcel;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use chapar_protocol::{
+    ChatDelta, ChatId, CloseCode, Event, UserDelta, UserId, Version,
+    event::{Presence, Read, Typing},
+    frame,
+};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tungstenite::Utf8Bytes;
+
+use self::parcel::{Change, Parcel};
+use crate::{
+    bus::{Bus, BusEvent, Topic},
+    hub::Hub,
+    metrics::Metrics,
+    outbox::Outbox,
+    store::{Changes, Store},
+};
+
+/// How long a missing change may still come by itself before it is read from the database. Changes of one chat are
+/// committed by several tasks and nodes and overtake each other on the way by this much at most, usually.
+const REORDERING: Duration = Duration::from_millis(30);
+/// How long somebody may be away before others see it: long enough for a change of networks.
+const OFFLINE_AFTER: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// A node that was not heard for this long is dead: what it committed last it may not have published.
+const DEAD_AFTER: Duration = Duration::from_secs(7);
+/// How often signed-out devices are looked for, should the word of it have been lost.
+const DEVICE_SWEEP: Duration = Duration::from_secs(60);
+/// How often topics without watchers are unsubscribed. Late, so that a reconnect finds its topics still there.
+const UNSUBSCRIBE_SWEEP: Duration = Duration::from_secs(20);
+/// Topics compared with the database in one query.
+const COMPARE_PAGE: usize = 1000;
+
+/// See the module.
+pub struct Fanout {
+    hub: Hub,
+    bus: Bus,
+    store: Store,
+    metrics: Metrics,
+    node: u64,
+    unwatched: Mutex<Vec<Topic>>,
+}
+
+fn event_frame(event: &Event) -> Utf8Bytes {
+    frame::event(event).into()
+}
+
+impl Fanout {
+    /// Starts with nobody connected. `node` names this node to the others.
+    pub fn new(bus: Bus, store: Store, metrics: Metrics, node: u64) -> Arc<Self> {
+        Arc::new(Self { hub: Hub::default(), bus, store, metrics, node, unwatched: Mutex::default() })
+    }
+
+    /// Whether the other nodes can be reached.
+    pub fn bus_connected(&self) -> bool {
+        self.bus.is_connected()
+    }
+
+    /// Every connection that has said `hello`.
+    pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        let users = self.hub.topics().into_iter().filter(|topic| matches!(topic, Topic::User(_)));
+        users.flat_map(|topic| self.hub.watchers(topic)).collect()
+    }
+
+    // --- what commands tell ---
+
+    /// Tells what a command has committed: first the users their own things, then the chat's watchers.
+    pub fn publish(self: &Arc<Self>, changes: Changes) {
+        for (user, delta) in changes.users {
+            self.publish_membership(user, delta);
+        }
+        if let Some(delta) = changes.chat {
+            self.publish_delta(delta);
+        }
+    }
+
+    /// Tells the watchers of a chat what changed.
+    pub fn publish_delta(self: &Arc<Self>, delta: ChatDelta) {
+        let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
+        let frame = event_frame(&Event::Delta(delta));
+        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), frame };
+        self.send(Topic::Chat(chat.0), Parcel::Change(change));
+    }
+
+    /// Tells a user's devices that the user came into a chat or left one.
+    fn publish_membership(self: &Arc<Self>, user: UserId, delta: UserDelta) {
+        self.send(Topic::User(user.0), Parcel::Change(membership_change(delta)));
+    }
+
+    /// Tells a user's devices what changed of the user's own things, other than membership.
+    pub fn publish_own(self: &Arc<Self>, user: UserId, delta: UserDelta) {
+        let (from, version) = (delta.from, delta.version);
+        let frame = event_frame(&Event::Me(delta));
+        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), frame };
+        self.send(Topic::User(user.0), Parcel::Change(change));
+    }
+
+    /// Tells all nodes that a chat has this version, when the change itself may not have been told.
+    pub fn publish_hint(self: &Arc<Self>, chat: ChatId, version: Version) {
+        self.send(Topic::Chat(chat.0), Parcel::Hint(version));
+    }
+
+    /// Tells the watchers of a chat how far somebody has read.
+    pub fn publish_read(self: &Arc<Self>, read: Read) {
+        self.send(Topic::Chat(read.chat_id.0), Parcel::Passing(event_frame(&Event::Read(read))));
+    }
+
+    /// Tells the watchers of a chat that somebody is writing.
+    pub fn publish_typing(self: &Arc<Self>, typing: Typing) {
+        self.send(Topic::Chat(typing.chat_id.0), Parcel::Passing(event_frame(&Event::Typing(typing))));
+    }
+
+    /// Closes a signed-out device's connections, wherever they are.
+    pub fn publish_revoked(self: &Arc<Self>, user: UserId, device: chapar_protocol::DeviceId) {
+        self.send(Topic::User(user.0), Parcel::Revoked(device));
+    }
+
+    fn send(self: &Arc<Self>, topic: Topic, parcel: Parcel) {
+        if !matches!(self.bus, Bus::Alone) {
+            self.bus.publish(topic, parcel.encode());
+        }
+        self.accept(topic, parcel);
+    }
+
+    // --- who watches ---
+
+    /// Makes a connection hear its user's own things. Returns once nothing can be missed any more.
+    pub async fn watch_user(self: &Arc<Self>, user: UserId, outbox: &Arc<Outbox>) {
+        let topic = Topic::User(user.0);
+        let first = self.hub.watch(topic, outbox);
+        if first {
+            self.subscribe(&[topic]).await;
+            self.tell_presence(Presence { user_id: user, online: true, last_seen_at: None });
+        }
+    }
+
+    /// Makes a connection hear some chats. Returns once nothing can be missed any more.
+    pub async fn watch_chats(&self, chats: &[ChatId], outbox: &Arc<Outbox>) {
+        let topics: Vec<Topic> = chats.iter().map(|chat| Topic::Chat(chat.0)).collect();
+        let new: Vec<Topic> = topics.into_iter().filter(|topic| self.hub.watch(*topic, outbox)).collect();
+        self.subscribe(&new).await;
+    }
+
+    /// Replaces the set of users whose presence a connection hears. Returns who of them is online here.
+    pub async fn watch_presence(self: &Arc<Self>, users: &[UserId], outbox: &Arc<Outbox>) -> Vec<UserId> {
+        let wanted: Vec<Topic> = users.iter().map(|user| Topic::Presence(user.0)).collect();
+        let watched: Vec<Topic> =
+            outbox.topics.lock().iter().flatten().copied().filter(|it| matches!(it, Topic::Presence(_))).collect();
+        for topic in watched.into_iter().filter(|topic| !wanted.contains(topic)) {
+            if self.hub.unwatch(topic, outbox) {
+                self.unwatched.lock().push(topic);
+            }
+        }
+        let new: Vec<Topic> = wanted.into_iter().filter(|topic| self.hub.watch(*topic, outbox)).collect();
+        self.subscribe(&new).await;
+        let (here, elsewhere): (Vec<UserId>, Vec<UserId>) =
+            users.iter().partition(|user| self.hub.is_watched(Topic::User(user.0)));
+        for user in elsewhere {
+            self.send(Topic::User(user.0), Parcel::Probe);
+        }
+        here
+    }
+
+    async fn subscribe(&self, topics: &[Topic]) {
+        if !topics.is_empty() && self.bus.subscribe(topics).await.is_err() {
+            // The bus remembers them; when it is back, everything watched is compared with the database.
+            tracing::debug!(topics = topics.len(), "subscribed later: the bus is away");
+        }
+    }
+
+    /// Notes what the database says of versions, after watching and before answering `hello`.
+    pub fn known(self: &Arc<Self>, topic: Topic, version: Version) {
+        if self.hub.hint(topic, version) {
+            self.heal(topic);
+        }
+    }
+
+    /// Removes a connection.
+    pub fn leave(self: &Arc<Self>, outbox: &Outbox) {
+        let last = self.hub.leave(outbox);
+        if let Some((user, _)) = outbox.who()
+            && last.contains(&Topic::User(user.0))
+        {
+            self.went_offline_later(user);
+        }
+        self.unwatched.lock().extend(last);
+    }
+
+    fn went_offline_later(self: &Arc<Self>, user: UserId) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(OFFLINE_AFTER).await;
+            let topic = Topic::User(user.0);
+            if this.hub.is_watched(topic) {
+                return;
+            }
+            let last_seen_at = this.store.went_offline(user).await.ok();
+            this.tell_presence(Presence { user_id: user, online: false, last_seen_at });
+            // A node where the user has another device says so.
+            this.send(topic, Parcel::Probe);
+        });
+    }
+
+    fn tell_presence(self: &Arc<Self>, presence: Presence) {
+        let topic = Topic::Presence(presence.user_id.0);
+        self.send(topic, Parcel::Passing(event_frame(&Event::Presence(presence))));
+    }
+
+    // --- what comes in ---
+
+    fn accept(self: &Arc<Self>, topic: Topic, parcel: Parcel) {
+        match parcel {
+            Parcel::Change(change) => self.accept_change(topic, change),
+            Parcel::Passing(frame) => self.hub.tell(topic, &frame),
+            Parcel::Hint(version) => self.known(topic, version),
+            Parcel::Revoked(device) => {
+                for outbox in self.hub.watchers(topic) {
+                    if outbox.who().is_some_and(|(_, it)| it == device) {
+                        outbox.close(CloseCode::InvalidToken);
+                    }
+                }
+            }
+            Parcel::Probe => {
+                if let Topic::User(user) = topic
+                    && self.hub.is_watched(topic)
+                {
+                    self.tell_presence(Presence { user_id: UserId(user), online: true, last_seen_at: None });
+                }
+            }
+            Parcel::Heartbeat(_) | Parcel::Goodbye(_) | Parcel::Compare => {}
+        }
+    }
+
+    fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
+        for chat in &change.left {
+            let chat = Topic::Chat(chat.0);
+            for outbox in self.hub.watchers(topic) {
+                if self.hub.unwatch(chat, &outbox) {
+                    self.unwatched.lock().push(chat);
+                }
+            }
+        }
+        if !change.entered.is_empty() && self.hub.is_watched(topic) {
+            return self.enter(topic, change);
+        }
+        if self.hub.offer(topic, change.from, change.version, change.frame) {
+            self.heal(topic);
+        }
+    }
+
+    /// Watches chats for a user's connections, and only then tells the user: whoever asks for the chat after being told
+    /// of it misses nothing that follows.
+    fn enter(self: &Arc<Self>, topic: Topic, change: Change) {
+        self.hub.pause(topic);
+        let this = self.clone();
+        tokio::spawn(async move {
+            for outbox in this.hub.watchers(topic) {
+                this.watch_chats(&change.entered, &outbox).await;
+            }
+            match this.store.chat_versions(&change.entered).await {
+                Ok(versions) => {
+                    versions.into_iter().for_each(|(chat, version)| this.known(Topic::Chat(chat.0), version))
+                }
+                Err(error) => tracing::warn!(%error, "could not read where entered chats stand"),
+            }
+            this.hub.offer(topic, change.from, change.version, change.frame);
+            if this.hub.go_on(topic) {
+                this.heal(topic);
+            }
+        });
+    }
+
+    /// Fills a topic's gap from the database, unless it fills by itself or somebody is at it.
+    fn heal(self: &Arc<Self>, topic: Topic) {
+        if !self.hub.begin_healing(topic) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REORDERING).await;
+            while let Some(from) = this.hub.gap(topic) {
+                match this.read_change(topic, from).await {
+                    Ok(Some(change)) => {
+                        this.metrics.gaps_filled.inc();
+                        this.watch_entered(topic, &change).await;
+                        this.hub.offer(topic, change.from, change.version, change.frame);
+                    }
+                    Ok(None) => this.hub.nothing_beyond(topic, from),
+                    Err(error) => {
+                        tracing::warn!(%error, ?topic, "could not fill a gap yet");
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
+                }
+            }
+        });
+    }
+
+    async fn watch_entered(&self, topic: Topic, change: &Change) {
+        for outbox in self.hub.watchers(topic) {
+            self.watch_chats(&change.entered, &outbox).await;
+            for chat in &change.left {
+                self.hub.unwatch(Topic::Chat(chat.0), &outbox);
+            }
+        }
+    }
+
+    async fn read_change(&self, topic: Topic, from: Version) -> Result<Option<Change>, crate::store::StoreError> {
+        match topic {
+            Topic::Chat(chat) => Ok(self.store.chat_changes(ChatId(chat), from).await?.map(|delta| Change {
+                from: delta.from,
+                version: delta.version,
+                entered: Vec::new(),
+                left: Vec::new(),
+                frame: event_frame(&Event::Delta(delta)),
+            })),
+            Topic::User(user) => {
+                let delta = self.store.user_difference(UserId(user), from).await?;
+                Ok((delta.version > from).then(|| membership_change(delta)))
+            }
+            Topic::Presence(_) | Topic::Node => Ok(None),
+        }
+    }
+
+    // --- upkeep ---
+
+    /// Takes in what the other nodes publish, and keeps this node's view true. Ends when `events` does.
+    pub async fn run(self: Arc<Self>, mut events: mpsc::Receiver<BusEvent>) {
+        let mut nodes: HashMap<u64, Instant> = HashMap::new();
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut device_sweep = tokio::time::interval(DEVICE_SWEEP);
+        let mut unsubscribe_sweep = tokio::time::interval(UNSUBSCRIBE_SWEEP);
+        self.subscribe(&[Topic::Node]).await;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    None => return,
+                    Some(BusEvent::Message { topic: Topic::Node, payload }) => self.accept_from_node(&mut nodes, payload),
+                    Some(BusEvent::Message { topic, payload }) => match Parcel::decode(payload) {
+                        Some(parcel) => self.accept(topic, parcel),
+                        None => tracing::warn!(?topic, "unreadable parcel on the bus: is another version running?"),
+                    },
+                    Some(BusEvent::Resynchronise { unsent }) => {
+                        self.compare();
+                        self.make_up_for(unsent);
+                    }
+                },
+                _ = heartbeat.tick() => {
+                    self.metrics.bus_connected.set(i64::from(self.bus.is_connected()));
+                    self.bus.publish(Topic::Node, Parcel::Heartbeat(self.node).encode());
+                    let before = nodes.len();
+                    nodes.retain(|_, heard| heard.elapsed() < DEAD_AFTER);
+                    if nodes.len() < before {
+                        tracing::warn!("a node has vanished: comparing everything it may have changed");
+                        self.compare();
+                    }
+                }
+                _ = device_sweep.tick() => { tokio::spawn(self.clone().close_vanished_devices()); }
+                _ = unsubscribe_sweep.tick() => self.unsubscribe_unwatched(),
+            }
+        }
+    }
+
+    /// Tells the other nodes that this one goes in order.
+    pub fn goodbye(&self) {
+        self.bus.publish(Topic::Node, Parcel::Goodbye(self.node).encode());
+    }
+
+    fn accept_from_node(self: &Arc<Self>, nodes: &mut HashMap<u64, Instant>, payload: Bytes) {
+        match Parcel::decode(payload) {
+            Some(Parcel::Heartbeat(node)) => {
+                nodes.insert(node, Instant::now());
+            }
+            Some(Parcel::Goodbye(node)) => {
+                nodes.remove(&node);
+            }
+            Some(Parcel::Compare) => self.compare(),
+            _ => {}
+        }
+    }
+
+    /// Compares everything watched here with the database, and fills what is missing.
+    fn compare(self: &Arc<Self>) {
+        self.metrics.comparisons.inc();
+        let this = self.clone();
+        tokio::spawn(async move {
+            let topics = this.hub.topics();
+            for page in topics.chunks(COMPARE_PAGE) {
+                while let Err(error) = this.compare_page(page).await {
+                    tracing::warn!(%error, "could not compare with the database yet");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            this.close_vanished_devices().await;
+        });
+    }
+
+    async fn compare_page(self: &Arc<Self>, topics: &[Topic]) -> Result<(), crate::store::StoreError> {
+        for (topic, version) in self.versions(topics).await? {
+            self.known(topic, version);
+        }
+        Ok(())
+    }
+
+    async fn versions(&self, topics: &[Topic]) -> Result<Vec<(Topic, Version)>, crate::store::StoreError> {
+        let (mut chats, mut users) = (Vec::new(), Vec::new());
+        for topic in topics {
+            match *topic {
+                Topic::Chat(chat) => chats.push(ChatId(chat)),
+                Topic::User(user) => users.push(UserId(user)),
+                Topic::Presence(_) | Topic::Node => {}
+            }
+        }
+        let chats =
+            self.store.chat_versions(&chats).await?.into_iter().map(|(chat, version)| (Topic::Chat(chat.0), version));
+        let users =
+            self.store.user_versions(&users).await?.into_iter().map(|(user, version)| (Topic::User(user.0), version));
+        Ok(chats.chain(users).collect())
+    }
+
+    /// Tells the other nodes of changes that could not be published while the bus was away.
+    fn make_up_for(self: &Arc<Self>, unsent: Option<Vec<Topic>>) {
+        let Some(topics) = unsent else {
+            return self.bus.publish(Topic::Node, Parcel::Compare.encode());
+        };
+        let this = self.clone();
+        tokio::spawn(async move {
+            for page in topics.chunks(COMPARE_PAGE) {
+                match this.versions(page).await {
+                    Ok(versions) => {
+                        for (topic, version) in versions {
+                            this.bus.publish(topic, Parcel::Hint(version).encode());
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "could not read what was not published: everybody compares");
+                        return this.bus.publish(Topic::Node, Parcel::Compare.encode());
+                    }
+                }
+            }
+        });
+    }
+
+    async fn close_vanished_devices(self: Arc<Self>) {
+        let outboxes = self.outboxes();
+        for page in outboxes.chunks(COMPARE_PAGE) {
+            let devices: Vec<_> = page.iter().filter_map(|outbox| outbox.who()).collect();
+            match self.store.vanished_devices(&devices).await {
+                Ok(vanished) => {
+                    for outbox in page {
+                        if outbox.who().is_some_and(|(_, device)| vanished.contains(&device)) {
+                            outbox.close(CloseCode::InvalidToken);
+                        }
+                    }
+                }
+                Err(error) => return tracing::warn!(%error, "could not look for signed-out devices"),
+            }
+        }
+    }
+
+    fn unsubscribe_unwatched(&self) {
+        let topics = std::mem::take(&mut *self.unwatched.lock());
+        for topic in topics {
+            self.hub.if_unwatched(topic, || self.bus.unsubscribe(&[topic]));
+        }
+    }
+}
+
+/// A change of a user's own things that may bring the user into chats or out of them.
+fn membership_change(delta: UserDelta) -> Change {
+    let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
+    let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
+    let (entered, left) = (ids(entered), ids(left));
+    Change { from: delta.from, version: delta.version, entered, left, frame: event_frame(&Event::Me(delta)) }
+}

@@ -1,0 +1,51 @@
+//! Every route of the node, in one list.
+
+mod accounts;
+mod address;
+mod admin;
+mod call;
+mod operations;
+mod reply;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
+use chapar_protocol::limit;
+use prometheus_client::registry::Registry;
+
+pub use address::Peer;
+
+use crate::app::App;
+
+/// What routes share.
+#[derive(Clone)]
+pub struct Routes {
+    app: Arc<App>,
+    registry: Arc<Registry>,
+}
+
+/// All routes.
+pub fn router(app: Arc<App>, registry: Registry) -> Router {
+    Router::new()
+        .route("/", get(operations::front))
+        .route("/healthz", get(operations::health))
+        .route("/readyz", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
+        .route("/ws", get(upgrade::websocket))
+        .route("/api/v1/openapi.json", get(operations::openapi))
+        .route("/api/v1/register", post(accounts::register))
+        .route("/api/v1/sign-in", post(accounts::sign_in))
+        .route("/api/v1/sign-out", post(accounts::sign_out))
+        .route("/api/v1/devices", get(accounts::devices))
+        .route("/api/v1/me", get(accounts::me))
+        .route("/api/v1/admin/users", post(admin::users))
+        .route("/api/v1/call/{method}", post(call::call))
+        .fallback(operations::not_found)
+        .layer(DefaultBodyLimit::max(limit::FRAME_BYTES))
+        .with_state(Routes { app, registry: Arc::new(registry) })
+}

@@ -1,0 +1,113 @@
+//! Registration, sign-in, sign-out, devices.
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+};
+use chapar_protocol::{
+    ErrorCode, User, WireError,
+    account::{Register, SignIn, SignedIn},
+    command::{Devices, Done, Users},
+    text,
+};
+
+use super::{
+    Peer, Routes,
+    address::client_address,
+    reply::{Failure, body, json},
+};
+use crate::{app::App, store::accounts::Caller, tokens};
+
+/// `POST /api/v1/register`.
+pub(super) async fn register(
+    State(routes): State<Routes>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    request: String,
+) -> Result<Response, Failure> {
+    let app = &routes.app;
+    let register: Register = body(&request)?;
+    if !app.settings.registration {
+        return Err(
+            WireError::new(ErrorCode::RegistrationClosed, "this server does not take new accounts by itself").into()
+        );
+    }
+    let handle = text::check_handle(&register.handle)?;
+    let name = text::check_title(register.name.as_deref().unwrap_or(&handle))?;
+    text::check_password(&register.password)?;
+    app.limits.register(client_address(peer, &headers, &app.settings.trusted_proxies))?;
+    if app.store.resolve(&handle).await?.is_some() {
+        return Err(ErrorCode::HandleTaken.into());
+    }
+    let hash = app.passwords.hash(register.password).await?;
+    let user = app.store.create_user(&handle, &name, Some(&hash)).await?;
+    Ok(json(&signed_in(app, user, register.device).await?))
+}
+
+/// `POST /api/v1/sign-in`. An unknown handle takes as long and answers the same as a wrong password.
+pub(super) async fn sign_in(
+    State(routes): State<Routes>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    request: String,
+) -> Result<Response, Failure> {
+    let app = &routes.app;
+    let sign_in: SignIn = body(&request)?;
+    let handle = text::check_handle(&sign_in.handle)?;
+    text::check_password(&sign_in.password)?;
+    app.limits.sign_in(&handle, client_address(peer, &headers, &app.settings.trusted_proxies))?;
+    let (user, hash) = match app.store.credentials(&handle).await? {
+        Some(found) => (Some(found.user), found.password_hash),
+        None => (None, None),
+    };
+    let fits = app.passwords.verify(sign_in.password, hash).await?;
+    match user {
+        Some(user) if fits => Ok(json(&signed_in(app, user, sign_in.device).await?)),
+        _ => Err(ErrorCode::InvalidCredentials.into()),
+    }
+}
+
+async fn signed_in(app: &App, user: User, device: Option<String>) -> Result<SignedIn, Failure> {
+    let name = text::check_title(device.as_deref().unwrap_or("device"))?;
+    let (token, kept) = tokens::generate(user.id);
+    let device_id = app.store.create_device(user.id, &kept, &name).await?;
+    Ok(SignedIn { token, user, device_id })
+}
+
+/// Who sends a request, by `Authorization: Bearer`.
+pub(super) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let token = bearer(headers)
+        .ok_or_else(|| WireError::new(ErrorCode::Unauthenticated, "send Authorization: Bearer <token>"))?;
+    let (user, hash) = tokens::read(token).ok_or(ErrorCode::InvalidToken)?;
+    Ok(app.store.caller(user, &hash).await?)
+}
+
+/// The token in a request's headers.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// `POST /api/v1/sign-out`.
+pub(super) async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+    let app = &routes.app;
+    let caller = caller(app, &headers).await?;
+    for device in app.store.revoke_devices(caller.user.id, Some(caller.device_id)).await? {
+        app.fanout.publish_revoked(caller.user.id, device);
+    }
+    Ok(json(&Done {}))
+}
+
+/// `GET /api/v1/devices`.
+pub(super) async fn devices(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+    let caller = caller(&routes.app, &headers).await?;
+    let devices = routes.app.store.devices(caller.user.id, Some(caller.device_id)).await?;
+    Ok(json(&Devices { devices }))
+}
+
+/// `GET /api/v1/me`.
+pub(super) async fn me(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+    let caller = caller(&routes.app, &headers).await?;
+    Ok(json(&Users { users: vec![caller.user] }))
+}

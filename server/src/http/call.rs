@@ -1,0 +1,35 @@
+//! `POST /api/v1/call/<method>`: every command that needs no live connection.
+
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use chapar_protocol::{ErrorCode, WireError, command::METHODS, frame::ServerFrame};
+
+use super::{
+    Routes,
+    accounts::caller,
+    reply::{Failure, raw_json},
+};
+use crate::commands::{self, Asker, Request};
+
+/// Runs a command with the body as params.
+pub(super) async fn call(
+    State(routes): State<Routes>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    params: String,
+) -> Result<Response, Failure> {
+    let asker = Asker::from(&caller(&routes.app, &headers).await?);
+    if !METHODS.iter().any(|it| it.http && it.name == method) {
+        return Err(WireError::new(ErrorCode::UnknownMethod, "there is no such method over HTTP").into());
+    }
+    let params = if params.is_empty() { "{}" } else { &params };
+    let frame = commands::start(&routes.app, &asker, &Request { id: 0, method: &method, params }).await;
+    match ServerFrame::parse(&frame) {
+        Ok(ServerFrame::Ok { reply, .. }) => Ok(raw_json(reply.get().to_owned())),
+        Ok(ServerFrame::Error { error, .. }) => Ok(Failure(error).into_response()),
+        _ => Err(ErrorCode::Internal.into()),
+    }
+}

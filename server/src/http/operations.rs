@@ -1,0 +1,61 @@
+//! What operators and load balancers ask.
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chapar_protocol::{ErrorCode, WireError};
+
+use super::{
+    Peer, Routes, admin,
+    reply::{Failure, raw_json},
+};
+use crate::metrics;
+
+/// `GET /`: where to go from here.
+pub(super) async fn front() -> &'static str {
+    "Chapar is running.\n\nWebSocket: /ws (subprotocol chapar.v1)\nHTTP API:  /api/v1/openapi.json\nHealth:    /healthz /readyz /metrics\n"
+}
+
+/// `GET /healthz`: the process lives.
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: send people here. The bus may be away: then people on this node still chat.
+pub(super) async fn ready(State(routes): State<Routes>) -> Response {
+    let app = &routes.app;
+    if app.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
+    }
+    if app.store.ping().await.is_err() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response();
+    }
+    if app.fanout.bus_connected() { "ready\n" } else { "ready, but the bus is away\n" }.into_response()
+}
+
+/// `GET /metrics`: for the machine itself, and for whoever has the operator's token.
+pub(super) async fn metrics(
+    State(routes): State<Routes>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    // A proxy on this machine forwards for others.
+    if !peer.to_canonical().is_loopback() || headers.contains_key("x-forwarded-for") {
+        admin::check_operator(&routes.app, &headers)?;
+    }
+    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    Ok((kind, metrics::render(&routes.registry)).into_response())
+}
+
+/// `GET /api/v1/openapi.json`.
+pub(super) async fn openapi() -> Response {
+    raw_json(include_str!("../../../protocol/generated/openapi.json"))
+}
+
+/// Everything else.
+pub(super) async fn not_found() -> Failure {
+    WireError::new(ErrorCode::UnknownMethod, "there is nothing at this path").into()
+}

@@ -1,0 +1,330 @@
+//! Who is connected here, who watches what, and how far each stream of changes has come. Does no IO.
+//!
+//! Invariant: the frames of a topic reach its watchers in version order, without holes: a frame that does not follow
+//! is held until what is missing came, or was read from the database.
+
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry as Slot},
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use chapar_protocol::Version;
+use parking_lot::Mutex;
+use tungstenite::Utf8Bytes;
+
+use crate::{bus::Topic, outbox::Outbox};
+
+/// Frames held for one topic while something is missing before them. More are dropped: the database has them.
+const MAX_HELD: usize = 256;
+const SHARDS: usize = 64;
+
+/// A topic that somebody here watches.
+#[derive(Default)]
+struct Stream {
+    watchers: Vec<Arc<Outbox>>,
+    /// How far the watchers have been told; absent until somebody has read it from the database.
+    version: Option<Version>,
+    held: BTreeMap<Version, (Version, Utf8Bytes)>,
+    /// Something newer is known to exist than what is held: found by a hint, or dropped for want of room.
+    known: Version,
+    paused: bool,
+    healing: bool,
+}
+
+/// The registry of a node.
+pub struct Hub {
+    shards: Box<[Mutex<HashMap<Topic, Stream>>]>,
+    hasher: RandomState,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+}
+
+impl Stream {
+    fn deliver(&mut self, version: Version, frame: &Utf8Bytes) {
+        self.version = Some(version);
+        for watcher in &self.watchers {
+            watcher.push(frame.clone());
+        }
+    }
+
+    fn drain(&mut self) {
+        while !self.paused
+            && let Some(version) = self.version
+            && let Some(first) = self.held.first_entry()
+            && *first.key() <= version
+        {
+            let (next, frame) = first.remove();
+            if next > version {
+                self.deliver(next, &frame);
+            }
+        }
+    }
+
+    /// Whether something is missing that only the database has.
+    fn has_gap(&self) -> bool {
+        !self.paused
+            && self.version.is_some_and(|version| {
+                self.known > version || self.held.keys().next().is_some_and(|from| *from > version)
+            })
+    }
+}
+
+impl Hub {
+    fn shard(&self, topic: Topic) -> &Mutex<HashMap<Topic, Stream>> {
+        let hash = usize::try_from(self.hasher.hash_one(topic) % SHARDS as u64).unwrap_or(0);
+        &self.shards[hash]
+    }
+
+    fn with<T>(&self, topic: Topic, act: impl FnOnce(&mut Stream) -> T) -> Option<T> {
+        self.shard(topic).lock().get_mut(&topic).map(act)
+    }
+
+    /// Adds a watcher. Returns whether it is the first of its topic here. Watching twice counts once; a connection that
+    /// is gone watches nothing.
+    pub fn watch(&self, topic: Topic, outbox: &Arc<Outbox>) -> bool {
+        // Held until the stream has it, so that a connection that leaves meanwhile is not left behind.
+        let mut topics = outbox.topics.lock();
+        let Some(topics) = topics.as_mut().filter(|topics| !topics.contains(&topic)) else { return false };
+        topics.push(topic);
+        let mut shard = self.shard(topic).lock();
+        let stream = shard.entry(topic).or_default();
+        stream.watchers.push(outbox.clone());
+        stream.watchers.len() == 1
+    }
+
+    /// Removes a watcher. Returns whether it was the last of its topic here.
+    pub fn unwatch(&self, topic: Topic, outbox: &Outbox) -> bool {
+        if let Some(topics) = outbox.topics.lock().as_mut() {
+            topics.retain(|it| *it != topic);
+        }
+        self.forget(topic, outbox)
+    }
+
+    fn forget(&self, topic: Topic, outbox: &Outbox) -> bool {
+        let mut shard = self.shard(topic).lock();
+        let Slot::Occupied(mut slot) = shard.entry(topic) else { return false };
+        let watchers = &mut slot.get_mut().watchers;
+        if let Some(place) = watchers.iter().position(|it| std::ptr::eq(&raw const **it, outbox)) {
+            watchers.swap_remove(place);
+        }
+        let last = watchers.is_empty();
+        if last {
+            slot.remove();
+        }
+        last
+    }
+
+    /// Removes a connection from everything. Returns the topics that nobody here watches any more.
+    pub fn leave(&self, outbox: &Outbox) -> Vec<Topic> {
+        let mut topics = outbox.topics.lock().take().unwrap_or_default();
+        topics.retain(|topic| self.forget(*topic, outbox));
+        topics
+    }
+
+    /// Whether somebody here watches a topic.
+    pub fn is_watched(&self, topic: Topic) -> bool {
+        self.shard(topic).lock().contains_key(&topic)
+    }
+
+    /// Runs `act` unless somebody here watches the topic, with nobody able to begin meanwhile.
+    pub fn if_unwatched(&self, topic: Topic, act: impl FnOnce()) {
+        let shard = self.shard(topic).lock();
+        if !shard.contains_key(&topic) {
+            act();
+        }
+    }
+
+    /// Who watches a topic here.
+    pub fn watchers(&self, topic: Topic) -> Vec<Arc<Outbox>> {
+        self.with(topic, |stream| stream.watchers.clone()).unwrap_or_default()
+    }
+
+    /// How far a topic's watchers have been told; absent when nobody watches or it is not known yet.
+    pub fn version(&self, topic: Topic) -> Option<Version> {
+        self.with(topic, |stream| stream.version).flatten()
+    }
+
+    /// Every topic that somebody here watches.
+    pub fn topics(&self) -> Vec<Topic> {
+        self.shards.iter().flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>()).collect()
+    }
+
+    /// A frame without version, for everybody who watches now.
+    pub fn tell(&self, topic: Topic, frame: &Utf8Bytes) {
+        self.with(topic, |stream| stream.watchers.iter().for_each(|watcher| watcher.push(frame.clone())));
+    }
+
+    /// A change of a topic. Told at once when it follows, held when something before it is missing, ignored when known.
+    /// Returns whether something is missing.
+    pub fn offer(&self, topic: Topic, from: Version, version: Version, frame: Utf8Bytes) -> bool {
+        self.with(topic, |stream| {
+            match stream.version {
+                Some(mine) if version <= mine => {}
+                Some(mine) if from <= mine && !stream.paused => {
+                    stream.deliver(version, &frame);
+                    stream.drain();
+                }
+                _ if stream.held.len() < MAX_HELD => {
+                    stream.held.insert(from, (version, frame));
+                }
+                _ => stream.known = stream.known.max(version),
+            }
+            stream.has_gap()
+        })
+        .unwrap_or(false)
+    }
+
+    /// What the database says of a topic's version. It sets a stream's start when none is known yet; afterwards it is
+    /// a hint that there is something newer. Returns whether something is missing.
+    pub fn hint(&self, topic: Topic, version: Version) -> bool {
+        self.with(topic, |stream| {
+            if stream.version.is_none() {
+                stream.version = Some(version);
+                stream.drain();
+            }
+            stream.known = stream.known.max(version);
+            stream.has_gap()
+        })
+        .unwrap_or(false)
+    }
+
+    /// Holds a topic's changes back, until [`Self::go_on`].
+    pub fn pause(&self, topic: Topic) {
+        self.with(topic, |stream| stream.paused = true);
+    }
+
+    /// Ends a pause. Returns whether something is missing.
+    pub fn go_on(&self, topic: Topic) -> bool {
+        self.with(topic, |stream| {
+            stream.paused = false;
+            stream.drain();
+            stream.has_gap()
+        })
+        .unwrap_or(false)
+    }
+
+    /// Claims the filling of a topic's gap. Returns false when there is none, or somebody is at it.
+    pub fn begin_healing(&self, topic: Topic) -> bool {
+        self.with(topic, |stream| stream.has_gap() && !std::mem::replace(&mut stream.healing, true)).unwrap_or(false)
+    }
+
+    /// How far the watchers have been told, while a gap is there; when it is gone, ends the claim.
+    pub fn gap(&self, topic: Topic) -> Option<Version> {
+        self.with(topic, |stream| {
+            let gap = stream.version.filter(|_| stream.has_gap());
+            stream.healing = gap.is_some();
+            gap
+        })
+        .flatten()
+    }
+
+    /// The database has nothing newer than `version`: what was believed known is not there.
+    pub fn nothing_beyond(&self, topic: Topic, version: Version) {
+        self.with(topic, |stream| {
+            if stream.version == Some(version) {
+                stream.known = version;
+                stream.held.clear();
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: Topic = Topic::Chat(1);
+
+    fn hub() -> (Hub, Arc<Outbox>) {
+        let hub = Hub::default();
+        let outbox = Arc::new(Outbox::new());
+        assert!(hub.watch(TOPIC, &outbox));
+        (hub, outbox)
+    }
+
+    fn offer(hub: &Hub, from: i64, version: i64) -> bool {
+        hub.offer(TOPIC, Version(from), Version(version), Utf8Bytes::from(version.to_string()))
+    }
+
+    fn told(outbox: &Outbox) -> Vec<String> {
+        let mut frames = Vec::new();
+        outbox.take(&mut frames);
+        frames.iter().map(|frame| frame.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn frames_come_out_in_order_and_once() {
+        let (hub, outbox) = hub();
+        assert!(!hub.hint(TOPIC, Version(4)));
+        assert!(offer(&hub, 6, 7), "5 and 6 are missing");
+        assert!(offer(&hub, 5, 6), "5 is missing");
+        assert!(told(&outbox).is_empty());
+        assert!(!offer(&hub, 4, 5));
+        assert!(!offer(&hub, 5, 6));
+        assert_eq!(told(&outbox), ["5", "6", "7"]);
+    }
+
+    #[test]
+    fn nothing_is_told_before_the_start_is_known() {
+        let (hub, outbox) = hub();
+        assert!(!offer(&hub, 8, 9));
+        assert!(!offer(&hub, 9, 10));
+        assert!(told(&outbox).is_empty());
+        assert!(!hub.hint(TOPIC, Version(9)));
+        assert_eq!(told(&outbox), ["10"]);
+    }
+
+    #[test]
+    fn a_hint_tells_of_a_loss_and_the_database_fills_it() {
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(1));
+        assert!(hub.hint(TOPIC, Version(3)));
+        assert!(hub.begin_healing(TOPIC));
+        assert!(!hub.begin_healing(TOPIC), "one at a time");
+        assert_eq!(hub.gap(TOPIC), Some(Version(1)));
+        assert!(!offer(&hub, 1, 3));
+        assert_eq!(hub.gap(TOPIC), None);
+        assert_eq!(told(&outbox), ["3"]);
+    }
+
+    #[test]
+    fn a_pause_holds_and_goes_on_in_order() {
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(0));
+        hub.pause(TOPIC);
+        assert!(!offer(&hub, 1, 2));
+        assert!(!offer(&hub, 0, 1));
+        assert!(told(&outbox).is_empty());
+        assert!(!hub.go_on(TOPIC));
+        assert_eq!(told(&outbox), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_flood_behind_a_gap_is_bounded_and_still_known() {
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(0));
+        for version in 2..1000 {
+            assert!(offer(&hub, version - 1, version));
+        }
+        assert!(hub.begin_healing(TOPIC));
+        assert!(offer(&hub, 0, 500), "the dropped ones are still missing");
+        assert!(!offer(&hub, 500, 999));
+        assert_eq!(told(&outbox).last().map(String::as_str), Some("999"));
+    }
+
+    #[test]
+    fn leaving_says_what_nobody_watches_any_more() {
+        let (hub, outbox) = hub();
+        let other = Arc::new(Outbox::new());
+        assert!(!hub.watch(TOPIC, &other));
+        assert!(hub.watch(Topic::User(1), &other));
+        assert_eq!(hub.leave(&other), [Topic::User(1)]);
+        assert_eq!(hub.leave(&outbox), [TOPIC]);
+        assert!(!hub.is_watched(TOPIC));
+    }
+}

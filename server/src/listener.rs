@@ -1,0 +1,149 @@
+//! Accepts connections, bounded in number, with or without TLS, and serves HTTP on them until they become WebSockets.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{Extension, Router, body::Body, http::Request};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
+
+use crate::{http::Peer, limits::network};
+
+/// How long a client may take for its TLS handshake, and again for a request's head.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Who is connected, for the bounds.
+pub struct Places {
+    most: usize,
+    most_per_address: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// One connection's place. It is free again when this is dropped.
+pub struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+}
+
+impl Places {
+    /// At most `most` connections, and `most_per_address` from one address (IPv6: from one /64).
+    pub fn new(most: usize, most_per_address: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_per_address, taken: Mutex::default() })
+    }
+
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = network(address);
+        let mut taken = self.taken.lock();
+        let here = taken.by_address.get(&address).copied().unwrap_or(0);
+        if taken.all >= self.most || here >= self.most_per_address {
+            return None;
+        }
+        taken.all += 1;
+        taken.by_address.insert(address, here + 1);
+        Some(Place { places: self.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock();
+        taken.all -= 1;
+        if let Some(here) = taken.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                taken.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Accepts until dropped.
+pub async fn accept(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>, places: Arc<Places>) {
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: those who are connected go on.
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let Some(place) = places.take(peer.ip()) else {
+            tokio::spawn(refuse(stream, tls.is_some()));
+            continue;
+        };
+        let (router, tls) = (router.clone(), tls.clone());
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            match tls {
+                None => serve(stream, peer.ip(), router, place).await,
+                Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => serve(stream, peer.ip(), router, place).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                },
+            }
+        });
+    }
+}
+
+async fn refuse(mut stream: TcpStream, tls: bool) {
+    // Over TLS nothing can be said before a handshake, which is what there is no room for.
+    if !tls {
+        let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: IpAddr,
+    router: Router,
+    place: Place,
+) {
+    let router = router.layer(Extension(Peer(peer))).layer(Extension(Arc::new(place)));
+    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request.map(Body::new)));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(32 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_come_back() {
+        let places = Places::new(3, 2);
+        let (a, b): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let first = places.take(a);
+        let second = places.take(a);
+        assert!(first.is_some() && second.is_some());
+        assert!(places.take(a).is_none(), "two per address");
+        let third = places.take(b);
+        assert!(third.is_some());
+        assert!(places.take([192, 0, 2, 3].into()).is_none(), "three in all");
+        drop(second);
+        assert!(places.take(a).is_some());
+    }
+}

@@ -1,0 +1,86 @@
+//! Every metric of the node, in one list.
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+/// A label set of one name.
+pub type Label = [(&'static str, &'static str); 1];
+
+/// The node's metrics. Cheap to clone: every handle is shared.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Open WebSockets.
+    pub connections: Gauge,
+    /// Requests by method.
+    pub requests: Family<Label, Counter>,
+    /// Error replies by code.
+    pub errors: Family<Label, Counter>,
+    /// Messages stored.
+    pub messages: Counter,
+    /// Messages in one commit.
+    pub batch: Histogram,
+    /// Seconds from a batch's start to its commit.
+    pub commit_seconds: Histogram,
+    /// Batches whose outcome was unknown and that were sent again.
+    pub commit_retries: Counter,
+    /// Frames written to WebSockets.
+    pub frames_out: Counter,
+    /// Connections closed by the server, by close code.
+    pub closed: Family<Label, Counter>,
+    /// Gaps in the stream of events that were filled from the database.
+    pub gaps_filled: Counter,
+    /// Times that everything watched was compared with the database.
+    pub comparisons: Counter,
+    /// 1 while the bus is connected (or there is no other node).
+    pub bus_connected: Gauge,
+    /// Password hashes under way or waiting.
+    pub hashing: Gauge,
+}
+
+impl Metrics {
+    /// All of them, and the registry that prints them.
+    pub fn new() -> (Self, Registry) {
+        let mut registry = Registry::with_prefix("chapar");
+        let metrics = Self {
+            connections: Gauge::default(),
+            requests: Family::default(),
+            errors: Family::default(),
+            messages: Counter::default(),
+            batch: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
+            commit_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
+            commit_retries: Counter::default(),
+            frames_out: Counter::default(),
+            closed: Family::default(),
+            gaps_filled: Counter::default(),
+            comparisons: Counter::default(),
+            bus_connected: Gauge::default(),
+            hashing: Gauge::default(),
+        };
+        let m = metrics.clone();
+        registry.register("connections", "Open WebSockets", m.connections);
+        registry.register("requests", "Requests by method", m.requests);
+        registry.register("errors", "Error replies by code", m.errors);
+        registry.register("messages", "Messages stored", m.messages);
+        registry.register("batch_messages", "Messages in one commit", m.batch);
+        registry.register("commit_seconds", "Seconds from a batch's start to its commit", m.commit_seconds);
+        registry.register("commit_retries", "Batches of unknown outcome that were sent again", m.commit_retries);
+        registry.register("frames_out", "Frames written to WebSockets", m.frames_out);
+        registry.register("closed", "Connections closed by the server, by close code", m.closed);
+        registry.register("gaps_filled", "Gaps in the events that were filled from the database", m.gaps_filled);
+        registry.register("comparisons", "Comparisons of everything watched with the database", m.comparisons);
+        registry.register("bus_connected", "1 while the bus is connected", m.bus_connected);
+        registry.register("hashing", "Password hashes under way or waiting", m.hashing);
+        (metrics, registry)
+    }
+}
+
+/// The registry as Prometheus reads it (`OpenMetrics` text).
+pub fn render(registry: &Registry) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = encode(&mut text, registry);
+    text
+}

@@ -1,0 +1,180 @@
+//! The main job: set up, serve, drain, stop.
+
+use std::{
+    error::Error,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use chapar_protocol::{CloseCode, Event, event::Drain, frame};
+use sqlx::postgres::PgConnectOptions;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::{Semaphore, mpsc},
+};
+
+use crate::{
+    app::App,
+    bus::Bus,
+    committer::Committer,
+    embedded_postgres::EmbeddedPostgres,
+    fanout::Fanout,
+    http,
+    limits::Limits,
+    listener::{self, Places},
+    metrics::Metrics,
+    passwords::Passwords,
+    settings::{Secret, Settings},
+    store::Store,
+    tls,
+};
+
+/// What ends the server with a sentence.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// How long a database may take to answer at start-up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Parcels from other nodes that may wait here.
+const BUS_QUEUE: usize = 16_384;
+/// How often the epoch is read again.
+const EPOCH_LOOK: Duration = Duration::from_secs(5);
+/// From the word that the node goes away until its connections are closed: time to finish what is under way.
+const LAST_ORDERS: Duration = Duration::from_secs(1);
+
+/// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
+pub async fn open_store(settings: &Settings) -> Result<(Store, Option<EmbeddedPostgres>), Failure> {
+    let (options, private) = match &settings.database_url {
+        Some(url) => (url.expose().parse::<PgConnectOptions>()?, None),
+        None => {
+            let private = EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?;
+            (private.connect_options(), Some(private))
+        }
+    };
+    let store = Store::connect(options, settings.database_connections, PATIENCE)
+        .await
+        .map_err(|error| format!("{error}. Is DATABASE_URL right, and Postgres running?"))?;
+    store.migrate().await?;
+    Ok((store, private))
+}
+
+/// Runs the node until a signal ends it.
+///
+/// # Errors
+/// What keeps it from starting, or made it end: a sentence for the operator.
+pub async fn run(settings: Settings) -> Result<(), Failure> {
+    let began = Instant::now();
+    // Bound first: a port that is taken is said before anything is set up.
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}. Choose another with --listen.", settings.listen))?;
+    let tls = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(cert), Some(key)) => Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key))?),
+        _ => None,
+    };
+    let (store, mut private) = open_store(&settings).await?;
+
+    let (metrics, registry) = Metrics::new();
+    let node = rand::random();
+    let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
+    let bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
+    let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
+    let upkeep = tokio::spawn(fanout.clone().run(from_bus));
+    let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
+    let app = Arc::new(App {
+        limits: Limits::new(settings.messages_per_second),
+        passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
+        resumes: Semaphore::new(usize::try_from(settings.database_connections).unwrap_or(1)),
+        draining: AtomicBool::new(false),
+        store,
+        committer,
+        fanout,
+        metrics,
+        settings,
+    });
+    let places = Places::new(app.settings.max_connections, app.settings.max_connections_per_address);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let address = listener.local_addr()?;
+    let accepting = tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places));
+    let housekeeping = tokio::spawn(keep_house(app.clone()));
+    println!("chapar: listening on {scheme}://{address}");
+    tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
+
+    let fault = tokio::select! {
+        () = stop_signal() => None,
+        reason = died(private.as_mut()) => Some(reason),
+    };
+    accepting.abort();
+    if fault.is_none() {
+        drain(&app).await;
+    }
+    housekeeping.abort();
+    // When the last connection is gone the committer goes, and with it its workers, after what is queued.
+    let store = app.store.clone();
+    app.fanout.goodbye();
+    drop(app);
+    for worker in workers {
+        let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
+    }
+    upkeep.abort();
+    let _ = tokio::time::timeout(Duration::from_secs(5), store.close()).await;
+    if let Some(private) = private {
+        private.stop().await;
+    }
+    fault.map_or(Ok(()), Err)
+}
+
+async fn died(private: Option<&mut EmbeddedPostgres>) -> Failure {
+    match private {
+        Some(private) => private.died().await.into(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn stop_signal() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+}
+
+/// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
+async fn drain(app: &Arc<App>) {
+    app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
+    let outboxes = app.fanout.outboxes();
+    tracing::info!(connections = outboxes.len(), "draining");
+    for outbox in &outboxes {
+        let reconnect_after_ms = rand::random_range(0..=spread);
+        outbox.push(frame::event(&Event::Drain(Drain { reconnect_after_ms })).into());
+    }
+    let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
+    tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))).await;
+    for outbox in &outboxes {
+        outbox.close(CloseCode::Drain);
+    }
+    while app.metrics.connections.get() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn keep_house(app: Arc<App>) {
+    let mut limits = tokio::time::interval(Duration::from_secs(60));
+    let mut look = tokio::time::interval(EPOCH_LOOK);
+    let mut epoch = None;
+    loop {
+        tokio::select! {
+            _ = limits.tick() => app.limits.forget_idle(),
+            _ = look.tick() => match app.store.epoch().await {
+                Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
+                    tracing::warn!("the epoch has changed: every client resumes");
+                    epoch = Some(now);
+                    app.fanout.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
+                }
+                Ok(now) => epoch = Some(now),
+                Err(error) => tracing::warn!(%error, "the epoch cannot be read now"),
+            },
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The table of settings: what stands here has a flag, a variable, a key in the file and a line of help.
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The flag without its dashes, and the key in the file.
+    pub name: &'static str,
+    /// The environment variable.
+    pub variable: &'static str,
+    /// What stands for the value in the help.
+    pub value: &'static str,
+    /// One sentence, with the default.
+    pub help: &'static str,
+    /// Whether its value is hidden wherever it would be shown.
+    pub secret: bool,
+}
+
+const fn setting(name: &'static str, variable: &'static str, value: &'static str, help: &'static str) -> Setting {
+    Setting { name, variable, value, help, secret: false }
+}
+
+const fn secret(name: &'static str, variable: &'static str, value: &'static str, help: &'static str) -> Setting {
+    Setting { name, variable, value, help, secret: true }
+}
+
+/// Every setting, in the order in which they are shown.
+pub const SETTINGS: [Setting; 24] = [
+    setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
+    setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
+    secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
+    secret(
+        "redis-url",
+        "REDIS_URL",
+        "URL",
+        "Redis, for more than one node: redis://HOST:PORT, redis+cluster://HOST:PORT,HOST:PORT or \
+         redis+sentinel://HOST:PORT,HOST:PORT/SERVICE; rediss for TLS [default: one node, no Redis]",
+    ),
+    setting("pg-bin", "CHAPAR_PG_BIN", "DIRECTORY", "Where initdb and postgres are [default: looked for]"),
+    setting("database-connections", "CHAPAR_DATABASE_CONNECTIONS", "N", "Connections to Postgres [default: 16]"),
+    setting("public-url", "CHAPAR_PUBLIC_URL", "URL", "The address that people type, for links that leave the app"),
+    setting(
+        "allowed-origins",
+        "CHAPAR_ALLOWED_ORIGINS",
+        "ORIGINS",
+        "Origins whose pages may connect, separated by commas; * for all [default: the same origin only]",
+    ),
+    setting(
+        "trusted-proxies",
+        "CHAPAR_TRUSTED_PROXIES",
+        "NETWORKS",
+        "Proxies whose X-Forwarded-For is believed, as addresses or CIDR, separated by commas [default: none]",
+    ),
+    setting("tls-cert", "CHAPAR_TLS_CERT", "FILE", "PEM certificate chain, together with --tls-key [default: no TLS]"),
+    setting("tls-key", "CHAPAR_TLS_KEY", "FILE", "PEM private key, together with --tls-cert"),
+    secret(
+        "admin-token",
+        "CHAPAR_ADMIN_TOKEN",
+        "TOKEN",
+        "Opens the administrator's HTTP routes, at least 16 characters; better in the environment or the file, because \
+         everybody on the machine sees flags [default: closed]",
+    ),
+    setting("registration", "CHAPAR_REGISTRATION", "true|false", "Whether anybody may register [default: true]"),
+    setting("log-format", "CHAPAR_LOG_FORMAT", "text|json", "How log lines are written [default: text]"),
+    setting(
+        "log-level",
+        "CHAPAR_LOG_LEVEL",
+        "LEVEL",
+        "error, warn, info, debug or trace, or levels by part: info,sqlx=warn [default: info]",
+    ),
+    setting("max-connections", "CHAPAR_MAX_CONNECTIONS", "N", "Connections on this node [default: 20000]"),
+    setting(
+        "max-connections-per-address",
+        "CHAPAR_MAX_CONNECTIONS_PER_ADDRESS",
+        "N",
+        "Connections from one address; mobile carriers put thousands of people behind one [default: 1000]",
+    ),
+    setting(
+        "drain-seconds",
+        "CHAPAR_DRAIN_SECONDS",
+        "SECONDS",
+        "How long a stopping node lets its clients leave [default: 10]",
+    ),
+    setting(
+        "reconnect-spread-ms",
+        "CHAPAR_RECONNECT_SPREAD_MS",
+        "MILLISECONDS",
+        "Over what time clients spread their return to other nodes [default: 5000]",
+    ),
+    setting(
+        "hash-concurrency",
+        "CHAPAR_HASH_CONCURRENCY",
+        "N",
+        "Passwords hashed at the same time, 19 MiB of memory each [default: half the cores]",
+    ),
+    setting("hash-queue", "CHAPAR_HASH_QUEUE", "N", "Passwords that may wait to be hashed [default: 64]"),
+    setting(
+        "messages-per-second",
+        "CHAPAR_MESSAGES_PER_SECOND",
+        "N",
+        "Messages that one user may send in a second, in bursts four times as many; 0 is no bound [default: 30]",
+    ),
+    setting(
+        "commit-workers",
+        "CHAPAR_COMMIT_WORKERS",
+        "N",
+        "Transactions that store messages at the same time [default: 2]",
+    ),
+    setting("worker-threads", "CHAPAR_WORKER_THREADS", "N", "Threads of the runtime [default: one per core]"),
+];

@@ -1,0 +1,152 @@
+//! Everything that is kept, in Postgres. The only place with SQL.
+//!
+//! Invariant: locks are taken in the order chat, users (by id), other rows. Invariant: versions and seqs are dense
+//! and move only under the chat's (or the user's) row lock, in the transaction that writes the change.
+
+pub mod accounts;
+pub mod admin;
+pub mod chat_tx;
+pub mod chats;
+pub mod row;
+pub mod send;
+pub mod sync;
+
+use std::time::Duration;
+
+use chapar_protocol::{ChatDelta, ErrorCode, UserDelta, UserId, WireError};
+use sqlx::{
+    PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// Why the store did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A rule says no; the caller is told.
+    #[error("{0}")]
+    Refused(WireError),
+    /// The database is away or busy, or the answer to a commit was lost: the outcome is unknown.
+    #[error("the database did not answer: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A fault of ours.
+    #[error("the database refused a statement: {0}")]
+    Fault(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        match &error {
+            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
+                Self::Unavailable(error)
+            }
+            // 08 connection, 25006 read-only (a demoted primary), 40 rollback, 53 out of resources, 57 shut down, 58 system.
+            E::Database(db) => match db.code().as_deref().unwrap_or("") {
+                code if ["08", "40", "53", "57", "58"].contains(&code.get(..2).unwrap_or("")) || code == "25006" => {
+                    Self::Unavailable(error)
+                }
+                _ => Self::Fault(error),
+            },
+            _ => Self::Fault(error),
+        }
+    }
+}
+
+impl From<ErrorCode> for StoreError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Refused(WireError::new(code, sentence(code)))
+    }
+}
+
+/// The sentence for a refusal that needs no details.
+fn sentence(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::ChatNotFound => "there is no such chat, or you are not in it",
+        ErrorCode::UserNotFound => "there is no such user",
+        ErrorCode::MessageNotFound => "there is no such message, or it was deleted",
+        ErrorCode::Forbidden => "your role does not allow this",
+        ErrorCode::ClientIdReused => "this client id was used before for something else",
+        ErrorCode::HandleTaken => "somebody has this handle already",
+        ErrorCode::ChatFull => "a group has at most 1000 members",
+        ErrorCode::OwnerCannotLeave => "name another owner first",
+        ErrorCode::InvalidToken => "the token is unknown or was revoked",
+        ErrorCode::InvalidCredentials => "handle or password is wrong",
+        _ => "refused",
+    }
+}
+
+/// A result of the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What a command changed and others must hear of.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// For each touched user, what changed of that user's own things. Told before the chat's delta.
+    pub users: Vec<(UserId, UserDelta)>,
+    /// What changed of the chat.
+    pub chat: Option<ChatDelta>,
+}
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects, trying for up to `patience` while the database does not answer.
+    ///
+    /// # Errors
+    /// What the last try met.
+    pub async fn connect(options: PgConnectOptions, connections: u32, patience: Duration) -> Result<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_lazy_with(options.statement_cache_capacity(256));
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            match pool.acquire().await {
+                Ok(_) => return Ok(Self { pool }),
+                Err(error) if tokio::time::Instant::now() >= deadline => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "the database does not answer yet");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+            }
+        }
+    }
+
+    /// Applies the migrations that are missing. Several nodes may do so at once: they take turns.
+    pub async fn migrate(&self) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+        sqlx::migrate!("../migrations").run(&self.pool).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Names the history that versions belong to: a stored id and the timeline of Postgres, which a promotion changes.
+    pub async fn epoch(&self) -> Result<String> {
+        Ok(sqlx::query_scalar(EPOCH).fetch_one(&self.pool).await?)
+    }
+
+    /// Begins a new epoch: every client takes a fresh snapshot.
+    pub async fn new_epoch(&self) -> Result<()> {
+        sqlx::query("UPDATE meta SET epoch = gen_random_uuid()").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// A transaction whose statements all see one moment.
+    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
+        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+    }
+
+    /// Closes all connections, after the statements under way.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+const EPOCH: &str = "SELECT epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM meta";

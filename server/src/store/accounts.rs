@@ -1,0 +1,201 @@
+//! Accounts and their devices.
+
+use std::collections::HashMap;
+
+use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId};
+use sqlx::Row;
+use time::OffsetDateTime;
+
+use super::{Result, Store};
+
+/// What sign-in needs to know of an account.
+pub struct Credentials {
+    /// Who.
+    pub user: User,
+    /// The argon2id hash in PHC form; absent when the account has no password.
+    pub password_hash: Option<String>,
+}
+
+/// Who is behind a token.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user.
+    pub user: User,
+    /// The device.
+    pub device_id: DeviceId,
+}
+
+fn user(row: &sqlx::postgres::PgRow) -> sqlx::Result<User> {
+    Ok(User { id: UserId(row.try_get("id")?), handle: row.try_get("handle")?, name: row.try_get("name")? })
+}
+
+impl Store {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`ErrorCode::HandleTaken`].
+    pub async fn create_user(&self, handle: &str, name: &str, password_hash: Option<&str>) -> Result<User> {
+        let mut tx = self.pool.begin().await?;
+        let made = sqlx::query(
+            "INSERT INTO users (handle, name, password_hash) VALUES ($1, $2, $3) RETURNING id, handle, name",
+        )
+        .bind(handle)
+        .bind(name)
+        .bind(password_hash)
+        .fetch_one(&mut *tx)
+        .await?;
+        let made = user(&made)?;
+        let free = sqlx::query("INSERT INTO handles (handle, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(handle)
+            .bind(made.id.0)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+            == 1;
+        if !free {
+            return Err(ErrorCode::HandleTaken.into());
+        }
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    /// An account by its handle.
+    pub async fn credentials(&self, handle: &str) -> Result<Option<Credentials>> {
+        let found = sqlx::query(
+            "SELECT u.id, u.handle, u.name, u.password_hash FROM handles h JOIN users u ON u.id = h.user_id WHERE h.handle = $1",
+        )
+        .bind(handle)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(found) = found else { return Ok(None) };
+        Ok(Some(Credentials { user: user(&found)?, password_hash: found.try_get("password_hash")? }))
+    }
+
+    /// Replaces a password. Returns whether there is such an account.
+    pub async fn set_password(&self, user: UserId, password_hash: &str) -> Result<()> {
+        sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
+            .bind(user.0)
+            .bind(password_hash)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Signs a device in.
+    pub async fn create_device(&self, user: UserId, token_hash: &[u8], name: &str) -> Result<DeviceId> {
+        Ok(DeviceId(
+            sqlx::query_scalar("INSERT INTO devices (user_id, token_hash, name) VALUES ($1, $2, $3) RETURNING id")
+                .bind(user.0)
+                .bind(token_hash)
+                .bind(name)
+                .fetch_one(&self.pool)
+                .await?,
+        ))
+    }
+
+    /// Who is behind a token. The user id comes from the token itself and is only believed with a fitting hash.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidToken`].
+    pub async fn caller(&self, user_id: UserId, token_hash: &[u8]) -> Result<Caller> {
+        let found = sqlx::query(
+            "SELECT u.id, u.handle, u.name, d.id AS device_id FROM devices d JOIN users u ON u.id = d.user_id
+             WHERE d.user_id = $1 AND d.token_hash = $2",
+        )
+        .bind(user_id.0)
+        .bind(token_hash)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(found) = found else { return Err(ErrorCode::InvalidToken.into()) };
+        Ok(Caller { user: user(&found)?, device_id: DeviceId(found.try_get("device_id")?) })
+    }
+
+    /// A user's devices, the newest first.
+    pub async fn devices(&self, user: UserId, current: Option<DeviceId>) -> Result<Vec<Device>> {
+        let rows = sqlx::query(
+            "SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT 500",
+        )
+        .bind(user.0)
+        .fetch_all(&self.pool)
+        .await?;
+        let mut devices = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = DeviceId(row.try_get("id")?);
+            devices.push(Device {
+                id,
+                name: row.try_get("name")?,
+                created_at: row.try_get::<OffsetDateTime, _>("created_at")?.into(),
+                last_seen_at: row.try_get::<OffsetDateTime, _>("last_seen_at")?.into(),
+                current: current == Some(id),
+            });
+        }
+        Ok(devices)
+    }
+
+    /// Signs one of a user's devices out, or all of them. Returns which.
+    pub async fn revoke_devices(&self, user: UserId, only: Option<DeviceId>) -> Result<Vec<DeviceId>> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "DELETE FROM devices WHERE user_id = $1 AND ($2::bigint IS NULL OR id = $2) RETURNING id",
+        )
+        .bind(user.0)
+        .bind(only.map(|device| device.0))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(DeviceId).collect())
+    }
+
+    /// Those of some connected devices that are signed in no longer.
+    pub async fn vanished_devices(&self, devices: &[(UserId, DeviceId)]) -> Result<Vec<DeviceId>> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT i.device FROM unnest($1::bigint[], $2::bigint[]) AS i (usr, device)
+             WHERE NOT EXISTS (SELECT 1 FROM devices d WHERE d.user_id = i.usr AND d.id = i.device)",
+        )
+        .bind(devices.iter().map(|it| it.0.0).collect::<Vec<_>>())
+        .bind(devices.iter().map(|it| it.1.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(DeviceId).collect())
+    }
+
+    /// Notes that a device was connected just now.
+    pub async fn seen(&self, user: UserId, device: DeviceId) -> Result<()> {
+        sqlx::query("UPDATE devices SET last_seen_at = now() WHERE user_id = $1 AND id = $2")
+            .bind(user.0)
+            .bind(device.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a user has gone offline, and when.
+    pub async fn went_offline(&self, user: UserId) -> Result<Timestamp> {
+        let at: OffsetDateTime =
+            sqlx::query_scalar("UPDATE users SET last_seen_at = now() WHERE id = $1 RETURNING last_seen_at")
+                .bind(user.0)
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(at.into())
+    }
+
+    /// When some users were last online.
+    pub async fn last_seen(&self, users: &[UserId]) -> Result<HashMap<UserId, Timestamp>> {
+        let rows = sqlx::query("SELECT id, last_seen_at FROM users WHERE id = ANY ($1) AND last_seen_at IS NOT NULL")
+            .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await?;
+        let mut seen = HashMap::new();
+        for row in rows {
+            seen.insert(UserId(row.try_get("id")?), row.try_get::<OffsetDateTime, _>("last_seen_at")?.into());
+        }
+        Ok(seen)
+    }
+
+    /// Who some users are.
+    pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
+        let rows = sqlx::query("SELECT id, handle, name FROM users WHERE id = ANY ($1)")
+            .bind(ids.iter().map(|user| user.0).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.iter().map(user).collect::<sqlx::Result<_>>()?)
+    }
+}

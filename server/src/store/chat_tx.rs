@@ -1,0 +1,494 @@
+//! A change of one chat: a transaction that holds the chat's row lock from the first look to the commit, so that
+//! what a command checked is still true when it writes.
+
+use chapar_protocol::{
+    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ErrorCode, Message, MyChat, Reacted, ReactionCount, Role, Seq,
+    ServiceAction, UserDelta, UserId, Version,
+};
+use sqlx::{Postgres, Row, Transaction, types::Json};
+use uuid::Uuid;
+
+use super::{
+    Changes, Result, Store, row,
+    row::{kind_number, role_number},
+};
+
+/// A locked chat, and what was changed of it so far.
+pub struct ChatTx {
+    tx: Transaction<'static, Postgres>,
+    user: UserId,
+    role: Option<Role>,
+    kind: ChatKind,
+    last_seq: Seq,
+    delta: ChatDelta,
+    users: Vec<(UserId, UserDelta)>,
+}
+
+impl Store {
+    /// Locks a chat for a change by one of its members.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ChatNotFound`] when there is none or the user is not in it.
+    pub async fn lock_chat(&self, chat: ChatId, user: UserId) -> Result<ChatTx> {
+        let tx = self.lock_any_chat(chat, user).await?;
+        if tx.role.is_none() { Err(ErrorCode::ChatNotFound.into()) } else { Ok(tx) }
+    }
+
+    /// Locks a chat for a user who need not be in it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ChatNotFound`] when there is none.
+    pub async fn lock_any_chat(&self, chat: ChatId, user: UserId) -> Result<ChatTx> {
+        let mut tx = self.pool.begin().await?;
+        let found = sqlx::query("SELECT kind, seq, version FROM chats WHERE id = $1 FOR NO KEY UPDATE")
+            .bind(chat.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(found) = found else { return Err(ErrorCode::ChatNotFound.into()) };
+        // A statement of its own, after the lock: it sees a role that changed while the lock was waited for.
+        let role: Option<Option<i16>> =
+            sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+                .bind(chat.0)
+                .bind(user.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let version = Version(found.try_get("version")?);
+        Ok(ChatTx {
+            tx,
+            user,
+            role: row::role(role.flatten()),
+            kind: row::kind(found.try_get("kind")?),
+            last_seq: Seq(found.try_get("seq")?),
+            delta: empty_delta(chat, version),
+            users: Vec::new(),
+        })
+    }
+
+    /// Makes a chat with its owner (in a direct chat: the asking person) and finds it again on a retry.
+    ///
+    /// # Errors
+    /// [`ErrorCode::HandleTaken`], or [`ErrorCode::ClientIdReused`] when that id made another kind of chat.
+    pub async fn create_chat(
+        &self,
+        user: UserId,
+        client_id: Uuid,
+        kind: ChatKind,
+        title: &str,
+        handle: Option<&str>,
+    ) -> Result<Created> {
+        let mut tx = self.pool.begin().await?;
+        let info = insert_chat(&mut tx, kind, Some(title), handle).await?;
+        let fresh = sqlx::query(
+            "INSERT INTO created_chats (user_id, client_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(user.0)
+        .bind(client_id)
+        .bind(info.id.0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
+            == 1;
+        if !fresh {
+            tx.rollback().await?;
+            let old = sqlx::query(
+                "SELECT k.chat_id, c.kind FROM created_chats k JOIN chats c ON c.id = k.chat_id
+                 WHERE k.user_id = $1 AND k.client_id = $2",
+            )
+            .bind(user.0)
+            .bind(client_id)
+            .fetch_one(&self.pool)
+            .await?;
+            let same = row::kind(old.try_get("kind")?) == kind;
+            return if same {
+                Ok(Created::Existed(ChatId(old.try_get("chat_id")?)))
+            } else {
+                Err(ErrorCode::ClientIdReused.into())
+            };
+        }
+        if let Some(handle) = handle {
+            let free = sqlx::query("INSERT INTO handles (handle, chat_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(handle)
+                .bind(info.id.0)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+                == 1;
+            if !free {
+                return Err(ErrorCode::HandleTaken.into());
+            }
+        }
+        Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))))
+    }
+
+    /// Opens the direct chat of two users, making it when there is none.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UserNotFound`].
+    pub async fn open_direct(&self, user: UserId, other: UserId) -> Result<Created> {
+        let (low, high) = (user.min(other), user.max(other));
+        let find = "SELECT chat_id FROM direct_chats WHERE low_user_id = $1 AND high_user_id = $2";
+        let found: Option<i64> = sqlx::query_scalar(find).bind(low.0).bind(high.0).fetch_optional(&self.pool).await?;
+        if let Some(chat) = found {
+            return Ok(Created::Existed(ChatId(chat)));
+        }
+        let exists: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM users WHERE id = $1").bind(other.0).fetch_optional(&self.pool).await?;
+        if exists.is_none() {
+            return Err(ErrorCode::UserNotFound.into());
+        }
+        let mut tx = self.pool.begin().await?;
+        let info = insert_chat(&mut tx, ChatKind::Direct, None, None).await?;
+        let fresh = sqlx::query("INSERT INTO direct_chats VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(low.0)
+            .bind(high.0)
+            .bind(info.id.0)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+            == 1;
+        if fresh {
+            return Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))));
+        }
+        // Both opened it at once; the other one was first.
+        tx.rollback().await?;
+        Ok(Created::Existed(ChatId(sqlx::query_scalar(find).bind(low.0).bind(high.0).fetch_one(&self.pool).await?)))
+    }
+}
+
+/// What became of the wish for a new chat.
+pub enum Created {
+    /// It is being made.
+    New(Box<ChatTx>),
+    /// It was there already.
+    Existed(ChatId),
+}
+
+async fn insert_chat(
+    tx: &mut Transaction<'static, Postgres>,
+    kind: ChatKind,
+    title: Option<&str>,
+    handle: Option<&str>,
+) -> Result<ChatInfo> {
+    let made = sqlx::query(
+        "INSERT INTO chats (kind, title, handle, info_version) VALUES ($1, $2, $3, 1)
+         RETURNING id, kind, title, handle, created_at",
+    )
+    .bind(kind_number(kind))
+    .bind(title)
+    .bind(handle)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(row::chat_info(&made)?)
+}
+
+fn empty_delta(chat_id: ChatId, version: Version) -> ChatDelta {
+    ChatDelta {
+        chat_id,
+        from: version,
+        version,
+        chat: None,
+        members: Vec::new(),
+        messages: Vec::new(),
+        reacted: Vec::new(),
+    }
+}
+
+impl ChatTx {
+    fn fresh(tx: Transaction<'static, Postgres>, user: UserId, info: ChatInfo) -> Self {
+        let mut delta = empty_delta(info.id, Version(0));
+        delta.version = Version(1);
+        let kind = info.kind;
+        delta.chat = Some(info);
+        Self { tx, user, role: Some(Role::Owner), kind, last_seq: Seq(0), delta, users: Vec::new() }
+    }
+
+    /// The chat.
+    pub fn chat_id(&self) -> ChatId {
+        self.delta.chat_id
+    }
+
+    /// Its form.
+    pub fn kind(&self) -> ChatKind {
+        self.kind
+    }
+
+    /// The asking user's role; absent when not a member.
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// The version that the next change gets. One command moves the version by one, however many rows it touches.
+    fn touch(&mut self) -> Version {
+        if self.delta.version == self.delta.from {
+            self.delta.version = self.delta.from.next();
+        }
+        self.delta.version
+    }
+
+    /// A message of the chat.
+    ///
+    /// # Errors
+    /// [`ErrorCode::MessageNotFound`] when there is none; a tombstone is found.
+    pub async fn message(&mut self, seq: Seq) -> Result<Message> {
+        let found = sqlx::query(
+            "SELECT m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions
+             FROM messages m WHERE m.chat_id = $1 AND m.seq = $2",
+        )
+        .bind(self.delta.chat_id.0)
+        .bind(seq.0)
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        match found {
+            Some(found) => Ok(row::message(&found)?),
+            None => Err(ErrorCode::MessageNotFound.into()),
+        }
+    }
+
+    /// Gives a message another body. An edit shows; a tombstone also loses its reactions.
+    pub async fn rewrite(&mut self, seq: Seq, body: &Body) -> Result<()> {
+        let version = self.touch();
+        let changed = sqlx::query(
+            "UPDATE messages m SET body = $3, version = $4,
+                 edited_at = CASE WHEN $5 THEN m.edited_at ELSE now() END,
+                 reactions = CASE WHEN $5 THEN NULL ELSE m.reactions END
+             WHERE m.chat_id = $1 AND m.seq = $2
+             RETURNING m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions",
+        )
+        .bind(self.delta.chat_id.0)
+        .bind(seq.0)
+        .bind(Json(body))
+        .bind(version.0)
+        .bind(*body == Body::Deleted)
+        .fetch_one(&mut *self.tx)
+        .await?;
+        self.delta.messages.push(row::message(&changed)?);
+        Ok(())
+    }
+
+    /// Sets the asking user's reaction to a message. Returns whether that changed anything.
+    pub async fn react(&mut self, message: &Message, emoji: Option<&str>) -> Result<bool> {
+        let (chat, seq, user) = (self.delta.chat_id, message.seq, self.user);
+        let old: Option<String> =
+            sqlx::query_scalar("SELECT emoji FROM reactions WHERE chat_id = $1 AND seq = $2 AND user_id = $3")
+                .bind(chat.0)
+                .bind(seq.0)
+                .bind(user.0)
+                .fetch_optional(&mut *self.tx)
+                .await?
+                .flatten();
+        if old.as_deref() == emoji {
+            return Ok(false);
+        }
+        let version = self.touch();
+        sqlx::query(
+            "INSERT INTO reactions (chat_id, seq, user_id, emoji, version) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (chat_id, seq, user_id) DO UPDATE SET emoji = excluded.emoji, version = excluded.version",
+        )
+        .bind(chat.0)
+        .bind(seq.0)
+        .bind(user.0)
+        .bind(emoji)
+        .bind(version.0)
+        .execute(&mut *self.tx)
+        .await?;
+        let mut changed = message.clone();
+        changed.version = version;
+        changed.reactions = recount(changed.reactions, old.as_deref(), emoji);
+        sqlx::query("UPDATE messages SET reactions = $3, version = $4 WHERE chat_id = $1 AND seq = $2")
+            .bind(chat.0)
+            .bind(seq.0)
+            .bind((!changed.reactions.is_empty()).then_some(Json(&changed.reactions)))
+            .bind(version.0)
+            .execute(&mut *self.tx)
+            .await?;
+        self.delta.messages.push(changed);
+        self.delta.reacted.push(Reacted { seq, user_id: user, emoji: emoji.map(str::to_owned) });
+        Ok(true)
+    }
+
+    /// The role of some user here; absent when not a member.
+    pub async fn role_of(&mut self, user: UserId) -> Result<Option<Role>> {
+        let role: Option<Option<i16>> =
+            sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+                .bind(self.delta.chat_id.0)
+                .bind(user.0)
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        Ok(row::role(role.flatten()))
+    }
+
+    /// How many members there are.
+    pub async fn member_count(&mut self) -> Result<usize> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM members WHERE chat_id = $1 AND role IS NOT NULL")
+            .bind(self.delta.chat_id.0)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Those of some users who exist and are not members yet, by id.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UserNotFound`] when one does not exist.
+    pub async fn newcomers(&mut self, users: &[UserId]) -> Result<Vec<UserId>> {
+        let mut ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = sqlx::query(
+            "SELECT u.id, m.role FROM users u LEFT JOIN members m ON m.chat_id = $1 AND m.user_id = u.id
+             WHERE u.id = ANY ($2) ORDER BY u.id",
+        )
+        .bind(self.delta.chat_id.0)
+        .bind(&ids)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        if rows.len() < ids.len() {
+            return Err(ErrorCode::UserNotFound.into());
+        }
+        let mut newcomers = Vec::new();
+        for found in rows {
+            if found.try_get::<Option<i16>, _>("role")?.is_none() {
+                newcomers.push(UserId(found.try_get("id")?));
+            }
+        }
+        Ok(newcomers)
+    }
+
+    /// Gives users roles, or takes them out, each named once. In a channel ordinary readers who come or go are no
+    /// change of the chat: nobody else hears of them.
+    pub async fn set_roles(&mut self, roles: &[(UserId, Option<Role>)]) -> Result<()> {
+        let ids: Vec<i64> = roles.iter().map(|(user, _)| user.0).collect();
+        let numbers: Vec<Option<i16>> = roles.iter().map(|(_, role)| role.map(role_number)).collect();
+        let chat = self.delta.chat_id.0;
+        let quiet = self.kind == ChatKind::Channel && numbers.iter().all(|number| number.unwrap_or(0) == 0) && {
+            let heard: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM members WHERE chat_id = $1 AND user_id = ANY ($2) AND role > 0)",
+            )
+            .bind(chat)
+            .bind(&ids)
+            .fetch_one(&mut *self.tx)
+            .await?;
+            !heard
+        };
+        let version = if quiet { Version(0) } else { self.touch() };
+        sqlx::query("SELECT id FROM users WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
+            .bind(&ids)
+            .execute(&mut *self.tx)
+            .await?;
+        let members = sqlx::query(
+            "INSERT INTO members (chat_id, user_id, role, read_seq, version)
+             SELECT $1, i.id, i.role, $4, $5 FROM unnest($2::bigint[], $3::smallint[]) AS i (id, role)
+             ON CONFLICT (chat_id, user_id) DO UPDATE SET role = excluded.role, version = excluded.version,
+                 read_seq = CASE WHEN members.role IS NULL THEN excluded.read_seq ELSE members.read_seq END
+             RETURNING user_id, role, read_seq",
+        )
+        .bind(chat)
+        .bind(&ids)
+        .bind(&numbers)
+        .bind(self.last_seq.0)
+        .bind(version.0)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        if !quiet {
+            for found in &members {
+                self.delta.members.push(row::member(found, self.kind)?);
+            }
+        }
+        let rows = sqlx::query(
+            "WITH bumped AS (UPDATE users SET version = version + 1 WHERE id = ANY ($2) RETURNING id, version)
+             INSERT INTO user_chats (user_id, chat_id, role, read_seq, version)
+             SELECT b.id, $1, i.role, $4, b.version
+             FROM unnest($2::bigint[], $3::smallint[]) AS i (id, role) JOIN bumped b ON b.id = i.id
+             ON CONFLICT (user_id, chat_id) DO UPDATE SET role = excluded.role, version = excluded.version,
+                 read_seq = CASE WHEN user_chats.role IS NULL THEN excluded.read_seq ELSE user_chats.read_seq END
+             RETURNING user_id, chat_id, role, read_seq, version",
+        )
+        .bind(chat)
+        .bind(&ids)
+        .bind(&numbers)
+        .bind(self.last_seq.0)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        for found in rows {
+            let mine: MyChat = row::my_chat(&found)?;
+            let from = Version(mine.version.0 - 1);
+            let delta = UserDelta { from, version: mine.version, chats: vec![mine] };
+            self.users.push((UserId(found.try_get("user_id")?), delta));
+        }
+        Ok(())
+    }
+
+    /// Tells in the chat what happened. In a channel nothing is told: joins and leaves are no posts.
+    pub async fn tell(&mut self, action: ServiceAction) -> Result<()> {
+        if self.kind == ChatKind::Channel {
+            return Ok(());
+        }
+        let version = self.touch();
+        self.last_seq = self.last_seq.next();
+        let stored = sqlx::query(
+            "INSERT INTO messages AS m (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, body)
+             VALUES ($1, $2, $3, $4, $5, 0, now(), $6)
+             RETURNING m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions",
+        )
+        .bind(self.delta.chat_id.0)
+        .bind(self.last_seq.0)
+        .bind(version.0)
+        .bind(self.user.0)
+        .bind(Uuid::new_v4())
+        .bind(Json(Body::Service { action }))
+        .fetch_one(&mut *self.tx)
+        .await?;
+        self.delta.messages.push(row::message(&stored)?);
+        Ok(())
+    }
+
+    /// Commits, and says what others must hear.
+    pub async fn commit(mut self) -> Result<(Version, Changes)> {
+        if self.delta.version == self.delta.from {
+            self.tx.commit().await?;
+            return Ok((self.delta.version, Changes { users: self.users, chat: None }));
+        }
+        sqlx::query("UPDATE chats SET seq = $2, version = $3, changed_at = now() WHERE id = $1")
+            .bind(self.delta.chat_id.0)
+            .bind(self.last_seq.0)
+            .bind(self.delta.version.0)
+            .execute(&mut *self.tx)
+            .await?;
+        self.tx.commit().await?;
+        Ok((self.delta.version, Changes { users: self.users, chat: Some(self.delta) }))
+    }
+}
+
+/// The counts after one user's reaction went from `old` to `new`, the most frequent first, equal ones by emoji.
+fn recount(mut counts: Vec<ReactionCount>, old: Option<&str>, new: Option<&str>) -> Vec<ReactionCount> {
+    if let Some(old) = old
+        && let Some(count) = counts.iter_mut().find(|it| it.emoji == old)
+    {
+        count.count = count.count.saturating_sub(1);
+    }
+    if let Some(new) = new {
+        match counts.iter_mut().find(|it| it.emoji == new) {
+            Some(count) => count.count += 1,
+            None => counts.push(ReactionCount { emoji: new.to_owned(), count: 1 }),
+        }
+    }
+    counts.retain(|it| it.count > 0);
+    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.emoji.cmp(&b.emoji)));
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recount;
+    use chapar_protocol::ReactionCount;
+
+    #[test]
+    fn counts_follow_a_change_of_mind() {
+        let counts = |list: &[(&str, u32)]| -> Vec<_> {
+            list.iter().map(|&(emoji, count)| ReactionCount { emoji: emoji.to_owned(), count }).collect()
+        };
+        assert_eq!(recount(counts(&[]), None, Some("👍")), counts(&[("👍", 1)]));
+        assert_eq!(recount(counts(&[("👍", 2), ("🌹", 2)]), Some("👍"), Some("🌹")), counts(&[("🌹", 3), ("👍", 1)]));
+        assert_eq!(recount(counts(&[("👍", 1)]), Some("👍"), None), counts(&[]));
+    }
+}
