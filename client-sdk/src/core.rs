@@ -7,6 +7,8 @@ pub mod backoff;
 pub mod catchup;
 pub mod chat;
 mod connect;
+#[cfg(test)]
+mod convergence;
 pub mod event;
 pub mod outbox;
 pub mod phase;
@@ -15,8 +17,6 @@ pub mod requests;
 pub mod saved;
 mod sync;
 pub mod user;
-#[cfg(test)]
-mod convergence;
 #[cfg(test)]
 mod vectors;
 

@@ -9,11 +9,12 @@ use std::{sync::Arc, time::Duration};
 use chapar_client::{Client, ClientEvent, FileStore, MemoryStore, SendState, protocol::message::NewBody};
 use world::{Server, Wire, event, person, texts, until};
 
-const MESSAGES: usize = 300;
+const MESSAGES: i64 = 210;
 
 #[tokio::test]
 async fn a_broken_network_loses_doubles_and_reorders_nothing() {
-    let server = Server::start();
+    // The server's own bound on how fast somebody writes stays: its refusals are part of the weather.
+    let server = Server::start_with(&[]);
     let (out, back) = (Wire::to(server.address()).await, Wire::to(server.address()).await);
     let sara = person(&out.url, "sara").await;
     let reza = person(&back.url, "reza").await;
@@ -29,16 +30,19 @@ async fn a_broken_network_loses_doubles_and_reorders_nothing() {
     }
     // Each cut comes after some progress, in the middle of what is under way.
     for goal in (30..MESSAGES).step_by(30) {
-        until(&mut at_sara, "progress", || sara.chat(chat_id).is_some_and(|chat| chat.last_seq.0 >= goal as i64)).await;
+        until(&mut at_sara, "progress", || sara.chat(chat_id).is_some_and(|chat| chat.last_seq.0 >= goal)).await;
         let wire = if goal % 60 == 0 { &out } else { &back };
         wire.cut();
         let client = if goal % 60 == 0 { &sara } else { &reza };
-        until(if goal % 60 == 0 { &mut at_sara } else { &mut at_reza }, "the cut is felt", || !client.phase().is_live()).await;
+        until(if goal % 60 == 0 { &mut at_sara } else { &mut at_reza }, "the cut is felt", || {
+            !client.phase().is_live()
+        })
+        .await;
         wire.mend();
         client.hurry();
     }
     until(&mut at_sara, "all sent", || sara.outbox().is_empty() && sara.in_step()).await;
-    until(&mut at_reza, "all there", || reza.phase().is_live() && texts(&reza, chat_id).len() >= MESSAGES).await;
+    until(&mut at_reza, "all there", || reza.phase().is_live() && texts(&reza, chat_id).len() >= wanted.len()).await;
     assert_eq!(texts(&reza, chat_id), wanted);
     assert_eq!(texts(&sara, chat_id), wanted);
 }
@@ -106,7 +110,8 @@ async fn a_slow_reader_of_events_is_told_and_finds_everything_in_the_state() {
     for number in 0..800 {
         sara.post(chat_id, NewBody::text(format!("{number}")), None);
         if number % 100 == 99 {
-            until(&mut quick, "sent", || sara.outbox().iter().all(|it| !matches!(it.state, SendState::Waiting { .. }))).await;
+            until(&mut quick, "sent", || sara.outbox().iter().all(|it| !matches!(it.state, SendState::Waiting { .. })))
+                .await;
         }
     }
     until(&mut quick, "in step", || sara.outbox().is_empty()).await;

@@ -47,12 +47,18 @@ async fn two_people_chat_and_see_the_same() {
     assert_eq!((mine(&sara).as_deref(), mine(&reza)), (Some("🌹"), None), "only sara reacted");
 
     sara.set_typing(chat_id).await.expect("told");
-    event(&mut at_reza, "sara is typing", |event| matches!(event, ClientEvent::Typing(it) if it.chat_id == chat_id)).await;
+    event(&mut at_reza, "sara is typing", |event| matches!(event, ClientEvent::Typing(it) if it.chat_id == chat_id))
+        .await;
 
     let group = sara.create_chat(ChatKind::Group, "دوستان", None, vec![reza_id]).await.expect("made").chat.id;
     until(&mut at_reza, "the group", || reza.chats().iter().any(|chat| chat.info.id == group)).await;
     reza.leave(group).await.expect("left");
-    event(&mut at_reza, "the group is gone", |event| matches!(event, ClientEvent::Gone { chat_id } if *chat_id == group)).await;
+    event(
+        &mut at_reza,
+        "the group is gone",
+        |event| matches!(event, ClientEvent::Gone { chat_id } if *chat_id == group),
+    )
+    .await;
     assert!(reza.chat(group).is_none());
 
     let channel = sara.create_chat(ChatKind::Channel, "اخبار", Some("akhbar"), vec![]).await.expect("made").chat.id;

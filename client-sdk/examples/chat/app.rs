@@ -85,59 +85,57 @@ impl App {
     async fn line(&mut self, line: &str) -> Outcome {
         let (word, rest) = first_word(line);
         match word {
-            "" => Ok(()),
-            "/help" => {
-                HELP.lines().for_each(|line| self.screen.line(line));
-                Ok(())
-            }
-            "/chats" => {
-                self.chats().await;
-                Ok(())
-            }
-            "/open" => self.open(rest).await,
-            "/group" => self.create(ChatKind::Group, rest).await,
-            "/channel" => self.create(ChatKind::Channel, rest).await,
+            "" => {}
+            "/help" => HELP.lines().for_each(|line| self.screen.line(line)),
+            "/chats" => self.chats().await,
+            "/open" => self.open(rest).await?,
+            "/group" => self.create(ChatKind::Group, rest).await?,
+            "/channel" => self.create(ChatKind::Channel, rest).await?,
             "/join" => {
                 let snapshot = self.client.join(rest.trim_start_matches('@')).await?;
-                self.enter(&snapshot).await
+                self.enter(&snapshot).await;
             }
-            "/leave" => Ok(drop(self.client.leave(self.here()?).await?)),
+            "/leave" => {
+                self.client.leave(self.here()?).await?;
+            }
             "/add" => {
                 let users = self.users(rest.split_whitespace()).await?;
-                Ok(drop(self.client.add_members(self.here()?, users).await?))
+                self.client.add_members(self.here()?, users).await?;
             }
-            "/who" => self.who().await,
-            "/history" => self.history(rest.parse().unwrap_or(20)).await,
+            "/who" => self.who().await?,
+            "/history" => self.history(rest.parse().unwrap_or(20)).await?,
             "/reply" => {
                 let (seq, text) = seq_and_rest(rest)?;
-                self.post(text, Some(seq))
+                self.post(text, Some(seq))?;
             }
             "/edit" => {
                 let (seq, text) = seq_and_rest(rest)?;
-                Ok(drop(self.client.edit(self.here()?, seq, NewBody::text(text)).await?))
+                self.client.edit(self.here()?, seq, NewBody::text(text)).await?;
             }
             "/delete" => {
                 let (seq, _) = seq_and_rest(rest)?;
-                Ok(drop(self.client.delete(self.here()?, seq).await?))
+                self.client.delete(self.here()?, seq).await?;
             }
             "/react" => {
                 let (seq, emoji) = seq_and_rest(rest)?;
-                let emoji = (!emoji.is_empty()).then_some(emoji);
-                Ok(drop(self.client.react(self.here()?, seq, emoji).await?))
+                self.client.react(self.here()?, seq, Some(emoji).filter(|emoji| !emoji.is_empty())).await?;
             }
-            "/retry" | "/cancel" => {
-                for outgoing in self.client.outbox() {
-                    let failed = matches!(outgoing.state, SendState::Failed { .. });
-                    match word {
-                        "/retry" if failed => self.client.retry(outgoing.item.client_id),
-                        "/cancel" => drop(self.client.cancel(outgoing.item.client_id)),
-                        _ => {}
-                    }
-                }
-                Ok(())
+            "/retry" | "/cancel" => self.unsent(word == "/retry"),
+            _ if word.starts_with('/') => return Err(format!("{word}? /help helps").into()),
+            _ => self.post(line, None)?,
+        }
+        Ok(())
+    }
+
+    /// Tries again what failed, or takes back what can be taken back.
+    fn unsent(&mut self, again: bool) {
+        for outgoing in self.client.outbox() {
+            let failed = matches!(outgoing.state, SendState::Failed { .. });
+            if again && failed {
+                self.client.retry(outgoing.item.client_id);
+            } else if !again && !self.client.cancel(outgoing.item.client_id) {
+                self.screen.line("✗ the server may have it already");
             }
-            _ if word.starts_with('/') => Err(format!("{word}? /help helps").into()),
-            _ => self.post(line, None),
         }
     }
 
@@ -166,11 +164,13 @@ impl App {
     async fn open(&mut self, what: &str) -> Outcome {
         if let Ok(number) = what.parse() {
             let snapshot = self.client.get_chat(ChatId(number)).await?;
-            return self.enter(&snapshot).await;
+            self.enter(&snapshot).await;
+            return Ok(());
         }
         let user = self.user(what).await?;
         let snapshot = self.client.open_direct(user).await?;
-        self.enter(&snapshot).await
+        self.enter(&snapshot).await;
+        Ok(())
     }
 
     async fn create(&mut self, kind: ChatKind, rest: &str) -> Outcome {
@@ -183,10 +183,11 @@ impl App {
             let users = self.users(handles.into_iter()).await?;
             self.client.create_chat(kind, &title, None, users).await?
         };
-        self.enter(&snapshot).await
+        self.enter(&snapshot).await;
+        Ok(())
     }
 
-    async fn enter(&mut self, snapshot: &ChatSnapshot) -> Outcome {
+    async fn enter(&mut self, snapshot: &ChatSnapshot) {
         let chat_id = snapshot.chat.id;
         self.open = Some(chat_id);
         self.shown = Seq(0);
@@ -199,7 +200,6 @@ impl App {
         };
         self.screen.line(&format!("— {title} (chat {chat_id}) —"));
         self.show_last(10).await;
-        Ok(())
     }
 
     async fn show_last(&mut self, count: usize) {
@@ -347,7 +347,10 @@ impl App {
         Ok(user.id)
     }
 
-    async fn users(&mut self, handles: impl Iterator<Item = &str>) -> Result<Vec<UserId>, Box<dyn Error + Send + Sync>> {
+    async fn users(
+        &mut self,
+        handles: impl Iterator<Item = &str>,
+    ) -> Result<Vec<UserId>, Box<dyn Error + Send + Sync>> {
         let mut users = Vec::new();
         for handle in handles {
             users.push(self.user(handle).await?);
@@ -359,9 +362,7 @@ impl App {
     async fn finish(&mut self) {
         let mut events = self.client.events();
         let waiting = |client: &Client| client.outbox().iter().any(|it| matches!(it.state, SendState::Waiting { .. }));
-        let all_sent = async {
-            while waiting(&self.client) && events.next().await.is_some() {}
-        };
+        let all_sent = async { while waiting(&self.client) && events.next().await.is_some() {} };
         if tokio::time::timeout(Duration::from_secs(10), all_sent).await.is_err() {
             self.screen.line("… some messages were not sent; with --store they go out next time");
         }

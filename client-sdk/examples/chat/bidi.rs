@@ -43,11 +43,13 @@ fn isolate_tokens(text: &str) -> String {
     for piece in text.split_inclusive(char::is_whitespace) {
         let token = piece.trim_end();
         let core = token.trim_end_matches(|c: char| !c.is_alphanumeric());
-        let number = |c: char| c.is_ascii_digit() || ('\u{6F0}'..='\u{6F9}').contains(&c) || ('\u{660}'..='\u{669}').contains(&c);
+        let number = |c: char| {
+            c.is_ascii_digit() || ('\u{6F0}'..='\u{6F9}').contains(&c) || ('\u{660}'..='\u{669}').contains(&c)
+        };
         let starts = core.starts_with(|c: char| matches!(c, '@' | '#' | '+') || number(c));
         let plain = core.chars().all(|c| c.is_ascii() || number(c));
         if starts && plain {
-            out.push_str(&format!("\u{2066}{core}\u{2069}{}", &piece[core.len()..]));
+            out.extend(["\u{2066}", core, "\u{2069}", &piece[core.len()..]]);
         } else {
             out.push_str(piece);
         }
@@ -88,7 +90,15 @@ fn is_mark(c: char) -> bool {
 
 fn mirrored(c: char) -> char {
     let pairs = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>'), ('«', '»'), ('‹', '›')];
-    let other = pairs.iter().find_map(|(a, b)| if c == *a { Some(*b) } else if c == *b { Some(*a) } else { None });
+    let other = pairs.iter().find_map(|(a, b)| {
+        if c == *a {
+            Some(*b)
+        } else if c == *b {
+            Some(*a)
+        } else {
+            None
+        }
+    });
     other.unwrap_or(c)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chapar_client::{
     ClientEvent, Connection, SendState,
-    protocol::{Body, ChatId, ChatKind, Message, Role, Seq, ServiceAction, UserId},
+    protocol::{Body, ChatId, ChatKind, Message, ReactionCount, Role, Seq, ServiceAction, UserId},
     view::{ChatView, MessageView},
 };
 
@@ -44,22 +44,24 @@ impl Show {
     /// A message of the open chat.
     pub(crate) fn message(&self, view: &MessageView, others_read: Seq) -> String {
         let message = &view.message;
-        let mut line = format!("#{} {}", message.seq, self.name(message.sender));
-        if message.sender == self.me {
-            line += if message.seq <= others_read { " ✓✓" } else { " ✓" };
-        }
-        if let Some(seq) = message.reply_to {
-            line += &format!(" ↩#{seq}");
-        }
-        line += &format!(": {}", self.body(message));
-        if message.edited_at.is_some() {
-            line += " (edited)";
-        }
-        for reaction in &message.reactions {
-            let mine = if view.my_reaction.as_ref() == Some(&reaction.emoji) { "*" } else { "" };
-            line += &format!("  {}{}{mine}", self.bidi.part(&reaction.emoji), reaction.count);
-        }
-        line
+        let mark = match message.sender == self.me {
+            true if message.seq <= others_read => " ✓✓",
+            true => " ✓",
+            false => "",
+        };
+        let reply = message.reply_to.map_or(String::new(), |seq| format!(" ↩#{seq}"));
+        let edited = if message.edited_at.is_some() { " (edited)" } else { "" };
+        let reaction = |it: &ReactionCount| {
+            let mine = if view.my_reaction.as_ref() == Some(&it.emoji) { "*" } else { "" };
+            format!("  {}{}{mine}", self.bidi.part(&it.emoji), it.count)
+        };
+        let reactions: String = message.reactions.iter().map(reaction).collect();
+        format!(
+            "#{} {}{mark}{reply}: {}{edited}{reactions}",
+            message.seq,
+            self.name(message.sender),
+            self.body(message)
+        )
     }
 
     fn body(&self, message: &Message) -> String {

@@ -26,31 +26,64 @@ const PAGE: usize = 3;
 /// Versions behind which the model answers with a snapshot, so few that snapshots are common.
 const FAR: i64 = 12;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Op {
     /// Somebody else writes `count` messages, committed together.
-    Write { chat: u8, count: u8 },
-    Edit { chat: u8, message: u8 },
+    Write {
+        chat: u8,
+        count: u8,
+    },
+    Edit {
+        chat: u8,
+        message: u8,
+    },
     /// Me on another device, or somebody else.
-    React { chat: u8, message: u8, mine: bool, set: bool },
-    Rename { chat: u8 },
-    OtherReads { chat: u8, message: u8 },
-    IRead { chat: u8, message: u8 },
+    React {
+        chat: u8,
+        message: u8,
+        mine: bool,
+        set: bool,
+    },
+    Rename {
+        chat: u8,
+    },
+    OtherReads {
+        chat: u8,
+        message: u8,
+    },
+    IRead {
+        chat: u8,
+        message: u8,
+    },
     /// Joins, or leaves.
-    Membership { chat: u8 },
-    Send { chat: u8 },
+    Membership {
+        chat: u8,
+    },
+    Send {
+        chat: u8,
+    },
     /// The server reads and answers what the client wrote.
     Serve,
     /// One of the waiting frames arrives.
-    Deliver { which: u8 },
+    Deliver {
+        which: u8,
+    },
     /// One of the waiting events is lost, or comes twice.
-    Drop { which: u8 },
-    Double { which: u8 },
+    Drop {
+        which: u8,
+    },
+    Double {
+        which: u8,
+    },
     Break,
     Refuse,
-    Wait { millis: u16 },
+    Wait {
+        millis: u16,
+    },
     /// The database comes back from an older copy.
-    Restore { cut: u8 },
+    Restore {
+        cut: u8,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -118,7 +151,8 @@ impl Table {
         let (seq, version) = (self.last_seq().next(), self.version);
         let sent_at = moment(seq.0);
         let (reply_to, edited_at, reactions) = (None, None, vec![]);
-        self.messages.insert(seq, Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions });
+        self.messages
+            .insert(seq, Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions });
         seq
     }
 
@@ -141,18 +175,23 @@ impl Table {
         let version = if more { messages.last().map_or(self.version, |it| it.version) } else { self.version };
         let within = |at: Version| at > from && at <= version;
         let members = self.members.values().filter(|(at, _)| within(*at)).map(|(_, member)| member.clone()).collect();
-        let reacted = self.reacted.iter().filter(|((_, user), (at, _))| within(*at) && only.is_none_or(|it| it == *user));
-        let reacted = reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
+        let reacted =
+            self.reacted.iter().filter(|((_, user), (at, _))| within(*at) && only.is_none_or(|it| it == *user));
+        let reacted =
+            reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
         let chat = within(self.info.0).then(|| self.info.1.clone());
-        let delta = ChatDelta { chat_id: self.info.1.id, from, version, chat, members, messages, reacted: reacted.collect() };
+        let delta =
+            ChatDelta { chat_id: self.info.1.id, from, version, chat, members, messages, reacted: reacted.collect() };
         (delta, more)
     }
 
     fn snapshot(&self) -> ChatSnapshot {
         let messages: Vec<_> = self.messages.values().rev().take(PAGE).rev().cloned().collect();
         let first = messages.first().map_or(Seq(1), |message| message.seq);
-        let reacted = self.reacted.iter().filter(|((seq, user), (_, emoji))| *seq >= first && *user == ME && emoji.is_some());
-        let reacted = reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
+        let reacted =
+            self.reacted.iter().filter(|((seq, user), (_, emoji))| *seq >= first && *user == ME && emoji.is_some());
+        let reacted =
+            reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
         let members = self.members.values().filter(|(_, member)| member.role.is_some());
         let members = members.map(|(_, it)| Member { read_seq: self.reads.get(&it.user_id).copied(), ..it.clone() });
         ChatSnapshot {
@@ -191,6 +230,7 @@ impl Table {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "a test's switches, each on its own")]
 struct World {
     client: Session,
     now: Millis,
@@ -215,9 +255,21 @@ impl World {
     fn new(seed: u64) -> Self {
         let client = Session::new(Config { window: 40, ..Config::default() }, "token".into(), Saved::default());
         let mut world = Self {
-            client, now: 0, seed, connected: false, wants: false, to_server: vec![], to_client: vec![], greeted: false,
-            epoch: 1, tables: BTreeMap::new(), own_version: Version(0), own: BTreeMap::new(), given: BTreeMap::new(),
-            made: 0, restored: false,
+            client,
+            now: 0,
+            seed,
+            connected: false,
+            wants: false,
+            to_server: vec![],
+            to_client: vec![],
+            greeted: false,
+            epoch: 1,
+            tables: BTreeMap::new(),
+            own_version: Version(0),
+            own: BTreeMap::new(),
+            given: BTreeMap::new(),
+            made: 0,
+            restored: false,
         };
         for id in 1..=3 {
             world.tables.insert(ChatId(id), Table::new(ChatId(id)));
@@ -293,12 +345,23 @@ impl World {
         let resume = hello.resume.as_ref().filter(|it| it.epoch == self.epoch.to_string());
         let cursor = |id: ChatId| resume.and_then(|it| it.chats.iter().find(|cursor| cursor.0 == id));
         let user = self.user_delta(resume.map_or(Version(0), |it| it.user_version));
-        let mut sync = Sync { epoch: self.epoch.to_string(), reset: resume.is_none(), user, chats: vec![], behind: vec![], others_read: vec![] };
+        let mut sync = Sync {
+            epoch: self.epoch.to_string(),
+            reset: resume.is_none(),
+            user,
+            chats: vec![],
+            behind: vec![],
+            others_read: vec![],
+        };
         for (id, table) in self.tables.iter().filter(|(id, _)| self.inside(**id)) {
             let mine = cursor(*id).map_or(Version(0), |cursor| cursor.1);
             if mine < table.version {
                 // Some do not fit.
-                if (id.0 + table.version.0) % 3 == 0 { sync.behind.push(*id) } else { sync.chats.push(table.sync(mine)) }
+                if (id.0 + table.version.0) % 3 == 0 {
+                    sync.behind.push(*id);
+                } else {
+                    sync.chats.push(table.sync(mine));
+                }
             }
             let read = table.reads.get(&OTHER).copied().unwrap_or_default();
             if cursor(*id).is_some_and(|cursor| cursor.2 < read) {
@@ -385,6 +448,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list of short cases")]
     fn op(&mut self, op: Op) {
         match op {
             Op::Write { chat, count } => {
@@ -452,7 +516,10 @@ impl World {
                 let (chat_id, client_id) = (Self::chat(chat), Uuid::from_u128(self.made << 64));
                 self.given.entry(chat_id).or_default().push(client_id);
                 let body = NewBody::text(format!("mine {}", self.made));
-                self.input(Input::Send { ticket: 0, item: OutboxItem { client_id, chat_id, body, reply_to: None, failed: None } });
+                self.input(Input::Send {
+                    ticket: 0,
+                    item: OutboxItem { client_id, chat_id, body, reply_to: None, failed: None },
+                });
             }
             Op::Serve => self.serve(),
             Op::Deliver { which } => self.deliver(usize::from(which)),
@@ -525,9 +592,11 @@ impl World {
             let rows: Vec<_> = table.messages.range(chat.first..).map(|(_, row)| row).collect();
             assert_eq!(chat.messages.values().collect::<Vec<_>>(), rows, "the messages of chat {chat_id}");
             let reacted = table.reacted.iter().filter(|((seq, user), _)| *seq >= chat.first && *user == ME);
-            let reacted: BTreeMap<_, _> = reacted.filter_map(|((seq, _), (_, emoji))| Some((*seq, emoji.clone()?))).collect();
+            let reacted: BTreeMap<_, _> =
+                reacted.filter_map(|((seq, _), (_, emoji))| Some((*seq, emoji.clone()?))).collect();
             assert_eq!(chat.reacted, reacted, "the own reactions in chat {chat_id}");
-            let members: Vec<_> = table.members.values().filter(|it| it.1.role.is_some()).map(|it| it.1.user_id).collect();
+            let members: Vec<_> =
+                table.members.values().filter(|it| it.1.role.is_some()).map(|it| it.1.user_id).collect();
             assert_eq!(chat.members.keys().copied().collect::<Vec<_>>(), members);
             if reads {
                 assert_eq!(chat.others_read, table.reads.get(&OTHER).copied().unwrap_or_default(), "read marks");

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -16,14 +16,14 @@ use tokio::{
 };
 
 /// How long anything may take before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `chapar` with its embedded Postgres. Ends with the value.
 pub(crate) struct Server {
     process: Child,
     /// Where it listens, as a URL.
     pub(crate) url: String,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// Where cargo puts the programs that belong to this build.
@@ -36,32 +36,57 @@ pub(crate) fn built(name: &str) -> PathBuf {
 }
 
 impl Server {
+    /// Without a bound on how fast somebody writes.
     pub(crate) fn start() -> Self {
+        Self::start_with(&["--messages-per-second", "0"])
+    }
+
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let program = std::env::var_os("CHAPAR_BIN").map_or_else(|| built("chapar"), PathBuf::from);
-        let mut process = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(directory.path().join("data"))
-            .env_remove("DATABASE_URL")
-            .env_remove("REDIS_URL")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chapar starts");
-        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let url = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.split_once("listening on ").map(|(_, url)| url.trim().to_owned()))
-            .expect("chapar says where it listens");
-        // Or it would stop when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url, _directory: directory }
+        let (process, url) = spawn(directory.path(), "127.0.0.1:0", settings);
+        Self { process, url, directory }
+    }
+
+    /// Ends the process with a signal, by its name.
+    pub(crate) fn stop(&mut self, signal: &str) {
+        let killed = Command::new("kill").args(["-s", signal]).arg(self.process.id().to_string()).status();
+        assert!(killed.expect("kill runs").success());
+        self.process.wait().expect("it ends");
+    }
+
+    /// Starts again with the same data on the same port.
+    pub(crate) fn start_again(&mut self, settings: &[&str]) {
+        let address = self.address().to_string();
+        (self.process, self.url) = spawn(self.directory.path(), &address, settings);
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.url.trim_start_matches("http://").parse().expect("an address")
+        let (_, address) = self.url.split_once("://").expect("a URL");
+        address.parse().expect("an address")
     }
+}
+
+fn spawn(directory: &Path, listen: &str, settings: &[&str]) -> (Child, String) {
+    let program = std::env::var_os("CHAPAR_BIN").map_or_else(|| built("chapar"), PathBuf::from);
+    let mut process = Command::new(program)
+        .args(["--listen", listen, "--data-dir"])
+        .arg(directory.join("data"))
+        .args(settings)
+        .env_remove("DATABASE_URL")
+        .env_remove("REDIS_URL")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chapar starts");
+    let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+    let url = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("listening on ").map(|(_, url)| url.trim().to_owned()))
+        .expect("chapar says where it listens");
+    // Or it would stop when the pipe is full.
+    std::thread::spawn(move || lines.for_each(drop));
+    (process, url)
 }
 
 impl Drop for Server {
@@ -128,7 +153,11 @@ pub(crate) async fn until(events: &mut Events, what: &str, mut holds: impl FnMut
 }
 
 /// Waits for an event.
-pub(crate) async fn event(events: &mut Events, what: &str, mut wanted: impl FnMut(&ClientEvent) -> bool) -> ClientEvent {
+pub(crate) async fn event(
+    events: &mut Events,
+    what: &str,
+    mut wanted: impl FnMut(&ClientEvent) -> bool,
+) -> ClientEvent {
     let wait = async {
         loop {
             let event = events.next().await.expect("the client is there");
