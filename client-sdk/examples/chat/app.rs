@@ -7,7 +7,7 @@ use std::{
 };
 
 use chapar_client::{
-    Client, ClientEvent, SendState,
+    Client, ClientEvent, Connection, SendState,
     protocol::{ChatId, ChatKind, ChatSnapshot, Message, Seq, UserId, message::NewBody},
     view::MessageView,
 };
@@ -54,7 +54,7 @@ pub(crate) async fn run(client: Client, bidi: Bidi) -> Result<(), Box<dyn Error>
         tokio::select! {
             typed = typed.recv() => match typed {
                 Some(Typed::Key) => app.typing(),
-                Some(Typed::Line(line)) if line.trim() == "/quit" => break,
+                Some(Typed::Line(line)) if line.trim() == terminal::QUIT => break,
                 Some(Typed::Line(line)) => {
                     if let Err(error) = app.line(line.trim()).await {
                         app.screen.line(&format!("✗ {error}"));
@@ -63,12 +63,20 @@ pub(crate) async fn run(client: Client, bidi: Bidi) -> Result<(), Box<dyn Error>
                 None => break,
             },
             event = events.next() => match event {
-                Some(event) => app.event(event).await,
+                Some(event) => {
+                    let over = matches!(event, ClientEvent::Connection(Connection::Stopped(_)));
+                    app.event(event).await;
+                    if over {
+                        break;
+                    }
+                }
                 None => break,
             },
         }
     }
+    drop(typed);
     app.finish().await;
+    app.screen.close().await;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{self, BufRead as _, IsTerminal as _},
+    thread::JoinHandle,
 };
 
 use rustyline::{
@@ -17,6 +18,9 @@ use rustyline::{
 };
 use tokio::sync::mpsc;
 
+/// The line that ends it.
+pub(crate) const QUIT: &str = "/quit";
+
 /// What the person does.
 pub(crate) enum Typed {
     /// A key.
@@ -26,11 +30,24 @@ pub(crate) enum Typed {
 }
 
 /// Prints lines above the one that is being typed.
-pub(crate) struct Screen(Option<Box<dyn ExternalPrinter + Send>>);
+pub(crate) struct Screen {
+    printer: Option<Box<dyn ExternalPrinter + Send>>,
+    reader: JoinHandle<()>,
+}
 
 impl Screen {
+    /// Waits until nobody reads lines any more, or the terminal would stay as the editor has set it.
+    pub(crate) async fn close(mut self) {
+        if self.printer.is_none() || self.reader.is_finished() {
+            return;
+        }
+        self.line("— press Enter to leave —");
+        // It cannot fail but by a panic there, which was shown.
+        let _ = tokio::task::spawn_blocking(move || self.reader.join()).await;
+    }
+
     pub(crate) fn line(&mut self, line: &str) {
-        match &mut self.0 {
+        match &mut self.printer {
             // A terminal that went away is noticed where lines are read.
             Some(printer) => drop(printer.print(format!("{line}\n"))),
             None => println!("{line}"),
@@ -94,22 +111,23 @@ pub(crate) fn password() -> io::Result<String> {
 pub(crate) fn open() -> io::Result<(Screen, mpsc::Receiver<Typed>)> {
     let (typed, lines) = mpsc::channel(16);
     if !io::stdin().is_terminal() {
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in io::stdin().lock().lines().map_while(Result::ok) {
                 if typed.blocking_send(Typed::Line(line)).is_err() {
                     return;
                 }
             }
         });
-        return Ok((Screen(None), lines));
+        return Ok((Screen { printer: None, reader }, lines));
     }
     let mut editor = editor(false, typed.clone())?;
     let printer = editor.create_external_printer().map_err(io::Error::other)?;
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         loop {
             match editor.readline("> ") {
                 Ok(line) => {
-                    if typed.blocking_send(Typed::Line(line)).is_err() {
+                    let last = line.trim() == QUIT;
+                    if typed.blocking_send(Typed::Line(line)).is_err() || last {
                         return;
                     }
                 }
@@ -119,5 +137,5 @@ pub(crate) fn open() -> io::Result<(Screen, mpsc::Receiver<Typed>)> {
             }
         }
     });
-    Ok((Screen(Some(Box::new(printer))), lines))
+    Ok((Screen { printer: Some(Box::new(printer)), reader }, lines))
 }
