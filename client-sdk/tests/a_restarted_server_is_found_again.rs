@@ -7,7 +7,8 @@ mod world;
 use chapar_client::{Client, ClientEvent, Connection, Error, Trust, protocol::message::NewBody};
 use world::{Server, event, texts, until};
 
-#[tokio::test]
+// Threads, because starting and stopping the server blocks one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_server_is_found_again() {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let folder = tempfile::tempdir().expect("a directory");
@@ -32,6 +33,7 @@ async fn a_restarted_server_is_found_again() {
     until(&mut events, "it went away", || !sara.phase().is_live()).await;
     sara.post(chat_id, NewBody::text("دو"), None);
     server.start_again(&settings);
+    sara.hurry();
     let online = |event: &ClientEvent| matches!(event, ClientEvent::Connection(Connection::Online));
     event(&mut events, "it is back", online).await;
     until(&mut events, "the waiting message went out", || texts(&sara, chat_id) == ["یک", "دو"]).await;
