@@ -142,11 +142,12 @@ pub(crate) async fn person(url: &str, handle: &str) -> Client {
     client
 }
 
-/// Waits until something holds, looking again after each event.
+/// Waits until something holds, looking again after each event, and now and then: not all that changes is told.
 pub(crate) async fn until(events: &mut Events, what: &str, mut holds: impl FnMut() -> bool) {
     let wait = async {
         while !holds() {
-            assert!(events.next().await.is_some(), "the client is gone");
+            let next = tokio::time::timeout(Duration::from_millis(200), events.next()).await;
+            assert!(!matches!(next, Ok(None)), "the client is gone");
         }
     };
     assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
