@@ -344,11 +344,6 @@ impl Session {
             let refusal = Refusal::Stopped(stop.clone());
             return self.answer(ticket, Err(refusal));
         }
-        if let Effect::Page(chat_id) = effect
-            && let Some(chat) = self.chats.get_mut(&chat_id)
-        {
-            chat.page_asked();
-        }
         self.requests.add(ticket, method, params, effect, now + self.config.request_timeout);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A model of the server makes random changes; a model of the network drops, doubles and reorders events, delays
 //! answers and breaks connections. Afterwards everything is delivered and both sides are compared.
-//! proptest prints the failing input and its seed, and keeps it beside this file.
+//! proptest prints the failing input and its seed, and keeps it under `proptest-regressions/`.
 
 use std::collections::BTreeMap;
 
