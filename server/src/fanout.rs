@@ -10,7 +10,10 @@ pub mod parcel;
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -56,6 +59,8 @@ pub struct Fanout {
     metrics: Metrics,
     node: u64,
     unwatched: Mutex<Vec<Topic>>,
+    /// Something may have been committed that nobody was told of.
+    doubtful: AtomicBool,
 }
 
 fn event_frame(event: &Event) -> Utf8Bytes {
@@ -65,7 +70,15 @@ fn event_frame(event: &Event) -> Utf8Bytes {
 impl Fanout {
     /// Starts with nobody connected. `node` names this node to the others.
     pub fn new(bus: Bus, store: Store, metrics: Metrics, node: u64) -> Arc<Self> {
-        Arc::new(Self { hub: Hub::default(), bus, store, metrics, node, unwatched: Mutex::default() })
+        Arc::new(Self {
+            hub: Hub::default(),
+            bus,
+            store,
+            metrics,
+            node,
+            unwatched: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+        })
     }
 
     /// Whether the other nodes can be reached.
@@ -139,14 +152,26 @@ impl Fanout {
         self.accept(topic, parcel);
     }
 
+    /// Notes that the outcome of a commit is unknown, and with it whether there is something to tell: everything watched,
+    /// on every node, is compared with the database as soon as it answers.
+    pub fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    /// The database has begun another history: nothing known of versions holds, and every client must resume.
+    pub fn begin_epoch(&self) {
+        self.hub.forget_versions();
+        self.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
+    }
+
     // --- who watches ---
 
     /// Makes a connection hear its user's own things. Returns once nothing can be missed any more.
     pub async fn watch_user(self: &Arc<Self>, user: UserId, outbox: &Arc<Outbox>) {
         let topic = Topic::User(user.0);
         let first = self.hub.watch(topic, outbox);
+        self.subscribe(&[topic]).await;
         if first {
-            self.subscribe(&[topic]).await;
             self.tell_presence(Presence { user_id: user, online: true, last_seen_at: None });
         }
     }
@@ -154,8 +179,11 @@ impl Fanout {
     /// Makes a connection hear some chats. Returns once nothing can be missed any more.
     pub async fn watch_chats(&self, chats: &[ChatId], outbox: &Arc<Outbox>) {
         let topics: Vec<Topic> = chats.iter().map(|chat| Topic::Chat(chat.0)).collect();
-        let new: Vec<Topic> = topics.into_iter().filter(|topic| self.hub.watch(*topic, outbox)).collect();
-        self.subscribe(&new).await;
+        for topic in &topics {
+            self.hub.watch(*topic, outbox);
+        }
+        // Also those that others here watch already: their subscription may not be confirmed yet.
+        self.subscribe(&topics).await;
     }
 
     /// Replaces the set of users whose presence a connection hears. Returns who of them is online here.
@@ -168,8 +196,10 @@ impl Fanout {
                 self.unwatched.lock().push(topic);
             }
         }
-        let new: Vec<Topic> = wanted.into_iter().filter(|topic| self.hub.watch(*topic, outbox)).collect();
-        self.subscribe(&new).await;
+        for topic in &wanted {
+            self.hub.watch(*topic, outbox);
+        }
+        self.subscribe(&wanted).await;
         let (here, elsewhere): (Vec<UserId>, Vec<UserId>) =
             users.iter().partition(|user| self.hub.is_watched(Topic::User(user.0)));
         for user in elsewhere {
@@ -249,7 +279,60 @@ impl Fanout {
     }
 
     fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
-        for chat in &change.left {
+        let moves = !change.entered.is_empty() || !change.left.is_empty();
+        let gap = if !moves {
+            self.hub.offer(topic, change.from, change.version, change.frame)
+        } else if self.hub.version(topic) != Some(change.from) {
+            // Coming and going out of order would leave the wrong chats watched: the database says how it ended.
+            self.hub.hint(topic, change.version)
+        } else {
+            return self.change_chats(topic, change);
+        };
+        if gap {
+            self.heal(topic);
+        }
+    }
+
+    /// Stops watching the chats that a user has left and watches those entered, for all of the user's connections, and
+    /// only then tells the user: whoever asks for a chat after being told of it misses nothing that follows.
+    fn change_chats(self: &Arc<Self>, topic: Topic, change: Change) {
+        self.leave_chats(topic, &change.left);
+        if change.entered.is_empty() {
+            if self.hub.offer(topic, change.from, change.version, change.frame) {
+                self.heal(topic);
+            }
+            return;
+        }
+        self.hub.pause(topic);
+        let this = self.clone();
+        tokio::spawn(async move {
+            this.enter_chats(topic, &change.entered).await;
+            this.hub.offer(topic, change.from, change.version, change.frame);
+            if this.hub.go_on(topic) {
+                this.heal(topic);
+            }
+        });
+    }
+
+    async fn enter_chats(self: &Arc<Self>, topic: Topic, chats: &[ChatId]) {
+        for outbox in self.hub.watchers(topic) {
+            self.watch_chats(chats, &outbox).await;
+        }
+        match self.store.chat_versions(chats).await {
+            Ok(versions) => {
+                for (chat, version) in versions {
+                    self.known(Topic::Chat(chat.0), version);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not read where entered chats stand");
+                self.doubt();
+            }
+        }
+    }
+
+    fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
+        for chat in chats {
             let chat = Topic::Chat(chat.0);
             for outbox in self.hub.watchers(topic) {
                 if self.hub.unwatch(chat, &outbox) {
@@ -257,34 +340,6 @@ impl Fanout {
                 }
             }
         }
-        if !change.entered.is_empty() && self.hub.is_watched(topic) {
-            return self.enter(topic, change);
-        }
-        if self.hub.offer(topic, change.from, change.version, change.frame) {
-            self.heal(topic);
-        }
-    }
-
-    /// Watches chats for a user's connections, and only then tells the user: whoever asks for the chat after being told
-    /// of it misses nothing that follows.
-    fn enter(self: &Arc<Self>, topic: Topic, change: Change) {
-        self.hub.pause(topic);
-        let this = self.clone();
-        tokio::spawn(async move {
-            for outbox in this.hub.watchers(topic) {
-                this.watch_chats(&change.entered, &outbox).await;
-            }
-            match this.store.chat_versions(&change.entered).await {
-                Ok(versions) => {
-                    versions.into_iter().for_each(|(chat, version)| this.known(Topic::Chat(chat.0), version))
-                }
-                Err(error) => tracing::warn!(%error, "could not read where entered chats stand"),
-            }
-            this.hub.offer(topic, change.from, change.version, change.frame);
-            if this.hub.go_on(topic) {
-                this.heal(topic);
-            }
-        });
     }
 
     /// Fills a topic's gap from the database, unless it fills by itself or somebody is at it.
@@ -299,7 +354,8 @@ impl Fanout {
                 match this.read_change(topic, from).await {
                     Ok(Some(change)) => {
                         this.metrics.gaps_filled.inc();
-                        this.watch_entered(topic, &change).await;
+                        this.leave_chats(topic, &change.left);
+                        this.enter_chats(topic, &change.entered).await;
                         this.hub.offer(topic, change.from, change.version, change.frame);
                     }
                     Ok(None) => this.hub.nothing_beyond(topic, from),
@@ -310,15 +366,6 @@ impl Fanout {
                 }
             }
         });
-    }
-
-    async fn watch_entered(&self, topic: Topic, change: &Change) {
-        for outbox in self.hub.watchers(topic) {
-            self.watch_chats(&change.entered, &outbox).await;
-            for chat in &change.left {
-                self.hub.unwatch(Topic::Chat(chat.0), &outbox);
-            }
-        }
     }
 
     async fn read_change(&self, topic: Topic, from: Version) -> Result<Option<Change>, crate::store::StoreError> {
@@ -354,18 +401,26 @@ impl Fanout {
                     // Without Redis nobody ever sends; the upkeep goes on all the same.
                     None => listening = false,
                     Some(BusEvent::Message { topic: Topic::Node, payload }) => self.accept_from_node(&mut nodes, payload),
-                    Some(BusEvent::Message { topic, payload }) => match Parcel::decode(payload) {
-                        Some(parcel) => self.accept(topic, parcel),
-                        None => tracing::warn!(?topic, "unreadable parcel on the bus: is another version running?"),
-                    },
+                    Some(BusEvent::Message { topic, payload }) => {
+                        if let Some(parcel) = Parcel::decode(payload) {
+                            self.accept(topic, parcel);
+                        } else {
+                            tracing::warn!(?topic, "unreadable parcel on the bus: is another version running?");
+                        }
+                    }
                     Some(BusEvent::Resynchronise { unsent }) => {
                         self.compare();
                         self.make_up_for(unsent);
                     }
                 },
                 _ = heartbeat.tick() => {
-                    self.metrics.bus_connected.set(i64::from(self.bus.is_connected()));
+                    self.metrics.bus(&self.bus);
                     self.bus.publish(Topic::Node, Parcel::Heartbeat(self.node).encode());
+                    if self.doubtful.load(Ordering::Relaxed) && self.store.ping().await.is_ok() {
+                        self.doubtful.store(false, Ordering::Relaxed);
+                        self.bus.publish(Topic::Node, Parcel::Compare.encode());
+                        self.compare();
+                    }
                     let before = nodes.len();
                     nodes.retain(|_, heard| heard.elapsed() < DEAD_AFTER);
                     if nodes.len() < before {
@@ -439,7 +494,8 @@ impl Fanout {
     /// Tells the other nodes of changes that could not be published while the bus was away.
     fn make_up_for(self: &Arc<Self>, unsent: Option<Vec<Topic>>) {
         let Some(topics) = unsent else {
-            return self.bus.publish(Topic::Node, Parcel::Compare.encode());
+            self.bus.publish(Topic::Node, Parcel::Compare.encode());
+            return;
         };
         let this = self.clone();
         tokio::spawn(async move {

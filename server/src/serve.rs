@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     path::PathBuf,
+    pin::pin,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -120,7 +121,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         metrics,
         settings,
     });
-    let places = Places::new(app.settings.max_connections, app.settings.max_connections_per_address);
+    let places = Places::new(
+        app.settings.max_connections,
+        app.settings.max_connections_per_address,
+        app.settings.trusted_proxies.clone(),
+    );
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
     let accepting = tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places));
@@ -128,34 +133,43 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
 
-    let fault = tokio::select! {
-        () = stop_signal() => None,
-        reason = died(private.as_mut()) => Some(reason),
-    };
+    let fault = until_stopped(&app.settings, &mut private).await.err();
     accepting.abort();
     if fault.is_none() {
         drain(&app).await;
     }
     housekeeping.abort();
-    // When the last connection is gone the committer goes, and with it its workers, after what is queued.
-    let store = app.store.clone();
+    app.committer.close();
     app.fanout.goodbye();
-    drop(app);
     for worker in workers {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
     upkeep.abort();
-    let _ = tokio::time::timeout(Duration::from_secs(5), store.close()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
     }
     fault.map_or(Ok(()), Err)
 }
 
-async fn died(private: Option<&mut EmbeddedPostgres>) -> Failure {
-    match private {
-        Some(private) => private.died().await.into(),
-        None => std::future::pending().await,
+/// Until a signal. A private Postgres that ends by itself is started again; meanwhile what is sent waits.
+async fn until_stopped(settings: &Settings, private: &mut Option<EmbeddedPostgres>) -> Result<(), Failure> {
+    let mut stopped = pin!(stop_signal());
+    loop {
+        let Some(postgres) = private else {
+            stopped.await;
+            return Ok(());
+        };
+        let reason = tokio::select! {
+            () = &mut stopped => return Ok(()),
+            reason = postgres.died() => reason,
+        };
+        tracing::error!(%reason, "starting it again");
+        // Given up first: it holds the lock on the data directory.
+        if let Some(dead) = private.take() {
+            dead.stop().await;
+        }
+        *private = Some(EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?);
     }
 }
 
@@ -187,7 +201,7 @@ async fn drain(app: &Arc<App>) {
 }
 
 async fn keep_house(app: Arc<App>) {
-    let mut limits = tokio::time::interval(Duration::from_secs(60));
+    let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
     let mut epoch = None;
     loop {
@@ -197,7 +211,7 @@ async fn keep_house(app: Arc<App>) {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");
                     epoch = Some(now);
-                    app.fanout.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
+                    app.fanout.begin_epoch();
                 }
                 Ok(now) => epoch = Some(now),
                 Err(error) => tracing::warn!(%error, "the epoch cannot be read now"),

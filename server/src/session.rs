@@ -1,9 +1,15 @@
 //! What one connection has said: first `hello`, then requests. Decides what each frame means; reads and writes no socket.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chapar_protocol::{
-    ErrorCode, Timestamp, WireError,
+    CloseCode, ErrorCode, Timestamp, WireError,
     command::{Hello, Presences, WatchPresence, Welcome},
     event::Presence,
     frame::{self, RawRequest},
@@ -29,14 +35,15 @@ const MAX_BAD_FRAMES: u32 = 200;
 pub struct Session {
     app: Arc<App>,
     outbox: Arc<Outbox>,
-    greeted: bool,
+    /// A `hello` is under way or done. One that failed may be tried again.
+    greeted: Arc<AtomicBool>,
     bad_frames: u32,
 }
 
 impl Session {
     /// Before `hello`.
     pub fn new(app: Arc<App>, outbox: Arc<Outbox>) -> Self {
-        Self { app, outbox, greeted: false, bad_frames: 0 }
+        Self { app, outbox, greeted: Arc::default(), bad_frames: 0 }
     }
 
     /// Whether the client has sent so much rubbish that it should go.
@@ -57,20 +64,25 @@ impl Session {
         let id = request.id;
         let asker = self.outbox.who().map(|(user, device)| Asker { user, device });
         match (request.method.as_ref(), asker) {
-            ("hello", _) if self.greeted => {
-                commands::refused(id, WireError::new(ErrorCode::BadRequest, "this connection has said hello already"))
+            ("hello", _) if self.greeted.load(Ordering::Relaxed) => {
+                commands::refused(id, &WireError::new(ErrorCode::BadRequest, "this connection has said hello already"))
             }
             ("hello", _) => match request.params::<Hello>() {
                 Ok(hello) => {
-                    self.greeted = true;
-                    self.answer(id, greet(self.app.clone(), self.outbox.clone(), hello))
+                    self.greeted.store(true, Ordering::Relaxed);
+                    let (greeted, greeting) =
+                        (self.greeted.clone(), greet(self.app.clone(), self.outbox.clone(), hello));
+                    self.answer(
+                        id,
+                        async move { greeting.await.inspect_err(|_| greeted.store(false, Ordering::Relaxed)) },
+                    )
                 }
-                Err(error) => commands::refused(id, error),
+                Err(error) => commands::refused(id, &error),
             },
-            (_, None) => commands::refused(id, WireError::new(ErrorCode::Unauthenticated, "say hello first")),
+            (_, None) => commands::refused(id, &WireError::new(ErrorCode::Unauthenticated, "say hello first")),
             ("watch_presence", Some(asker)) => match request.params::<WatchPresence>() {
                 Ok(watch) => self.answer(id, watch_presence(self.app.clone(), self.outbox.clone(), asker, watch)),
-                Err(error) => commands::refused(id, error),
+                Err(error) => commands::refused(id, &error),
             },
             (method, Some(asker)) => {
                 let params = request.params.map_or("{}", RawValue::get);
@@ -112,6 +124,10 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     let caller = app.store.caller(user_id, &hash).await?;
     let user = caller.user.id;
     outbox.identify(user, caller.device_id);
+    if outbox.who() != Some((user, caller.device_id)) {
+        let message = "this connection belongs to another device already";
+        return Err(WireError::new(ErrorCode::BadRequest, message).into());
+    }
     app.fanout.watch_user(user, &outbox).await;
     let chats = app.store.chat_ids(user).await?;
     app.fanout.watch_chats(&chats, &outbox).await;
@@ -120,7 +136,11 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     for (chat, version) in resumed.versions {
         app.fanout.known(Topic::Chat(chat.0), version);
     }
-    app.store.seen(user, caller.device_id).await?;
+    // Signed out after the token was looked at and before this connection could hear of it.
+    if !app.store.seen(user, caller.device_id).await? {
+        outbox.close(CloseCode::InvalidToken);
+        return Err(ErrorCode::InvalidToken.into());
+    }
     Ok(Welcome {
         user: caller.user,
         device_id: caller.device_id,

@@ -111,7 +111,7 @@ async fn what_is_done_beside_a_node_is_seen_by_those_who_are_connected() {
 async fn signed_out(heard: &mut Events) {
     let stopped = async {
         loop {
-            let event = heard.next().await.expect("it says so"); eprintln!("{event:?}");
+            let event = heard.next().await.expect("it says so");
             if let ClientEvent::Connection(Connection::Stopped(stop)) = event {
                 return stop;
             }

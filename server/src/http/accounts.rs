@@ -16,7 +16,7 @@ use chapar_protocol::{
 use super::{
     Peer, Routes,
     address::client_address,
-    reply::{Failure, body, json},
+    reply::{Failure, Text, body, json},
 };
 use crate::{app::App, store::accounts::Caller, tokens};
 
@@ -25,7 +25,7 @@ pub(super) async fn register(
     State(routes): State<Routes>,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
-    request: String,
+    Text(request): Text,
 ) -> Result<Response, Failure> {
     let app = &routes.app;
     let register: Register = body(&request)?;
@@ -51,7 +51,7 @@ pub(super) async fn sign_in(
     State(routes): State<Routes>,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
-    request: String,
+    Text(request): Text,
 ) -> Result<Response, Failure> {
     let app = &routes.app;
     let sign_in: SignIn = body(&request)?;

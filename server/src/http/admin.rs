@@ -10,7 +10,7 @@ use chapar_protocol::{
 use super::{
     Routes,
     accounts::bearer,
-    reply::{Failure, body, json},
+    reply::{Failure, Text, body, json},
 };
 use crate::{app::App, tokens};
 
@@ -31,7 +31,7 @@ pub(super) fn check_operator(app: &App, headers: &HeaderMap) -> Result<(), Failu
 pub(super) async fn users(
     State(routes): State<Routes>,
     headers: HeaderMap,
-    request: String,
+    Text(request): Text,
 ) -> Result<Response, Failure> {
     let app = &routes.app;
     check_operator(app, &headers)?;

@@ -10,7 +10,7 @@ use chapar_protocol::{ErrorCode, WireError, command::METHODS, frame::ServerFrame
 use super::{
     Routes,
     accounts::caller,
-    reply::{Failure, raw_json},
+    reply::{Failure, Text, raw_json},
 };
 use crate::commands::{self, Asker, Request};
 
@@ -19,7 +19,7 @@ pub(super) async fn call(
     State(routes): State<Routes>,
     Path(method): Path<String>,
     headers: HeaderMap,
-    params: String,
+    Text(params): Text,
 ) -> Result<Response, Failure> {
     let asker = Asker::from(&caller(&routes.app, &headers).await?);
     if !METHODS.iter().any(|it| it.http && it.name == method) {

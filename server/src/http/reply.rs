@@ -1,6 +1,7 @@
 //! Answers and errors over HTTP.
 
 use axum::{
+    extract::{FromRequest, Request},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -53,6 +54,23 @@ pub(super) fn json<T: Serialize>(value: &T) -> Response {
 pub(super) fn raw_json(text: impl Into<axum::body::Body>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (headers, text.into()).into_response()
+}
+
+/// A request's body as text, refused with an error of ours when it is too large or no text.
+pub(super) struct Text(pub(super) String);
+
+impl<S: Send + Sync> FromRequest<S> for Text {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match String::from_request(request, state).await {
+            Ok(text) => Ok(Self(text)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(WireError::new(ErrorCode::TooLarge, "a request has at most 128 KiB").into())
+            }
+            Err(_) => Err(WireError::new(ErrorCode::BadFrame, "the request is not UTF-8 text").into()),
+        }
+    }
 }
 
 /// Reads a request's body. Its content type does not matter: a page of another origin cannot add the token anyway.

@@ -157,14 +157,14 @@ impl Store {
         Ok(ids.into_iter().map(DeviceId).collect())
     }
 
-    /// Notes that a device was connected just now.
-    pub async fn seen(&self, user: UserId, device: DeviceId) -> Result<()> {
-        sqlx::query("UPDATE devices SET last_seen_at = now() WHERE user_id = $1 AND id = $2")
+    /// Notes that a device was connected just now. Returns whether it is still signed in.
+    pub async fn seen(&self, user: UserId, device: DeviceId) -> Result<bool> {
+        let noted = sqlx::query("UPDATE devices SET last_seen_at = now() WHERE user_id = $1 AND id = $2")
             .bind(user.0)
             .bind(device.0)
             .execute(&self.pool)
             .await?;
-        Ok(())
+        Ok(noted.rows_affected() == 1)
     }
 
     /// Notes that a user has gone offline, and when.

@@ -1,0 +1,50 @@
+//! SIGTERM: the node says goodbye, finishes what it has begun, and its people go on at the other one.
+
+use std::time::Duration;
+
+use chapar_protocol::{CloseCode, Event};
+
+use crate::support::{Signal, Traffic, audit::all_equal, http, world::Plan};
+
+#[tokio::test]
+async fn and_nothing_is_lost() {
+    let mut world = Plan::pair().flags(&["--drain-seconds", "3", "--reconnect-spread-ms", "700"]).start().await;
+    let people: [_; 4] = world.people().await;
+    let [idle] = world.people().await;
+    let group = world.group(&people[0], &[&people[1], &people[2], &people[3]]).await;
+    idle.connect(world.at(0)).await;
+    let traffic = Traffic::start(&people, group, 4, Duration::ZERO, &world.routes());
+    traffic.more(200).await;
+
+    world.nodes[0].signal(Signal::TERM);
+    let wait = idle
+        .event("the goodbye", |event| match event {
+            Event::Drain(drain) => Some(drain.reconnect_after_ms),
+            _ => None,
+        })
+        .await;
+    assert!(wait <= 700, "{wait} ms");
+    assert_eq!(idle.ended().await, Some(CloseCode::Drain.number()));
+    let status = world.nodes[0].end(Duration::from_secs(10)).await.expect("it ends");
+    assert!(status.success(), "{status}");
+    traffic.more(200).await;
+    let written = traffic.finish().await;
+    assert!(http::try_request(world.at(0), "GET", "/healthz", None, None).await.is_err(), "it still listens");
+    all_equal(world.at(1), group, &people).await.proves(&written);
+}
+
+#[tokio::test]
+async fn nobody_new_is_let_in_while_it_drains() {
+    let mut world = Plan::single().flags(&["--drain-seconds", "30"]).start().await;
+    let [one, late] = world.people().await;
+    one.connect(world.at(0)).await;
+    world.nodes[0].signal(Signal::TERM);
+    one.event("the goodbye", |event| matches!(event, Event::Drain(_)).then_some(())).await;
+    if let Ok(ready) = http::try_request(world.at(0), "GET", "/readyz", None, None).await {
+        assert_eq!(ready.status, 503, "a load balancer must send people elsewhere");
+    }
+    assert!(late.try_connect(world.at(0)).await.is_err(), "somebody came in");
+    // Once everybody has left there is nothing to wait for.
+    one.cut().await;
+    assert!(world.nodes[0].end(Duration::from_secs(10)).await.is_some_and(|status| status.success()));
+}

@@ -1,0 +1,83 @@
+//! Who is removed or leaves hears nothing from that moment on, on any node; who is added hears everything.
+
+use chapar_protocol::{
+    ErrorCode,
+    command::{AddMembers, Leave, RemoveMember},
+};
+
+use crate::support::{Device, audit, world::Plan};
+
+#[tokio::test]
+async fn at_once_and_on_every_device() {
+    let world = Plan::pair().start().await;
+    let [owner, removed, stays] = world.people().await;
+    let second = Device::new(removed.account().clone());
+    let chat_id = world.group(&owner, &[&removed, &stays]).await;
+    owner.connect(world.at(0)).await;
+    removed.connect(world.at(0)).await;
+    second.connect(world.at(1)).await;
+    stays.connect(world.at(1)).await;
+    owner.say(chat_id, "all of us").await;
+    for device in [&removed, &second, &stays] {
+        device.sees(chat_id, "all of us").await;
+    }
+
+    owner.must(RemoveMember { chat_id, user_id: removed.id() }).await;
+    owner.say(chat_id, "a secret").await;
+    stays.sees(chat_id, "a secret").await;
+    for device in [&removed, &second] {
+        device.until("the chat to be gone", |model| !model.chats.contains_key(&chat_id)).await;
+    }
+    // A later event of another chat has come: an earlier one of this chat would have, too.
+    let other = world.direct(&owner, &removed).await;
+    owner.say(other, "and now?").await;
+    for device in [&removed, &second] {
+        device.sees(other, "and now?").await;
+        let heard = format!("{:?}", device.model().events);
+        assert!(!heard.contains("a secret"), "a removed member heard it");
+    }
+    let refused = removed.refused(crate::support::device::message(chat_id, "me too")).await;
+    assert_eq!(refused.code, ErrorCode::ChatNotFound);
+
+    // A device that was away learns the same.
+    removed.cut().await;
+    removed.connect(world.at(1)).await;
+    audit::knows_everything(&removed, world.at(0), &world.database).await;
+
+    // Added again, everything is there again.
+    owner.must(AddMembers { chat_id, user_ids: vec![removed.id()] }).await;
+    for device in [&removed, &second] {
+        device.sees(chat_id, "a secret").await;
+        audit::knows_everything(device, world.at(0), &world.database).await;
+    }
+}
+
+#[tokio::test]
+async fn leaving() {
+    let world = Plan::pair().start().await;
+    let [owner, leaver] = world.people().await;
+    let chat_id = world.group(&owner, &[&leaver]).await;
+    owner.connect(world.at(0)).await;
+    leaver.connect(world.at(1)).await;
+    leaver.must(Leave { chat_id }).await;
+    leaver.until("the chat to be gone", |model| !model.chats.contains_key(&chat_id)).await;
+    let gone = leaver.id();
+    owner.until("the member to be gone", |model| !model.chats[&chat_id].members.contains_key(&gone)).await;
+    audit::knows_everything(&owner, world.at(0), &world.database).await;
+    audit::knows_everything(&leaver, world.at(0), &world.database).await;
+}
+
+#[tokio::test]
+async fn who_is_added_while_connected_hears_at_once() {
+    let world = Plan::pair().start().await;
+    let [owner, added] = world.people().await;
+    owner.connect(world.at(0)).await;
+    added.connect(world.at(1)).await;
+    let chat_id = world.group(&owner, &[]).await;
+    owner.say(chat_id, "before").await;
+    owner.must(AddMembers { chat_id, user_ids: vec![added.id()] }).await;
+    owner.say(chat_id, "after").await;
+    added.sees(chat_id, "after").await;
+    added.sees(chat_id, "before").await;
+    audit::knows_everything(&added, world.at(0), &world.database).await;
+}

@@ -1,0 +1,33 @@
+//! What people do and what must then happen, against real nodes, Postgres, Redis and sockets. One file for each scenario.
+#![expect(unreachable_pub, reason = "the harness is a module of the tests")]
+
+#[path = "../support/harness.rs"]
+mod support;
+
+mod a_cut_line_resumes_on_the_other_node;
+mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_node_drains;
+mod a_node_is_killed_in_mid_traffic;
+mod a_public_channel_is_joined_by_its_handle;
+mod a_removed_member_hears_no_more;
+mod a_revoked_device_is_silenced_everywhere;
+mod a_slow_reader_is_let_go;
+mod accounts;
+mod an_administrator_at_the_machine;
+mod an_offline_device_learns_what_changed;
+mod history_is_read_in_both_directions;
+mod limits_are_honest;
+mod malformed_frames_are_answered;
+mod postgres_is_killed_in_mid_traffic;
+mod random_interleavings_end_equal;
+mod read_marks_reach_everybody;
+mod redis_dies_in_mid_traffic;
+mod rights;
+mod somebody_was_away_for_long;
+mod the_answer_is_lost;
+mod the_database_lost_commits;
+mod the_same_client_id_many_times;
+mod two_nodes_carry_one_chat;
+mod typing_and_presence_cross_nodes;
+mod what_an_operator_sees;
+mod who_may_open_a_socket;

@@ -1,0 +1,216 @@
+//! Real Postgres clusters: one that all tests share, each test with a database of its own, and private ones for tests
+//! that kill them. Every setting that matters for durability is on.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    PATIENCE, janitor,
+    process::{Process, Signal},
+};
+
+/// One cluster with its server process.
+pub struct Cluster {
+    directory: PathBuf,
+    server: Mutex<Option<Process>>,
+}
+
+impl Cluster {
+    /// The cluster that tests share. It ends with the test process.
+    pub fn shared() -> Arc<Self> {
+        static SHARED: OnceLock<Arc<Cluster>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).clone()
+    }
+
+    /// A cluster of one's own.
+    pub fn start() -> Arc<Self> {
+        let directory = tempfile::Builder::new().prefix("chapar-pg-").tempdir().expect("temp dir").keep();
+        janitor::remove_at_end(&directory);
+        if let Some(owner) = other_owner() {
+            std::os::unix::fs::chown(&directory, Some(owner), Some(owner)).expect("root may chown");
+        }
+        let data = directory.join("pg");
+        let mut initdb = program("initdb");
+        initdb.arg("-D").arg(&data).args(["-U", "chapar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
+        // Not synced to disk when made: only what the tests write later must be durable.
+        check(initdb.args(["--no-instructions", "--no-sync"]).output(), "initdb");
+        let cluster = Self { directory, server: Mutex::new(None) };
+        cluster.restart();
+        Arc::new(cluster)
+    }
+
+    /// Starts the server, again if it was killed, and waits until it answers.
+    pub fn restart(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut server = self.server.lock().expect("not poisoned");
+        while Instant::now() < deadline {
+            if server.as_mut().is_none_or(|process| process.ended().is_some()) {
+                // Also a second time: backends of a killed postmaster may hold its shared memory a moment longer.
+                *server = Some(self.spawn());
+            }
+            if self.psql("postgres", "SELECT 1").is_ok_and(|output| output.status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        panic!("Postgres does not start:\n{}", server.as_ref().map(Process::log).unwrap_or_default());
+    }
+
+    fn spawn(&self) -> Process {
+        let mut postgres = program("postgres");
+        postgres.arg("-D").arg(self.directory.join("pg")).arg("-k").arg(&self.directory);
+        for setting in [
+            "listen_addresses=",
+            "max_connections=400",
+            "shared_buffers=64MB",
+            "fsync=on",
+            "synchronous_commit=on",
+            "full_page_writes=on",
+            "jit=off",
+        ] {
+            postgres.args(["-c", setting]);
+        }
+        Process::start(postgres, &self.directory.join("log"))
+    }
+
+    /// SIGKILL to the postmaster. Its backends notice and end by themselves.
+    pub fn kill(&self) {
+        if let Some(server) = self.server.lock().expect("not poisoned").as_mut() {
+            server.kill();
+        }
+    }
+
+    /// Stops it in order and keeps a copy of its data as it is now. It is running again afterwards.
+    pub fn back_up(&self) {
+        self.stop();
+        let copy =
+            Command::new("cp").arg("-a").args([self.directory.join("pg"), self.directory.join("backup")]).output();
+        check(copy, "cp");
+        self.restart();
+    }
+
+    /// What a failover to a standby that lagged behind is: the server dies, what was written since the copy is lost, and
+    /// the copy is promoted to a new timeline.
+    pub fn fail_over_to_backup(&self) {
+        self.kill();
+        let data = self.directory.join("pg");
+        std::fs::rename(&data, self.directory.join("lost")).expect("renamed");
+        std::fs::rename(self.directory.join("backup"), &data).expect("renamed");
+        std::fs::write(data.join("standby.signal"), "").expect("written");
+        self.restart();
+        check(self.psql("postgres", "SELECT pg_promote()"), "pg_promote");
+    }
+
+    fn stop(&self) {
+        let mut server = self.server.lock().expect("not poisoned");
+        let server = server.as_mut().expect("is running");
+        server.signal(Signal::INT);
+        let deadline = Instant::now() + PATIENCE;
+        while server.ended().is_none() {
+            assert!(Instant::now() < deadline, "Postgres does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Makes an empty database.
+    pub fn database(self: &Arc<Self>) -> Database {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        check(self.psql("postgres", &format!("CREATE DATABASE {name}")), "CREATE DATABASE");
+        Database { cluster: self.clone(), name }
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> std::io::Result<Output> {
+        clean(Command::new("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "chapar", "-d", database, "-h"])
+            .arg(&self.directory)
+            .args(["-c", sql])
+            .output()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A database of one test.
+pub struct Database {
+    cluster: Arc<Cluster>,
+    name: String,
+}
+
+impl Database {
+    /// What `DATABASE_URL` takes.
+    pub fn url(&self) -> String {
+        let socket = self.cluster.directory.display().to_string().replace('/', "%2F");
+        format!("postgres://chapar@{socket}/{}", self.name)
+    }
+
+    /// Runs SQL and returns what it printed: one line for each row, columns parted by `|`.
+    pub fn sql(&self, sql: &str) -> String {
+        let output = check(self.cluster.psql(&self.name, sql), sql);
+        String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+/// Postgres refuses root: then it runs as `postgres`.
+fn other_owner() -> Option<u32> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let output = check(Command::new("id").args(["-u", "postgres"]).output(), "id -u postgres");
+    Some(String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number"))
+}
+
+fn program(name: &str) -> Command {
+    let path = binaries().join(name);
+    match other_owner() {
+        None => clean(Command::new(path)),
+        Some(owner) => {
+            let mut command = clean(Command::new("setpriv"));
+            command.arg(format!("--reuid={owner}")).arg(format!("--regid={owner}")).arg("--clear-groups").arg(path);
+            command
+        }
+    }
+}
+
+/// Where `initdb` and `postgres` are: named by `CHAPAR_PG_BIN`, or the newest of Debian's.
+fn binaries() -> PathBuf {
+    if let Some(directory) = std::env::var_os("CHAPAR_PG_BIN") {
+        return directory.into();
+    }
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
+    let newest = newest.expect("the tests need Postgres: install the package `postgresql` or set CHAPAR_PG_BIN");
+    Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin")
+}
+
+fn clean(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir("/");
+    command
+}
+
+fn check(output: std::io::Result<Output>, what: &str) -> Output {
+    let output = output.unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}

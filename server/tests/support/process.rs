@@ -1,0 +1,86 @@
+//! A child process that ends with its owner, and can be killed, frozen and asked to stop by its number.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
+use super::janitor;
+
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts `command` with both its outputs appended to `log`.
+    pub fn start(mut command: Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).expect("log opens");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("log doubles"))
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        janitor::watch(child.id());
+        Self { child, log: log.to_owned(), ended: None }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        if self.ended.is_some() {
+            return;
+        }
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a pid is not zero");
+        // ESRCH cannot be: the child is not reaped yet.
+        kill_process(pid, signal).expect("own child can be signalled");
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("own child can be waited for");
+            if self.ended.is_some() {
+                janitor::forget(self.child.id());
+            }
+        }
+        self.ended
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended() {
+                return Some(status);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        None
+    }
+
+    /// SIGKILL, and waits until it is reaped.
+    pub fn kill(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.signal(Signal::KILL);
+        self.ended = Some(self.child.wait().expect("own child can be waited for"));
+        janitor::forget(self.child.id());
+    }
+
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
