@@ -7,6 +7,8 @@ pub mod backoff;
 pub mod catchup;
 pub mod chat;
 mod connect;
+#[cfg(test)]
+mod convergence;
 pub mod event;
 pub mod outbox;
 pub mod phase;
@@ -341,11 +343,6 @@ impl Session {
         if let Phase::Stopped(stop) = &self.phase {
             let refusal = Refusal::Stopped(stop.clone());
             return self.answer(ticket, Err(refusal));
-        }
-        if let Effect::Page(chat_id) = effect
-            && let Some(chat) = self.chats.get_mut(&chat_id)
-        {
-            chat.page_asked();
         }
         self.requests.add(ticket, method, params, effect, now + self.config.request_timeout);
     }

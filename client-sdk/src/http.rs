@@ -24,7 +24,9 @@ enum Failure {
 
 impl Http {
     pub(crate) fn new(endpoint: Endpoint, tls: Option<&rustls::ClientConfig>) -> Result<Self, Error> {
-        let builder = reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).no_proxy();
+        // HTTP is used a few times in a session: an idle connection would only keep a draining server waiting.
+        let builder = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy();
+        let builder = builder.timeout(std::time::Duration::from_secs(30));
         let builder = match tls {
             Some(config) => builder.tls_backend_preconfigured(config.clone()),
             // Nothing is encrypted then, but reqwest wants a set-up all the same.

@@ -1,4 +1,6 @@
-//! The Rust SDK of Chapar.
+#![doc = include_str!("../README.md")]
+//!
+//! # The modules
 //!
 //! [`Client`] is what an application uses: it connects, signs in, stays in step through losses of the network, and sends
 //! every message exactly once. [`core`] is the same without IO, for those who bring their own. [`transport`] moves text

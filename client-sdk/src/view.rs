@@ -60,7 +60,9 @@ fn view(session: &Session, chat: &Chat) -> ChatView {
 
 /// All chats, those with the newest message first; chats without any by when they were made.
 pub(crate) fn chats(session: &Session) -> Vec<ChatView> {
-    let mut views: Vec<_> = session.chats().values().map(|chat| view(session, chat)).collect();
+    // A chat without a role is one that `me` has not told of yet.
+    let views = session.chats().values().map(|chat| view(session, chat));
+    let mut views: Vec<_> = views.filter(|view| view.role.is_some()).collect();
     views.sort_by_key(|view| {
         let moment = view.last_message.as_ref().map_or(view.info.created_at, |message| message.sent_at);
         std::cmp::Reverse((moment, view.info.id))

@@ -63,13 +63,15 @@ pub struct Cursor {
     pub holes: Vec<(i64, i64)>,
     /// Whether a difference is on its way.
     pub asked: bool,
+    /// The version at the start of the run: below it the chat is not known (again) yet. A new direct chat may begin at 0.
+    base: i64,
     held: VecDeque<Rc<Delta>>,
 }
 
 impl Cursor {
     /// A reader who knows the chat as it was at the start of the run.
     pub fn new(reader: u32, chat: u32, version: i64, last_seq: i64) -> Self {
-        Self { reader, chat, version, last_seq, ..Self::default() }
+        Self { reader, chat, version, last_seq, base: version, ..Self::default() }
     }
 
     /// Applies the version rule to a delta.
@@ -138,6 +140,11 @@ impl Cursor {
     /// Whether deltas are still kept back.
     pub fn has_gap(&self) -> bool {
         !self.held.is_empty()
+    }
+
+    /// Whether the reader has the chat at least as it was at the start.
+    pub fn known(&self) -> bool {
+        self.version >= self.base
     }
 
     /// A lost connection: what was kept back and asked is void.

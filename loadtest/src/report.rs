@@ -74,8 +74,8 @@ pub struct Process {
     pub cpu_seconds: Option<f64>,
     /// Microseconds of CPU per unit of the report.
     pub cpu_us_per_unit: Option<f64>,
-    /// Resident memory at the end of the window, in MiB.
-    pub rss_mib: f64,
+    /// Resident memory at the end of the window, in MiB; absent as above.
+    pub rss_mib: Option<f64>,
 }
 
 /// What the audit read and found.
@@ -190,7 +190,7 @@ impl Report {
                 name: name.clone(),
                 cpu_seconds: cpu.map(|it| float(it) / 1000.0),
                 cpu_us_per_unit: cpu.filter(|_| count > 0).map(|it| float(it) * 1000.0 / float(count)),
-                rss_mib: float(last.unwrap_or(*first).rss_kib) / 1024.0,
+                rss_mib: last.map(|last| float(last.rss_kib) / 1024.0),
             });
         }
     }
@@ -245,6 +245,12 @@ impl Report {
             section(&table);
         }
         section(&self.usage());
+        if self.errors.contains_key("rate_limited") {
+            let _ = writeln!(
+                text,
+                "The server limits its users: start it with --messages-per-second 0 to measure what it can do."
+            );
+        }
         if let Some(audit) = &self.audit {
             let _ = writeln!(text, "{}", verdict(audit));
         }
@@ -293,7 +299,8 @@ impl Report {
         for it in &self.processes {
             let cpu = it.cpu_seconds.map_or_else(|| "restarted".to_owned(), |it| format!("{it:.2}"));
             let per_unit = it.cpu_us_per_unit.map_or_else(String::new, |it| format!("{it:.1}"));
-            table.add_row([it.name.clone(), cpu, per_unit, format!("{:.1}", it.rss_mib)]);
+            let memory = it.rss_mib.map_or_else(String::new, |it| format!("{it:.1}"));
+            table.add_row([it.name.clone(), cpu, per_unit, memory]);
         }
         table
     }

@@ -286,7 +286,7 @@ impl Session {
     pub fn settled(&self) -> bool {
         self.phase == Phase::Live
             && self.reask.is_none()
-            && self.cursors.iter().all(|it| it.version > 0 && !it.asked && !it.has_gap())
+            && self.cursors.iter().all(|it| it.known() && !it.asked && !it.has_gap())
     }
 
     /// Messages that have no answer yet.
@@ -391,7 +391,7 @@ impl Session {
         for index in 0..self.cursors.len() {
             let cursor = &self.cursors[index];
             let id = ChatId(shared.ledger.chats[cursor.chat as usize].id);
-            if !cursor.asked && (cursor.version == 0 || sync.behind.contains(&id)) {
+            if !cursor.asked && (!cursor.known() || sync.behind.contains(&id)) {
                 self.ask(index, shared);
             }
         }
@@ -514,3 +514,6 @@ fn closed(payload: &[u8]) -> End {
         Action::ReAuthenticate | Action::GiveUp => End::Dead(format!("closed with {code}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

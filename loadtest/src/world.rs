@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chapar_protocol::{
-    ChatId, ChatKind, UserId,
+    ChatKind, ChatSnapshot, UserId,
     account::{BulkUsers, BulkUsersMade},
     command::{AddMembers, CreateChat, GetChat, OpenDirect},
     limit::USERS_PER_COMMAND,
@@ -115,31 +115,28 @@ impl World {
 fn make_chat(api: &mut Api, users: &[User], chat: &Chat, random: &mut Random) -> Result<ChatLog, Failure> {
     let ids: Vec<UserId> = chat.members.iter().map(|it| UserId(users[*it as usize].id)).collect();
     let owner = &users[chat.members[0] as usize];
-    let id = if chat.kind == ChatKind::Direct {
-        api.call(&owner.token, &OpenDirect { user_id: ids[1] })?.chat.id
-    } else {
-        let client_id = Uuid::from_u64_pair(random.next_u64(), random.next_u64());
-        let title = "load test".to_owned();
-        let none = CreateChat { client_id, kind: chat.kind, title, handle: None, members: Vec::new() };
-        let id = api.call(&owner.token, &none)?.chat.id;
-        for some in ids[1..].chunks(USERS_PER_COMMAND) {
-            api.call(&owner.token, &AddMembers { chat_id: id, user_ids: some.to_vec() })?;
-        }
-        id
-    };
-    base(api, &owner.token, id)
+    if chat.kind == ChatKind::Direct {
+        return Ok(base(&api.call(&owner.token, &OpenDirect { user_id: ids[1] })?));
+    }
+    let client_id = Uuid::from_u64_pair(random.next_u64(), random.next_u64());
+    let title = "load test".to_owned();
+    let empty = CreateChat { client_id, kind: chat.kind, title, handle: None, members: Vec::new() };
+    let chat_id = api.call(&owner.token, &empty)?.chat.id;
+    for some in ids[1..].chunks(USERS_PER_COMMAND) {
+        api.call(&owner.token, &AddMembers { chat_id, user_ids: some.to_vec() })?;
+    }
+    Ok(base(&api.call(&owner.token, &GetChat { chat_id })?))
 }
 
 /// Where the chat stands before the first message of the run.
-fn base(api: &mut Api, token: &str, chat_id: ChatId) -> Result<ChatLog, Failure> {
-    let snapshot = api.call(token, &GetChat { chat_id })?;
-    Ok(ChatLog {
-        id: chat_id.0,
+fn base(snapshot: &ChatSnapshot) -> ChatLog {
+    ChatLog {
+        id: snapshot.chat.id.0,
         base_seq: snapshot.last_seq.0,
         base_version: snapshot.version.0,
         top_version: snapshot.version.0,
         seen: Vec::new(),
-    })
+    }
 }
 
 #[cfg(test)]

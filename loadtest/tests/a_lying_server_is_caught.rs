@@ -16,7 +16,7 @@ fn run(fault: Fault, mix: &str, rate: &str) -> Report {
     let url = server::start(fault);
     let line = format!(
         "chapar-loadtest chat --url {url} --url {url} --admin-token x --users 6 --group-size 6 --mix {mix} --rate {rate} \
-         --seconds 1 --warmup 0 --size 1-300 --in-flight 4 --drain-seconds 5"
+         --seconds 1 --warmup 0 --size 1-300 --in-flight 4 --drain-seconds 3"
     );
     let cli = Cli::try_parse_from(line.split_whitespace()).expect("a good command line");
     let Scenario::Chat(args) = &cli.scenario else { panic!("a chat") };
@@ -72,5 +72,18 @@ fn each_lie_is_caught() {
     ] {
         let report = run(fault, "group", "300");
         assert!(!report.passed() && kinds(&report).contains(&expected), "{fault:?}: {:?}", kinds(&report));
+    }
+}
+
+#[test]
+fn the_exit_code_tells_a_script_what_the_audit_found() {
+    for (fault, expected) in [(Fault::None, 0), (Fault::Forget, 1)] {
+        let url = server::start(fault);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chapar-loadtest"));
+        command.args(["chat", "--url", &url, "--admin-token", "x", "--users", "4", "--mix", "group", "--rate", "200"]);
+        let outcome = command.args(["--seconds", "1", "--warmup", "0"]).output().expect("runs");
+        let printed = String::from_utf8_lossy(&outcome.stdout);
+        assert_eq!(outcome.status.code(), Some(expected), "{fault:?}: {printed}");
+        assert!(printed.contains("audit:") && outcome.stderr.is_empty(), "{printed}");
     }
 }

@@ -170,8 +170,8 @@ impl Fanout {
     pub async fn watch_user(self: &Arc<Self>, user: UserId, outbox: &Arc<Outbox>) {
         let topic = Topic::User(user.0);
         let first = self.hub.watch(topic, outbox);
+        self.subscribe(&[topic]).await;
         if first {
-            self.subscribe(&[topic]).await;
             self.tell_presence(Presence { user_id: user, online: true, last_seen_at: None });
         }
     }
@@ -179,8 +179,11 @@ impl Fanout {
     /// Makes a connection hear some chats. Returns once nothing can be missed any more.
     pub async fn watch_chats(&self, chats: &[ChatId], outbox: &Arc<Outbox>) {
         let topics: Vec<Topic> = chats.iter().map(|chat| Topic::Chat(chat.0)).collect();
-        let new: Vec<Topic> = topics.into_iter().filter(|topic| self.hub.watch(*topic, outbox)).collect();
-        self.subscribe(&new).await;
+        for topic in &topics {
+            self.hub.watch(*topic, outbox);
+        }
+        // Also those that others here watch already: their subscription may not be confirmed yet.
+        self.subscribe(&topics).await;
     }
 
     /// Replaces the set of users whose presence a connection hears. Returns who of them is online here.
@@ -193,8 +196,10 @@ impl Fanout {
                 self.unwatched.lock().push(topic);
             }
         }
-        let new: Vec<Topic> = wanted.into_iter().filter(|topic| self.hub.watch(*topic, outbox)).collect();
-        self.subscribe(&new).await;
+        for topic in &wanted {
+            self.hub.watch(*topic, outbox);
+        }
+        self.subscribe(&wanted).await;
         let (here, elsewhere): (Vec<UserId>, Vec<UserId>) =
             users.iter().partition(|user| self.hub.is_watched(Topic::User(user.0)));
         for user in elsewhere {
@@ -407,7 +412,7 @@ impl Fanout {
                     }
                 },
                 _ = heartbeat.tick() => {
-                    self.metrics.bus_connected.set(i64::from(self.bus.is_connected()));
+                    self.metrics.bus(&self.bus);
                     self.bus.publish(Topic::Node, Parcel::Heartbeat(self.node).encode());
                     if self.doubtful.load(Ordering::Relaxed) && self.store.ping().await.is_ok() {
                         self.doubtful.store(false, Ordering::Relaxed);

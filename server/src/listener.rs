@@ -1,10 +1,16 @@
 //! Accepts connections, bounded in number, with or without TLS, and serves HTTP on them until they become WebSockets.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{Extension, Router, body::Body, http::Request};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -24,6 +30,8 @@ const FULL: &[u8] =
 pub struct Places {
     most: usize,
     most_per_address: usize,
+    /// Their connections are those of many people: only the people behind them are counted by address.
+    proxies: Vec<IpNet>,
     taken: Mutex<Taken>,
 }
 
@@ -36,25 +44,43 @@ struct Taken {
 /// One connection's place. It is free again when this is dropped.
 pub struct Place {
     places: Arc<Places>,
-    address: IpAddr,
+    client: OnceLock<IpAddr>,
 }
 
 impl Places {
-    /// At most `most` connections, and `most_per_address` from one address (IPv6: from one /64).
-    pub fn new(most: usize, most_per_address: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_per_address, taken: Mutex::default() })
+    /// At most `most` connections, and `most_per_address` from one address (IPv6: from one /64) that is no proxy.
+    pub fn new(most: usize, most_per_address: usize, proxies: Vec<IpNet>) -> Arc<Self> {
+        Arc::new(Self { most, most_per_address, proxies, taken: Mutex::default() })
     }
 
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = network(address);
-        let mut taken = self.taken.lock();
-        let here = taken.by_address.get(&address).copied().unwrap_or(0);
-        if taken.all >= self.most || here >= self.most_per_address {
-            return None;
+    fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        {
+            let mut taken = self.taken.lock();
+            if taken.all >= self.most {
+                return None;
+            }
+            taken.all += 1;
         }
-        taken.all += 1;
-        taken.by_address.insert(address, here + 1);
-        Some(Place { places: self.clone(), address })
+        let place = Place { places: self.clone(), client: OnceLock::new() };
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&peer.to_canonical()));
+        (is_proxy || place.belongs_to(peer)).then_some(place)
+    }
+}
+
+impl Place {
+    /// Counts the place for a client's address: the first that is named. Returns whether that has room.
+    pub fn belongs_to(&self, client: IpAddr) -> bool {
+        if self.client.get().is_some() {
+            return true;
+        }
+        let client = network(client);
+        let mut taken = self.places.taken.lock();
+        let here = taken.by_address.entry(client).or_insert(0);
+        if *here >= self.places.most_per_address || self.client.set(client).is_err() {
+            return false;
+        }
+        *here += 1;
+        true
     }
 }
 
@@ -62,10 +88,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();
         taken.all -= 1;
-        if let Some(here) = taken.by_address.get_mut(&self.address) {
+        let Some(client) = self.client.get() else { return };
+        if let Some(here) = taken.by_address.get_mut(client) {
             *here -= 1;
             if *here == 0 {
-                taken.by_address.remove(&self.address);
+                taken.by_address.remove(client);
             }
         }
     }
@@ -134,7 +161,7 @@ mod tests {
 
     #[test]
     fn places_are_bounded_and_come_back() {
-        let places = Places::new(3, 2);
+        let places = Places::new(3, 2, Vec::new());
         let (a, b): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
         let first = places.take(a);
         let second = places.take(a);
@@ -145,5 +172,20 @@ mod tests {
         assert!(places.take([192, 0, 2, 3].into()).is_none(), "three in all");
         drop(second);
         assert!(places.take(a).is_some());
+    }
+
+    #[test]
+    fn the_people_behind_a_proxy_are_counted_one_by_one() {
+        let places = Places::new(100, 2, vec!["10.0.0.0/8".parse().expect("a network")]);
+        let proxy: IpAddr = [10, 0, 0, 1].into();
+        let client: IpAddr = [192, 0, 2, 1].into();
+        let taken: Vec<Place> = (0..5).filter_map(|_| places.take(proxy)).collect();
+        assert_eq!(taken.len(), 5, "a proxy's own address is not bounded");
+        let let_in = taken.iter().filter(|place| place.belongs_to(client)).count();
+        assert_eq!(let_in, 2);
+        assert!(taken[4].belongs_to([192, 0, 2, 2].into()));
+        assert!(taken[0].belongs_to(client), "asked twice it counts once");
+        drop(taken);
+        assert!(places.take(client).is_some());
     }
 }

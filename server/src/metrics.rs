@@ -6,6 +6,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::bus::Bus;
+
 /// A label set of one name.
 pub type Label = [(&'static str, &'static str); 1];
 
@@ -36,6 +38,12 @@ pub struct Metrics {
     pub comparisons: Counter,
     /// 1 while the bus is connected (or there is no other node).
     pub bus_connected: Gauge,
+    /// Payloads that could not be published, because Redis was away or the queue full.
+    pub bus_unsent: Gauge,
+    /// Payloads of other nodes that were dropped, because this node did not keep up.
+    pub bus_overflowed: Gauge,
+    /// Connections to Redis that were lost.
+    pub bus_links_lost: Gauge,
     /// Password hashes under way or waiting.
     pub hashing: Gauge,
 }
@@ -57,6 +65,9 @@ impl Metrics {
             gaps_filled: Counter::default(),
             comparisons: Counter::default(),
             bus_connected: Gauge::default(),
+            bus_unsent: Gauge::default(),
+            bus_overflowed: Gauge::default(),
+            bus_links_lost: Gauge::default(),
             hashing: Gauge::default(),
         };
         let m = metrics.clone();
@@ -72,8 +83,21 @@ impl Metrics {
         registry.register("gaps_filled", "Gaps in the events that were filled from the database", m.gaps_filled);
         registry.register("comparisons", "Comparisons of everything watched with the database", m.comparisons);
         registry.register("bus_connected", "1 while the bus is connected", m.bus_connected);
+        registry.register("bus_unsent", "Payloads not published, Redis away or queue full", m.bus_unsent);
+        registry.register("bus_overflowed", "Payloads of other nodes dropped here", m.bus_overflowed);
+        registry.register("bus_links_lost", "Connections to Redis that were lost", m.bus_links_lost);
         registry.register("hashing", "Password hashes under way or waiting", m.hashing);
         (metrics, registry)
+    }
+
+    /// Takes over what the bus has counted.
+    pub fn bus(&self, bus: &Bus) {
+        let figures = bus.figures();
+        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.bus_connected.set(i64::from(bus.is_connected()));
+        self.bus_unsent.set(whole(figures.unsent));
+        self.bus_overflowed.set(whole(figures.overflowed));
+        self.bus_links_lost.set(whole(figures.links_lost));
     }
 }
 

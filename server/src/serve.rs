@@ -93,7 +93,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         metrics,
         settings,
     });
-    let places = Places::new(app.settings.max_connections, app.settings.max_connections_per_address);
+    let places = Places::new(
+        app.settings.max_connections,
+        app.settings.max_connections_per_address,
+        app.settings.trusted_proxies.clone(),
+    );
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
     let accepting = tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places));

@@ -134,6 +134,11 @@ impl Chat {
         self.trim(window);
     }
 
+    /// Notes that no page is under way any more.
+    pub(crate) fn pages_lost(&mut self) {
+        self.beside = None;
+    }
+
     /// Notes that a page of history was asked for.
     pub(crate) fn page_asked(&mut self) {
         self.beside.get_or_insert_default().pages += 1;
@@ -149,7 +154,8 @@ impl Chat {
     pub(crate) fn put_page(&mut self, page: &Page, me: UserId) {
         let touches = page.messages.first().is_some_and(|message| message.seq <= self.last_seq)
             && page.messages.last().is_some_and(|message| message.seq.next() >= self.first);
-        let beside = self.beside.clone().unwrap_or_default();
+        // Without it the chat was replaced while the page was under way: what changed meanwhile is not known.
+        let Some(beside) = self.beside.clone() else { return };
         if touches && !beside.full {
             let (began, newest) = (self.first, self.last_seq);
             self.first = self.first.min(page.messages.first().map_or(self.first, |message| message.seq));

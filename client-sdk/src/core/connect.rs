@@ -4,6 +4,7 @@ use chapar_protocol::{Action, CloseCode, Resume, WireError, command::Hello, delt
 
 use super::{
     Dice, Millis, Output, Refusal, Session,
+    chat::Chat,
     event::{ClientEvent, Connection, Stop},
     phase::Phase,
     requests::{Awaited, Effect},
@@ -39,7 +40,7 @@ impl Session {
             chats.sort_by_key(|chat| std::cmp::Reverse(chat.messages.values().next_back().map(|it| it.sent_at)));
             chats.truncate(room);
         }
-        let cursor = |chat: &&super::Chat| ChatCursor(chat.info.id, chat.version, chat.others_read);
+        let cursor = |chat: &&Chat| ChatCursor(chat.info.id, chat.version, chat.others_read);
         Some(Resume { epoch, user_version: self.own.version, chats: chats.iter().map(cursor).collect() })
     }
 
@@ -77,6 +78,7 @@ impl Session {
     fn forget_connection(&mut self) {
         self.requests.lost();
         self.outbox.lost();
+        self.chats.values_mut().for_each(Chat::pages_lost);
         self.catchups.clear();
         self.to_ask.clear();
         self.own_catchup = super::sync::OwnCatchup::default();
@@ -121,7 +123,9 @@ impl Session {
     /// Does what is due at `now`.
     pub(super) fn tick(&mut self, now: Millis, dice: Dice<'_>) {
         for request in self.requests.overdue(now) {
-            self.page_failed(request.effect);
+            if request.written {
+                self.page_failed(request.effect);
+            }
             self.answer(request.ticket, Err(Refusal::Timeout));
         }
         let silent = now >= self.last_heard + 2 * self.heartbeat;
@@ -157,8 +161,14 @@ impl Session {
             self.ask_difference(chat_id);
         }
         while self.requests.count() < UNDER_WAY
-            && let Some(request) = self.requests.next()
+            && let Some(mut request) = self.requests.next()
         {
+            request.written = true;
+            if let Effect::Page(chat_id) = request.effect
+                && let Some(chat) = self.chats.get_mut(&chat_id)
+            {
+                chat.page_asked();
+            }
             let (method, params) = (request.method, request.params.clone());
             let id = self.requests.begin(Awaited::App(request));
             self.out.push_back(Output::Write(format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#)));

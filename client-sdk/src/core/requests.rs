@@ -27,6 +27,8 @@ pub(crate) struct AppRequest {
     pub(crate) params: String,
     pub(crate) effect: Effect,
     pub(crate) until: Millis,
+    /// Whether it was written to the present connection.
+    pub(crate) written: bool,
 }
 
 /// Who awaits the answer to a request under way.
@@ -72,7 +74,7 @@ impl Requests {
     }
 
     pub(crate) fn add(&mut self, ticket: u64, method: &'static str, params: String, effect: Effect, until: Millis) {
-        self.waiting.push_back(AppRequest { ticket, method, params, effect, until });
+        self.waiting.push_back(AppRequest { ticket, method, params, effect, until, written: false });
     }
 
     /// Takes the next request of the application that waits to be written.
@@ -104,7 +106,7 @@ impl Requests {
     pub(crate) fn lost(&mut self) {
         for (_, awaited) in std::mem::take(&mut self.under_way).into_iter().rev() {
             if let Awaited::App(request) = awaited {
-                self.waiting.push_front(request);
+                self.waiting.push_front(AppRequest { written: false, ..request });
             }
         }
     }

@@ -56,7 +56,10 @@ impl Session {
             self.chats.clear();
             self.own = super::Own::default();
             self.outbox.settle_all();
-            self.tell(ClientEvent::Reset);
+            // A client that knew nothing has nothing to be told of.
+            if self.epoch.is_some() {
+                self.tell(ClientEvent::Reset);
+            }
         }
         self.epoch = Some(sync.epoch);
         for chat in sync.chats {

@@ -28,12 +28,13 @@ pub(super) struct Job {
     /// For whom, when it is one reader's hole.
     pub(super) cursor: Option<usize>,
     chat_id: ChatId,
-    token: String,
+    /// Whose eyes are used, in turn: one alone would meet the server's limit on the commands of one user.
+    tokens: Vec<String>,
     node: usize,
     nodes: Vec<Node>,
 }
 
-/// All of every chat of the run, read by its first member.
+/// All of every chat of the run, read by its first members in turn.
 pub(super) fn whole_chats(world: &World, nodes: &[Node]) -> Vec<Job> {
     let job = |((index, chat), log): ((u32, &crate::world::Chat), &crate::ledger::ChatLog)| Job {
         chat: index,
@@ -41,7 +42,7 @@ pub(super) fn whole_chats(world: &World, nodes: &[Node]) -> Vec<Job> {
         last: i64::MAX,
         cursor: None,
         chat_id: ChatId(log.id),
-        token: world.users[chat.members[0] as usize].token.clone(),
+        tokens: chat.members.iter().take(16).map(|it| world.users[*it as usize].token.clone()).collect(),
         node: index as usize % nodes.len(),
         nodes: nodes.to_vec(),
     };
@@ -58,7 +59,7 @@ pub(super) fn holes(cursors: &[Cursor], world: &World, nodes: &[Node]) -> Vec<Jo
             last: *last,
             cursor: Some(index),
             chat_id: ChatId(world.logs[cursor.chat as usize].id),
-            token: world.users[cursor.reader as usize].token.clone(),
+            tokens: vec![world.users[cursor.reader as usize].token.clone()],
             node: cursor.reader as usize % nodes.len(),
             nodes: nodes.to_vec(),
         }));
@@ -115,5 +116,6 @@ pub(super) fn run(
 fn page(api: &mut Api, job: &Job, next: i64) -> Result<Vec<Message>, Failure> {
     let after = u32::try_from(PAGE).unwrap_or(u32::MAX);
     let question = History { chat_id: job.chat_id, seq: Seq(next), before: 0, after };
-    Ok(api.call(&job.token, &question)?.messages)
+    let turn = usize::try_from(next).unwrap_or(0) / PAGE % job.tokens.len();
+    Ok(api.call(&job.tokens[turn], &question)?.messages)
 }

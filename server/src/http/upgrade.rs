@@ -12,13 +12,14 @@ use chapar_protocol::{ErrorCode, SUBPROTOCOL, WireError};
 use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
-use super::{Routes, reply::Failure};
+use super::{Peer, Routes, address::client_address, reply::Failure};
 use crate::{connection, listener::Place, settings::Settings};
 
 /// Upgrades, if the client speaks our subprotocol and its page may.
 pub(super) async fn websocket(
     State(routes): State<Routes>,
     Extension(place): Extension<Arc<Place>>,
+    Extension(Peer(peer)): Extension<Peer>,
     mut request: Request,
 ) -> Result<Response, Failure> {
     if routes.app.is_draining() {
@@ -38,6 +39,11 @@ pub(super) async fn websocket(
     }
     if !origin_allowed(headers, &routes.app.settings) {
         return Err(WireError::new(ErrorCode::Forbidden, "pages of this origin may not connect").into());
+    }
+    if !place.belongs_to(client_address(peer, headers, &routes.app.settings.trusted_proxies)) {
+        return Err(WireError::new(ErrorCode::Overloaded, "too many connections from your address")
+            .after_ms(5000)
+            .into());
     }
     let upgrade = hyper::upgrade::on(&mut request);
     let app = routes.app.clone();

@@ -76,6 +76,8 @@ fn every_setting_can_be_given_as_a_flag_and_is_shown() {
         ("reconnect-spread-ms", "8"),
         ("hash-concurrency", "9"),
         ("hash-queue", "10"),
+        ("messages-per-second", "30"),
+        ("commit-workers", "3"),
         ("worker-threads", "11"),
     ];
     let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
