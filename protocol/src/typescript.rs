@@ -1,6 +1,6 @@
 //! The TypeScript declarations of the wire, in one file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -44,7 +44,7 @@ pub fn declarations() -> String {
     out.push_str("/** Every command with its params and its reply. */\nexport interface Commands {\n");
     for method in METHODS {
         let (params, reply) = method.types;
-        out.push_str(&format!("  {}: {{ params: {params}; reply: {reply} }};\n", method.name));
+        let _ = writeln!(out, "  {}: {{ params: {params}; reply: {reply} }};", method.name);
     }
     out.push_str("}\n\n/** What a server answers to a request. */\nexport type Reply<M extends keyof Commands> =\n  | { id: number; ok: Commands[M][\"reply\"] }\n  | { id: number | null; error: WireError };\n\n");
     out.push_str(
@@ -52,7 +52,7 @@ pub fn declarations() -> String {
     );
     for (_, number, action, reason) in crate::CloseCode::ALL {
         let action = serde_json::to_string(action).unwrap_or_default();
-        out.push_str(&format!("  {number}: {action}, // {reason}\n"));
+        let _ = writeln!(out, "  {number}: {action}, // {reason}");
     }
     out.push_str("};\n");
     out

@@ -32,6 +32,7 @@ use chapar_protocol::{
     event::{Read, Typing},
     frame,
 };
+use tracing::Instrument;
 use tungstenite::Utf8Bytes;
 
 use crate::{
@@ -118,7 +119,7 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
             match request.method {
                 "send" => send::start(app, asker, request),
                 $($method => spawn(app, asker, request, $run),)+
-                _ => refused(request.id, WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
+                _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
         };
     }
@@ -156,8 +157,8 @@ async fn ping(_: Arc<App>, _: Asker, _: wire::Ping) -> Result<wire::Done> {
 }
 
 /// An error reply at once.
-pub fn refused(id: u64, error: WireError) -> Pending {
-    let reply = frame::error_reply(Some(id), &error).into();
+pub fn refused(id: u64, error: &WireError) -> Pending {
+    let reply = frame::error_reply(Some(id), error).into();
     Box::pin(std::future::ready(reply))
 }
 
@@ -169,14 +170,18 @@ where
     let id = request.id;
     let params = match frame::parse_params::<C>(request.params) {
         Ok(params) => params,
-        Err(error) => return refused(id, error),
+        Err(error) => return refused(id, &error),
     };
     if let Err(error) = app.limits.command(asker.user) {
-        return refused(id, error);
+        return refused(id, &error);
     }
+    let span = tracing::info_span!("request", id, method = C::METHOD, device = asker.device.0);
     let (app, asker) = (app.clone(), asker.clone());
-    let task = tokio::spawn(async move {
+    let work = async move {
         let outcome = run(app.clone(), asker.clone(), params).await;
+        if let Err(StoreError::Unavailable(_)) = outcome {
+            app.fanout.doubt();
+        }
         let reply = outcome.map_err(wire_error).map(|outcome| {
             outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));
             outcome.reply
@@ -185,7 +190,8 @@ where
             count_error(&app, error);
         }
         frame::reply(id, &reply)
-    });
+    };
+    let task = tokio::spawn(work.instrument(span));
     Box::pin(async move {
         match task.await {
             Ok(reply) => reply.into(),

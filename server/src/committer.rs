@@ -11,9 +11,13 @@ use std::{
 
 use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserId, Version, WireError, command::Sent};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -43,38 +47,48 @@ struct Waiting {
 /// The way in.
 pub struct Committer {
     workers: Vec<mpsc::Sender<Waiting>>,
+    closing: CancellationToken,
 }
 
 impl Committer {
-    /// Starts `workers` workers, each with one transaction in flight at a time. The handles end when the committer is
-    /// dropped and everything queued is done.
+    /// Starts `workers` workers, each with one transaction in flight at a time. The handles end after [`Self::close`],
+    /// when everything queued is done.
     pub fn start(
         workers: usize,
         store: &Store,
         fanout: &Arc<Fanout>,
         metrics: &Metrics,
     ) -> (Self, Vec<JoinHandle<()>>) {
+        let closing = CancellationToken::new();
         let (ways, tasks) = (0..workers.max(1))
             .map(|_| {
                 let (way, queue) = mpsc::channel(QUEUE);
                 let worker = Worker { store: store.clone(), fanout: fanout.clone(), metrics: metrics.clone() };
-                (way, tokio::spawn(worker.run(queue)))
+                (way, tokio::spawn(worker.run(queue, closing.clone())))
             })
             .unzip();
-        (Self { workers: ways }, tasks)
+        (Self { workers: ways, closing }, tasks)
+    }
+
+    /// Takes no more messages. What is queued is still stored.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 
     /// Queues a message at once, so that messages queued after each other keep their order. The answer comes after the commit.
     ///
     /// # Errors
-    /// [`ErrorCode::Overloaded`] when too many wait already.
+    /// [`ErrorCode::Overloaded`] when too many wait already, [`ErrorCode::Unavailable`] when the node is going away.
     pub fn queue(&self, message: NewMessage) -> Result<oneshot::Receiver<Outcome>, WireError> {
         let (answer, outcome) = oneshot::channel();
         let worker = usize::try_from(message.chat_id.0.unsigned_abs() % self.workers.len() as u64).unwrap_or(0);
-        self.workers[worker]
-            .try_send(Waiting { message, answer })
-            .map_err(|_| WireError::new(ErrorCode::Overloaded, "too many messages wait to be stored").after_ms(500))?;
-        Ok(outcome)
+        match self.workers[worker].try_send(Waiting { message, answer }) {
+            Ok(()) => Ok(outcome),
+            Err(TrySendError::Full(_)) => {
+                Err(WireError::new(ErrorCode::Overloaded, "too many messages wait to be stored").after_ms(500))
+            }
+            Err(TrySendError::Closed(_)) => Err(going_away()),
+        }
     }
 }
 
@@ -107,9 +121,18 @@ impl Batch {
 }
 
 impl Worker {
-    async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+    async fn run(self, mut queue: mpsc::Receiver<Waiting>, closing: CancellationToken) {
         let mut waiting = Vec::with_capacity(MAX_BATCH);
-        while queue.recv_many(&mut waiting, MAX_BATCH).await > 0 {
+        loop {
+            tokio::select! {
+                biased;
+                () = closing.cancelled(), if !queue.is_closed() => queue.close(),
+                received = queue.recv_many(&mut waiting, MAX_BATCH) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+            }
             let mut batch = Batch::default();
             waiting.drain(..).for_each(|it| batch.add(it));
             let outcomes = self.commit(&batch.messages).await;
@@ -133,7 +156,11 @@ impl Worker {
                 }
                 outcomes
             }
-            Err(error) => vec![Err(crate::commands::wire_error(error)); messages.len()],
+            Err(error) => {
+                // Told to retry, as the outcome is unknown; if nobody does, others must hear of it all the same.
+                self.fanout.doubt();
+                vec![Err(crate::commands::wire_error(error)); messages.len()]
+            }
         }
     }
 
@@ -194,6 +221,11 @@ impl Worker {
             self.fanout.publish_delta(delta);
         }
     }
+}
+
+/// For messages that come too late for this node.
+pub fn going_away() -> WireError {
+    WireError::new(ErrorCode::Unavailable, "the node is going away: send it again elsewhere")
 }
 
 fn refusal(code: ErrorCode) -> WireError {

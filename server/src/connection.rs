@@ -88,10 +88,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                                 return Some(CloseCode::Abuse);
                             }
                         }
-                        Some(Ok(Message::Binary(_))) => return Some(CloseCode::Protocol),
+                        Some(Ok(Message::Binary(_)) | Err(Error::Protocol(_) | Error::Utf8(_))) => {
+                            return Some(CloseCode::Protocol);
+                        }
                         Some(Ok(_)) => {}
                         Some(Err(Error::Capacity(_))) => return Some(CloseCode::TooLarge),
-                        Some(Err(Error::Protocol(_) | Error::Utf8(_))) => return Some(CloseCode::Protocol),
                         Some(Err(_)) | None => return None,
                     }
                 }

@@ -10,7 +10,10 @@ pub mod parcel;
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -42,7 +45,7 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A node that was not heard for this long is dead: what it committed last it may not have published.
 const DEAD_AFTER: Duration = Duration::from_secs(7);
 /// How often signed-out devices are looked for, should the word of it have been lost.
-const DEVICE_SWEEP: Duration = Duration::from_secs(60);
+const DEVICE_SWEEP: Duration = Duration::from_mins(1);
 /// How often topics without watchers are unsubscribed. Late, so that a reconnect finds its topics still there.
 const UNSUBSCRIBE_SWEEP: Duration = Duration::from_secs(20);
 /// Topics compared with the database in one query.
@@ -56,6 +59,8 @@ pub struct Fanout {
     metrics: Metrics,
     node: u64,
     unwatched: Mutex<Vec<Topic>>,
+    /// Something may have been committed that nobody was told of.
+    doubtful: AtomicBool,
 }
 
 fn event_frame(event: &Event) -> Utf8Bytes {
@@ -65,7 +70,15 @@ fn event_frame(event: &Event) -> Utf8Bytes {
 impl Fanout {
     /// Starts with nobody connected. `node` names this node to the others.
     pub fn new(bus: Bus, store: Store, metrics: Metrics, node: u64) -> Arc<Self> {
-        Arc::new(Self { hub: Hub::default(), bus, store, metrics, node, unwatched: Mutex::default() })
+        Arc::new(Self {
+            hub: Hub::default(),
+            bus,
+            store,
+            metrics,
+            node,
+            unwatched: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+        })
     }
 
     /// Whether the other nodes can be reached.
@@ -137,6 +150,18 @@ impl Fanout {
             self.bus.publish(topic, parcel.encode());
         }
         self.accept(topic, parcel);
+    }
+
+    /// Notes that the outcome of a commit is unknown, and with it whether there is something to tell: everything watched,
+    /// on every node, is compared with the database as soon as it answers.
+    pub fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    /// The database has begun another history: nothing known of versions holds, and every client must resume.
+    pub fn begin_epoch(&self) {
+        self.hub.forget_versions();
+        self.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
     }
 
     // --- who watches ---
@@ -249,7 +274,60 @@ impl Fanout {
     }
 
     fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
-        for chat in &change.left {
+        let moves = !change.entered.is_empty() || !change.left.is_empty();
+        let gap = if !moves {
+            self.hub.offer(topic, change.from, change.version, change.frame)
+        } else if self.hub.version(topic) != Some(change.from) {
+            // Coming and going out of order would leave the wrong chats watched: the database says how it ended.
+            self.hub.hint(topic, change.version)
+        } else {
+            return self.change_chats(topic, change);
+        };
+        if gap {
+            self.heal(topic);
+        }
+    }
+
+    /// Stops watching the chats that a user has left and watches those entered, for all of the user's connections, and
+    /// only then tells the user: whoever asks for a chat after being told of it misses nothing that follows.
+    fn change_chats(self: &Arc<Self>, topic: Topic, change: Change) {
+        self.leave_chats(topic, &change.left);
+        if change.entered.is_empty() {
+            if self.hub.offer(topic, change.from, change.version, change.frame) {
+                self.heal(topic);
+            }
+            return;
+        }
+        self.hub.pause(topic);
+        let this = self.clone();
+        tokio::spawn(async move {
+            this.enter_chats(topic, &change.entered).await;
+            this.hub.offer(topic, change.from, change.version, change.frame);
+            if this.hub.go_on(topic) {
+                this.heal(topic);
+            }
+        });
+    }
+
+    async fn enter_chats(self: &Arc<Self>, topic: Topic, chats: &[ChatId]) {
+        for outbox in self.hub.watchers(topic) {
+            self.watch_chats(chats, &outbox).await;
+        }
+        match self.store.chat_versions(chats).await {
+            Ok(versions) => {
+                for (chat, version) in versions {
+                    self.known(Topic::Chat(chat.0), version);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not read where entered chats stand");
+                self.doubt();
+            }
+        }
+    }
+
+    fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
+        for chat in chats {
             let chat = Topic::Chat(chat.0);
             for outbox in self.hub.watchers(topic) {
                 if self.hub.unwatch(chat, &outbox) {
@@ -257,26 +335,6 @@ impl Fanout {
                 }
             }
         }
-        if !change.entered.is_empty() && self.hub.is_watched(topic) {
-            return self.enter(topic, change);
-        }
-        if self.hub.offer(topic, change.from, change.version, change.frame) {
-            self.heal(topic);
-        }
-    }
-
-    /// Watches chats for a user's connections, and only then tells the user: whoever asks for the chat after being told
-    /// of it misses nothing that follows.
-    fn enter(self: &Arc<Self>, topic: Topic, change: Change) {
-        self.hub.pause(topic);
-        let this = self.clone();
-        tokio::spawn(async move {
-            this.watch_entered(topic, &change).await;
-            this.hub.offer(topic, change.from, change.version, change.frame);
-            if this.hub.go_on(topic) {
-                this.heal(topic);
-            }
-        });
     }
 
     /// Fills a topic's gap from the database, unless it fills by itself or somebody is at it.
@@ -291,7 +349,8 @@ impl Fanout {
                 match this.read_change(topic, from).await {
                     Ok(Some(change)) => {
                         this.metrics.gaps_filled.inc();
-                        this.watch_entered(topic, &change).await;
+                        this.leave_chats(topic, &change.left);
+                        this.enter_chats(topic, &change.entered).await;
                         this.hub.offer(topic, change.from, change.version, change.frame);
                     }
                     Ok(None) => this.hub.nothing_beyond(topic, from),
@@ -302,30 +361,6 @@ impl Fanout {
                 }
             }
         });
-    }
-
-    /// Watches the chats that a user came into for the user's connections, and no longer those that the user left.
-    async fn watch_entered(self: &Arc<Self>, topic: Topic, change: &Change) {
-        for outbox in self.hub.watchers(topic) {
-            self.watch_chats(&change.entered, &outbox).await;
-            for chat in change.left.iter().map(|chat| Topic::Chat(chat.0)) {
-                if self.hub.unwatch(chat, &outbox) {
-                    self.unwatched.lock().push(chat);
-                }
-            }
-        }
-        // A stream begins where the database says it stands. Until it is known nothing is told, so this must succeed.
-        loop {
-            match self.store.chat_versions(&change.entered).await {
-                Ok(versions) => {
-                    return versions.into_iter().for_each(|(chat, version)| self.known(Topic::Chat(chat.0), version));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not read yet where entered chats stand");
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                }
-            }
-        }
     }
 
     async fn read_change(&self, topic: Topic, from: Version) -> Result<Option<Change>, crate::store::StoreError> {
@@ -359,10 +394,13 @@ impl Fanout {
                 event = events.recv() => match event {
                     None => return,
                     Some(BusEvent::Message { topic: Topic::Node, payload }) => self.accept_from_node(&mut nodes, payload),
-                    Some(BusEvent::Message { topic, payload }) => match Parcel::decode(payload) {
-                        Some(parcel) => self.accept(topic, parcel),
-                        None => tracing::warn!(?topic, "unreadable parcel on the bus: is another version running?"),
-                    },
+                    Some(BusEvent::Message { topic, payload }) => {
+                        if let Some(parcel) = Parcel::decode(payload) {
+                            self.accept(topic, parcel);
+                        } else {
+                            tracing::warn!(?topic, "unreadable parcel on the bus: is another version running?");
+                        }
+                    }
                     Some(BusEvent::Resynchronise { unsent }) => {
                         self.compare();
                         self.make_up_for(unsent);
@@ -371,6 +409,11 @@ impl Fanout {
                 _ = heartbeat.tick() => {
                     self.metrics.bus_connected.set(i64::from(self.bus.is_connected()));
                     self.bus.publish(Topic::Node, Parcel::Heartbeat(self.node).encode());
+                    if self.doubtful.load(Ordering::Relaxed) && self.store.ping().await.is_ok() {
+                        self.doubtful.store(false, Ordering::Relaxed);
+                        self.bus.publish(Topic::Node, Parcel::Compare.encode());
+                        self.compare();
+                    }
                     let before = nodes.len();
                     nodes.retain(|_, heard| heard.elapsed() < DEAD_AFTER);
                     if nodes.len() < before {
@@ -444,7 +487,8 @@ impl Fanout {
     /// Tells the other nodes of changes that could not be published while the bus was away.
     fn make_up_for(self: &Arc<Self>, unsent: Option<Vec<Topic>>) {
         let Some(topics) = unsent else {
-            return self.bus.publish(Topic::Node, Parcel::Compare.encode());
+            self.bus.publish(Topic::Node, Parcel::Compare.encode());
+            return;
         };
         let this = self.clone();
         tokio::spawn(async move {

@@ -6,6 +6,7 @@ mod admin;
 mod call;
 mod operations;
 mod reply;
+mod request_id;
 mod upgrade;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware,
     routing::{get, post},
 };
 use chapar_protocol::limit;
@@ -46,6 +48,8 @@ pub fn router(app: Arc<App>, registry: Registry) -> Router {
         .route("/api/v1/admin/users", post(admin::users))
         .route("/api/v1/call/{method}", post(call::call))
         .fallback(operations::not_found)
+        .method_not_allowed_fallback(operations::not_found)
         .layer(DefaultBodyLimit::max(limit::FRAME_BYTES))
+        .layer(middleware::from_fn(request_id::name))
         .with_state(Routes { app, registry: Arc::new(registry) })
 }

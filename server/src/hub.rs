@@ -193,6 +193,17 @@ impl Hub {
         .unwrap_or(false)
     }
 
+    /// Forgets how far everybody has been told: the history that the versions belong to is not the database's any more.
+    pub fn forget_versions(&self) {
+        for shard in &self.shards {
+            for stream in shard.lock().values_mut() {
+                stream.version = None;
+                stream.known = Version(0);
+                stream.held.clear();
+            }
+        }
+    }
+
     /// Holds a topic's changes back, until [`Self::go_on`].
     pub fn pause(&self, topic: Topic) {
         self.with(topic, |stream| stream.paused = true);

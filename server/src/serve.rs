@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     path::PathBuf,
+    pin::pin,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -45,12 +46,11 @@ const LAST_ORDERS: Duration = Duration::from_secs(1);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
 pub async fn open_store(settings: &Settings) -> Result<(Store, Option<EmbeddedPostgres>), Failure> {
-    let (options, private) = match &settings.database_url {
-        Some(url) => (url.expose().parse::<PgConnectOptions>()?, None),
-        None => {
-            let private = EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?;
-            (private.connect_options(), Some(private))
-        }
+    let (options, private) = if let Some(url) = &settings.database_url {
+        (url.expose().parse::<PgConnectOptions>()?, None)
+    } else {
+        let private = EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?;
+        (private.connect_options(), Some(private))
     };
     let store = Store::connect(options, settings.database_connections, PATIENCE)
         .await
@@ -101,34 +101,43 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
 
-    let fault = tokio::select! {
-        () = stop_signal() => None,
-        reason = died(private.as_mut()) => Some(reason),
-    };
+    let fault = until_stopped(&app.settings, &mut private).await.err();
     accepting.abort();
     if fault.is_none() {
         drain(&app).await;
     }
     housekeeping.abort();
-    // When the last connection is gone the committer goes, and with it its workers, after what is queued.
-    let store = app.store.clone();
+    app.committer.close();
     app.fanout.goodbye();
-    drop(app);
     for worker in workers {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
     upkeep.abort();
-    let _ = tokio::time::timeout(Duration::from_secs(5), store.close()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
     }
     fault.map_or(Ok(()), Err)
 }
 
-async fn died(private: Option<&mut EmbeddedPostgres>) -> Failure {
-    match private {
-        Some(private) => private.died().await.into(),
-        None => std::future::pending().await,
+/// Until a signal. A private Postgres that ends by itself is started again; meanwhile what is sent waits.
+async fn until_stopped(settings: &Settings, private: &mut Option<EmbeddedPostgres>) -> Result<(), Failure> {
+    let mut stopped = pin!(stop_signal());
+    loop {
+        let Some(postgres) = private else {
+            stopped.await;
+            return Ok(());
+        };
+        let reason = tokio::select! {
+            () = &mut stopped => return Ok(()),
+            reason = postgres.died() => reason,
+        };
+        tracing::error!(%reason, "starting it again");
+        // Given up first: it holds the lock on the data directory.
+        if let Some(dead) = private.take() {
+            dead.stop().await;
+        }
+        *private = Some(EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?);
     }
 }
 
@@ -160,7 +169,7 @@ async fn drain(app: &Arc<App>) {
 }
 
 async fn keep_house(app: Arc<App>) {
-    let mut limits = tokio::time::interval(Duration::from_secs(60));
+    let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
     let mut epoch = None;
     loop {
@@ -170,7 +179,7 @@ async fn keep_house(app: Arc<App>) {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");
                     epoch = Some(now);
-                    app.fanout.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
+                    app.fanout.begin_epoch();
                 }
                 Ok(now) => epoch = Some(now),
                 Err(error) => tracing::warn!(%error, "the epoch cannot be read now"),

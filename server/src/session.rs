@@ -35,7 +35,7 @@ const MAX_BAD_FRAMES: u32 = 200;
 pub struct Session {
     app: Arc<App>,
     outbox: Arc<Outbox>,
-    /// `hello` is under way or done. One that fails may be said again.
+    /// A `hello` is under way or done. One that failed may be tried again.
     greeted: Arc<AtomicBool>,
     bad_frames: u32,
 }
@@ -65,25 +65,24 @@ impl Session {
         let asker = self.outbox.who().map(|(user, device)| Asker { user, device });
         match (request.method.as_ref(), asker) {
             ("hello", _) if self.greeted.load(Ordering::Relaxed) => {
-                commands::refused(id, WireError::new(ErrorCode::BadRequest, "this connection has said hello already"))
+                commands::refused(id, &WireError::new(ErrorCode::BadRequest, "this connection has said hello already"))
             }
             ("hello", _) => match request.params::<Hello>() {
                 Ok(hello) => {
                     self.greeted.store(true, Ordering::Relaxed);
                     let (greeted, greeting) =
                         (self.greeted.clone(), greet(self.app.clone(), self.outbox.clone(), hello));
-                    self.answer(id, async move {
-                        let welcome = greeting.await;
-                        greeted.store(welcome.is_ok(), Ordering::Relaxed);
-                        welcome
-                    })
+                    self.answer(
+                        id,
+                        async move { greeting.await.inspect_err(|_| greeted.store(false, Ordering::Relaxed)) },
+                    )
                 }
-                Err(error) => commands::refused(id, error),
+                Err(error) => commands::refused(id, &error),
             },
-            (_, None) => commands::refused(id, WireError::new(ErrorCode::Unauthenticated, "say hello first")),
+            (_, None) => commands::refused(id, &WireError::new(ErrorCode::Unauthenticated, "say hello first")),
             ("watch_presence", Some(asker)) => match request.params::<WatchPresence>() {
                 Ok(watch) => self.answer(id, watch_presence(self.app.clone(), self.outbox.clone(), asker, watch)),
-                Err(error) => commands::refused(id, error),
+                Err(error) => commands::refused(id, &error),
             },
             (method, Some(asker)) => {
                 let params = request.params.map_or("{}", RawValue::get);
@@ -126,7 +125,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     let user = caller.user.id;
     outbox.identify(user, caller.device_id);
     if outbox.who() != Some((user, caller.device_id)) {
-        let message = "this connection has begun as another device";
+        let message = "this connection belongs to another device already";
         return Err(WireError::new(ErrorCode::BadRequest, message).into());
     }
     app.fanout.watch_user(user, &outbox).await;

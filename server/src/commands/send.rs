@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ErrorCode, WireError,
+    WireError,
     command::{Send, Sent},
     frame, text,
 };
 use tokio::sync::oneshot;
 
 use super::{Asker, Pending, Request, count_error, refused};
-use crate::{app::App, committer::Outcome, store::send::NewMessage};
+use crate::{
+    app::App,
+    committer::{self, Outcome},
+    store::send::NewMessage,
+};
 
 /// Checks and queues at once, so that a connection's messages keep their order.
 pub(super) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
@@ -19,7 +23,7 @@ pub(super) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pen
         Ok(outcome) => {
             let app = app.clone();
             Box::pin(async move {
-                let reply: Result<Sent, WireError> = outcome.await.unwrap_or_else(|_| Err(going_away()));
+                let reply: Result<Sent, WireError> = outcome.await.unwrap_or_else(|_| Err(committer::going_away()));
                 if let Err(error) = &reply {
                     count_error(&app, error);
                 }
@@ -28,7 +32,7 @@ pub(super) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pen
         }
         Err(error) => {
             count_error(app, &error);
-            refused(id, error)
+            refused(id, &error)
         }
     }
 }
@@ -38,8 +42,4 @@ fn queue(app: &App, asker: &Asker, params: &str) -> Result<oneshot::Receiver<Out
     let body = text::check_body(send.body)?;
     app.limits.message(asker.user)?;
     app.committer.queue(NewMessage::new(send.chat_id, asker.user, send.client_id, body, send.reply_to))
-}
-
-fn going_away() -> WireError {
-    WireError::new(ErrorCode::Unavailable, "the node is going away: send it again elsewhere")
 }

@@ -56,7 +56,7 @@ pub(super) fn raw_json(text: impl Into<axum::body::Body>) -> Response {
     (headers, text.into()).into_response()
 }
 
-/// A request's body as it is. One that cannot be read is answered with a typed error.
+/// A request's body as text, refused with an error of ours when it is too large or no text.
 pub(super) struct Text(pub(super) String);
 
 impl<S: Send + Sync> FromRequest<S> for Text {
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequest<S> for Text {
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(WireError::new(ErrorCode::TooLarge, "a request has at most 128 KiB").into())
             }
-            Err(_) => Err(WireError::new(ErrorCode::BadRequest, "the body is not UTF-8, or was cut short").into()),
+            Err(_) => Err(WireError::new(ErrorCode::BadFrame, "the request is not UTF-8 text").into()),
         }
     }
 }

@@ -31,11 +31,11 @@ impl Store {
         token: fn(UserId) -> (String, Vec<u8>),
     ) -> Result<Vec<(User, String, DeviceId)>> {
         let mut tx = self.pool.begin().await?;
-        let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM handles WHERE handle = ANY ($1)")
+        let already: i64 = sqlx::query_scalar("SELECT count(*) FROM handles WHERE handle = ANY ($1)")
             .bind(handles)
             .fetch_one(&mut *tx)
             .await?;
-        if taken > 0 {
+        if already > 0 {
             return Err(ErrorCode::HandleTaken.into());
         }
         let rows = sqlx::query(
