@@ -42,13 +42,13 @@ async fn at_once_and_on_every_device() {
     // A device that was away learns the same.
     removed.cut().await;
     removed.connect(world.at(1)).await;
-    audit::knows_everything(&removed, world.at(0), &world.database).await;
+    audit::knows_everything(&removed, world.at(0)).await;
 
     // Added again, everything is there again.
     owner.must(AddMembers { chat_id, user_ids: vec![removed.id()] }).await;
     for device in [&removed, &second] {
         device.sees(chat_id, "a secret").await;
-        audit::knows_everything(device, world.at(0), &world.database).await;
+        audit::knows_everything(device, world.at(0)).await;
     }
 }
 
@@ -63,8 +63,8 @@ async fn leaving() {
     leaver.until("the chat to be gone", |model| !model.chats.contains_key(&chat_id)).await;
     let gone = leaver.id();
     owner.until("the member to be gone", |model| !model.chats[&chat_id].members.contains_key(&gone)).await;
-    audit::knows_everything(&owner, world.at(0), &world.database).await;
-    audit::knows_everything(&leaver, world.at(0), &world.database).await;
+    audit::knows_everything(&owner, world.at(0)).await;
+    audit::knows_everything(&leaver, world.at(0)).await;
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn who_is_added_while_connected_hears_at_once() {
     owner.say(chat_id, "after").await;
     added.sees(chat_id, "after").await;
     added.sees(chat_id, "before").await;
-    audit::knows_everything(&added, world.at(0), &world.database).await;
+    audit::knows_everything(&added, world.at(0)).await;
 }
 
 /// Removed the moment after being added, and while connecting: whatever overtakes what, the end is silence.

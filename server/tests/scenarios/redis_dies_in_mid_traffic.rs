@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Traffic, audit::all_equal, world::Plan};
+use chapar_protocol::command::{AddMembers, RemoveMember};
+
+use crate::support::{
+    Traffic,
+    audit::{all_equal, knows_everything},
+    world::Plan,
+};
 
 #[tokio::test]
 async fn everybody_has_everything_without_a_reconnect() {
@@ -68,4 +74,27 @@ async fn a_frozen_redis_holds_nobody_up() {
     far.sees(group, "frozen 19").await;
     assert!(far.connected());
     all_equal(world.at(1), group, &[writer, neighbour, far]).await;
+}
+
+#[tokio::test]
+async fn who_was_added_meanwhile_hears_what_follows() {
+    let mut world = Plan::pair().start().await;
+    let [owner, added, removed] = world.people().await;
+    let group = world.group(&owner, &[&removed]).await;
+    owner.connect(world.at(0)).await;
+    added.connect(world.at(1)).await;
+    removed.connect(world.at(1)).await;
+    world.redis().kill();
+    owner.must(AddMembers { chat_id: group, user_ids: vec![added.id()] }).await;
+    owner.must(RemoveMember { chat_id: group, user_id: removed.id() }).await;
+    owner.say(group, "during").await;
+    world.redis().up().await;
+    added.sees(group, "during").await;
+    removed.until("the chat to be gone", |model| !model.chats.contains_key(&group)).await;
+    owner.say(group, "after").await;
+    added.sees(group, "after").await;
+    assert!(!format!("{:?}", removed.model().events).contains("after"));
+    for device in [&owner, &added, &removed] {
+        knows_everything(device, world.at(1)).await;
+    }
 }
