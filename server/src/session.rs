@@ -1,6 +1,7 @@
 //! What one connection has said: first `hello`, then requests. Decides what each frame means; reads and writes no socket.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    CloseCode, ErrorCode, Timestamp, WireError,
+    ChatId, CloseCode, ErrorCode, Timestamp, WireError,
     command::{Hello, Presences, WatchPresence, Welcome},
     event::Presence,
     frame::{self, RawRequest},
@@ -132,6 +133,11 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     let chats = app.store.chat_ids(user).await?;
     app.fanout.watch_chats(&chats, &outbox).await;
     let resumed = app.store.resume(user, hello.resume.as_ref()).await?;
+    // Left or removed between the list and the answer: that was told before this connection watched. Before the user's
+    // own stream begins, so that a chat entered again is watched again.
+    let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
+    let left = chats.into_iter().filter(|chat| !still.contains(chat));
+    app.fanout.unwatch_chats(left, &outbox);
     app.fanout.known(Topic::User(user.0), resumed.sync.user.version);
     for (chat, version) in resumed.versions {
         app.fanout.known(Topic::Chat(chat.0), version);
