@@ -169,7 +169,8 @@ impl Fanout {
     /// Makes a connection hear its user's own things. Returns once nothing can be missed any more.
     pub async fn watch_user(self: &Arc<Self>, user: UserId, outbox: &Arc<Outbox>) {
         let topic = Topic::User(user.0);
-        let first = self.hub.watch(topic, outbox);
+        let first = !self.hub.is_watched(topic);
+        self.hub.watch(topic, outbox);
         self.subscribe(&[topic]).await;
         if first {
             self.tell_presence(Presence { user_id: user, online: true, last_seen_at: None });
@@ -295,11 +296,13 @@ impl Fanout {
         let moves = !change.entered.is_empty() || !change.left.is_empty();
         let gap = if !moves {
             self.hub.offer(topic, change.from, change.version, change.frame)
-        } else if self.hub.version(topic) != Some(change.from) {
-            // Coming and going out of order would leave the wrong chats watched: the database says how it ended.
-            self.hub.newer(topic, change.version)
-        } else {
+        } else if self.hub.version(topic) == Some(change.from) {
             return self.change_chats(topic, change);
+        } else {
+            // Coming and going out of order: the database says how it ended. Until then whoever left hears nothing.
+            let gap = self.hub.newer(topic, change.version);
+            self.leave_chats(topic, &change.left);
+            gap
         };
         if gap {
             self.heal(topic);
@@ -319,7 +322,7 @@ impl Fanout {
         self.hub.pause(topic);
         let this = self.clone();
         tokio::spawn(async move {
-            this.enter_chats(topic, &change.entered).await;
+            this.enter_chats(topic, &change).await;
             this.hub.offer(topic, change.from, change.version, change.frame);
             if this.hub.go_on(topic) {
                 this.heal(topic);
@@ -327,11 +330,26 @@ impl Fanout {
         });
     }
 
-    async fn enter_chats(self: &Arc<Self>, topic: Topic, chats: &[ChatId]) {
+    async fn enter_chats(self: &Arc<Self>, topic: Topic, change: &Change) {
+        let mut entered = Vec::new();
         for outbox in self.hub.watchers(topic) {
-            self.watch_chats(chats, &outbox).await;
+            for chat in &change.entered {
+                if self.hub.watch(Topic::Chat(chat.0), &outbox) {
+                    entered.push((*chat, outbox.clone()));
+                }
+            }
         }
-        match self.store.chat_versions(chats).await {
+        // Looked at after watching: a removal that came before this look is undone here, one that comes after it finds
+        // the chats watched and stops that itself. What holds in the end is read with the newer version.
+        if self.hub.knows_beyond(topic, change.version) {
+            for (chat, outbox) in entered {
+                self.unwatch_chats([chat], &outbox);
+            }
+            return;
+        }
+        let topics: Vec<Topic> = change.entered.iter().map(|chat| Topic::Chat(chat.0)).collect();
+        self.subscribe(&topics).await;
+        match self.store.chat_versions(&change.entered).await {
             Ok(versions) => {
                 for (chat, version) in versions {
                     self.known(Topic::Chat(chat.0), version);
@@ -345,12 +363,9 @@ impl Fanout {
     }
 
     fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
-        for chat in chats {
-            let chat = Topic::Chat(chat.0);
+        if !chats.is_empty() {
             for outbox in self.hub.watchers(topic) {
-                if self.hub.unwatch(chat, &outbox) {
-                    self.unwatched.lock().push(chat);
-                }
+                self.unwatch_chats(chats.iter().copied(), &outbox);
             }
         }
     }
@@ -368,7 +383,7 @@ impl Fanout {
                     Ok(Some(change)) => {
                         this.metrics.gaps_filled.inc();
                         this.leave_chats(topic, &change.left);
-                        this.enter_chats(topic, &change.entered).await;
+                        this.enter_chats(topic, &change).await;
                         this.hub.offer(topic, change.from, change.version, change.frame);
                     }
                     Ok(None) => this.hub.nothing_beyond(topic, from),

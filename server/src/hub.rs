@@ -84,8 +84,7 @@ impl Hub {
         self.shard(topic).lock().get_mut(&topic).map(act)
     }
 
-    /// Adds a watcher. Returns whether it is the first of its topic here. Watching twice counts once; a connection that
-    /// is gone watches nothing.
+    /// Adds a watcher. Returns false when it watches already, or is gone.
     pub fn watch(&self, topic: Topic, outbox: &Arc<Outbox>) -> bool {
         // Held until the stream has it, so that a connection that leaves meanwhile is not left behind.
         let mut topics = outbox.topics.lock();
@@ -94,7 +93,7 @@ impl Hub {
         let mut shard = self.shard(topic).lock();
         let stream = shard.entry(topic).or_default();
         stream.watchers.push(outbox.clone());
-        stream.watchers.len() == 1
+        true
     }
 
     /// Removes a watcher. Returns whether it was the last of its topic here.
@@ -201,6 +200,11 @@ impl Hub {
             stream.has_gap()
         })
         .unwrap_or(false)
+    }
+
+    /// Whether something newer than `version` is known to exist.
+    pub fn knows_beyond(&self, topic: Topic, version: Version) -> bool {
+        self.with(topic, |stream| stream.known > version).unwrap_or(false)
     }
 
     /// Forgets how far everybody has been told: the history that the versions belong to is not the database's any more.
@@ -351,7 +355,8 @@ mod tests {
     fn leaving_says_what_nobody_watches_any_more() {
         let (hub, outbox) = hub();
         let other = Arc::new(Outbox::new());
-        assert!(!hub.watch(TOPIC, &other));
+        assert!(hub.watch(TOPIC, &other));
+        assert!(!hub.watch(TOPIC, &other), "twice counts once");
         assert!(hub.watch(Topic::User(1), &other));
         assert_eq!(hub.leave(&other), [Topic::User(1)]);
         assert_eq!(hub.leave(&outbox), [TOPIC]);
