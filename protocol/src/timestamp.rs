@@ -64,7 +64,10 @@ impl<'de> Deserialize<'de> for Timestamp {
                 f.write_str("a moment such as 2026-11-23T08:30:00.125Z")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-                OffsetDateTime::parse(text, &Rfc3339).map(Timestamp::from).map_err(E::custom)
+                let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(E::custom)?;
+                // The offset of a moment at the edge can carry it out of the years that can be written.
+                Timestamp::from_millis(Timestamp::from(moment).as_millis())
+                    .ok_or_else(|| E::custom("in UTC the year is not 0 to 9999"))
             }
         }
         deserializer.deserialize_str(Text)
@@ -90,5 +93,12 @@ mod tests {
         let json = serde_json::to_string(&moment).expect("serialises");
         assert_eq!(json, "\"2026-11-23T08:30:00.007Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).expect("parses"), moment);
+    }
+
+    #[test]
+    fn a_moment_that_could_not_be_written_again_is_refused() {
+        for json in ["\"9999-12-31T23:59:59-23:59\"", "\"0000-01-01T00:00:00+23:59\""] {
+            serde_json::from_str::<Timestamp>(json).expect_err(json);
+        }
     }
 }

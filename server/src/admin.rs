@@ -30,7 +30,12 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
             let hash = hash_of_typed(password.password_stdin).await?;
             store.set_password(user.id, &hash).await?;
             let ended = store.revoke_devices(user.id, None).await?;
-            writeln!(out, "@{} has a new password; {} sessions ended", user.handle, ended.len())?;
+            writeln!(
+                out,
+                "@{} has a new password; {} sessions ended; nodes close their connections within 15 seconds",
+                user.handle,
+                ended.len()
+            )?;
         }
         AdminCommand::Sessions { handle } => {
             let user = find(store, &handle).await?;
@@ -51,9 +56,13 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
                 None => None,
             };
             let ended = store.revoke_devices(user.id, only).await?;
+            if let (Some(id), true) = (only, ended.is_empty()) {
+                let handle = user.handle;
+                return Err(format!("@{handle} has no session {id}: see chapar admin sessions {handle}").into());
+            }
             writeln!(
                 out,
-                "{} sessions of @{} ended; nodes close their connections within a minute",
+                "{} sessions of @{} ended; nodes close their connections within 15 seconds",
                 ended.len(),
                 user.handle
             )?;

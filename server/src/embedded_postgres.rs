@@ -39,7 +39,11 @@ pub const MAX_CONNECTIONS: u32 = 60;
 const READY_WITHIN: Duration = Duration::from_mins(2);
 const FAST_SHUTDOWN_WITHIN: Duration = Duration::from_secs(30);
 const IMMEDIATE_SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
+/// A first start runs initdb before its Postgres can be reached.
+const ATTACH_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
+/// Seldom: each look takes the lock for a moment when it is free.
+const ATTACH_POLL: Duration = Duration::from_millis(100);
 
 const USER: &str = "chapar";
 const DATABASE: &str = "chapar";
@@ -72,15 +76,33 @@ impl EmbeddedPostgres {
         Ok(this)
     }
 
+    /// How to reach the Postgres that another `chapar` runs in `data_dir` now; `None` when no other one is there. One
+    /// that is still starting is waited for, up to 30 s. It ends when that other `chapar` does.
+    ///
+    /// # Errors
+    /// [`EmbeddedPostgresError::InUse`] when the other one holds the directory but its Postgres does not answer.
+    pub async fn attach(data_dir: &Path) -> Result<Option<PgConnectOptions>, EmbeddedPostgresError> {
+        let Ok(data_dir) = data_dir.canonicalize() else { return Ok(None) };
+        let deadline = tokio::time::Instant::now() + ATTACH_WITHIN;
+        while leftovers::is_claimed(&data_dir)? {
+            if let Some(socket_dir) = socket::find_dir(&data_dir, &data_dir.join("pg")) {
+                let options = connect_options(&socket_dir);
+                if let Ok(connection) = options.connect().await {
+                    let _ = connection.close().await;
+                    return Ok(Some(options));
+                }
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(EmbeddedPostgresError::InUse(data_dir));
+            }
+            tokio::time::sleep(ATTACH_POLL).await;
+        }
+        Ok(None)
+    }
+
     /// How to connect: the Unix socket, without TLS or a password (the directory's mode is the guard).
     pub fn connect_options(&self) -> PgConnectOptions {
-        // Every field that a PG* variable of our own environment could set is set here.
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.socket_dir)
-            .port(socket::PORT)
-            .username(USER)
-            .database(DATABASE)
-            .ssl_mode(PgSslMode::Disable)
+        connect_options(&self.socket_dir)
     }
 
     /// The directory of the Unix socket, for `psql -h`.
@@ -158,6 +180,16 @@ fn launch(data_dir: &Path, pg_bin: Option<&Path>) -> Result<EmbeddedPostgres, Em
         .map_err(|source| EmbeddedPostgresError::Spawn { program: binaries.postgres.clone(), source })?;
     tracing::debug!(version = binaries.major, account = %account, "the private Postgres is starting");
     Ok(EmbeddedPostgres { child, cluster, socket_dir })
+}
+
+fn connect_options(socket_dir: &Path) -> PgConnectOptions {
+    // Every field that a PG* variable of our own environment could set is set here.
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_dir)
+        .port(socket::PORT)
+        .username(USER)
+        .database(DATABASE)
+        .ssl_mode(PgSslMode::Disable)
 }
 
 fn died(Ended { status, last_lines }: Ended) -> EmbeddedPostgresError {

@@ -44,8 +44,8 @@ const OFFLINE_AFTER: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A node that was not heard for this long is dead: what it committed last it may not have published.
 const DEAD_AFTER: Duration = Duration::from_secs(7);
-/// How often signed-out devices are looked for, should the word of it have been lost.
-const DEVICE_SWEEP: Duration = Duration::from_mins(1);
+/// How often signed-out devices are looked for: `chapar admin` tells the database only, and a word may have been lost.
+const DEVICE_SWEEP: Duration = Duration::from_secs(15);
 /// How often topics without watchers are unsubscribed. Late, so that a reconnect finds its topics still there.
 const UNSUBSCRIBE_SWEEP: Duration = Duration::from_secs(20);
 /// Topics compared with the database in one query.
@@ -387,17 +387,19 @@ impl Fanout {
 
     // --- upkeep ---
 
-    /// Takes in what the other nodes publish, and keeps this node's view true. Ends when `events` does.
+    /// Takes in what the other nodes publish, and keeps this node's view true. Does not end by itself.
     pub async fn run(self: Arc<Self>, mut events: mpsc::Receiver<BusEvent>) {
         let mut nodes: HashMap<u64, Instant> = HashMap::new();
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         let mut device_sweep = tokio::time::interval(DEVICE_SWEEP);
         let mut unsubscribe_sweep = tokio::time::interval(UNSUBSCRIBE_SWEEP);
+        let mut listening = true;
         self.subscribe(&[Topic::Node]).await;
         loop {
             tokio::select! {
-                event = events.recv() => match event {
-                    None => return,
+                event = events.recv(), if listening => match event {
+                    // Without Redis nobody ever sends; the upkeep goes on all the same.
+                    None => listening = false,
                     Some(BusEvent::Message { topic: Topic::Node, payload }) => self.accept_from_node(&mut nodes, payload),
                     Some(BusEvent::Message { topic, payload }) => {
                         if let Some(parcel) = Parcel::decode(payload) {

@@ -47,7 +47,7 @@ async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
         return serve::run(settings).await;
     }
     // Opening the store applies the migrations.
-    let (store, private) = serve::open_store(&settings).await?;
+    let (store, private) = serve::join_store(&settings).await?;
     let outcome = match command {
         Command::Admin(command) => admin::run(&store, command).await,
         _ => Ok(()),

@@ -45,18 +45,46 @@ const EPOCH_LOOK: Duration = Duration::from_secs(5);
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
+///
+/// # Errors
+/// A sentence for the operator.
 pub async fn open_store(settings: &Settings) -> Result<(Store, Option<EmbeddedPostgres>), Failure> {
-    let (options, private) = if let Some(url) = &settings.database_url {
-        (url.expose().parse::<PgConnectOptions>()?, None)
-    } else {
-        let private = EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?;
-        (private.connect_options(), Some(private))
-    };
+    if let Some(options) = elsewhere(settings)? {
+        return Ok((connect(options, settings).await?, None));
+    }
+    let private = EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?;
+    Ok((connect(private.connect_options(), settings).await?, Some(private)))
+}
+
+/// The same for a command beside the node: where a node runs the private database now, that one is used.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn join_store(settings: &Settings) -> Result<(Store, Option<EmbeddedPostgres>), Failure> {
+    if elsewhere(settings)?.is_none()
+        && let Some(options) = EmbeddedPostgres::attach(&settings.data_dir).await?
+    {
+        return Ok((connect(options, settings).await?, None));
+    }
+    open_store(settings).await
+}
+
+fn elsewhere(settings: &Settings) -> Result<Option<PgConnectOptions>, Failure> {
+    let Some(url) = &settings.database_url else { return Ok(None) };
+    // What the parser says may repeat the URL, with its password.
+    let options = url.expose().parse().map_err(|_| {
+        "DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database, with special \
+         characters of the password percent-encoded."
+    })?;
+    Ok(Some(options))
+}
+
+async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store, Failure> {
     let store = Store::connect(options, settings.database_connections, PATIENCE)
         .await
         .map_err(|error| format!("{error}. Is DATABASE_URL right, and Postgres running?"))?;
     store.migrate().await?;
-    Ok((store, private))
+    Ok(store)
 }
 
 /// Runs the node until a signal ends it.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chapar_protocol::{ChatDelta, ErrorCode, UserDelta, UserId, WireError};
 use sqlx::{
-    PgPool, Postgres, Transaction,
+    ConnectOptions, Connection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -97,23 +97,23 @@ impl Store {
     /// Connects, trying for up to `patience` while the database does not answer.
     ///
     /// # Errors
-    /// What the last try met.
+    /// What the last try met. What waiting cannot help, such as a wrong password, at once.
     pub async fn connect(options: PgConnectOptions, connections: u32, patience: Duration) -> Result<Self> {
+        let options = options.statement_cache_capacity(256);
+        let deadline = tokio::time::Instant::now() + patience;
+        // Not by the pool, whose error after a while is that time is over, and not why.
+        while let Err(error) = reach(&options).await {
+            if tokio::time::Instant::now() >= deadline || !may_pass(&error) {
+                return Err(error.into());
+            }
+            tracing::warn!(%error, "the database does not answer yet");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options.statement_cache_capacity(256));
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            match pool.acquire().await {
-                Ok(_) => return Ok(Self { pool }),
-                Err(error) if tokio::time::Instant::now() >= deadline => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%error, "the database does not answer yet");
-                    tokio::time::sleep(Duration::from_millis(250)).await;
-                }
-            }
-        }
+            .connect_lazy_with(options);
+        Ok(Self { pool })
     }
 
     /// Applies the migrations that are missing. Several nodes may do so at once: they take turns.
@@ -147,6 +147,18 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+async fn reach(options: &PgConnectOptions) -> std::result::Result<(), sqlx::Error> {
+    let connection = tokio::time::timeout(Duration::from_secs(5), options.connect());
+    connection.await.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+}
+
+/// Whether the same attempt may succeed later: not with a wrong name or password (class 28 of SQLSTATE), nor without
+/// the database (3D000).
+fn may_pass(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|it| it.code());
+    !code.is_some_and(|code| code.starts_with("28") || code == "3D000")
 }
 
 const EPOCH: &str = "SELECT epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM meta";

@@ -22,9 +22,7 @@ const ELSEWHERE: &str = "chapar-";
 /// Makes `<data>/run`, or where that path is too long a directory in `/tmp` whose name is derived from it, with mode
 /// 0700 and owned by the account of Postgres.
 pub(super) fn make_dir(data_dir: &Path, account: &Account) -> Result<PathBuf, EmbeddedPostgresError> {
-    let inside = data_dir.join("run");
-    let elsewhere = inside.as_os_str().len() > LONGEST_DIRECTORY;
-    let directory = if elsewhere { Path::new("/tmp").join(short_name(data_dir)) } else { inside };
+    let (directory, elsewhere) = place(data_dir);
     let refuse = EmbeddedPostgresError::files("Making the socket's directory", &directory);
     match DirBuilder::new().mode(0o700).create(&directory) {
         Err(fault) if fault.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -41,6 +39,24 @@ pub(super) fn make_dir(data_dir: &Path, account: &Account) -> Result<PathBuf, Em
     };
     settle().map_err(refuse)?;
     Ok(directory)
+}
+
+/// The directory that [`make_dir`] has made, when it can hold nobody's socket but ours.
+pub(super) fn find_dir(data_dir: &Path, cluster: &Path) -> Option<PathBuf> {
+    let (directory, elsewhere) = place(data_dir);
+    let found = fs::symlink_metadata(&directory).ok()?;
+    let safe = !elsewhere || found.mode() & 0o077 == 0 && found.uid() == fs::metadata(cluster).ok()?.uid();
+    (found.is_dir() && safe).then_some(directory)
+}
+
+/// Where the directory is, and whether that is outside the data directory.
+fn place(data_dir: &Path) -> (PathBuf, bool) {
+    let inside = data_dir.join("run");
+    if inside.as_os_str().len() > LONGEST_DIRECTORY {
+        (Path::new("/tmp").join(short_name(data_dir)), true)
+    } else {
+        (inside, false)
+    }
 }
 
 /// Removes a directory that was made outside the data directory.
