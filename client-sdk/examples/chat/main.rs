@@ -7,7 +7,7 @@ mod bidi;
 mod show;
 mod terminal;
 
-use std::{error::Error, path::PathBuf};
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use chapar_client::{Client, FileStore, Trust};
 use clap::Parser;
@@ -42,7 +42,17 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match chat().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn chat() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let password = match args.password {
         Some(password) => password,

@@ -1,0 +1,85 @@
+//! `docs/OPERATIONS.md` and `docs/DEPENDENCIES.md` leave nothing out.
+
+use std::{fs, path::Path};
+
+use chapar_server::{
+    cli::Cli,
+    settings::{SETTINGS, Settings},
+};
+use clap::CommandFactory;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_setting_stands_with_its_variable_and_default() {
+    let document = read("docs/OPERATIONS.md");
+    let defaults = Settings::default().effective();
+    for setting in &SETTINGS {
+        let begin = format!("| `{}` | `{}` |", setting.name, setting.variable);
+        let line = document.lines().find(|line| line.starts_with(&begin));
+        let line = line.unwrap_or_else(|| panic!("docs/OPERATIONS.md has no row that begins with {begin}"));
+        let shown = &defaults.iter().find(|(name, ..)| *name == setting.name).expect("is shown").1;
+        // Numbers, addresses and words; a default in words stands in parentheses, one by the machine differs.
+        if !shown.starts_with('(') && setting.name != "hash-concurrency" {
+            assert_eq!(line.split('|').nth(3).map(str::trim), Some(shown.as_str()), "{}", setting.name);
+        }
+    }
+}
+
+#[test]
+fn every_metric_stands() {
+    let document = read("docs/OPERATIONS.md");
+    let source = read("server/src/metrics.rs");
+    let names: Vec<&str> =
+        source.split("registry.register(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.len() > 10, "metrics.rs registers its metrics by name");
+    for name in names {
+        let stands = document.lines().any(|line| {
+            line.strip_prefix("| `chapar_")
+                .and_then(|rest| rest.strip_prefix(name))
+                .is_some_and(|rest| rest.starts_with(['`', '{']) || rest.starts_with("_total"))
+        });
+        assert!(stands, "docs/OPERATIONS.md has no row for chapar_{name}");
+    }
+}
+
+#[test]
+fn every_command_of_the_binary_stands() {
+    let document = read("docs/OPERATIONS.md");
+    let cli = <Cli as CommandFactory>::command();
+    for command in cli.get_subcommands().filter(|it| !["serve", "admin"].contains(&it.get_name())) {
+        let name = format!("chapar {}", command.get_name());
+        assert!(document.contains(&name), "docs/OPERATIONS.md does not name {name}");
+    }
+    let admin = cli.find_subcommand("admin").expect("there is chapar admin");
+    for command in admin.get_subcommands() {
+        let name = format!("`chapar admin {}", command.get_name());
+        assert!(document.contains(&name), "docs/OPERATIONS.md does not name {name}");
+    }
+}
+
+#[test]
+fn every_direct_dependency_is_justified() {
+    let document = read("docs/DEPENDENCIES.md");
+    let mut used = Vec::new();
+    for part in ["protocol", "server", "signaling", "client-sdk", "loadtest"] {
+        let manifest: toml::Table = read(&format!("{part}/Cargo.toml")).parse().expect("is TOML");
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let names = manifest.get(section).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
+            for name in names.filter(|name| !name.starts_with("chapar-")) {
+                used.push(name.clone());
+                let begin = format!("| `{name}` |");
+                let line = document.lines().find(|line| line.starts_with(&begin));
+                let line = line.unwrap_or_else(|| panic!("docs/DEPENDENCIES.md does not justify {name}"));
+                let crates: Vec<&str> = line.split('|').nth(2).unwrap_or_default().split(',').map(str::trim).collect();
+                assert!(crates.contains(&part), "docs/DEPENDENCIES.md does not say that {part} uses {name}");
+            }
+        }
+    }
+    for name in document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()) {
+        assert!(used.iter().any(|it| it == name), "docs/DEPENDENCIES.md justifies {name}, which nobody uses");
+    }
+}
