@@ -67,9 +67,10 @@ async fn start_and_send(program: &Path, data_dir: &Path, is_first: bool) -> Resu
     let ready = began.elapsed();
 
     let client = Client::builder(url);
-    let client = match is_first {
-        true => client.register("sara", PASSWORD, None).await?,
-        false => client.sign_in("sara", PASSWORD).await?,
+    let client = if is_first {
+        client.register("sara", PASSWORD, None).await?
+    } else {
+        client.sign_in("sara", PASSWORD).await?
     };
     client.online().await?;
     let me = client.me().ok_or("not welcomed")?.id;

@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Long enough for initdb on a busy machine.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// A directory that the account of Postgres can pass through, and what lies in it.
 pub(crate) struct Place {
@@ -128,15 +128,13 @@ impl Node {
                 log.push('\n');
             }
         });
-        match hear.recv_timeout(STARTS_WITHIN) {
-            Ok(url) => Self { child, url, log },
-            Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                let _ = reader.join();
-                panic!("chapar does not start: {}", log.lock().expect("nobody panics with it"));
-            }
-        }
+        let Ok(url) = hear.recv_timeout(STARTS_WITHIN) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            let _ = reader.join();
+            panic!("chapar does not start: {}", log.lock().expect("nobody panics with it"));
+        };
+        Self { child, url, log }
     }
 
     /// `http://127.0.0.1:<port>`, or with `https`.
