@@ -186,6 +186,15 @@ impl Fanout {
         self.subscribe(&topics).await;
     }
 
+    /// Stops a connection from hearing some chats.
+    pub fn unwatch_chats(&self, chats: impl IntoIterator<Item = ChatId>, outbox: &Outbox) {
+        for topic in chats.into_iter().map(|chat| Topic::Chat(chat.0)) {
+            if self.hub.unwatch(topic, outbox) {
+                self.unwatched.lock().push(topic);
+            }
+        }
+    }
+
     /// Replaces the set of users whose presence a connection hears. Returns who of them is online here.
     pub async fn watch_presence(self: &Arc<Self>, users: &[UserId], outbox: &Arc<Outbox>) -> Vec<UserId> {
         let wanted: Vec<Topic> = users.iter().map(|user| Topic::Presence(user.0)).collect();
@@ -259,7 +268,11 @@ impl Fanout {
         match parcel {
             Parcel::Change(change) => self.accept_change(topic, change),
             Parcel::Passing(frame) => self.hub.tell(topic, &frame),
-            Parcel::Hint(version) => self.known(topic, version),
+            Parcel::Hint(version) => {
+                if self.hub.newer(topic, version) {
+                    self.heal(topic);
+                }
+            }
             Parcel::Revoked(device) => {
                 for outbox in self.hub.watchers(topic) {
                     if outbox.who().is_some_and(|(_, it)| it == device) {
@@ -284,7 +297,7 @@ impl Fanout {
             self.hub.offer(topic, change.from, change.version, change.frame)
         } else if self.hub.version(topic) != Some(change.from) {
             // Coming and going out of order would leave the wrong chats watched: the database says how it ended.
-            self.hub.hint(topic, change.version)
+            self.hub.newer(topic, change.version)
         } else {
             return self.change_chats(topic, change);
         };

@@ -193,6 +193,16 @@ impl Hub {
         .unwrap_or(false)
     }
 
+    /// Notes that something newer exists, without taking it for the stream's start: somebody may just have read an older
+    /// start from the database, and would never be told of what lies between. Returns whether something is missing.
+    pub fn newer(&self, topic: Topic, version: Version) -> bool {
+        self.with(topic, |stream| {
+            stream.known = stream.known.max(version);
+            stream.has_gap()
+        })
+        .unwrap_or(false)
+    }
+
     /// Forgets how far everybody has been told: the history that the versions belong to is not the database's any more.
     pub fn forget_versions(&self) {
         for shard in &self.shards {
@@ -301,6 +311,15 @@ mod tests {
         assert!(!offer(&hub, 1, 3));
         assert_eq!(hub.gap(TOPIC), None);
         assert_eq!(told(&outbox), ["3"]);
+    }
+
+    #[test]
+    fn news_before_the_start_is_known_does_not_make_the_start() {
+        let (hub, _outbox) = hub();
+        assert!(!hub.newer(TOPIC, Version(10)), "nobody knows yet from where");
+        assert!(hub.hint(TOPIC, Version(9)), "what came after the start is missing");
+        assert!(hub.begin_healing(TOPIC));
+        assert_eq!(hub.gap(TOPIC), Some(Version(9)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What one connection has said: first `hello`, then requests. Decides what each frame means; reads and writes no socket.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    CloseCode, ErrorCode, Timestamp, WireError,
+    ChatId, CloseCode, ErrorCode, Timestamp, WireError,
     command::{Hello, Presences, WatchPresence, Welcome},
     event::Presence,
     frame::{self, RawRequest},
@@ -131,10 +132,23 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     app.fanout.watch_user(user, &outbox).await;
     let chats = app.store.chat_ids(user).await?;
     app.fanout.watch_chats(&chats, &outbox).await;
+    let chats: HashSet<ChatId> = chats.into_iter().collect();
     let resumed = app.store.resume(user, hello.resume.as_ref()).await?;
+    // Left or entered between the list and the answer: that was told before this connection could take it in. Before the
+    // user's own stream begins, so that what follows finds the right chats watched.
+    let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
+    let entered: Vec<ChatId> = still.iter().copied().filter(|chat| !chats.contains(chat)).collect();
+    app.fanout.unwatch_chats(chats.difference(&still).copied(), &outbox);
+    app.fanout.watch_chats(&entered, &outbox).await;
     app.fanout.known(Topic::User(user.0), resumed.sync.user.version);
     for (chat, version) in resumed.versions {
         app.fanout.known(Topic::Chat(chat.0), version);
+    }
+    if !entered.is_empty() {
+        // Watched only after the answer was read: what came in between is filled.
+        for (chat, version) in app.store.chat_versions(&entered).await? {
+            app.fanout.known(Topic::Chat(chat.0), version);
+        }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
     if !app.store.seen(user, caller.device_id).await? {

@@ -42,8 +42,8 @@ async fn found_joined_and_heard_on_another_node() {
     reader.must(Join { handle: "karvan_news".to_owned() }).await;
     let nowhere = reader.refused(Join { handle: "no_such_place".to_owned() }).await;
     assert_eq!(nowhere.code, ErrorCode::ChatNotFound);
-    knows_everything(&reader, world.at(0), &world.database).await;
-    knows_everything(&owner, world.at(1), &world.database).await;
+    knows_everything(&reader, world.at(0)).await;
+    knows_everything(&owner, world.at(1)).await;
 }
 
 #[tokio::test]
@@ -60,6 +60,6 @@ async fn two_who_open_one_direct_chat_at_once_meet_in_it() {
     one.say(alone, "a note to myself").await;
     one.sees(alone, "a note to myself").await;
     for device in [&one, &other] {
-        knows_everything(device, world.at(0), &world.database).await;
+        knows_everything(device, world.at(0)).await;
     }
 }

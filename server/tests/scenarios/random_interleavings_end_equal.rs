@@ -1,7 +1,7 @@
 //! Several people do anything in any order on two nodes, with cuts, reconnects and deaths of Redis between. In the end
 //! everybody's state is the database's. `CHAPAR_TEST_SEED` replays a run's choices.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chapar_protocol::{
     ChatId, ChatKind, Role, Seq,
@@ -13,7 +13,7 @@ use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::support::{
-    Device,
+    Audit, Device,
     audit::knows_everything,
     device::message,
     model::text,
@@ -56,7 +56,14 @@ async fn whatever_people_do() {
             within("a life", life).await.expect("no panic");
         }
         for device in &people {
-            knows_everything(device, world.at(fate.random_range(0..2)), &world.database).await;
+            knows_everything(device, world.at(fate.random_range(0..2))).await;
+        }
+    }
+    let mut audited = BTreeSet::new();
+    for device in &people {
+        let chats: Vec<ChatId> = device.model().chats.keys().copied().collect();
+        for chat in chats.into_iter().filter(|chat| audited.insert(*chat)) {
+            Audit::read(world.at(0), device.token(), chat).await.agrees_with(&world.database);
         }
     }
 }

@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Traffic, audit::all_equal, world::Plan};
+use chapar_protocol::command::{AddMembers, RemoveMember};
+
+use crate::support::{
+    Traffic,
+    audit::{all_equal, knows_everything},
+    world::Plan,
+};
 
 #[tokio::test]
 async fn everybody_has_everything_without_a_reconnect() {
@@ -68,4 +74,30 @@ async fn a_frozen_redis_holds_nobody_up() {
     far.sees(group, "frozen 19").await;
     assert!(far.connected());
     all_equal(world.at(1), group, &[writer, neighbour, far]).await;
+}
+
+#[tokio::test]
+async fn who_was_added_meanwhile_hears_what_follows() {
+    let mut world = Plan::pair().start().await;
+    let [owner, added, removed] = world.people().await;
+    // Nobody on the other node watches the first group yet, so that its stream begins with whom is added.
+    let group = world.group(&owner, &[]).await;
+    let other = world.group(&owner, &[&removed]).await;
+    owner.connect(world.at(0)).await;
+    added.connect(world.at(1)).await;
+    removed.connect(world.at(1)).await;
+    world.redis().kill();
+    owner.must(AddMembers { chat_id: group, user_ids: vec![added.id()] }).await;
+    owner.must(RemoveMember { chat_id: other, user_id: removed.id() }).await;
+    owner.say(group, "during").await;
+    world.redis().up().await;
+    added.sees(group, "during").await;
+    removed.until("the chat to be gone", |model| !model.chats.contains_key(&other)).await;
+    owner.say(other, "not for all").await;
+    owner.say(group, "after").await;
+    added.sees(group, "after").await;
+    assert!(!format!("{:?}", removed.model().events).contains("not for all"));
+    for device in [&owner, &added, &removed] {
+        knows_everything(device, world.at(1)).await;
+    }
 }

@@ -60,5 +60,5 @@ async fn after_a_restore_the_operator_names_a_new_epoch() {
     assert!(sync.reset);
     assert_ne!(Some(&sync.epoch), old.as_ref());
     assert_eq!(reader.model().texts(group), ["one"]);
-    audit::knows_everything(&reader, world.at(0), &world.database).await;
+    audit::knows_everything(&reader, world.at(0)).await;
 }

@@ -190,10 +190,15 @@ impl Device {
             let model = self.model();
             let chats: Vec<_> =
                 model.chats.iter().map(|(id, chat)| (id.0, chat.version.0, chat.messages.len())).collect();
+            let mine: Vec<_> = model.mine.values().map(|mine| (mine.chat_id.0, mine.role, mine.version.0)).collect();
+            let events = &model.events[model.events.len().saturating_sub(4)..];
             panic!(
-                "user {} waited in vain for {what}; connected: {}, knows (chat, version, messages): {chats:?}, {:?}",
+                "user {} waited in vain for {what}; connected: {}, settled: {}, own version {}, own chats {mine:?}, \
+                 knows (chat, version, messages): {chats:?}, {:?}, last events: {events:?}",
                 self.id(),
                 self.connected(),
+                model.settled(),
+                model.user_version,
                 model.violations
             );
         }
