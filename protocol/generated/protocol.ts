@@ -1083,6 +1083,5 @@ export const CLOSE_CODES: Record<number, Action> = {
   4004: "resume", // reading too slowly: resume from your cursors
   4005: "resume", // node going away: resume elsewhere
   4006: "resume", // epoch changed: resume
-  4007: "resume", // too many connections: come back later
   4008: "give_up", // too many errors
 };

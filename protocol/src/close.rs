@@ -23,8 +23,6 @@ pub enum CloseCode {
     Drain,
     /// 4006: the epoch changed: the cursors must be checked.
     EpochChanged,
-    /// 4007: too many connections, here or from this address.
-    TooManyConnections,
     /// 4008: a client that keeps sending what no client would send.
     Abuse,
 }
@@ -41,7 +39,6 @@ impl CloseCode {
         (Self::SlowReader, 4004, Action::Resume, "reading too slowly: resume from your cursors"),
         (Self::Drain, 4005, Action::Resume, "node going away: resume elsewhere"),
         (Self::EpochChanged, 4006, Action::Resume, "epoch changed: resume"),
-        (Self::TooManyConnections, 4007, Action::Resume, "too many connections: come back later"),
         (Self::Abuse, 4008, Action::GiveUp, "too many errors"),
     ];
 

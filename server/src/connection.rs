@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{
     Error, Message, Utf8Bytes,
+    error::ProtocolError,
     protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
@@ -47,8 +48,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
     app.fanout.leave(&outbox);
     app.metrics.connections.dec();
     if let Some(code) = code {
-        let label = [("code", code.reason())];
-        app.metrics.closed.get_or_create(&label).inc();
+        app.metrics.closed.get_or_create(&[("reason", code.reason())]).inc();
         // Ends by itself: a client that does not listen is dropped.
         let _ = tokio::time::timeout(FAREWELL, connection.say_farewell(code)).await;
     }
@@ -88,6 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                                 return Some(CloseCode::Abuse);
                             }
                         }
+                        // Gone without a word: no fault of its speech, and nobody to tell.
+                        Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => return None,
                         Some(Ok(Message::Binary(_)) | Err(Error::Protocol(_) | Error::Utf8(_))) => {
                             return Some(CloseCode::Protocol);
                         }

@@ -157,7 +157,7 @@ async fn reach(options: &PgConnectOptions) -> std::result::Result<(), sqlx::Erro
 /// Whether the same attempt may succeed later: not with a wrong name or password (class 28 of SQLSTATE), nor without
 /// the database (3D000).
 fn may_pass(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|it| it.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     !code.is_some_and(|code| code.starts_with("28") || code == "3D000")
 }
 

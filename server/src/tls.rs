@@ -72,6 +72,8 @@ fn changed(cert: &Path, key: &Path) -> Option<(SystemTime, SystemTime)> {
 /// # Errors
 /// When the files cannot be used now.
 pub fn acceptor(cert: PathBuf, key: PathBuf) -> Result<TlsAcceptor, TlsError> {
+    // Looked at before they are read: a change meanwhile is then seen as one.
+    let mut known = changed(&cert, &key);
     let current = Arc::new(Current(ArcSwap::from_pointee(load(&cert, &key)?)));
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -79,7 +81,6 @@ pub fn acceptor(cert: PathBuf, key: PathBuf) -> Result<TlsAcceptor, TlsError> {
         .with_cert_resolver(current.clone());
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     tokio::spawn(async move {
-        let mut known = changed(&cert, &key);
         loop {
             tokio::time::sleep(LOOK).await;
             let now = changed(&cert, &key);

@@ -36,7 +36,7 @@ pub(super) fn claim(data_dir: &Path) -> Result<File, EmbeddedPostgresError> {
 pub(super) fn is_claimed(data_dir: &Path) -> Result<bool, EmbeddedPostgresError> {
     let lock = data_dir.join("chapar.lock");
     // Looking must not make anything: whoever looks may be another account than the one that will serve.
-    if !lock.exists() { Ok(false) } else { Ok(try_lock(&lock)?.is_none()) }
+    Ok(lock.exists() && try_lock(&lock)?.is_none())
 }
 
 /// Waits until no process of an earlier cluster is left, and returns the lock that the next one's processes will share.

@@ -45,7 +45,9 @@ pub(super) fn make_dir(data_dir: &Path, account: &Account) -> Result<PathBuf, Em
 pub(super) fn find_dir(data_dir: &Path, cluster: &Path) -> Option<PathBuf> {
     let (directory, elsewhere) = place(data_dir);
     let found = fs::symlink_metadata(&directory).ok()?;
-    let safe = !elsewhere || found.mode() & 0o077 == 0 && found.uid() == fs::metadata(cluster).ok()?.uid();
+    // In a directory that everybody can write to, somebody else may have been there first.
+    let closed = found.mode().trailing_zeros() >= 6;
+    let safe = !elsewhere || (closed && found.uid() == fs::metadata(cluster).ok()?.uid());
     (found.is_dir() && safe).then_some(directory)
 }
 

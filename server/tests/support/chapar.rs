@@ -4,11 +4,11 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Long enough for initdb on a busy machine.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 /// A directory that the account of Postgres can pass through, and what lies in it.
 pub(crate) struct Place {
@@ -102,6 +102,7 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
 pub(crate) struct Node {
     child: Child,
     url: String,
+    log: Arc<Mutex<String>>,
 }
 
 impl Node {
@@ -117,20 +118,23 @@ impl Node {
                 }
             }
         });
-        let mut err = child.stderr.take().expect("piped");
-        let complaints = thread::spawn(move || {
-            let mut text = String::new();
-            let _ = err.read_to_string(&mut text);
-            text
-        });
-        match hear.recv_timeout(STARTS_WITHIN) {
-            Ok(url) => Self { child, url },
-            Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("chapar does not start: {}", complaints.join().unwrap_or_default());
+        let err = BufReader::new(child.stderr.take().expect("piped"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = log.clone();
+        let reader = thread::spawn(move || {
+            for line in err.lines().map_while(Result::ok) {
+                let mut log = kept.lock().expect("nobody panics with it");
+                log.push_str(&line);
+                log.push('\n');
             }
-        }
+        });
+        let Ok(url) = hear.recv_timeout(STARTS_WITHIN) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            let _ = reader.join();
+            panic!("chapar does not start: {}", log.lock().expect("nobody panics with it"));
+        };
+        Self { child, url, log }
     }
 
     /// `http://127.0.0.1:<port>`, or with `https`.
@@ -141,6 +145,11 @@ impl Node {
     /// `127.0.0.1:<port>`.
     pub(crate) fn address(&self) -> &str {
         self.url.rsplit('/').next().expect("a URL has a host")
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("nobody panics with it").clone()
     }
 
     /// SIGTERM, and waits until it has ended in order.
