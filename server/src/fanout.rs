@@ -322,15 +322,18 @@ impl Fanout {
         self.hub.pause(topic);
         let this = self.clone();
         tokio::spawn(async move {
-            this.enter_chats(topic, &change).await;
-            this.hub.offer(topic, change.from, change.version, change.frame);
+            if this.enter_chats(topic, &change).await {
+                this.hub.offer(topic, change.from, change.version, change.frame);
+            }
             if this.hub.go_on(topic) {
                 this.heal(topic);
             }
         });
     }
 
-    async fn enter_chats(self: &Arc<Self>, topic: Topic, change: &Change) {
+    /// Returns false when a newer change has overtaken this one: then nothing was done, and what holds in the end is to
+    /// be read from the database, from before this change on.
+    async fn enter_chats(self: &Arc<Self>, topic: Topic, change: &Change) -> bool {
         let mut entered = Vec::new();
         for outbox in self.hub.watchers(topic) {
             for chat in &change.entered {
@@ -340,12 +343,12 @@ impl Fanout {
             }
         }
         // Looked at after watching: a removal that came before this look is undone here, one that comes after it finds
-        // the chats watched and stops that itself. What holds in the end is read with the newer version.
+        // the chats watched and stops that itself.
         if self.hub.knows_beyond(topic, change.version) {
             for (chat, outbox) in entered {
                 self.unwatch_chats([chat], &outbox);
             }
-            return;
+            return false;
         }
         let topics: Vec<Topic> = change.entered.iter().map(|chat| Topic::Chat(chat.0)).collect();
         self.subscribe(&topics).await;
@@ -360,6 +363,7 @@ impl Fanout {
                 self.doubt();
             }
         }
+        true
     }
 
     fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
@@ -383,8 +387,11 @@ impl Fanout {
                     Ok(Some(change)) => {
                         this.metrics.gaps_filled.inc();
                         this.leave_chats(topic, &change.left);
-                        this.enter_chats(topic, &change).await;
-                        this.hub.offer(topic, change.from, change.version, change.frame);
+                        if this.enter_chats(topic, &change).await {
+                            this.hub.offer(topic, change.from, change.version, change.frame);
+                        } else {
+                            tokio::time::sleep(REORDERING).await;
+                        }
                     }
                     Ok(None) => this.hub.nothing_beyond(topic, from),
                     Err(error) => {

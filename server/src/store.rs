@@ -13,7 +13,7 @@ pub mod sync;
 
 use std::time::Duration;
 
-use chapar_protocol::{ChatDelta, ErrorCode, UserDelta, UserId, WireError};
+use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserDelta, UserId, WireError};
 use sqlx::{
     ConnectOptions, Connection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -77,6 +77,26 @@ fn sentence(code: ErrorCode) -> &'static str {
 
 /// A result of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Takes a handle for a user or a chat: one name space for both.
+///
+/// # Errors
+/// [`ErrorCode::HandleTaken`].
+async fn claim_handle(
+    tx: &mut Transaction<'static, Postgres>,
+    handle: &str,
+    user: Option<UserId>,
+    chat: Option<ChatId>,
+) -> Result<()> {
+    let claimed =
+        sqlx::query("INSERT INTO handles (handle, user_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(handle)
+            .bind(user.map(|user| user.0))
+            .bind(chat.map(|chat| chat.0))
+            .execute(&mut **tx)
+            .await?;
+    if claimed.rows_affected() == 1 { Ok(()) } else { Err(ErrorCode::HandleTaken.into()) }
+}
 
 /// What a command changed and others must hear of.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId};
 use sqlx::Row;
 use time::OffsetDateTime;
 
-use super::{Result, Store};
+use super::{Result, Store, claim_handle};
 
 /// What sign-in needs to know of an account.
 pub struct Credentials {
@@ -45,16 +45,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         let made = user(&made)?;
-        let free = sqlx::query("INSERT INTO handles (handle, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(handle)
-            .bind(made.id.0)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
-            == 1;
-        if !free {
-            return Err(ErrorCode::HandleTaken.into());
-        }
+        claim_handle(&mut tx, handle, Some(made.id), None).await?;
         tx.commit().await?;
         Ok(made)
     }

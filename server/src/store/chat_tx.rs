@@ -9,7 +9,7 @@ use sqlx::{Postgres, Row, Transaction, types::Json};
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, row,
+    Changes, Result, Store, claim_handle, row,
     row::{kind_number, role_number},
 };
 
@@ -106,16 +106,7 @@ impl Store {
             };
         }
         if let Some(handle) = handle {
-            let free = sqlx::query("INSERT INTO handles (handle, chat_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                .bind(handle)
-                .bind(info.id.0)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-                == 1;
-            if !free {
-                return Err(ErrorCode::HandleTaken.into());
-            }
+            claim_handle(&mut tx, handle, None, Some(info.id)).await?;
         }
         Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))))
     }

@@ -115,3 +115,36 @@ async fn however_quickly_it_goes() {
         assert!(!heard.contains("secret"), "round {round}: a removed member heard it");
     }
 }
+
+/// Brought into several chats by several people in the same moment: one invitation overtakes another, and all are heard.
+#[tokio::test]
+async fn who_is_added_to_many_chats_at_once_hears_them_all() {
+    let world = Plan::pair().start().await;
+    let [amir, mina, nima, added] = world.people().await;
+    let hosts = [&amir, &mina, &nima];
+    for (index, host) in hosts.iter().enumerate() {
+        host.connect(world.at(index % 2)).await;
+    }
+    added.connect(world.at(1)).await;
+    let mut chats = Vec::new();
+    for host in hosts {
+        for _ in 0..6 {
+            chats.push((host, world.group(host, &[]).await));
+        }
+    }
+    let user_id = added.id();
+    for round in 0..8 {
+        let welcome = format!("welcome {round}");
+        let add = |chat_id| AddMembers { chat_id, user_ids: vec![user_id] };
+        futures_util::future::join_all(chats.iter().map(|(host, chat_id)| host.must(add(*chat_id)))).await;
+        for (host, chat_id) in &chats {
+            host.say(*chat_id, &welcome).await;
+        }
+        for (_, chat_id) in &chats {
+            added.sees(*chat_id, &welcome).await;
+        }
+        let remove = |chat_id| RemoveMember { chat_id, user_id };
+        futures_util::future::join_all(chats.iter().map(|(host, chat_id)| host.must(remove(*chat_id)))).await;
+    }
+    audit::knows_everything(&added, world.at(0)).await;
+}
