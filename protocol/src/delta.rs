@@ -9,6 +9,8 @@
 //! from < mine < delta.version    apply: its rows are in their final state, applying twice does no harm
 //! mine <  from                   a gap: keep it, ask `difference` from mine
 //! ```
+//!
+//! A delta whose `from` is its `version` brings nothing but where the chat stands.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -148,6 +148,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         // Watched only after the answer was read: what came in between is filled.
         for (chat, version) in app.store.chat_versions(&entered).await? {
             app.fanout.known(Topic::Chat(chat.0), version);
+            app.fanout.tell_where_it_stands(chat, &outbox);
         }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
