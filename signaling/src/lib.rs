@@ -1,1 +1,5 @@
 //! Chapar.
+
+pub mod call;
+pub mod sas;
+pub mod sdp;
