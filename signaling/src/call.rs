@@ -14,6 +14,8 @@ pub mod exchange;
 pub mod glare;
 pub mod input;
 pub mod output;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod view;
 
@@ -267,7 +269,7 @@ impl Call {
         settled.settle(now);
         let mut next = settled.clone();
         let mut relayed = Vec::new();
-        let speaker = input.speaker();
+        let (speaker, wants_all) = (input.speaker(), input.wants_all(self.revision));
         let refused = next.take(input, now, &mut relayed).err();
         if refused.is_some() {
             next = settled;
@@ -276,9 +278,9 @@ impl Call {
         next.revision += u64::from(changed);
         let mut outputs = view::news(Some(self), &next);
         if let Some(who) = speaker
-            && (refused.is_some() || (!changed && relayed.is_empty()))
+            && (refused.is_some() || wants_all.unwrap_or(!changed && relayed.is_empty()))
         {
-            // Whoever was refused or said nothing new may have missed something: it gets the whole.
+            // Whoever came back, was refused or said nothing new may have missed something: it gets the whole.
             view::retell(&next, who, &mut outputs);
         }
         outputs.append(&mut relayed);

@@ -11,7 +11,11 @@ pub mod address;
 pub mod candidate;
 mod codec;
 mod line;
+#[cfg(test)]
+pub(crate) mod samples;
 mod section;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use candidate::{Candidate, CandidateBudget, CandidateKind, CandidatePolicy};
@@ -170,6 +174,6 @@ fn is_ice_text(text: &str, least: usize, most: usize) -> bool {
 
 /// A name that a browser gives to a stream, a track or a source: 1 to 64 characters without a meaning of their own.
 fn is_name(text: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_+/={}.".contains(&b);
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_+/={}".contains(&b);
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }

@@ -58,7 +58,7 @@ impl Call {
             Ask::Decline => self.decline(role, who, now),
             Ask::Busy => self.busy(role, who, now),
             Ask::HangUp => self.hang_up(role, who, now),
-            Ask::Alive => self.seated(role, who),
+            Ask::Alive { .. } => self.seated(role, who),
             Ask::Media { flows } => self.media(role, who, flows, now),
             Ask::RestartIce => {
                 self.talking(role, who)?;

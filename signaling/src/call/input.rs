@@ -74,6 +74,15 @@ impl Input {
             _ => None,
         }
     }
+
+    /// Whether whoever speaks is told everything; `None`: only if nothing came of it.
+    pub(crate) fn wants_all(&self, call_revision: u64) -> Option<bool> {
+        match self {
+            Self::Online(_) | Self::Ask { ask: Ask::Look, .. } => Some(true),
+            Self::Ask { ask: Ask::Alive { revision }, .. } => Some(*revision < call_revision),
+            _ => None,
+        }
+    }
 }
 
 /// What a device can ask for.
@@ -99,7 +108,11 @@ pub enum Ask {
     /// Its person ends it; before an answer the caller's is a cancel and the callee's a decline.
     HangUp,
     /// It is still there. To be sent with each quality report; changes the state at most every 45 s.
-    Alive,
+    Alive {
+        /// The highest revision that it was told. If there is a higher one it is told again: what the bus lost is
+        /// healed by this.
+        revision: u64,
+    },
     /// Media flows to this device, or has stopped.
     Media {
         /// It flows.
