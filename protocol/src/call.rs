@@ -273,6 +273,67 @@ pub struct CallNote {
     pub seconds: u32,
 }
 
+/// How a device is connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkClass {
+    /// A cable.
+    Wired,
+    /// Wi-Fi.
+    Wifi,
+    /// Mobile, of any generation.
+    Mobile,
+    /// It does not say, or something newer than this list.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// How media reaches the other side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum PathKind {
+    /// Without a relay.
+    Direct,
+    /// Over a relay, by UDP.
+    RelayUdp,
+    /// Over a relay, by TCP.
+    RelayTcp,
+    /// Over a relay, by TLS.
+    RelayTls,
+    /// It does not say, or something newer than this list.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// What one side measured since its last report, every 5 s. Holds no address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct QualityReport {
+    /// Round trip of the media path, in milliseconds, at most 60 000.
+    pub round_trip_ms: u32,
+    /// Jitter of what arrives, in milliseconds, at most 60 000.
+    pub jitter_ms: u32,
+    /// Lost of 1000 packets on the way here, before repair.
+    pub lost_per_mille: u32,
+    /// Not played of 1000 packets: lost or late, and not repaired by FEC or RED.
+    pub concealed_per_mille: u32,
+    /// Lost of 1000 packets on the way to the other side, as it says.
+    pub lost_there_per_mille: u32,
+    /// Bits a second that arrive, at most 100 000 000.
+    pub bit_rate_in: u32,
+    /// Bits a second that leave, at most 100 000 000.
+    pub bit_rate_out: u32,
+    /// The length of an audio frame, in milliseconds, 10 to 120.
+    pub frame_ms: u32,
+    /// How media reaches the other side.
+    #[serde(default)]
+    pub path: PathKind,
+    /// How the device is connected.
+    #[serde(default)]
+    pub network: NetworkClass,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -265,6 +265,8 @@ impl Call {
     /// What `input` does at `now`. Timers that are due by then are settled first, also when nobody fired them.
     #[must_use]
     pub fn step(&self, input: Input, now: Timestamp) -> Step {
+        // What a timer ends only now cannot have been recorded yet.
+        let input = if self.is_live() && matches!(input, Input::Recorded) { Input::Tick } else { input };
         let mut settled = self.clone();
         settled.settle(now);
         let mut next = settled.clone();
