@@ -180,13 +180,13 @@ mod tests {
 
     const KEY: &str = "a-secret-that-is-long-enough";
 
-    /// `printf %s '4102444800:42:0123456789abcdef0123456789abcdef' | openssl dgst -sha1 -hmac a-secret-that-is-long-enough
+    /// `printf %s '2000000000:42:0123456789abcdef0123456789abcdef' | openssl dgst -sha1 -hmac a-secret-that-is-long-enough
     /// -binary | base64`; coturn 4.6.1 with this `static-auth-secret` allocated for it.
     #[test]
     fn the_vector_of_openssl_and_coturn() {
-        let made = secret(KEY).issue(USER, call(), at(4_102_444_500), 300);
-        assert_eq!(made.username, "4102444800:42:0123456789abcdef0123456789abcdef");
-        assert_eq!(made.password, "8YOX1tXv4uuTHgj8ZHB5Qe7rtrs=");
+        let made = secret(KEY).issue(USER, call(), at(1_999_999_700), 300);
+        assert_eq!(made.username, "2000000000:42:0123456789abcdef0123456789abcdef");
+        assert_eq!(made.password, "5xiEN17Xwsisvi0oAV1+Xl2XLjw=");
     }
 
     #[test]
