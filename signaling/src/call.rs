@@ -220,11 +220,15 @@ impl Call {
     /// A new call with revision 1, to be stored only if there is none with this id.
     ///
     /// # Errors
-    /// [`CallError::SelfCall`]; [`CallError::TooManyDevices`] beyond [`MAX_DEVICES`].
+    /// [`CallError::SelfCall`]; [`CallError::TooManyDevices`] beyond [`MAX_DEVICES`]; [`CallError::NotRelayOnly`] for an
+    /// offer that was not checked as relay-only, which all are that come before the callee has accepted.
     pub fn invite(invite: Invite, now: Timestamp) -> Result<(Self, Vec<Output>), CallError> {
         let Invite { call_id, chat_id, caller, callee, devices, media, relay_only, offer, fate } = invite;
         if caller.user_id == callee {
             return Err(CallError::SelfCall);
+        }
+        if let Some(offer) = &offer {
+            offer.suits(true)?;
         }
         let mut call = Self {
             id: call_id,

@@ -168,6 +168,14 @@ mod tests {
         assert_eq!(EMOJI.iter().collect::<HashSet<_>>().len(), 64);
     }
 
+    /// Computed with another implementation of SHA-256: clients in other languages must come to the same.
+    #[test]
+    fn the_vectors() {
+        let commitment = Commitment::new(&A, &nonce(1)).to_string();
+        assert_eq!(commitment, "c6065e3e97df609492e111f8fc54cd7eb53958e9352857c5747fe75c68f55564");
+        assert_eq!(emoji(&A, &B, 1, 2), [55, 43, 58, 40].map(|place| EMOJI[place]));
+    }
+
     #[test]
     fn everything_that_goes_in_changes_what_comes_out() {
         let honest = emoji(&A, &B, 1, 2);

@@ -29,19 +29,23 @@ fn description(setup: &str) -> String {
     format!("{DESCRIPTION}a=setup:{setup}\na=fingerprint:sha-256 {fingerprint}\n")
 }
 
+fn relay_only() -> CandidatePolicy {
+    CandidatePolicy { relay_only: true, ..CandidatePolicy::default() }
+}
+
 fn offer() -> CheckedOffer {
     let offer = Offer { sdp: description("actpass"), commitment: None };
-    CheckedOffer::check(&offer, &CandidatePolicy::default()).expect("a good offer")
+    CheckedOffer::check(&offer, &relay_only()).expect("a good offer")
 }
 
 fn answer() -> CheckedAnswer {
     let answer = chapar_protocol::call::Answer { sdp: description("active"), nonce: None };
-    CheckedAnswer::check(&answer, &CandidatePolicy::default()).expect("a good answer")
+    CheckedAnswer::check(&answer, &relay_only()).expect("a good answer")
 }
 
 fn candidates() -> CheckedCandidates {
-    let text = "candidate:1 1 udp 1 5.160.1.1 5000 typ host".to_owned();
-    CheckedCandidates::check(&[text], &CandidatePolicy::default()).expect("a good candidate")
+    let text = "candidate:1 1 udp 1 5.160.1.1 5000 typ relay".to_owned();
+    CheckedCandidates::check(&[text], &relay_only()).expect("a good candidate")
 }
 
 fn at(ms: i64) -> Timestamp {

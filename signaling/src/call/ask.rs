@@ -51,7 +51,9 @@ impl Call {
             Ask::Ringing => {
                 self.callees_ring(role, who)?;
                 let known = self.callee.know(who.device_id)?;
-                known.ring = Ring::Rings;
+                if known.ring == Ring::Told {
+                    known.ring = Ring::Rings;
+                }
                 Ok(())
             }
             Ask::Accept { media, relay_only, answer } => self.accept(role, who, media, relay_only, answer, now),
@@ -123,6 +125,9 @@ impl Call {
         self.callees_ring(role, who)?;
         if answer.is_some() && self.exchange.offer.is_none() {
             return Err(CallError::NoOffer);
+        }
+        if let Some(answer) = &answer {
+            answer.suits(self.relay_only || relay_only)?;
         }
         self.callee.device = Some(who.device_id);
         self.callee.lease_until = after(now, LEASE_MS);
@@ -254,6 +259,7 @@ impl Call {
 
     fn offer(&mut self, role: Role, who: Party, generation: u32, offer: CheckedOffer) -> Done {
         self.caller_speaks(role, who, generation)?;
+        offer.suits(self.relay_only_now())?;
         once(&mut self.exchange.offer, offer)
     }
 
@@ -266,6 +272,7 @@ impl Call {
         if self.exchange.offer.is_none() {
             return Err(CallError::NoOffer);
         }
+        answer.suits(self.relay_only_now())?;
         once(&mut self.exchange.answer, answer)?;
         self.exchange.answered_once = true;
         Ok(())
@@ -281,6 +288,7 @@ impl Call {
     ) -> Done {
         self.seated(role, who)?;
         self.current(generation)?;
+        candidates.suits(self.relay_only_now())?;
         let candidates = candidates.as_wire();
         if candidates.is_empty() {
             return Ok(());

@@ -47,6 +47,9 @@ pub enum CallError {
     /// An ICE restart less than a second after the last.
     #[error("too soon after the last restart")]
     TooSoon,
+    /// Checked for a call that is not relay-only, and it is: check again with [`super::Call::relay_only_now`].
+    #[error("the call is relay-only")]
+    NotRelayOnly,
     /// More candidates before the answer than are held.
     #[error("too many candidates before the answer")]
     TooManyCandidates,

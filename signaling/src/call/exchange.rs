@@ -3,6 +3,7 @@
 use chapar_protocol::call::{Answer, Offer, Renew};
 use serde::{Deserialize, Serialize};
 
+use super::error::CallError;
 use crate::sas::{Commitment, Nonce};
 use crate::sdp::{CandidatePolicy, Role as SdpRole, SdpError, candidate, rewrite};
 
@@ -11,9 +12,14 @@ pub const MAX_HELD: usize = 32;
 /// The most candidates in one message.
 pub const MAX_BATCH: usize = 16;
 
-/// An offer that was parsed and written anew. There is no other way to make one.
+/// An offer that was parsed and written anew. There is no other way to make one. It remembers whether only relay
+/// candidates were let through, so that the call can refuse one that was checked by a policy which has changed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckedOffer(Offer);
+pub struct CheckedOffer {
+    #[serde(flatten)]
+    offer: Offer,
+    relay_only: bool,
+}
 
 impl CheckedOffer {
     /// Checks an offer from a client.
@@ -26,18 +32,26 @@ impl CheckedOffer {
             Some(text) => Some(Commitment::parse(text).ok_or(SdpError::Commitment)?.to_string()),
             None => None,
         };
-        Ok(Self(Offer { sdp, commitment }))
+        Ok(Self { offer: Offer { sdp, commitment }, relay_only: policy.relay_only })
     }
 
     /// As it goes on the wire.
     pub fn as_wire(&self) -> &Offer {
-        &self.0
+        &self.offer
+    }
+
+    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)
     }
 }
 
 /// An answer that was parsed and written anew. There is no other way to make one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckedAnswer(Answer);
+pub struct CheckedAnswer {
+    #[serde(flatten)]
+    answer: Answer,
+    relay_only: bool,
+}
 
 impl CheckedAnswer {
     /// Checks an answer from a client.
@@ -50,18 +64,25 @@ impl CheckedAnswer {
             Some(text) => Some(Nonce::parse(text).ok_or(SdpError::Commitment)?.to_string()),
             None => None,
         };
-        Ok(Self(Answer { sdp, nonce }))
+        Ok(Self { answer: Answer { sdp, nonce }, relay_only: policy.relay_only })
     }
 
     /// As it goes on the wire.
     pub fn as_wire(&self) -> &Answer {
-        &self.0
+        &self.answer
+    }
+
+    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)
     }
 }
 
 /// Candidates that were parsed and written anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckedCandidates(Vec<String>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedCandidates {
+    candidates: Vec<String>,
+    relay_only: bool,
+}
 
 impl CheckedCandidates {
     /// Checks candidates from a client. Those that the policy keeps back are left out.
@@ -79,13 +100,21 @@ impl CheckedCandidates {
                 kept.push(parsed.to_string());
             }
         }
-        Ok(Self(kept))
+        Ok(Self { candidates: kept, relay_only: policy.relay_only })
     }
 
     /// As they go on the wire.
     pub fn as_wire(&self) -> &[String] {
-        &self.0
+        &self.candidates
     }
+
+    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)
+    }
+}
+
+fn suits(checked_so: bool, relay_only: bool) -> Result<(), CallError> {
+    if relay_only && !checked_so { Err(CallError::NotRelayOnly) } else { Ok(()) }
 }
 
 /// One exchange of offer and answer.

@@ -43,19 +43,23 @@ fn invite(id: u128, caller: Party, whom: UserId, devices: &[Party]) -> Invite {
     }
 }
 
+fn relay_only() -> CandidatePolicy {
+    CandidatePolicy { relay_only: true, ..CandidatePolicy::default() }
+}
+
 fn offer() -> CheckedOffer {
     let offer = Offer { sdp: samples::CHROMIUM_AUDIO_OFFER.replace('\n', "\r\n"), commitment: Some("ab".repeat(32)) };
-    CheckedOffer::check(&offer, &CandidatePolicy::default()).expect("a good offer")
+    CheckedOffer::check(&offer, &relay_only()).expect("a good offer")
 }
 
 fn answer() -> CheckedAnswer {
     let answer = Answer { sdp: samples::SAFARI_AUDIO_ANSWER.to_owned(), nonce: Some("cd".repeat(32)) };
-    CheckedAnswer::check(&answer, &CandidatePolicy::default()).expect("a good answer")
+    CheckedAnswer::check(&answer, &relay_only()).expect("a good answer")
 }
 
 fn candidates() -> CheckedCandidates {
-    let text = "candidate:1 1 udp 2113937151 5.160.1.1 5000 typ host".to_owned();
-    CheckedCandidates::check(&[text], &CandidatePolicy::default()).expect("a good candidate")
+    let text = "candidate:1 1 udp 2113937151 5.160.1.1 5000 typ relay raddr 0.0.0.0 rport 0".to_owned();
+    CheckedCandidates::check(&[text], &relay_only()).expect("a good candidate")
 }
 
 fn accept() -> Ask {
@@ -493,7 +497,7 @@ fn an_answer_needs_an_offer_and_comes_once() {
     bench.ok(HOME, Ask::Answer { generation: 1, answer: answer() });
     assert_eq!(bench.signals(PHONE), [], "the same again is nothing new");
     let other = Answer { nonce: Some("ef".repeat(32)), ..answer().as_wire().clone() };
-    let other = CheckedAnswer::check(&other, &CandidatePolicy::default()).expect("good");
+    let other = CheckedAnswer::check(&other, &relay_only()).expect("good");
     assert_eq!(bench.refused(HOME, Ask::Answer { generation: 1, answer: other }), CallError::AlreadyThere, "replaced");
     bench.ok(PHONE, Ask::Reveal { generation: 1, nonce: Nonce([1; 32]) });
     assert!(
@@ -535,6 +539,32 @@ fn what_was_lost_on_the_way_is_told_again_with_the_next_sign_of_life() {
     bench.ok(HOME, Ask::Mute { muted: true, camera_off: false });
     bench.ok(PHONE, Ask::Alive { revision });
     assert!(matches!(bench.standing(PHONE), Standing::InCall(ref it) if it.theirs.muted));
+}
+
+#[test]
+fn what_was_checked_by_an_old_policy_does_not_pass() {
+    let open = CandidatePolicy::default();
+    let shows_host = CheckedOffer::check(offer().as_wire(), &open).expect("good");
+    let early = Invite { offer: Some(shows_host.clone()), ..invite(1, PHONE, UserId(2), &[HOME]) };
+    assert_eq!(Call::invite(early, at(0)).err(), Some(CallError::NotRelayOnly), "before the accept only relays");
+    let mut bench = Bench::ringing();
+    let text = "candidate:1 1 udp 1 192.168.1.2 5000 typ host".to_owned();
+    let host = CheckedCandidates::check(&[text], &open).expect("good");
+    let candidates = Ask::Candidates { generation: 1, candidates: host };
+    assert_eq!(bench.refused(PHONE, candidates.clone()), CallError::NotRelayOnly);
+    let shows_host_too = CheckedAnswer::check(answer().as_wire(), &open).expect("good");
+    let accept = Ask::Accept { media: CallMedia::Voice, relay_only: true, answer: Some(shows_host_too) };
+    assert_eq!(bench.refused(HOME, accept), CallError::NotRelayOnly, "its own setting binds it too");
+    bench.ok(HOME, Ask::Accept { media: CallMedia::Voice, relay_only: true, answer: Some(answer()) });
+    assert_eq!(bench.refused(PHONE, candidates), CallError::NotRelayOnly, "for the whole call");
+}
+
+#[test]
+fn a_late_sign_of_ringing_does_not_undo_busy() {
+    let mut bench = Bench::ringing();
+    bench.ok(HOME, Ask::Busy);
+    bench.ok(HOME, Ask::Ringing);
+    assert_eq!(bench.standing(HOME), Standing::Silent);
 }
 
 #[test]
