@@ -293,7 +293,8 @@ impl Call {
         Step { call: changed.then_some(next), outputs, refused }
     }
 
-    /// When [`Input::Tick`] is due; `None` when the call may be forgotten.
+    /// When [`Input::Tick`] is due; `None` when nothing is left to be done. Keep the call for some minutes more, for a
+    /// device that asks late and for an invite that comes twice.
     pub fn next_timer(&self) -> Option<Timestamp> {
         self.deadlines().into_iter().flatten().min()
     }

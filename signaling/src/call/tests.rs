@@ -588,9 +588,11 @@ fn a_record_comes_again_until_it_is_stored() {
     assert_eq!(*bench.record(), record);
     bench.put(Input::Recorded);
     assert!(bench.outputs.is_empty());
-    assert_eq!(bench.call.next_timer(), None, "now it may be forgotten");
+    assert_eq!(bench.call.next_timer(), None, "nothing is left to be done");
     bench.put(Input::Online(TABLET));
     assert!(matches!(bench.standing(TABLET), Standing::Ended { .. }), "who asks late is told the end");
+    bench.ok(WATCH, Ask::Look);
+    assert!(matches!(bench.standing(WATCH), Standing::Ended { .. }), "also who was woken too late to ring");
 }
 
 #[test]

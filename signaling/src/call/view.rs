@@ -79,10 +79,11 @@ fn header(call: &Call, standing: Standing) -> CallState {
 fn standing(call: &Call, who: Party) -> Option<Standing> {
     let role = call.role(who.user_id)?;
     let side = call.side(role);
-    let known = side.known.iter().find(|k| k.device == who.device_id)?;
     if let Phase::Ended { reason, by, .. } = call.phase {
+        // Also for a device that the call never knew: one that a push woke too late asks what it was.
         return Some(Standing::Ended { reason, by });
     }
+    let known = side.known.iter().find(|k| k.device == who.device_id)?;
     if let Some(take_over) = side.take_over.filter(|t| t.device == who.device_id) {
         return Some(Standing::TakeOver { until: take_over.until });
     }

@@ -202,7 +202,9 @@ impl Section {
     }
 
     fn check(&self, role: Role) -> Result<(), SdpError> {
-        if !(1..=16).contains(&self.mid.len()) || !self.mid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        // A section that carries nothing may come without a name.
+        let least = usize::from(!self.refused());
+        if !(least..=16).contains(&self.mid.len()) || !self.mid.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(SdpError::Missing("mid"));
         }
         if self.refused() {

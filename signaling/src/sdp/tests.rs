@@ -102,6 +102,9 @@ fn a_video_section_that_was_given_up_keeps_its_place() {
     let new = offer(&text).expect("passes");
     assert!(!new.video && new.sdp.contains("m=video 0 ") && new.sdp.contains("a=inactive"));
     assert!(new.sdp.contains("a=group:BUNDLE 0\r\n"));
+    let nameless = "m=video 0 UDP/TLS/RTP/SAVPF 0\nc=IN IP4 0.0.0.0\na=inactive\n";
+    let new = rewrite(&format!("{SAFARI_AUDIO_ANSWER}{nameless}"), Role::Answer, &open()).expect("passes");
+    assert!(!new.video && new.sdp.ends_with(&nameless.replace('\n', "\r\n")), "{}", new.sdp);
 }
 
 #[test]

@@ -45,9 +45,14 @@ impl Page {
         let payloads = if payloads.is_empty() { "0".to_owned() } else { payloads.join(" ") };
         self.line(format_args!("m={kind} {port} UDP/TLS/RTP/SAVPF {payloads}"));
         self.line(format_args!("c=IN IP4 0.0.0.0"));
-        self.line(format_args!("a=mid:{}", section.mid));
+        if !section.mid.is_empty() {
+            self.line(format_args!("a=mid:{}", section.mid));
+        }
         if section.refused() {
             self.line(format_args!("a=inactive"));
+            for codec in &section.codecs {
+                self.line(format_args!("a=rtpmap:{} {}", codec.payload, codec.kind.name()));
+            }
             return 0;
         }
         if section.bundle_only() {
