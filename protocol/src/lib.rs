@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod call;
 pub mod chat;
 pub mod close;
 pub mod command;

@@ -1,1 +1,7 @@
 //! Chapar.
+
+pub mod call;
+pub mod credentials;
+pub mod quality;
+pub mod sas;
+pub mod sdp;

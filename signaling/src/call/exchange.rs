@@ -1,0 +1,158 @@
+//! Offers, answers and candidates: checked before they come in, and one exchange at a time.
+
+use chapar_protocol::call::{Answer, Offer, Renew};
+use serde::{Deserialize, Serialize};
+
+use super::error::CallError;
+use crate::sas::{Commitment, Nonce};
+use crate::sdp::{CandidatePolicy, Role as SdpRole, SdpError, candidate, rewrite};
+
+/// The most candidates that are held for a callee who has not accepted yet.
+pub const MAX_HELD: usize = 32;
+/// The most candidates in one message.
+pub const MAX_BATCH: usize = 16;
+
+/// An offer that was parsed and written anew. There is no other way to make one. It remembers whether only relay
+/// candidates were let through, so that the call can refuse one that was checked by a policy which has changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedOffer {
+    #[serde(flatten)]
+    offer: Offer,
+    relay_only: bool,
+}
+
+impl CheckedOffer {
+    /// Checks an offer from a client.
+    ///
+    /// # Errors
+    /// What is wrong with the description or the commitment.
+    pub fn check(offer: &Offer, policy: &CandidatePolicy) -> Result<Self, SdpError> {
+        let sdp = rewrite(&offer.sdp, SdpRole::Offer, policy)?.sdp;
+        let commitment = match &offer.commitment {
+            Some(text) => Some(Commitment::parse(text).ok_or(SdpError::Commitment)?.to_string()),
+            None => None,
+        };
+        Ok(Self { offer: Offer { sdp, commitment }, relay_only: policy.relay_only })
+    }
+
+    /// As it goes on the wire.
+    pub fn as_wire(&self) -> &Offer {
+        &self.offer
+    }
+
+    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)
+    }
+}
+
+/// An answer that was parsed and written anew. There is no other way to make one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedAnswer {
+    #[serde(flatten)]
+    answer: Answer,
+    relay_only: bool,
+}
+
+impl CheckedAnswer {
+    /// Checks an answer from a client.
+    ///
+    /// # Errors
+    /// What is wrong with the description or the nonce.
+    pub fn check(answer: &Answer, policy: &CandidatePolicy) -> Result<Self, SdpError> {
+        let sdp = rewrite(&answer.sdp, SdpRole::Answer, policy)?.sdp;
+        let nonce = match &answer.nonce {
+            Some(text) => Some(Nonce::parse(text).ok_or(SdpError::Commitment)?.to_string()),
+            None => None,
+        };
+        Ok(Self { answer: Answer { sdp, nonce }, relay_only: policy.relay_only })
+    }
+
+    /// As it goes on the wire.
+    pub fn as_wire(&self) -> &Answer {
+        &self.answer
+    }
+
+    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)
+    }
+}
+
+/// Candidates that were parsed and written anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedCandidates {
+    candidates: Vec<String>,
+    relay_only: bool,
+}
+
+impl CheckedCandidates {
+    /// Checks candidates from a client. Those that the policy keeps back are left out.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad one; [`SdpError::TooMany`] beyond [`MAX_BATCH`].
+    pub fn check(candidates: &[String], policy: &CandidatePolicy) -> Result<Self, SdpError> {
+        if candidates.len() > MAX_BATCH {
+            return Err(SdpError::TooMany("candidates"));
+        }
+        let mut kept = Vec::with_capacity(candidates.len());
+        for text in candidates {
+            let parsed = candidate::Candidate::parse(text)?;
+            if policy.permits(&parsed) {
+                kept.push(parsed.to_string());
+            }
+        }
+        Ok(Self { candidates: kept, relay_only: policy.relay_only })
+    }
+
+    /// As they go on the wire.
+    pub fn as_wire(&self) -> &[String] {
+        &self.candidates
+    }
+
+    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)
+    }
+}
+
+fn suits(checked_so: bool, relay_only: bool) -> Result<(), CallError> {
+    if relay_only && !checked_so { Err(CallError::NotRelayOnly) } else { Ok(()) }
+}
+
+/// One exchange of offer and answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exchange {
+    /// 1, 2, 3 …
+    pub(crate) generation: u32,
+    pub(crate) renew: Renew,
+    pub(crate) offer: Option<CheckedOffer>,
+    pub(crate) answer: Option<CheckedAnswer>,
+    pub(crate) reveal: Option<Nonce>,
+    /// The caller's candidates from before the accept.
+    pub(crate) held: Vec<String>,
+    /// An answer was given in this or an earlier exchange.
+    pub(crate) answered_once: bool,
+}
+
+impl Exchange {
+    pub(crate) fn first(offer: Option<CheckedOffer>) -> Self {
+        Self {
+            generation: 1,
+            renew: Renew::Transport,
+            offer,
+            answer: None,
+            reveal: None,
+            held: Vec::new(),
+            answered_once: false,
+        }
+    }
+
+    /// The exchange that follows. What an unfinished one was to renew is still to be renewed.
+    pub(crate) fn next(&self, renew: Renew) -> Self {
+        let renew = if self.answer.is_some() { renew } else { renew.max(self.renew) };
+        Self {
+            generation: self.generation.saturating_add(1),
+            renew,
+            answered_once: self.answered_once,
+            ..Self::first(None)
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What happens to a call.
+
+use chapar_protocol::call::{CallId, CallMedia, Party};
+use chapar_protocol::{ChatId, DeviceId, UserId};
+
+use super::exchange::{CheckedAnswer, CheckedCandidates, CheckedOffer};
+
+/// A wish to call. The server fills in everything but the call's id, the media, the setting and the offer.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Made by the calling device.
+    pub call_id: CallId,
+    /// Their direct chat.
+    pub chat_id: ChatId,
+    /// Who calls, from which device.
+    pub caller: Party,
+    /// Who is called.
+    pub callee: UserId,
+    /// The callee's devices that are connected or can be woken, at most [`super::MAX_DEVICES`].
+    pub devices: Vec<DeviceId>,
+    /// What is wished for.
+    pub media: CallMedia,
+    /// Relay candidates only, for the whole call.
+    pub relay_only: bool,
+    /// Saves a round trip when it is there.
+    pub offer: Option<CheckedOffer>,
+    /// What [`super::meet`] found.
+    pub fate: Fate,
+}
+
+/// What becomes of a new call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It rings.
+    Ring,
+    /// It rings, and won against a call that the callee made from this device at the same moment.
+    RingInGlare(DeviceId),
+    /// It lost against that call and is over before it rings.
+    LostGlare(CallId),
+    /// The callee is engaged, and it is the policy not to ring then.
+    Busy,
+}
+
+/// What happens to a call. Who speaks was found out by the server.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A device asks.
+    Ask {
+        /// Which, as authenticated.
+        who: Party,
+        /// What for.
+        ask: Ask,
+    },
+    /// A device connected, or came back. A callee's device begins to ring if it still rings.
+    Online(Party),
+    /// A device's last connection was lost.
+    Gone(Party),
+    /// A device was signed out.
+    SignedOut(Party),
+    /// This call, which rings, met another one between the same two and lost.
+    LostGlare(CallId),
+    /// This call, which rings, met another one, made by this device of the callee, and won.
+    WonGlare(DeviceId),
+    /// The record of the ended call is stored.
+    Recorded,
+    /// The time of [`super::Call::next_timer`] has come. Too early or twice does no harm.
+    Tick,
+}
+
+impl Input {
+    pub(crate) fn speaker(&self) -> Option<Party> {
+        match self {
+            Self::Ask { who, .. } | Self::Online(who) => Some(*who),
+            _ => None,
+        }
+    }
+
+    /// Whether whoever speaks is told everything; `None`: only if nothing came of it.
+    pub(crate) fn wants_all(&self, call_revision: u64) -> Option<bool> {
+        match self {
+            Self::Online(_) | Self::Ask { ask: Ask::Look, .. } => Some(true),
+            Self::Ask { ask: Ask::Alive { revision }, .. } => Some(*revision < call_revision),
+            _ => None,
+        }
+    }
+}
+
+/// What a device can ask for.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// It wants to be told everything again. A callee's device that was not rung rings from now on.
+    Look,
+    /// It rings.
+    Ringing,
+    /// Its person accepts.
+    Accept {
+        /// Voice answers a video call without video; video cannot be had for a voice call.
+        media: CallMedia,
+        /// The callee's own setting: relay candidates only.
+        relay_only: bool,
+        /// The answer to the offer that came with the invite.
+        answer: Option<CheckedAnswer>,
+    },
+    /// Its person declines: it stops ringing everywhere. Also refuses a transfer.
+    Decline,
+    /// Its person is in another conversation. Only this device falls silent.
+    Busy,
+    /// Its person ends it; before an answer the caller's is a cancel and the callee's a decline.
+    HangUp,
+    /// It is still there. To be sent with each quality report; changes the state at most every 45 s.
+    Alive {
+        /// The highest revision that it was told. If there is a higher one it is told again: what the bus lost is
+        /// healed by this.
+        revision: u64,
+    },
+    /// Media flows to this device, or has stopped.
+    Media {
+        /// It flows.
+        flows: bool,
+    },
+    /// Its network changed: ICE should restart.
+    RestartIce,
+    /// Microphone and camera.
+    Mute {
+        /// The microphone is off.
+        muted: bool,
+        /// The camera is off.
+        camera_off: bool,
+    },
+    /// Hold.
+    Hold {
+        /// On hold.
+        held: bool,
+    },
+    /// It wants video. When the other side has asked already, this is consent.
+    WantVideo,
+    /// Its answer to the other side's request for video.
+    AllowVideo {
+        /// Yes.
+        allow: bool,
+    },
+    /// Back to voice, or the request withdrawn. Needs nobody's consent.
+    StopVideo,
+    /// Another own device should take over.
+    Transfer {
+        /// Which.
+        to: DeviceId,
+    },
+    /// It takes over, as it was asked.
+    TakeOver,
+    /// The caller's offer.
+    Offer {
+        /// Of this exchange.
+        generation: u32,
+        /// Checked.
+        offer: CheckedOffer,
+    },
+    /// The callee's answer.
+    Answer {
+        /// Of this exchange.
+        generation: u32,
+        /// Checked.
+        answer: CheckedAnswer,
+    },
+    /// The caller's nonce, after the callee's is there.
+    Reveal {
+        /// Of this exchange.
+        generation: u32,
+        /// What was committed to.
+        nonce: crate::sas::Nonce,
+    },
+    /// Candidates, for the other side.
+    Candidates {
+        /// Of this exchange.
+        generation: u32,
+        /// Checked.
+        candidates: CheckedCandidates,
+    },
+}
