@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    io,
+    io::{self, IsTerminal},
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -102,7 +102,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // The codec logs every malformed packet as a warning, which would let strangers fill the log.
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info,stun_types=off,turn_types=off".to_owned());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
     let outcome =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().and_then(|runtime| runtime.block_on(run(cli)));
     match outcome {

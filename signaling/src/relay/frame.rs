@@ -1,5 +1,8 @@
 //! Frames: what a datagram or the next bytes of a stream are (RFC 8656, sections 12.4 and 12.5).
 
+/// The numbers of channels. RFC 8656 (section 12) ends at 0x4fff, but clients made for RFC 5766 use all of these, coturn's
+/// among them, and here nothing else begins with such bytes.
+pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7fff;
 /// Length of a STUN header.
 pub const STUN_HEADER: usize = 20;
 /// Length of a `ChannelData` header.
@@ -14,7 +17,7 @@ pub enum Frame<'a> {
     Stun(&'a [u8]),
     /// Data on a channel.
     Channel {
-        /// 0x4000 to 0x4fff.
+        /// One of [`CHANNELS`].
         number: u16,
         /// The payload, without padding.
         data: &'a [u8],
@@ -41,7 +44,7 @@ pub fn parse(bytes: &[u8]) -> Result<Frame<'_>, NotTurn> {
             let cookie = bytes.get(4..8) == Some(&[0x21, 0x12, 0xa4, 0x42]);
             if exact && cookie { Ok(Frame::Stun(bytes)) } else { Err(NotTurn) }
         }
-        1 if *first <= 0x4f => {
+        1 => {
             // A datagram may carry padding that its header does not count.
             let data = bytes.get(CHANNEL_HEADER..CHANNEL_HEADER + length).ok_or(NotTurn)?;
             Ok(Frame::Channel { number: u16::from_be_bytes([*first, *second]), data })
@@ -58,12 +61,12 @@ pub fn parse(bytes: &[u8]) -> Result<Frame<'_>, NotTurn> {
 pub fn stream_length(bytes: &[u8]) -> Result<Option<usize>, NotTurn> {
     let Some(head) = bytes.first_chunk::<4>() else {
         // One byte is enough to see that something else is being spoken.
-        return if bytes.first().is_some_and(|first| *first > 0x4f) { Err(NotTurn) } else { Ok(None) };
+        return if bytes.first().is_some_and(|first| *first > 0x7f) { Err(NotTurn) } else { Ok(None) };
     };
     let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
     let total = match head[0] {
         0..=0x3f if length % 4 == 0 => STUN_HEADER + length,
-        0x40..=0x4f => (CHANNEL_HEADER + length).next_multiple_of(4),
+        0x40..=0x7f => (CHANNEL_HEADER + length).next_multiple_of(4),
         _ => return Err(NotTurn),
     };
     if total > MAX_FRAME { Err(NotTurn) } else { Ok(Some(total)) }
@@ -79,7 +82,7 @@ mod tests {
         assert_eq!(parse(&datagram), Ok(Frame::Channel { number: 0x4000, data: &[1, 2, 3, 4, 5] }));
         assert_eq!(stream_length(&datagram), Ok(Some(12)));
         assert_eq!(parse(&[0x40, 0, 0, 6, 1, 2, 3, 4, 5]), Err(NotTurn), "shorter than it says");
-        assert_eq!(parse(&[0x50, 0, 0, 0]), Err(NotTurn), "beyond the channels of RFC 8656");
+        assert_eq!(parse(&[0x80, 0, 0, 0]), Err(NotTurn), "beyond the channels");
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn a_channel_has_one_peer_and_a_peer_one_channel() {
     assert_eq!(client.bind(&mut relay, 0x4001, "8.8.4.4:7001"), 400);
     assert_eq!(client.bind(&mut relay, 0x4002, PEER), 400);
     assert_eq!(client.bind(&mut relay, 0x3fff, "8.8.4.4:7001"), 400);
-    assert_eq!(client.bind(&mut relay, 0x5000, "8.8.4.4:7001"), 400);
+    assert_eq!(client.bind(&mut relay, 0x8000, "8.8.4.4:7001"), 400);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{
     allocate::{BAD_REQUEST, NO_CAPACITY, optional, optional_family},
     reply::{Problem, Proven},
 };
-use crate::relay::{allocation::BindError, config::Now, counters::Counter, outputs::Outputs};
+use crate::relay::{allocation::BindError, config::Now, counters::Counter, frame::CHANNELS, outputs::Outputs};
 
 const SECOND: u64 = 1_000_000_000;
 const FAMILY_MISMATCH: Problem<'static> = Problem::Code(443, "Peer Address Family Mismatch");
@@ -67,7 +67,7 @@ impl Core {
         let number = message.attribute::<ChannelNumber>().map_err(|_| BAD_REQUEST)?.channel();
         // The first address counts, should there be two.
         let peer = message.attribute::<XorPeerAddress>().map_err(|_| BAD_REQUEST)?.addr(message.transaction_id());
-        if !(0x4000..=0x4fff).contains(&number) {
+        if !CHANNELS.contains(&number) {
             return Err(BAD_REQUEST);
         }
         self.check_peer(slot, peer)?;
