@@ -78,6 +78,9 @@ struct Cli {
     /// Bytes a second of one user, both directions together.
     #[arg(long, env = "CHAPAR_RELAY_BANDWIDTH", default_value_t = 1_000_000)]
     bandwidth: u64,
+    /// Replies a second to one address that has not proved who it is. A carrier's NAT has many people behind one.
+    #[arg(long, env = "CHAPAR_RELAY_CHALLENGES", default_value_t = 500)]
+    challenges: u64,
     /// Networks that are never relayed to: the operator's own.
     #[arg(long, env = "CHAPAR_RELAY_DENY", value_delimiter = ',')]
     deny: Vec<IpNet>,
@@ -160,6 +163,7 @@ fn config(cli: Cli) -> io::Result<RelayConfig> {
         allocations_per_user: cli.user_quota,
         allocations_per_address: cli.address_quota,
         bandwidth: Rate::with_burst_seconds(cli.bandwidth, 2),
+        challenges: Rate::with_burst_seconds(cli.challenges, 5),
         ..Limits::default()
     };
     Ok(RelayConfig {
