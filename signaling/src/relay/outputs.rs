@@ -94,6 +94,11 @@ impl Outputs {
         &self.buffer[range.clone()]
     }
 
+    /// The bytes of all outputs, to which their ranges refer.
+    pub fn buffer(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.list.clear();
