@@ -106,7 +106,7 @@ struct Stream {
 
 /// How long a busy shard lets packets gather before it looks again. At full speed each packet would otherwise cost a
 /// wake-up, which is dearer than its relaying; a voice frame is a hundred times as long.
-const MODERATION: Duration = Duration::from_micros(150);
+const MODERATION: Duration = Duration::from_micros(300);
 
 /// Whether packets come so fast that waiting a little saves more than it costs.
 #[derive(Default)]
@@ -256,13 +256,14 @@ impl Shard {
         for packet in 0..count {
             match self.receiver.packet(packet) {
                 Some((client, bytes)) => {
+                    // Requests are answered at once; only media may gather.
+                    self.pace.packets += usize::from(bytes.first().is_some_and(|first| first >> 6 == 1));
                     let from = FiveTuple { client, listener, transport: Transport::Udp };
                     self.core.input(from, bytes, now, &mut self.out);
                 }
                 None => self.counters.count(Counter::Junk),
             }
         }
-        self.pace.packets += count;
         count == BATCH
     }
 
