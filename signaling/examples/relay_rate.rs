@@ -11,6 +11,7 @@
 use std::{
     fs, io,
     net::{SocketAddr, UdpSocket},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
         Arc, LazyLock,
@@ -79,6 +80,7 @@ fn main() -> io::Result<()> {
         }
     }
     report(&measured);
+    let _ = fs::remove_file(secrets());
     Ok(())
 }
 
@@ -104,7 +106,7 @@ fn report(measured: &[Vec<Figures>; 2]) {
 }
 
 fn chapar(program: &str) -> io::Result<Child> {
-    let secrets = std::env::temp_dir().join(format!("relay-rate-{}", std::process::id()));
+    let secrets = secrets();
     fs::write(&secrets, SECRET)?;
     let listen = format!("127.0.0.1:{PORT}");
     spawn(Command::new(program).args(["--udp", &listen, "--tcp", &listen, "--address", "127.0.0.1"]).args([
@@ -125,6 +127,10 @@ fn chapar(program: &str) -> io::Result<Child> {
         "--secrets",
         &secrets.to_string_lossy(),
     ]))
+}
+
+fn secrets() -> PathBuf {
+    std::env::temp_dir().join(format!("relay-rate-{}", std::process::id()))
 }
 
 fn turnserver(program: &str) -> io::Result<Child> {

@@ -208,6 +208,9 @@ fn check(config: &RelayConfig) -> io::Result<()> {
     if core.relayed.iter().any(|at| at.bind.is_ipv6() != at.public.is_ipv6()) {
         return wrong("a relayed address and its public form must be of one family");
     }
+    if core.relayed.iter().any(|at| at.public.is_unspecified()) {
+        return wrong("peers have to be told an address: name it, in place of the unspecified one");
+    }
     if !config.tls.is_empty() && config.tls_config.is_none() {
         return wrong("TLS addresses need a certificate");
     }

@@ -1,6 +1,12 @@
 //! What an ordinary client does.
 
-use chapar_signaling::relay::{config::Limits, core::Whose, counters::Counter, outputs::Transport, rate::Rate};
+use chapar_signaling::relay::{
+    config::{Limits, RelayedAddress},
+    core::Whose,
+    counters::Counter,
+    outputs::Transport,
+    rate::Rate,
+};
 use stun_types::attribute::{AttributeStaticType, XorMappedAddress};
 use turn_types::{
     AddressFamily,
@@ -251,4 +257,23 @@ fn bandwidth_belongs_to_the_user_and_not_to_the_allocation() {
     assert!(relay.input(one.tuple, &packet).is_empty());
     relay.pass(1);
     assert_eq!(relay.input(one.tuple, &packet).len(), 1);
+}
+
+#[test]
+fn behind_a_one_to_one_nat_two_shards_reach_each_other_inside() {
+    let mut config = config();
+    config.relayed = vec![RelayedAddress { bind: "10.0.0.5".parse().unwrap(), public: "5.5.5.5".parse().unwrap() }];
+    let mut relay = Relay::with(config.clone());
+    let mut shard = Relay::shard(config, std::sync::Arc::clone(&relay.ledger));
+    let (mut one, mut two) = (Client::new("1.2.3.4:5000", "42"), Client::new("1.2.3.5:5000", "43"));
+    let (a, b) = (one.allocate(&mut relay), two.allocate(&mut shard));
+    assert_eq!((a.ip().to_string(), b.ip().to_string()), ("5.5.5.5".to_owned(), "5.5.5.5".to_owned()));
+    assert_eq!(one.bind(&mut relay, 0x4000, &b.to_string()), 0);
+    assert_eq!(two.bind(&mut shard, 0x4000, &a.to_string()), 0);
+    let sent = relay.input(one.tuple, &channel(0x4000, b"hi"));
+    let inside = |port| std::net::SocketAddr::new("10.0.0.5".parse().unwrap(), port);
+    let bytes = b"hi".to_vec();
+    assert_eq!(sent, vec![Sent::Peer { from: inside(a.port()), to: inside(b.port()), bytes }]);
+    let sent = shard.packet(inside(b.port()), inside(a.port()), b"hi");
+    assert_eq!(sent, vec![Sent::Client(two.tuple, channel(0x4000, b"hi"))], "it comes from the public address");
 }
