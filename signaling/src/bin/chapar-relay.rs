@@ -1,0 +1,245 @@
+//! `chapar-relay`: the relay as a regional edge of its own. See `chapar-relay --help`.
+#![forbid(unsafe_code)]
+
+use std::{
+    io::{self, IsTerminal},
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use chapar_signaling::relay::{
+    address::{Class, PeerPolicy},
+    auth::RestSecrets,
+    config::{CoreConfig, Limits, RelayedAddress},
+    rate::Rate,
+    server::{Relay, RelayConfig},
+    streams::StreamLimits,
+};
+use clap::Parser;
+use ipnet::IpNet;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep, timeout},
+};
+use tokio_rustls::rustls::{
+    ServerConfig, crypto,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+/// STUN and TURN for Chapar's calls, over UDP, TCP and TLS.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// Addresses for UDP; name each address of the machine that clients use.
+    #[arg(long, env = "CHAPAR_RELAY_UDP", value_delimiter = ',', default_value = "0.0.0.0:3478")]
+    udp: Vec<SocketAddr>,
+    /// Addresses for TCP.
+    #[arg(long, env = "CHAPAR_RELAY_TCP", value_delimiter = ',', default_value = "0.0.0.0:3478")]
+    tcp: Vec<SocketAddr>,
+    /// Addresses for TLS (5349, or 443).
+    #[arg(long, env = "CHAPAR_RELAY_TLS", value_delimiter = ',', requires = "certificate")]
+    tls: Vec<SocketAddr>,
+    /// PEM file with the certificate chain.
+    #[arg(long, env = "CHAPAR_RELAY_CERTIFICATE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    #[arg(long, env = "CHAPAR_RELAY_KEY")]
+    key: Option<PathBuf>,
+    /// Addresses to relay from, at most one per family; `bind/public` behind a one-to-one NAT.
+    #[arg(long, env = "CHAPAR_RELAY_ADDRESS", value_delimiter = ',', required = true, value_parser = relayed)]
+    address: Vec<RelayedAddress>,
+    /// First relayed port.
+    #[arg(long, env = "CHAPAR_RELAY_FIRST_PORT", default_value_t = 49_152)]
+    first_port: u16,
+    /// Last relayed port.
+    #[arg(long, env = "CHAPAR_RELAY_LAST_PORT", default_value_t = 65_535)]
+    last_port: u16,
+    /// The realm, at most 24 bytes.
+    #[arg(long, env = "CHAPAR_RELAY_REALM", default_value = "chapar")]
+    realm: String,
+    /// File with the shared secrets of the TURN REST scheme, one a line, the newest first.
+    #[arg(long, env = "CHAPAR_RELAY_SECRETS")]
+    secrets: PathBuf,
+    /// Threads; 0 takes one per core.
+    #[arg(long, env = "CHAPAR_RELAY_SHARDS", default_value_t = 0)]
+    shards: usize,
+    /// Allocations of one user at one time.
+    #[arg(long, env = "CHAPAR_RELAY_USER_QUOTA", default_value_t = 12)]
+    user_quota: u32,
+    /// Allocations from one address at one time.
+    #[arg(long, env = "CHAPAR_RELAY_ADDRESS_QUOTA", default_value_t = 4_096)]
+    address_quota: u32,
+    /// Bytes a second of one user, both directions together.
+    #[arg(long, env = "CHAPAR_RELAY_BANDWIDTH", default_value_t = 1_000_000)]
+    bandwidth: u64,
+    /// Replies a second to one address that has not proved who it is. A carrier's NAT has many people behind one.
+    #[arg(long, env = "CHAPAR_RELAY_CHALLENGES", default_value_t = 500)]
+    challenges: u64,
+    /// Networks that are never relayed to: the operator's own.
+    #[arg(long, env = "CHAPAR_RELAY_DENY", value_delimiter = ',')]
+    deny: Vec<IpNet>,
+    /// Networks that are relayed to whatever they are.
+    #[arg(long, env = "CHAPAR_RELAY_ALLOW", value_delimiter = ',')]
+    allow: Vec<IpNet>,
+    /// Classes of addresses to open: loopback, private, carrier-nat and so on. For tests and closed networks.
+    #[arg(long, env = "CHAPAR_RELAY_OPEN", value_delimiter = ',')]
+    open: Vec<Class>,
+    /// Where new clients are sent while this relay drains.
+    #[arg(long, env = "CHAPAR_RELAY_ALTERNATE")]
+    alternate: Option<SocketAddr>,
+    /// How long running calls are waited for after SIGTERM, in seconds.
+    #[arg(long, env = "CHAPAR_RELAY_DRAIN", default_value_t = 600)]
+    drain: u64,
+    /// Where Prometheus reads `/metrics`.
+    #[arg(long, env = "CHAPAR_RELAY_METRICS")]
+    metrics: Option<SocketAddr>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The codec logs every malformed packet as a warning, which would let strangers fill the log.
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info,stun_types=off,turn_types=off".to_owned());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
+    let outcome =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().and_then(|runtime| runtime.block_on(run(cli)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chapar-relay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let secrets = std::fs::read_to_string(&cli.secrets).map_err(|error| about(&cli.secrets, &error))?;
+    let secrets: Vec<&str> = secrets.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if secrets.is_empty() {
+        return Err(about(&cli.secrets, &"holds no secret"));
+    }
+    let authority = Arc::new(RestSecrets::new(&secrets, 7 * 86_400));
+    let (patience, metrics) = (Duration::from_secs(cli.drain), cli.metrics);
+    let relay = Arc::new(Relay::start(config(cli)?, authority).await?);
+    tracing::info!(udp = ?relay.udp, tcp = ?relay.tcp, tls = ?relay.tls, "relaying");
+    if let Some(address) = metrics {
+        let listener = TcpListener::bind(address).await?;
+        tokio::spawn(serve_metrics(listener, Arc::clone(&relay)));
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    relay.drain().await;
+    let deadline = Instant::now() + patience;
+    tracing::info!(allocations = relay.allocations(), "draining; a second signal ends at once");
+    while relay.allocations() > 0 && Instant::now() < deadline {
+        tokio::select! {
+            () = sleep(Duration::from_millis(200)) => {}
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    Ok(())
+}
+
+fn config(cli: Cli) -> io::Result<RelayConfig> {
+    let mut nonce_key = [0; 32];
+    SystemRandom::new().fill(&mut nonce_key).map_err(|_| io::Error::other("no randomness"))?;
+    let ports = cli.first_port..=cli.last_port;
+    let own = cli.address.iter().flat_map(|at| [(at.bind, ports.clone()), (at.public, ports.clone())]).collect();
+    let tls_config = match (&cli.certificate, &cli.key) {
+        (Some(certificate), Some(key)) => Some(tls(certificate, key)?),
+        _ => None,
+    };
+    let limits = Limits {
+        allocations_per_user: cli.user_quota,
+        allocations_per_address: cli.address_quota,
+        bandwidth: Rate::with_burst_seconds(cli.bandwidth, 2),
+        challenges: Rate::with_burst_seconds(cli.challenges, 5),
+        ..Limits::default()
+    };
+    Ok(RelayConfig {
+        core: CoreConfig {
+            realm: cli.realm,
+            relayed: cli.address,
+            ports,
+            policy: PeerPolicy { open: cli.open, allow: cli.allow, deny: cli.deny, own },
+            limits,
+            nonce_key,
+            alternate: cli.alternate,
+        },
+        udp: cli.udp,
+        tcp: cli.tcp,
+        tls: cli.tls,
+        tls_config,
+        shards: cli.shards,
+        streams: StreamLimits::default(),
+    })
+}
+
+fn tls(certificate: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| about(certificate, &error))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| about(key, &error))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|error| about(certificate, &error))?;
+    // RFC 7443; a client that offers no protocol is served as well.
+    config.alpn_protocols = vec![b"stun.turn".to_vec(), b"stun.nat-discovery".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn relayed(text: &str) -> Result<RelayedAddress, String> {
+    let parse = |text: &str| text.parse::<IpAddr>().map_err(|error| format!("{text}: {error}"));
+    let (bind, public) = text.split_once('/').unwrap_or((text, text));
+    Ok(RelayedAddress { bind: parse(bind)?, public: parse(public)? })
+}
+
+fn about(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {error}", path.display()))
+}
+
+/// As much HTTP as Prometheus needs.
+async fn serve_metrics(listener: TcpListener, relay: Arc<Relay>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(timeout(Duration::from_secs(5), answer(stream, &relay)).await),
+            Err(_) => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream, relay: &Relay) -> io::Result<()> {
+    let mut request = [0; 2_048];
+    let mut length = 0;
+    while length < request.len() && !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut request[length..]).await? {
+            0 => return Ok(()),
+            read => length += read,
+        }
+    }
+    let (status, body) = if request.starts_with(b"GET /metrics ") {
+        ("200 OK", relay.metrics())
+    } else {
+        ("404 Not Found", String::new())
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
