@@ -117,6 +117,7 @@ fn killed_while_the_cluster_is_being_made() {
         second.next("row ");
         assert!(!data_dir.join("pg.init").exists());
         second.kill(Victim::Everything);
+        leave_nobody_behind(&data_dir);
     }
 }
 
@@ -158,6 +159,23 @@ fn survives(data_dir: &Path, program: &dyn Fn() -> Command) {
     assert_eq!(acknowledged.difference(&present).count(), 0, "the last round lost acknowledged rows");
     println!("{} acknowledged rows, {} found", acknowledged.len(), present.len());
     supervisor.kill(Victim::Everything);
+    leave_nobody_behind(data_dir);
+}
+
+/// After the last kill no start follows that would end the backends born between the look and the kill.
+fn leave_nobody_behind(data_dir: &Path) {
+    for _ in 0..50 {
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        let left: Vec<i32> = processes
+            .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(data_dir)))
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        if left.is_empty() {
+            return;
+        }
+        left.into_iter().for_each(kill_nine);
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 struct Supervisor {
