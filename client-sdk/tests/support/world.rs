@@ -31,7 +31,11 @@ pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build -p chapar-server` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p chapar-server -p chapar-client --examples --bins` first",
+        path.display()
+    );
     path
 }
 
