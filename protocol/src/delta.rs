@@ -45,6 +45,21 @@ pub struct ChatDelta {
     pub reacted: Vec<Reacted>,
 }
 
+impl ChatDelta {
+    /// One that brings nothing but where the chat stands; to be filled.
+    pub fn empty(chat_id: ChatId, version: Version) -> Self {
+        Self {
+            chat_id,
+            from: version,
+            version,
+            chat: None,
+            members: Vec::new(),
+            messages: Vec::new(),
+            reacted: Vec::new(),
+        }
+    }
+}
+
 /// A chat from scratch: forget what was known of it and begin here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct ChatSnapshot {

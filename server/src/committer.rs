@@ -202,16 +202,7 @@ impl Worker {
             self.metrics.messages.inc();
             let chat_id = message.chat_id;
             let place = *places.entry(chat_id).or_insert_with(|| {
-                let from = Version(stored.version.0 - 1);
-                deltas.push(ChatDelta {
-                    chat_id,
-                    from,
-                    version: from,
-                    chat: None,
-                    members: Vec::new(),
-                    messages: Vec::new(),
-                    reacted: Vec::new(),
-                });
+                deltas.push(ChatDelta::empty(chat_id, Version(stored.version.0 - 1)));
                 deltas.len() - 1
             });
             deltas[place].version = stored.version;

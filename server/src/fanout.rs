@@ -362,16 +362,7 @@ impl Fanout {
     /// it knows an older one, and asks for the difference.
     pub fn tell_where_it_stands(&self, chat_id: ChatId, outbox: &Outbox) {
         if let Some(version) = self.hub.version(Topic::Chat(chat_id.0)) {
-            let empty = ChatDelta {
-                chat_id,
-                from: version,
-                version,
-                chat: None,
-                members: Vec::new(),
-                messages: Vec::new(),
-                reacted: Vec::new(),
-            };
-            outbox.push(event_frame(&Event::Delta(empty)));
+            outbox.push(event_frame(&Event::Delta(ChatDelta::empty(chat_id, version))));
         }
     }
 

@@ -59,7 +59,7 @@ impl Store {
             role: row::role(role.flatten()),
             kind: row::kind(found.try_get("kind")?),
             last_seq: Seq(found.try_get("seq")?),
-            delta: empty_delta(chat, version),
+            delta: ChatDelta::empty(chat, version),
             users: Vec::new(),
         })
     }
@@ -172,21 +172,9 @@ async fn insert_chat(
     Ok(row::chat_info(&made)?)
 }
 
-fn empty_delta(chat_id: ChatId, version: Version) -> ChatDelta {
-    ChatDelta {
-        chat_id,
-        from: version,
-        version,
-        chat: None,
-        members: Vec::new(),
-        messages: Vec::new(),
-        reacted: Vec::new(),
-    }
-}
-
 impl ChatTx {
     fn fresh(tx: Transaction<'static, Postgres>, user: UserId, info: ChatInfo) -> Self {
-        let mut delta = empty_delta(info.id, Version(0));
+        let mut delta = ChatDelta::empty(info.id, Version(0));
         delta.version = Version(1);
         let kind = info.kind;
         delta.chat = Some(info);
