@@ -174,8 +174,9 @@ export class Host implements Backend {
       this.#saveTimer ??= setTimeout(() => void this.save(), SAVE_AFTER);
     }
     const { inStep, token } = this.view;
-    if (isEmpty(patch) && events.length === 0 && users.length === 0 && inStep === this.#toldInStep) return;
+    if (inStep !== this.#toldInStep) events.push({ type: "in_step", inStep });
     this.#toldInStep = inStep;
+    if (isEmpty(patch) && events.length === 0 && users.length === 0) return;
     this.#options.onChange({ patch, users, events, inStep, token, whole: false, ...(preference && { preference }) });
   }
 

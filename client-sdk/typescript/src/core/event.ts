@@ -31,6 +31,8 @@ export type Connection =
 export type ClientEvent =
   /** The connection came, went or ended. */
   | { type: "connection"; connection: Connection }
+  /** Whether everything known of is held: false while a gap is filled, say «updating». */
+  | { type: "in_step"; inStep: boolean }
   /** A message that was not known. */
   | { type: "message"; chatId: ChatId; message: Message }
   /** A message was edited, deleted, or its reactions were counted anew; also one older than the messages held. */
