@@ -10,4 +10,6 @@ declare global {
   var client: Client;
   var calls: Calls;
   var call: Call;
+  var log: string[];
+  var player: HTMLAudioElement;
 }
