@@ -407,6 +407,11 @@ impl Client {
         self.0.shared.session().me().cloned()
     }
 
+    /// Calls missed and not looked at yet, on whatever device.
+    pub fn missed_calls(&self) -> u32 {
+        self.0.shared.session().own().missed_calls
+    }
+
     /// Whether everything known of is held: no gap is being filled.
     pub fn in_step(&self) -> bool {
         self.0.shared.session().in_step()

@@ -94,6 +94,9 @@ pub struct CallState {
     pub media: CallMedia,
     /// Neither side learns the other's address: only relay candidates, for the whole call.
     pub relay_only: bool,
+    /// Whether to ask the person afterwards how it was. Asked sparingly: the operator says of how many calls.
+    #[serde(default)]
+    pub ask_rating: bool,
     /// What this device has to do with it.
     #[serde(flatten)]
     pub standing: Standing,
@@ -235,6 +238,120 @@ pub enum CallSignal {
     },
 }
 
+/// A [`CallSignal`] and the call that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct CallSignaled {
+    /// Which call.
+    pub call_id: CallId,
+    /// What the other side sent.
+    #[serde(flatten)]
+    pub signal: CallSignal,
+}
+
+/// What a device asks of a call. Each may be sent twice: the second time it does nothing and tells the state again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum CallAsk {
+    /// To be told everything again. A device of the callee that was not rung yet rings from now on.
+    Look,
+    /// It rings here. The caller sees «ringing» from then on.
+    Ringing,
+    /// The person accepts. Only now may the microphone open.
+    Accept {
+        /// `voice` answers a video call without video; `video` cannot be had for a voice call.
+        media: CallMedia,
+        /// The callee's own wish: relay candidates only.
+        #[serde(default)]
+        relay_only: bool,
+        /// The answer to the offer that came with the invite, if there is one already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        answer: Option<Answer>,
+    },
+    /// The person declines: it stops ringing everywhere. Also refuses to take over.
+    Decline,
+    /// The person talks elsewhere. Only this device falls silent.
+    Busy,
+    /// The person ends it; before an answer the caller's is a cancel and the callee's a decline.
+    HangUp,
+    /// Still there. Every 5 s from the device that is in the call.
+    Alive {
+        /// The highest revision that was told here. What is newer is told again.
+        #[ts(type = "number")]
+        revision: u64,
+        /// What was measured since the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        report: Option<QualityReport>,
+    },
+    /// Media flows to this device, or has stopped.
+    Media {
+        /// It flows.
+        flows: bool,
+    },
+    /// The network changed: ICE should restart. A new generation follows.
+    RestartIce,
+    /// Microphone and camera, as the other side shows them.
+    Mute {
+        /// The microphone is off.
+        muted: bool,
+        /// The camera is off.
+        #[serde(default)]
+        camera_off: bool,
+    },
+    /// Puts the call on hold, or takes it back.
+    Hold {
+        /// On hold.
+        held: bool,
+    },
+    /// Asks for video. When the other side has asked already, this is consent.
+    WantVideo,
+    /// The answer to the other side's wish for video.
+    AllowVideo {
+        /// Yes.
+        allow: bool,
+    },
+    /// Back to voice, or the wish withdrawn. Needs nobody's consent.
+    StopVideo,
+    /// Another own device should take the call over.
+    Transfer {
+        /// Which.
+        to: DeviceId,
+    },
+    /// This device takes over, as it was asked to.
+    TakeOver,
+    /// The caller's side offers.
+    Offer {
+        /// Which exchange.
+        generation: u32,
+        /// The offer.
+        #[serde(flatten)]
+        offer: Offer,
+    },
+    /// The callee's side answers.
+    Answer {
+        /// Which exchange.
+        generation: u32,
+        /// The answer.
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    /// The caller's side shows the nonce that it committed to, once the answer is there.
+    Reveal {
+        /// Which exchange.
+        generation: u32,
+        /// 32 bytes in lower-case hexadecimal.
+        nonce: String,
+    },
+    /// Candidates for the other side, at most 16.
+    Candidates {
+        /// Which exchange.
+        generation: u32,
+        /// Each as in `a=candidate`, without `a=`.
+        candidates: Vec<String>,
+    },
+}
+
 /// A session description that asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Offer {
@@ -307,6 +424,38 @@ pub enum PathKind {
     Unknown,
 }
 
+/// Where a candidate comes from (RFC 8445 section 5.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CandidateType {
+    /// Of an interface of the device.
+    Host,
+    /// Seen by a STUN server.
+    Srflx,
+    /// Seen by the other side.
+    Prflx,
+    /// Of a relay.
+    Relay,
+    /// It does not say.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// How audio is coded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioCodec {
+    /// Opus (RFC 7587).
+    Opus,
+    /// Opus within RED (RFC 2198).
+    Red,
+    /// It does not say, or something newer than this list.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
 /// What one side measured since its last report, every 5 s. Holds no address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct QualityReport {
@@ -332,6 +481,105 @@ pub struct QualityReport {
     /// How the device is connected.
     #[serde(default)]
     pub network: NetworkClass,
+    /// The own end of the path.
+    #[serde(default)]
+    pub local: CandidateType,
+    /// The other end of the path.
+    #[serde(default)]
+    pub remote: CandidateType,
+    /// How audio that arrives is coded.
+    #[serde(default)]
+    pub codec: AudioCodec,
+    /// The name of the relay on this side of the path, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub relay: Option<String>,
+}
+
+/// A relay that clients can measure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct RelayInfo {
+    /// Its name, by which it is measured and reported.
+    pub name: String,
+    /// Where it stands, in the operator's words.
+    pub region: String,
+    /// `stun:` URLs (RFC 7064).
+    pub stun: Vec<String>,
+}
+
+/// A relay with credentials for one person in one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct IceServer {
+    /// The relay's name.
+    pub name: String,
+    /// Where it stands.
+    pub region: String,
+    /// `stun:`, `turn:` and `turns:` URLs (RFC 7064, RFC 7065), the fastest transport first.
+    pub urls: Vec<String>,
+    /// For `turn:` and `turns:`.
+    pub username: String,
+    /// For `turn:` and `turns:`.
+    pub credential: String,
+}
+
+/// How long a relay took to answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct RelayRoundTrip {
+    /// Its name.
+    pub relay: String,
+    /// In milliseconds.
+    pub ms: u32,
+}
+
+/// What was wrong with a call, in the person's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CallIssue {
+    /// Gaps in the sound.
+    Choppy,
+    /// Late answers.
+    Delay,
+    /// An echo.
+    Echo,
+    /// Noise.
+    Noise,
+    /// Too quiet.
+    Quiet,
+    /// One could not hear the other.
+    OneWay,
+    /// It took long to connect.
+    SlowStart,
+    /// It broke off.
+    Dropped,
+    /// The picture.
+    Video,
+    /// Something else, or something newer than this list.
+    #[serde(other)]
+    Other,
+}
+
+/// A line of the call log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct CallEntry {
+    /// Which call.
+    pub call_id: CallId,
+    /// In which direct chat.
+    pub chat_id: ChatId,
+    /// Who called.
+    pub caller: UserId,
+    /// Who was called.
+    pub callee: UserId,
+    /// What it carried at its most.
+    pub media: CallMedia,
+    /// Why it ended.
+    #[serde(flatten)]
+    pub reason: EndReason,
+    /// When it began to ring.
+    pub began_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How long the two were connected, in seconds; 0 when they never were.
+    pub seconds: u32,
 }
 
 #[cfg(test)]
@@ -366,10 +614,35 @@ mod tests {
                 callee: UserId(5),
                 media: CallMedia::Voice,
                 relay_only: false,
+                ask_rating: true,
                 standing,
             };
             let json = serde_json::to_string(&state).expect("serialises");
             assert_eq!(serde_json::from_str::<CallState>(&json).expect("parses"), state, "{json}");
         }
+    }
+
+    #[test]
+    fn an_ask_is_one_flat_object() {
+        let offer = Offer { sdp: "v=0".to_owned(), commitment: None };
+        let asks = [
+            (CallAsk::Look, r#"{"ask":"look"}"#),
+            (CallAsk::Offer { generation: 2, offer }, r#"{"ask":"offer","generation":2,"sdp":"v=0"}"#),
+            (CallAsk::Mute { muted: true, camera_off: false }, r#"{"ask":"mute","muted":true,"camera_off":false}"#),
+        ];
+        for (ask, json) in asks {
+            assert_eq!(serde_json::to_string(&ask).expect("serialises"), json);
+            assert_eq!(serde_json::from_str::<CallAsk>(json).expect("parses"), ask);
+        }
+    }
+
+    #[test]
+    fn a_signal_stands_beside_its_call() {
+        let signaled = CallSignaled {
+            call_id: CallId(Uuid::from_u128(7)),
+            signal: CallSignal::Reveal { generation: 1, nonce: "00".to_owned() },
+        };
+        let json = serde_json::to_string(&signaled).expect("serialises");
+        assert_eq!(serde_json::from_str::<CallSignaled>(&json).expect("parses"), signaled, "{json}");
     }
 }

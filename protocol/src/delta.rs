@@ -109,6 +109,10 @@ pub struct UserDelta {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<MyChat>>", optional)]
     pub chats: Vec<MyChat>,
+    /// Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub missed_calls: Option<u32>,
 }
 
 /// How far a client knows one chat, written `[chat_id, version, others_read]`.

@@ -108,6 +108,20 @@ codes! {
     ChatFull = "chat_full" => GiveUp, 409;
     /// An owner cannot leave while others are in the chat: name another owner first.
     OwnerCannotLeave = "owner_cannot_leave" => GiveUp, 409;
+    /// There is no such call, or you are not in it.
+    CallNotFound = "call_not_found" => GiveUp, 404;
+    /// You may not call this person: only people with whom you share a direct chat.
+    CallForbidden = "call_forbidden" => GiveUp, 403;
+    /// You are in another call already.
+    CallEngaged = "call_engaged" => GiveUp, 409;
+    /// The call has ended.
+    CallEnded = "call_ended" => GiveUp, 409;
+    /// Another of your devices is in this call.
+    CallElsewhere = "call_elsewhere" => GiveUp, 409;
+    /// The call does not stand so that this can be done. Its state was told again.
+    CallConflict = "call_conflict" => GiveUp, 409;
+    /// The session description, candidate, commitment or nonce is not one that a call may have.
+    BadDescription = "bad_description" => GiveUp, 400;
     /// Too many requests. Wait for `retry_after_ms`.
     RateLimited = "rate_limited" => Retry, 429;
     /// The server has too much to do. Wait for `retry_after_ms`.

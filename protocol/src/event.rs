@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChatDelta, ChatId, Seq, Timestamp, UserDelta, UserId};
+use crate::{
+    ChatDelta, ChatId, Seq, Timestamp, UserDelta, UserId,
+    call::{CallSignaled, CallState},
+};
 
 /// An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -20,6 +23,10 @@ pub enum Event {
     Typing(Typing),
     /// Somebody whose presence this connection watches came or went.
     Presence(Presence),
+    /// How a call stands, as seen from this device. Keep the highest revision of each call.
+    Call(CallState),
+    /// What the other side of a call sent: an offer, an answer, candidates.
+    CallSignal(CallSignaled),
     /// The server will close this connection soon. Finish what is under way, then connect anew.
     Drain(Drain),
 }

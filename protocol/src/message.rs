@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::{Seq, Timestamp, UserId, Version};
+use crate::{Seq, Timestamp, UserId, Version, call::CallNote};
 
 /// A message in its final state. Its identity is (chat, seq).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -138,6 +138,12 @@ pub enum ServiceAction {
         /// Whom.
         user_id: UserId,
     },
+    /// The sender called the other one.
+    Call {
+        /// How it went.
+        #[serde(flatten)]
+        note: CallNote,
+    },
     /// An action that this version of the protocol does not know, whole.
     #[serde(untagged)]
     Unknown(#[ts(type = "{ type: string } & Record<string, unknown>")] serde_json::Value),
@@ -208,6 +214,14 @@ mod tests {
         assert_eq!((entity.offset, entity.length), (1, 2));
         let again: serde_json::Value = serde_json::to_value(&entity).expect("serialises");
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(json).expect("is JSON"));
+    }
+
+    #[test]
+    fn a_call_leaves_a_flat_action() {
+        let json = r#"{"type":"call","call_id":"00000000-0000-0000-0000-000000000007","caller":1,"media":"voice","reason":"missed","seconds":0}"#;
+        let action: ServiceAction = serde_json::from_str(json).expect("parses");
+        assert!(matches!(action, ServiceAction::Call { .. }), "{action:?}");
+        assert_eq!(serde_json::to_string(&action).expect("serialises"), json);
     }
 
     #[test]

@@ -196,6 +196,7 @@ pub struct Call {
     /// The most that it carried.
     pub(crate) most: CallMedia,
     pub(crate) relay_only: bool,
+    pub(crate) ask_rating: bool,
     pub(crate) phase: Phase,
     pub(crate) exchange: Exchange,
     pub(crate) video_asked: Option<VideoAsked>,
@@ -223,7 +224,7 @@ impl Call {
     /// [`CallError::SelfCall`]; [`CallError::TooManyDevices`] beyond [`MAX_DEVICES`]; [`CallError::NotRelayOnly`] for an
     /// offer that was not checked as relay-only, which all are that come before the callee has accepted.
     pub fn invite(invite: Invite, now: Timestamp) -> Result<(Self, Vec<Output>), CallError> {
-        let Invite { call_id, chat_id, caller, callee, devices, media, relay_only, offer, fate } = invite;
+        let Invite { call_id, chat_id, caller, callee, devices, media, relay_only, ask_rating, offer, fate } = invite;
         if caller.user_id == callee {
             return Err(CallError::SelfCall);
         }
@@ -239,6 +240,7 @@ impl Call {
             media,
             most: media,
             relay_only,
+            ask_rating,
             phase: Phase::Ringing { until: after(now, RING_MS) },
             exchange: Exchange::first(offer),
             video_asked: None,

@@ -270,6 +270,7 @@ fn precise(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chapar_protocol::call::{AudioCodec, CandidateType};
 
     fn near(got: f64, want: f64, by: f64) {
         assert!((got - want).abs() <= by, "{got} is not {want} ± {by}");
@@ -287,6 +288,10 @@ mod tests {
             frame_ms: 20,
             path: PathKind::Direct,
             network: NetworkClass::Wifi,
+            local: CandidateType::Host,
+            remote: CandidateType::Host,
+            codec: AudioCodec::Opus,
+            relay: None,
         }
     }
 

@@ -140,6 +140,7 @@ impl World {
             devices: (0..3).filter(|i| invited[*i]).map(|i| party(3 + i).device_id).collect(),
             media: CallMedia::Video,
             relay_only: false,
+            ask_rating: false,
             offer: with_offer.then(offer),
             fate: Fate::Ring,
         };

@@ -83,6 +83,8 @@ impl Show {
                 format!("— added {} —", names.join(", "))
             }
             ServiceAction::Removed { user_id } => format!("— removed {} —", self.name(*user_id)),
+            ServiceAction::Call { note } if note.seconds > 0 => format!("— a call of {} s —", note.seconds),
+            ServiceAction::Call { .. } => "— a call that was not answered —".into(),
             ServiceAction::Unknown(_) => "— update to see what happened —".into(),
         }
     }

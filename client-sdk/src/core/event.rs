@@ -2,6 +2,7 @@
 
 use chapar_protocol::{
     Action, ChatId, Member, Message, Reacted, Seq, Timestamp, Version, WireError,
+    call::{CallSignaled, CallState},
     event::{Presence, Read, Typing},
 };
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,12 @@ pub enum ClientEvent {
     Typing(Typing),
     /// Somebody came online or went.
     Presence(Presence),
+    /// So many calls were missed and not looked at yet.
+    MissedCalls(u32),
+    /// How a call stands, as the server says.
+    Call(Box<CallState>),
+    /// What the other side of a call sent.
+    CallSignal(Box<CallSignaled>),
     /// A message in the outbox has another state.
     Outbox {
         /// Where it goes.

@@ -64,6 +64,8 @@ impl Session {
             }
             Event::Typing(typing) => self.tell(ClientEvent::Typing(typing)),
             Event::Presence(presence) => self.tell(ClientEvent::Presence(presence)),
+            Event::Call(state) => self.tell(ClientEvent::Call(Box::new(state))),
+            Event::CallSignal(signaled) => self.tell(ClientEvent::CallSignal(Box::new(signaled))),
             Event::Drain(drain) => {
                 let until = now + Millis::from(drain.reconnect_after_ms);
                 if self.phase.is_live() {

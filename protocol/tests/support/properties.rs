@@ -55,7 +55,8 @@ macro_rules! every_command {
 
 every_command! {
     Hello Ping Send Edit Delete React MarkRead SetTyping WatchPresence History Difference UserDifference OpenDirect
-    CreateChat GetChat GetMembers AddMembers RemoveMember SetRole Join Leave Resolve GetUsers GetDevices RevokeDevice
+    CreateChat GetChat GetMembers AddMembers RemoveMember SetRole Join Leave Resolve GetUsers CallInvite AskCall
+    GetRelays CallRelays RateCall GetCalls SeeCalls SetName GetDevices RevokeDevice
 }
 
 fn params_of<C: Command + Debug>(json: &str) {
@@ -137,6 +138,10 @@ fn replies(json: &str) {
     one::<command::Resolve>(json);
     one::<command::GetUsers>(json);
     one::<command::GetDevices>(json);
+    one::<command::CallInvite>(json);
+    one::<command::CallRelays>(json);
+    one::<command::GetRelays>(json);
+    one::<command::GetCalls>(json);
 }
 
 /// What was read (`value`) and written (`first`) is the same when it is read and written again. Where something unknown

@@ -83,7 +83,12 @@ impl Store {
                 .await?;
         }
         tx.commit().await?;
-        let delta = UserDelta { from: Version(mine.version.0 - 1), version: mine.version, chats: vec![mine] };
+        let delta = UserDelta {
+            from: Version(mine.version.0 - 1),
+            version: mine.version,
+            chats: vec![mine],
+            missed_calls: None,
+        };
         Ok(MarkedRead { mine: Some(delta), told: (!in_channel).then_some(Seq(upto)) })
     }
 

@@ -98,7 +98,7 @@ impl Store {
         let sync = Sync {
             epoch,
             reset: resume.is_none(),
-            user: UserDelta { from, version: user_version, chats: mine },
+            user: UserDelta { from, version: user_version, chats: mine, missed_calls: None },
             chats,
             behind,
             others_read: further,
@@ -148,7 +148,7 @@ impl Store {
         .fetch_all(&mut *tx)
         .await?;
         let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<_>>()?;
-        Ok(UserDelta { from, version, chats })
+        Ok(UserDelta { from, version, chats, missed_calls: None })
     }
 
     /// The changes of a chat as everybody sees them, with the reactions of all. For filling gaps in the stream of events.

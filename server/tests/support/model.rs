@@ -127,7 +127,9 @@ impl Model {
                 }
                 Vec::new()
             }
-            Event::Typing(_) | Event::Presence(_) | Event::Drain(_) => Vec::new(),
+            Event::Typing(_) | Event::Presence(_) | Event::Call(_) | Event::CallSignal(_) | Event::Drain(_) => {
+                Vec::new()
+            }
         }
     }
 

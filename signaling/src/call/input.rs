@@ -22,6 +22,8 @@ pub struct Invite {
     pub media: CallMedia,
     /// Relay candidates only, for the whole call.
     pub relay_only: bool,
+    /// Whether the two people are asked afterwards how it was.
+    pub ask_rating: bool,
     /// Saves a round trip when it is there.
     pub offer: Option<CheckedOffer>,
     /// What [`super::meet`] found.

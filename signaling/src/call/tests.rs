@@ -38,6 +38,7 @@ fn invite(id: u128, caller: Party, whom: UserId, devices: &[Party]) -> Invite {
         devices: devices.iter().map(|d| d.device_id).collect(),
         media: CallMedia::Voice,
         relay_only: false,
+        ask_rating: false,
         offer: Some(offer()),
         fate: Fate::Ring,
     }

@@ -72,6 +72,7 @@ fn header(call: &Call, standing: Standing) -> CallState {
         callee: call.callee.user,
         media: call.media,
         relay_only: call.relay_only,
+        ask_rating: call.ask_rating,
         standing,
     }
 }
