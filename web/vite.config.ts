@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { serviceWorker } from './scripts/service-worker.mjs';
@@ -5,7 +6,16 @@ import { serviceWorker } from './scripts/service-worker.mjs';
 /** Where `npm run dev` finds a running server. */
 const SERVER = process.env['CHAPAR_URL'] ?? 'http://127.0.0.1:8080';
 
+/** The SDK is built from its sources, so that one build makes the app. */
+const sdk = (path: string): string => fileURLToPath(new URL(`../client-sdk/typescript/src/${path}`, import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@chapar\/client\/call$/, replacement: sdk('call/index.ts') },
+      { find: /^@chapar\/client$/, replacement: sdk('index.ts') },
+    ],
+  },
   plugins: [svelte(), serviceWorker()],
   build: {
     target: ['chrome96', 'firefox115', 'safari15.4'],

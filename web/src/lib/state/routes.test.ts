@@ -1,7 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
-
-vi.stubGlobal('history', { length: 1 });
-const { hashOf, parseRoute } = await import('./router.svelte');
+import { describe, expect, it } from 'vitest';
+import { hashOf, parseRoute } from './routes';
 
 describe('routes', () => {
   it.each([
