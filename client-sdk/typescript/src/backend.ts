@@ -26,6 +26,8 @@ export type Op =
 export interface Backend {
   readonly view: View;
   do(op: Op): Promise<unknown>;
+  /** Saves what changed, now. */
+  save(): Promise<void>;
   /** Ends it; what is to be saved is saved. */
   close(): Promise<void>;
 }

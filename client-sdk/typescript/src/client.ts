@@ -10,7 +10,7 @@ import { Emitter, type EventOf } from "./emitter.js";
 import { endpoint, type Endpoint } from "./endpoint.js";
 import { ChaparError, stopError } from "./error.js";
 import { post } from "./http.js";
-import { open } from "./open.js";
+import { openBackend } from "./open.js";
 import type * as wire from "./protocol.js";
 import type { Store } from "./store/store.js";
 import { historyPage } from "./history.js";
@@ -73,7 +73,7 @@ export class Client extends Commands {
     const url = options.url ?? (globalThis as { location?: { origin: string } }).location?.origin;
     const at = endpoint(url ?? "");
     const emitter = new Emitter();
-    const backend = await open(options, at.websocket, (events) => emitter.emit(events));
+    const backend = await openBackend(options, at.websocket, (events) => emitter.emit(events));
     return new Client(backend, emitter, at);
   }
 
@@ -137,6 +137,16 @@ export class Client extends Commands {
   /** Whether the local state outlives the page. */
   get persistent(): boolean {
     return this.#view.persistent;
+  }
+
+  /** The calls that have not ended, as the server last told. `Calls` of `@chapar/client/call` handles them. */
+  liveCalls(): wire.CallState[] {
+    return [...this.#view.calls.values()];
+  }
+
+  /** Calls missed and not looked at yet, on whatever device. */
+  get missedCalls(): number {
+    return this.#view.state.own.missedCalls;
   }
 
   /** All chats, those with the newest message first. */
@@ -325,11 +335,15 @@ export class Client extends Commands {
     const hurry = (): void => this.hurry();
     const seen = (): void => {
       if (document.visibilityState === "visible") this.hurry();
+      else save();
     };
+    const save = (): void => void this.#backend.save().catch(() => {});
     addEventListener("online", hurry);
+    addEventListener("pagehide", save);
     document.addEventListener("visibilitychange", seen);
     return () => {
       removeEventListener("online", hurry);
+      removeEventListener("pagehide", save);
       document.removeEventListener("visibilitychange", seen);
     };
   }

@@ -107,6 +107,26 @@ export abstract class Commands {
     return this.call("get_users", { user_ids: userIds });
   }
 
+  /** Changes the own name, 1 to 128 characters. Others see it when they ask next. */
+  setName(name: string): Promise<wire.User> {
+    return this.call("set_name", { name });
+  }
+
+  /** The own call log, the latest first: those before a call, or from the start. */
+  getCalls(limit = 50, before?: wire.CallId): Promise<wire.Calls> {
+    return this.call("get_calls", { limit, ...(before !== undefined && { before }) });
+  }
+
+  /** Sets the own counter of missed calls to 0, on all own devices. */
+  seeCalls(): Promise<wire.Done> {
+    return this.call("see_calls", {});
+  }
+
+  /** How the person found a call that has ended: 1 to 5, and what was wrong. */
+  rateCall(callId: wire.CallId, stars: number, issues: wire.CallIssue[] = []): Promise<wire.Done> {
+    return this.call("call_rate", { call_id: callId, stars, ...(issues.length && { issues }) });
+  }
+
   /** The own signed-in devices. */
   getDevices(): Promise<wire.Devices> {
     return this.call("get_devices", {});

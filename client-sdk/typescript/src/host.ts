@@ -3,16 +3,15 @@
 import type { Backend, Op } from "./backend.js";
 import type { ClientEvent } from "./core/event.js";
 import type { Patch } from "./core/patch.js";
-import { Chat } from "./core/chat.js";
 import type { Effect } from "./core/requests.js";
 import { Session, type Config, type Input, type Output } from "./core/session.js";
-import { emptyState, type State } from "./core/sync.js";
+import { emptyState } from "./core/sync.js";
 import { ChaparError, refusalError, stopError } from "./error.js";
 import type { User, UserId } from "./protocol.js";
 import { isObject } from "./core/read.js";
-import type { Saved, Store } from "./store/store.js";
+import type { Store } from "./store/store.js";
 import { Connection, type SocketConstructor } from "./transport.js";
-import type { View } from "./view.js";
+import { noteEvents, type View } from "./view.js";
 
 /** How long changes gather before they are saved, in milliseconds. */
 const SAVE_AFTER = 300;
@@ -22,6 +21,8 @@ const USERS_AFTER = 20;
 const USERS = 200;
 /** Largest request, in bytes: a larger one would close the connection. */
 const FRAME_BYTES = 131_072 - 256;
+/** Commands whose answers name users. */
+const NAMES_USERS = new Set(["get_users", "resolve", "set_name"]);
 /** Longest time that a timer can wait. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -31,19 +32,20 @@ export interface HostOptions {
   WebSocket: SocketConstructor | undefined;
   config: Config;
   store: Store;
-  /** Everything that changed, in order, with the events that tell of it. `whole`: too much to say, take the view. */
-  onChange(change: { patch: Patch; users: User[]; events: ClientEvent[]; whole: boolean }): void;
+  /** Everything that changed, in order. */
+  onChange(change: Change): void;
 }
 
-/** The state that was saved, as the core begins with it. */
-export function stateOf(saved: Saved): State {
-  const state = emptyState();
-  state.me = saved.me;
-  if (saved.epoch === undefined || !saved.own) return state;
-  state.epoch = saved.epoch;
-  state.own = { version: saved.own.version, chats: new Map(saved.own.chats.map((it) => [it.chat_id, it])) };
-  for (const patch of saved.chats) state.chats.set(patch.head.info.id, Chat.fromPatch(patch));
-  return state;
+/** What changed, with the events that tell of it. */
+export interface Change {
+  patch: Patch;
+  users: User[];
+  events: ClientEvent[];
+  preference?: [key: string, value: unknown];
+  inStep: boolean;
+  token: string | undefined;
+  /** Too much to say: take the whole view. */
+  whole: boolean;
 }
 
 const isEmpty = (patch: Patch): boolean => Object.keys(patch).length === 0;
@@ -68,6 +70,7 @@ export class Host implements Backend {
   #usersTimer: ReturnType<typeof setTimeout> | undefined;
   #watches = new Map<string, UserId[]>();
   #closed = false;
+  #toldInStep = false;
 
   /** Begins with what was saved; connects at once if there is a token. */
   constructor(options: HostOptions, view: View) {
@@ -153,12 +156,12 @@ export class Host implements Backend {
     const patch = session.takePatch();
     if (patch.outbox) this.view.outbox = patch.outbox;
     this.view.inStep = session.inStep;
-    for (const event of events) if (event.type === "connection") this.view.connection = event.connection;
+    noteEvents(this.view, events);
     this.#schedule();
     this.#changed(patch, events);
   }
 
-  #changed(patch: Patch, events: ClientEvent[], users: User[] = []): void {
+  #changed(patch: Patch, events: ClientEvent[], users: User[] = [], preference?: [string, unknown]): void {
     if (patch.me) {
       this.view.users.set(patch.me.id, patch.me);
       users.push(patch.me);
@@ -170,8 +173,11 @@ export class Host implements Backend {
       this.#unsavedUsers.push(...users);
       this.#saveTimer ??= setTimeout(() => void this.save(), SAVE_AFTER);
     }
+    const { inStep, token } = this.view;
+    if (inStep !== this.#toldInStep) events.push({ type: "in_step", inStep });
+    this.#toldInStep = inStep;
     if (isEmpty(patch) && events.length === 0 && users.length === 0) return;
-    this.#options.onChange({ patch, users, events, whole: false });
+    this.#options.onChange({ patch, users, events, inStep, token, whole: false, ...(preference && { preference }) });
   }
 
   #act(output: Output, events: ClientEvent[]): void {
@@ -250,7 +256,20 @@ export class Host implements Backend {
   #request(method: string, params: unknown, effect: Effect): Promise<unknown> {
     const bytes = new TextEncoder().encode(JSON.stringify(params)).length;
     if (bytes > FRAME_BYTES) return Promise.reject(new ChaparError("too_large", "the request is too large"));
-    return this.#ticket((ticket) => ({ type: "request", ticket, method, params, effect }));
+    const answer = this.#ticket((ticket) => ({ type: "request", ticket, method, params, effect }));
+    return NAMES_USERS.has(method) ? answer.then((reply) => (this.#noteUsers(reply), reply)) : answer;
+  }
+
+  /** Takes note of the users that an answer names. */
+  #noteUsers(reply: unknown): void {
+    if (!isObject(reply)) return;
+    const list = Array.isArray(reply.users) ? reply.users : [reply.user ?? reply];
+    const users = list.filter((it): it is User => isObject(it) && typeof it.id === "number" && typeof it.name === "string");
+    if (users.length === 0) return;
+    for (const user of users) this.#asked.add(user.id);
+    const me = users.find((user) => user.id === this.view.state.me?.id);
+    if (me) this.view.state.me = me;
+    this.#changed(me ? { me } : {}, [{ type: "users", users }], users);
   }
 
   #watch(tab: string, userIds: UserId[]): Promise<unknown> {
@@ -278,9 +297,7 @@ export class Host implements Backend {
       this.#asked.add(id);
     }
     try {
-      const reply = await this.#request("get_users", { user_ids: ids }, "none");
-      const users = isObject(reply) && Array.isArray(reply.users) ? (reply.users as User[]) : [];
-      if (users.length) this.tellUsers(users);
+      await this.#request("get_users", { user_ids: ids }, "none");
     } catch {
       // Whoever shows them asks again.
       for (const id of ids) this.#asked.delete(id);
@@ -289,16 +306,10 @@ export class Host implements Backend {
     this.#wantUsers([]);
   }
 
-  /** Notes users that an answer named. */
-  tellUsers(users: User[]): void {
-    for (const user of users) this.#asked.add(user.id);
-    this.#changed({}, [{ type: "users", users }], [...users]);
-  }
-
   async #setPreference(key: string, value: unknown): Promise<void> {
     if (value === undefined) this.view.preferences.delete(key);
     else this.view.preferences.set(key, value);
-    this.#changed({}, [{ type: "preference", key }]);
+    this.#changed({}, [{ type: "preference", key }], [], [key, value]);
     await this.#options.store.setPreference(key, value).catch(() => this.#notPersistent());
   }
 
@@ -320,9 +331,10 @@ export class Host implements Backend {
     Object.assign(view, { state: emptyState(), outbox: [], inStep: false, token: undefined });
     view.users.clear();
     view.preferences.clear();
+    view.calls.clear();
     this.#session = new Session(this.#options.config, undefined, view.state);
     await this.#options.store.clear().catch(() => this.#notPersistent());
-    this.#options.onChange({ patch: {}, users: [], events: [{ type: "reset" }], whole: true });
+    this.#options.onChange({ patch: {}, users: [], events: [{ type: "reset" }], inStep: false, token: undefined, whole: true });
   }
 
   #notPersistent(): void {

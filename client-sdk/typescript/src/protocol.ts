@@ -19,6 +19,117 @@ chat_id: ChatId,
 user_ids: Array<UserId>, };
 
 /**
+ * A session description that answers.
+ */
+export type Answer = { 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * The callee's nonce, 32 bytes in lower-case hexadecimal.
+ */
+nonce?: string, };
+
+/**
+ * Anything that a device asks of a call that it was told of. What comes of it arrives as events.
+ */
+export type AskCall = { 
+/**
+ * Which call.
+ */
+call_id: CallId, } & ({ "ask": "look" } | { "ask": "ringing" } | { "ask": "accept", 
+/**
+ * `voice` answers a video call without video; `video` cannot be had for a voice call.
+ */
+media: CallMedia, 
+/**
+ * The callee's own wish: relay candidates only.
+ */
+relay_only: boolean, 
+/**
+ * The answer to the offer that came with the invite, if there is one already.
+ */
+answer?: Answer, } | { "ask": "decline" } | { "ask": "busy" } | { "ask": "hang_up" } | { "ask": "alive", 
+/**
+ * The highest revision that was told here. What is newer is told again.
+ */
+revision: number, 
+/**
+ * What was measured since the last one.
+ */
+report?: QualityReport, } | { "ask": "media", 
+/**
+ * It flows.
+ */
+flows: boolean, } | { "ask": "restart_ice" } | { "ask": "mute", 
+/**
+ * The microphone is off.
+ */
+muted: boolean, 
+/**
+ * The camera is off.
+ */
+camera_off: boolean, } | { "ask": "hold", 
+/**
+ * On hold.
+ */
+held: boolean, } | { "ask": "want_video" } | { "ask": "allow_video", 
+/**
+ * Yes.
+ */
+allow: boolean, } | { "ask": "stop_video" } | { "ask": "transfer", 
+/**
+ * Which.
+ */
+to: DeviceId, } | { "ask": "take_over" } | { "ask": "offer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * SHA-256 over the caller's fingerprint and nonce, in lower-case hexadecimal: see the short authentication string.
+ */
+commitment?: string, } | { "ask": "answer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * The callee's nonce, 32 bytes in lower-case hexadecimal.
+ */
+nonce?: string, } | { "ask": "reveal", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * 32 bytes in lower-case hexadecimal.
+ */
+nonce: string, } | { "ask": "candidates", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * Each as in `a=candidate`, without `a=`.
+ */
+candidates: Array<string>, });
+
+/**
+ * How audio is coded.
+ */
+export type AudioCodec = "opus" | "red" | "unknown";
+
+/**
  * What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
  * and shows a line such as «update to see this message».
  */
@@ -49,6 +160,245 @@ export type BulkUsersMade = {
  * In the order of their numbers.
  */
 users: Array<SignedIn>, };
+
+/**
+ * A line of the call log.
+ */
+export type CallEntry = { 
+/**
+ * Which call.
+ */
+call_id: CallId, 
+/**
+ * In which direct chat.
+ */
+chat_id: ChatId, 
+/**
+ * Who called.
+ */
+caller: UserId, 
+/**
+ * Who was called.
+ */
+callee: UserId, 
+/**
+ * What it carried at its most.
+ */
+media: CallMedia, 
+/**
+ * When it began to ring.
+ */
+began_at: Timestamp, 
+/**
+ * When it ended.
+ */
+ended_at: Timestamp, 
+/**
+ * How long the two were connected, in seconds; 0 when they never were.
+ */
+seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason": "busy" } | { "reason": "cancelled" } | { "reason": "missed" } | { "reason": "unreachable" } | { "reason": "glare", 
+/**
+ * The call that goes on.
+ */
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" });
+
+/**
+ * A call. The calling device makes it, so that an invite can be sent again and still means one call.
+ */
+export type CallId = string;
+
+/**
+ * Calls somebody with whom the asking user shares a direct chat. Asked over the connection of the device that calls.
+ */
+export type CallInvite = { 
+/**
+ * Made by the calling device, new for each call, the same for each retry.
+ */
+call_id: CallId, 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What is wished for.
+ */
+media: CallMedia, 
+/**
+ * Relay candidates only, for the whole call. Until the callee has accepted it is so for every call.
+ */
+relay_only: boolean, 
+/**
+ * The offer of generation 1, with relay candidates at most. Saves a round trip.
+ */
+offer?: Offer, };
+
+/**
+ * What was wrong with a call, in the person's words.
+ */
+export type CallIssue = "choppy" | "delay" | "echo" | "noise" | "quiet" | "one_way" | "slow_start" | "dropped" | "video" | "other";
+
+/**
+ * What a call carries.
+ */
+export type CallMedia = "voice" | "video";
+
+/**
+ * Credentials for one call, at the relays that are nearest to the asking device.
+ */
+export type CallRelays = { 
+/**
+ * Which call; it need not exist yet.
+ */
+call_id: CallId, 
+/**
+ * What was measured, at most 64. Without, the server guesses.
+ */
+round_trips?: Array<RelayRoundTrip>, };
+
+/**
+ * The answer to [`CallRelays`].
+ */
+export type CallServers = { 
+/**
+ * The nearest first, at most 3. None when the operator runs no relay.
+ */
+servers: Array<IceServer>, 
+/**
+ * Until when the credentials open a new allocation. An allocation that exists outlives them.
+ */
+expires_at: Timestamp, };
+
+/**
+ * A [`CallSignal`] and the call that it belongs to.
+ */
+export type CallSignaled = { 
+/**
+ * Which call.
+ */
+call_id: CallId, } & ({ "kind": "offer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * SHA-256 over the caller's fingerprint and nonce, in lower-case hexadecimal: see the short authentication string.
+ */
+commitment?: string, } | { "kind": "answer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * The callee's nonce, 32 bytes in lower-case hexadecimal.
+ */
+nonce?: string, } | { "kind": "reveal", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * 32 bytes in lower-case hexadecimal.
+ */
+nonce: string, } | { "kind": "candidates", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * Each as in `a=candidate`, without `a=`.
+ */
+candidates: Array<string>, });
+
+/**
+ * What one device is told about a call: the whole, as seen from there.
+ */
+export type CallState = { 
+/**
+ * Which call.
+ */
+call_id: CallId, 
+/**
+ * Counts the changes of the call. Keep the highest, ignore what is not higher.
+ */
+revision: number, 
+/**
+ * The direct chat that it belongs to.
+ */
+chat_id: ChatId, 
+/**
+ * Who called.
+ */
+caller: UserId, 
+/**
+ * Who was called.
+ */
+callee: UserId, 
+/**
+ * What it carries now.
+ */
+media: CallMedia, 
+/**
+ * Neither side learns the other's address: only relay candidates, for the whole call.
+ */
+relay_only: boolean, 
+/**
+ * Whether to ask the person afterwards how it was. Asked sparingly: the operator says of how many calls.
+ */
+ask_rating: boolean, } & ({ "standing": "calling", 
+/**
+ * A device of the callee rings. Until then, say «calling», not «ringing».
+ */
+ringing: boolean, 
+/**
+ * When it ends as missed.
+ */
+until: Timestamp, } | { "standing": "ringing", 
+/**
+ * When it ends as missed.
+ */
+until: Timestamp, 
+/**
+ * The person called the caller at the same moment and lost to this call: it may be accepted at once.
+ */
+glare: boolean, } | { "standing": "take_over", 
+/**
+ * Until when.
+ */
+until: Timestamp, } | { "standing": "in_call" } & InCall | { "standing": "elsewhere" } | { "standing": "silent" } | { "standing": "ended", 
+/**
+ * Whose doing it was; absent when a timer ended it.
+ */
+by?: Party, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason": "busy" } | { "reason": "cancelled" } | { "reason": "missed" } | { "reason": "unreachable" } | { "reason": "glare", 
+/**
+ * The call that goes on.
+ */
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }));
+
+/**
+ * The answer to [`GetCalls`].
+ */
+export type Calls = { 
+/**
+ * The latest first.
+ */
+calls: Array<CallEntry>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * Where a candidate comes from (RFC 8445 section 5.1.1).
+ */
+export type CandidateType = "host" | "srflx" | "prflx" | "relay" | "unknown";
 
 /**
  * The answer to [`Edit`], [`Delete`], [`React`] and the commands that change members.
@@ -327,12 +677,25 @@ user_id: UserId, } | { type: string } & Record<string, unknown>);
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "owner_cannot_leave" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
-export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "drain", "data": Drain };
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+
+/**
+ * The own call log, the latest first.
+ */
+export type GetCalls = { 
+/**
+ * Only those before this one; absent for the first page.
+ */
+before?: CallId, 
+/**
+ * How many, 1 to 100.
+ */
+limit: number, };
 
 /**
  * A chat from scratch.
@@ -360,6 +723,11 @@ chat_id: ChatId,
  * Only ids greater than this; absent for the first page.
  */
 after?: UserId, };
+
+/**
+ * The relays, to measure the round trip to each.
+ */
+export type GetRelays = Record<symbol, never>;
 
 /**
  * Who some users are. Unknown ids are left out.
@@ -405,6 +773,64 @@ before: number,
 after: number, };
 
 /**
+ * A relay with credentials for one person in one call.
+ */
+export type IceServer = { 
+/**
+ * The relay's name.
+ */
+name: string, 
+/**
+ * Where it stands.
+ */
+region: string, 
+/**
+ * `stun:`, `turn:` and `turns:` URLs (RFC 7064, RFC 7065), the fastest transport first.
+ */
+urls: Array<string>, 
+/**
+ * For `turn:` and `turns:`.
+ */
+username: string, 
+/**
+ * For `turn:` and `turns:`.
+ */
+credential: string, };
+
+/**
+ * A device in a call.
+ */
+export type InCall = { 
+/**
+ * How far the media is.
+ */
+phase: MediaPhase, 
+/**
+ * The device on the other side.
+ */
+peer: Party, 
+/**
+ * The exchange of offer and answer that is due or done. When it grows, the caller's side makes a new offer.
+ */
+generation: number, 
+/**
+ * What the offer of this generation renews.
+ */
+renew: Renew, 
+/**
+ * This side.
+ */
+mine: SideState, 
+/**
+ * The other side.
+ */
+theirs: SideState, 
+/**
+ * Who asks for video and waits for consent.
+ */
+video_asked_by?: UserId, };
+
+/**
  * Joins a public group or channel.
  */
 export type Join = { 
@@ -434,6 +860,11 @@ chat_id: ChatId,
  * Up to and with this message.
  */
 seq: Seq, };
+
+/**
+ * How far the media of an answered call is.
+ */
+export type MediaPhase = "connecting" | "active" | "reconnecting";
 
 /**
  * Somebody in a chat, or somebody who was.
@@ -528,9 +959,27 @@ read_seq: Seq,
 version: Version, };
 
 /**
+ * How a device is connected.
+ */
+export type NetworkClass = "wired" | "wifi" | "mobile" | "unknown";
+
+/**
  * What a client may put into a new or edited message.
  */
 export type NewBody = { "kind": "text" } & Text;
+
+/**
+ * A session description that asks.
+ */
+export type Offer = { 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * SHA-256 over the caller's fingerprint and nonce, in lower-case hexadecimal: see the short authentication string.
+ */
+commitment?: string, };
 
 /**
  * Opens the direct chat with a user, making it if there is none.
@@ -563,6 +1012,24 @@ version: Version,
 last_seq: Seq, };
 
 /**
+ * One device of one person. The server fills it in; it is never taken from a client's word.
+ */
+export type Party = { 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which.
+ */
+device_id: DeviceId, };
+
+/**
+ * How media reaches the other side.
+ */
+export type PathKind = "direct" | "relay_udp" | "relay_tcp" | "relay_tls" | "unknown";
+
+/**
  * Does nothing. For clients that cannot send WebSocket pings.
  */
 export type Ping = Record<symbol, never>;
@@ -592,6 +1059,84 @@ export type Presences = {
  * For each watched user. Who is online on another node may follow as an event.
  */
 presences: Array<Presence>, };
+
+/**
+ * What one side measured since its last report, every 5 s. Holds no address.
+ */
+export type QualityReport = { 
+/**
+ * Round trip of the media path, in milliseconds, at most 60 000.
+ */
+round_trip_ms: number, 
+/**
+ * Jitter of what arrives, in milliseconds, at most 60 000.
+ */
+jitter_ms: number, 
+/**
+ * Lost of 1000 packets on the way here, before repair.
+ */
+lost_per_mille: number, 
+/**
+ * Not played of 1000 packets: lost or late, and not repaired by FEC or RED.
+ */
+concealed_per_mille: number, 
+/**
+ * Lost of 1000 packets on the way to the other side, as it says.
+ */
+lost_there_per_mille: number, 
+/**
+ * Bits a second that arrive, at most 100 000 000.
+ */
+bit_rate_in: number, 
+/**
+ * Bits a second that leave, at most 100 000 000.
+ */
+bit_rate_out: number, 
+/**
+ * The length of an audio frame, in milliseconds, 10 to 120.
+ */
+frame_ms: number, 
+/**
+ * How media reaches the other side.
+ */
+path: PathKind, 
+/**
+ * How the device is connected.
+ */
+network: NetworkClass, 
+/**
+ * The own end of the path.
+ */
+local: CandidateType, 
+/**
+ * The other end of the path.
+ */
+remote: CandidateType, 
+/**
+ * How audio that arrives is coded.
+ */
+codec: AudioCodec, 
+/**
+ * The name of the relay on this side of the path, if there is one.
+ */
+relay?: string, };
+
+/**
+ * How the person found a call that has ended.
+ */
+export type RateCall = { 
+/**
+ * Which.
+ */
+call_id: CallId, 
+/**
+ * 1 (bad) to 5 (excellent).
+ */
+stars: number, 
+/**
+ * What was wrong.
+ */
+issues?: Array<CallIssue>, };
 
 /**
  * Sets or takes back one's reaction to a message.
@@ -679,6 +1224,45 @@ name?: string,
 device?: string, };
 
 /**
+ * A relay that clients can measure.
+ */
+export type RelayInfo = { 
+/**
+ * Its name, by which it is measured and reported.
+ */
+name: string, 
+/**
+ * Where it stands, in the operator's words.
+ */
+region: string, 
+/**
+ * `stun:` URLs (RFC 7064).
+ */
+stun: Array<string>, };
+
+/**
+ * How long a relay took to answer.
+ */
+export type RelayRoundTrip = { 
+/**
+ * Its name.
+ */
+relay: string, 
+/**
+ * In milliseconds.
+ */
+ms: number, };
+
+/**
+ * The answer to [`GetRelays`].
+ */
+export type Relays = { 
+/**
+ * At most 64.
+ */
+relays: Array<RelayInfo>, };
+
+/**
  * Removes somebody. For owners and admins; an admin cannot remove an admin or the owner.
  */
 export type RemoveMember = { 
@@ -690,6 +1274,11 @@ chat_id: ChatId,
  * Whom.
  */
 user_id: UserId, };
+
+/**
+ * What a new offer renews; each includes those before it.
+ */
+export type Renew = "media" | "ice" | "transport";
 
 /**
  * Looks a handle up.
@@ -745,6 +1334,11 @@ device_id: DeviceId, };
 export type Role = "member" | "admin" | "owner";
 
 /**
+ * The person has seen the missed calls: their counter is 0 again, on all own devices.
+ */
+export type SeeCalls = Record<symbol, never>;
+
+/**
  * Sends a message. Acknowledged after it is stored. A retry with the same client id and content returns the message that exists.
  */
 export type Send = { 
@@ -798,7 +1392,36 @@ user_ids: Array<UserId>, } | { "type": "removed",
 /**
  * Whom.
  */
-user_id: UserId, } | { type: string } & Record<string, unknown>;
+user_id: UserId, } | { "type": "call", 
+/**
+ * Which call.
+ */
+call_id: CallId, 
+/**
+ * Who called.
+ */
+caller: UserId, 
+/**
+ * What it carried at its most.
+ */
+media: CallMedia, 
+/**
+ * How long the two were connected, in seconds; 0 when they never were.
+ */
+seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason": "busy" } | { "reason": "cancelled" } | { "reason": "missed" } | { "reason": "unreachable" } | { "reason": "glare", 
+/**
+ * The call that goes on.
+ */
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }) | { type: string } & Record<string, unknown>;
+
+/**
+ * Changes the own name. Others see it when they ask next.
+ */
+export type SetName = { 
+/**
+ * 1 to 128 characters.
+ */
+name: string, };
 
 /**
  * Changes a role. For the owner. Naming another owner makes the old one an admin.
@@ -825,6 +1448,27 @@ export type SetTyping = {
  * Where.
  */
 chat_id: ChatId, };
+
+/**
+ * What one side shows of itself.
+ */
+export type SideState = { 
+/**
+ * The microphone is off.
+ */
+muted: boolean, 
+/**
+ * The camera is off. Means nothing in a voice call.
+ */
+camera_off: boolean, 
+/**
+ * Put the call on hold.
+ */
+held: boolean, 
+/**
+ * Its connection to the server is lost; the call ends if it stays so for 15 s.
+ */
+away: boolean, };
 
 /**
  * `POST /api/v1/sign-in`: signs a device in.
@@ -953,7 +1597,11 @@ version: Version,
 /**
  * Chats joined, left or read.
  */
-chats?: Array<MyChat>, };
+chats?: Array<MyChat>, 
+/**
+ * Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
+ */
+missed_calls?: number, };
 
 /**
  * The changes of the user's own things since a version.
@@ -1063,6 +1711,14 @@ export interface Commands {
   leave: { params: Leave; reply: Done };
   resolve: { params: Resolve; reply: Resolved };
   get_users: { params: GetUsers; reply: Users };
+  call_invite: { params: CallInvite; reply: CallState };
+  call_ask: { params: AskCall; reply: Done };
+  get_relays: { params: GetRelays; reply: Relays };
+  call_relays: { params: CallRelays; reply: CallServers };
+  call_rate: { params: RateCall; reply: Done };
+  get_calls: { params: GetCalls; reply: Calls };
+  see_calls: { params: SeeCalls; reply: Done };
+  set_name: { params: SetName; reply: User };
   get_devices: { params: GetDevices; reply: Devices };
   revoke_device: { params: RevokeDevice; reply: Done };
 }

@@ -182,7 +182,7 @@ export class Timeline {
     } else if (index >= 0 && message.seq < this.#to) {
       const known = this.#rows[index];
       if (!known || known.message.version >= message.version) return;
-      this.#rows = this.#rows.with(index, { message, myReaction: known.myReaction });
+      this.#rows = replaced(this.#rows, index, { message, myReaction: known.myReaction });
     } else {
       return;
     }
@@ -193,7 +193,7 @@ export class Timeline {
     const index = seq - this.#from;
     const known = index >= 0 ? this.#rows[index] : undefined;
     if (!known || known.myReaction === emoji) return;
-    this.#rows = this.#rows.with(index, { message: known.message, myReaction: emoji });
+    this.#rows = replaced(this.#rows, index, { message: known.message, myReaction: emoji });
     this.#tell("rows");
   }
 
@@ -215,4 +215,10 @@ export class Timeline {
   #tell(change: TimelineChange): void {
     for (const handler of [...this.#handlers]) handler(change);
   }
+}
+
+function replaced(rows: readonly MessageView[], index: number, row: MessageView): MessageView[] {
+  const copy = [...rows];
+  copy[index] = row;
+  return copy;
 }

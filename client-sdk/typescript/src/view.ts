@@ -1,10 +1,12 @@
 // The local state as an application reads it.
 
-import type { Connection } from "./core/event.js";
+import { Chat } from "./core/chat.js";
+import type { ClientEvent, Connection } from "./core/event.js";
 import type { Outgoing } from "./core/patch.js";
-import type { Chat } from "./core/chat.js";
-import type { State } from "./core/sync.js";
-import type { ChatId, ChatInfo, Member, Message, Role, Seq, User, UserId, Version } from "./protocol.js";
+import { emptyState, type State } from "./core/sync.js";
+import type { Change } from "./host.js";
+import type { Saved } from "./store/store.js";
+import type { CallId, CallState, ChatId, ChatInfo, Member, Message, Role, Seq, User, UserId, Version } from "./protocol.js";
 
 /** A line in the list of chats. */
 export interface ChatView {
@@ -46,6 +48,67 @@ export interface View {
   preferences: Map<string, unknown>;
   persistent: boolean;
   token: string | undefined;
+  /** The calls that have not ended, as last told. */
+  calls: Map<CallId, CallState>;
+}
+
+/** The state that was saved, as the core begins with it. */
+export function stateOf(saved: Saved): State {
+  const state = emptyState();
+  state.me = saved.me;
+  if (saved.epoch === undefined || !saved.own) return state;
+  state.epoch = saved.epoch;
+  state.own = { version: saved.own.version, missedCalls: saved.own.missedCalls, chats: new Map(saved.own.chats.map((it) => [it.chat_id, it])) };
+  for (const patch of saved.chats) state.chats.set(patch.head.info.id, Chat.fromPatch(patch));
+  return state;
+}
+
+/** Takes note of what events say of the view itself. */
+export function noteEvents(view: View, events: readonly ClientEvent[]): void {
+  for (const event of events) {
+    if (event.type === "connection") view.connection = event.connection;
+    if (event.type === "persistent") view.persistent = event.persistent;
+    if (event.type !== "call") continue;
+    const { state } = event;
+    if ((view.calls.get(state.call_id)?.revision ?? -1) >= state.revision) continue;
+    if (state.standing === "ended") view.calls.delete(state.call_id);
+    else view.calls.set(state.call_id, state);
+  }
+}
+
+/** Takes over what another tab's host changed. */
+export function applyChange(view: View, change: Change): void {
+  const { patch, users, events, preference } = change;
+  const { state } = view;
+  if (patch.reset) {
+    state.epoch = undefined;
+    state.own = { version: 0, chats: new Map(), missedCalls: 0 };
+    state.chats.clear();
+  }
+  if (patch.me) state.me = patch.me;
+  if (patch.epoch !== undefined) state.epoch = patch.epoch;
+  if (patch.own) {
+    state.own.version = patch.own.version;
+    state.own.missedCalls = patch.own.missedCalls;
+    for (const chatId of patch.own.gone) state.own.chats.delete(chatId);
+    for (const mine of patch.own.chats) state.own.chats.set(mine.chat_id, mine);
+  }
+  for (const chatId of patch.gone ?? []) state.chats.delete(chatId);
+  for (const it of patch.chats ?? []) {
+    const chat = state.chats.get(it.head.info.id);
+    if (chat) chat.applyPatch(it);
+    else state.chats.set(it.head.info.id, Chat.fromPatch(it));
+  }
+  if (patch.outbox) view.outbox = patch.outbox;
+  for (const user of users) view.users.set(user.id, user);
+  if (preference) {
+    const [key, value] = preference;
+    if (value === undefined) view.preferences.delete(key);
+    else view.preferences.set(key, value);
+  }
+  view.inStep = change.inStep;
+  view.token = change.token;
+  noteEvents(view, events);
 }
 
 /** One chat. */

@@ -1,6 +1,6 @@
 // What the core tells whoever shows it to a person.
 
-import type { Action, ChatId, Member, Message, Presence, Reacted, Seq, User, UserId } from "../protocol.js";
+import type { Action, CallSignaled, CallState, ChatId, Member, Message, Presence, Reacted, Seq, User, UserId } from "../protocol.js";
 import type { SendState } from "./patch.js";
 
 /** Why a session ended. */
@@ -31,6 +31,8 @@ export type Connection =
 export type ClientEvent =
   /** The connection came, went or ended. */
   | { type: "connection"; connection: Connection }
+  /** Whether everything known of is held: false while a gap is filled, say «updating». */
+  | { type: "in_step"; inStep: boolean }
   /** A message that was not known. */
   | { type: "message"; chatId: ChatId; message: Message }
   /** A message was edited, deleted, or its reactions were counted anew; also one older than the messages held. */
@@ -61,5 +63,11 @@ export type ClientEvent =
   | { type: "preference"; key: string }
   /** Whether the local state outlives the page. False in private windows, when the disk is full, or in memory. */
   | { type: "persistent"; persistent: boolean }
-  /** An event of the server that the core only hands on: those of calls, and those newer than this version. */
+  /** So many calls were missed and not looked at yet. */
+  | { type: "missed_calls"; count: number }
+  /** How a call stands, as the server says: for `@chapar/client/call`. */
+  | { type: "call"; state: CallState }
+  /** What the other side of a call sent: for `@chapar/client/call`. */
+  | { type: "call_signal"; signal: CallSignaled }
+  /** An event of the server that this version does not know. */
   | { type: "server"; event: string; data: unknown };

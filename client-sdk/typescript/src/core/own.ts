@@ -6,6 +6,8 @@ export interface Own {
   version: Version;
   /** The chats that the user is in. */
   chats: Map<ChatId, MyChat>;
+  /** Calls missed and not looked at yet. */
+  missedCalls: number;
 }
 
 /** What a user delta changed. */
@@ -14,17 +16,22 @@ export interface Moved {
   changed: ChatId[];
   /** Chats that the user is no longer in. */
   gone: ChatId[];
+  /** The counter of missed calls is another one. */
+  missedCalls: boolean;
 }
 
 /** Applies a delta that fits. */
 export function applyOwn(own: Own, delta: UserDelta): Moved {
   const chats = delta.chats ?? [];
-  const moved: Moved = { changed: [], gone: [] };
+  const moved: Moved = { changed: [], gone: [], missedCalls: false };
   if (delta.from === 0) {
     // From nothing it is everything: what it does not name is no longer there.
     const named = new Set(chats.map((mine) => mine.chat_id));
     moved.gone.push(...[...own.chats.keys()].filter((id) => !named.has(id)));
   }
+  const missed = delta.missed_calls ?? (delta.from === 0 ? 0 : own.missedCalls);
+  moved.missedCalls = missed !== own.missedCalls;
+  own.missedCalls = missed;
   for (const mine of chats) {
     const known = own.chats.get(mine.chat_id);
     if (known && known.version >= mine.version) continue;

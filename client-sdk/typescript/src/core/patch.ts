@@ -73,7 +73,7 @@ export interface Patch {
   reset?: true;
   me?: User;
   epoch?: string;
-  own?: { version: Version; chats: MyChat[]; gone: ChatId[] };
+  own?: { version: Version; missedCalls: number; chats: MyChat[]; gone: ChatId[] };
   chats?: ChatPatch[];
   gone?: ChatId[];
   /** The whole outbox. */

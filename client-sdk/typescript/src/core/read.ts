@@ -1,7 +1,7 @@
 // Whether what the server says has the shape that the core relies on. What fails is left out, never half applied.
 // Fields that the core only hands on (bodies, titles) are not looked into: unknown things must survive (R17).
 
-import type { ChatDelta, ChatSnapshot, ChatSync, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
+import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
 
 type Fields = Record<string, unknown>;
 
@@ -36,7 +36,8 @@ export const isChatSync = (it: unknown): it is ChatSync =>
   isObject(it) && ((it.kind === "delta" && isDelta(it.delta)) || (it.kind === "snapshot" && isSnapshot(it.snapshot)));
 
 export const isUserDelta = (it: unknown): it is UserDelta =>
-  isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.chats, isMyChat);
+  isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.chats, isMyChat) &&
+  (it.missed_calls === undefined || isCount(it.missed_calls));
 
 const isSync = (it: unknown): it is Sync =>
   isObject(it) && typeof it.epoch === "string" && isUserDelta(it.user) && listOf(it.chats, isChatSync) &&
@@ -52,6 +53,13 @@ export const isPage = (it: unknown): it is Page =>
   isObject(it) && listOf(it.messages, isMessage) && maybe(it.reacted, isReacted) && isCount(it.version) && isCount(it.last_seq);
 
 export const isRead = (it: unknown): it is Read => isObject(it) && isId(it.chat_id) && isId(it.user_id) && isCount(it.seq);
+
+export const isCallState = (it: unknown): it is CallState =>
+  isObject(it) && typeof it.call_id === "string" && isCount(it.revision) && isId(it.chat_id) && isId(it.caller) &&
+  isId(it.callee) && typeof it.standing === "string";
+
+export const isCallSignaled = (it: unknown): it is CallSignaled =>
+  isObject(it) && typeof it.call_id === "string" && typeof it.kind === "string" && isCount(it.generation);
 
 const ACTIONS = ["retry", "re_authenticate", "resume", "give_up"];
 

@@ -7,7 +7,7 @@ import { Backoff, type Dice } from "./backoff.js";
 import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
-import { isChatSync, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isChatSync, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
 
@@ -459,6 +459,12 @@ export class Session {
         else this.#namedWait = until;
         return;
       }
+      case "call":
+        if (isCallState(data)) this.#tell({ type: "call", state: data });
+        return;
+      case "call_signal":
+        if (isCallSignaled(data)) this.#tell({ type: "call_signal", signal: data });
+        return;
       default:
         this.#tell({ type: "server", event, data });
     }

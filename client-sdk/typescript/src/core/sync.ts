@@ -21,7 +21,7 @@ export interface State {
   chats: Map<ChatId, Chat>;
 }
 
-export const emptyState = (): State => ({ me: undefined, epoch: undefined, own: { version: 0, chats: new Map() }, chats: new Map() });
+export const emptyState = (): State => ({ me: undefined, epoch: undefined, own: { version: 0, chats: new Map(), missedCalls: 0 }, chats: new Map() });
 
 /** What the session does for this part of it. */
 export interface SyncHost {
@@ -115,6 +115,7 @@ export class SyncPart {
     state.chats.clear();
     state.own.version = 0;
     state.own.chats.clear();
+    state.own.missedCalls = 0;
     state.epoch = undefined;
     this.#dirty = { ...this.#dirty, reset: true, own: true, ownChanged: new Set(), ownGone: new Set(), gone: new Set() };
   }
@@ -276,7 +277,7 @@ export class SyncPart {
     if ((dirty.me || dirty.reset) && state.epoch !== undefined) patch.epoch = state.epoch;
     if (dirty.own) {
       const chats = [...dirty.ownChanged].map((id) => state.own.chats.get(id)).filter((it) => it !== undefined);
-      patch.own = { version: state.own.version, chats, gone: [...dirty.ownGone] };
+      patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone] };
     }
     if (dirty.gone.size) patch.gone = [...dirty.gone];
     const chats: ChatPatch[] = [];
@@ -363,6 +364,7 @@ export class SyncPart {
         this.#dirty.ownChanged.delete(chatId);
         this.#forget(chatId);
       }
+      if (moved.missedCalls) this.#host.tell({ type: "missed_calls", count: state.own.missedCalls });
       for (const chatId of moved.changed) {
         this.#dirty.ownChanged.add(chatId);
         this.#dirty.ownGone.delete(chatId);

@@ -8,7 +8,7 @@ export interface Saved {
   /** The secret of this device. */
   token?: string;
   epoch?: string;
-  own?: { version: Version; chats: MyChat[] };
+  own?: { version: Version; missedCalls: number; chats: MyChat[] };
   /** The chats, each with some of its last messages. */
   chats: ChatPatch[];
   outbox: OutboxItem[];
