@@ -6,6 +6,17 @@ import { serviceWorker } from './scripts/service-worker.mjs';
 /** Where `npm run dev` finds a running server. */
 const SERVER = process.env['CHAPAR_URL'] ?? 'http://127.0.0.1:8080';
 
+const proxy = {
+  '/api': { target: SERVER },
+  '/ws': { target: SERVER, ws: true },
+};
+
+/** What `server/src/http/web.rs` sends. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+  "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
+
 /** The SDK is built from its sources, so that one build makes the app. */
 const sdk = (path: string): string => fileURLToPath(new URL(`../client-sdk/typescript/src/${path}`, import.meta.url));
 
@@ -25,10 +36,7 @@ export default defineConfig({
     sourcemap: false,
     reportCompressedSize: false,
   },
-  server: {
-    proxy: {
-      '/api': SERVER,
-      '/ws': { target: SERVER, ws: true },
-    },
-  },
+  server: { proxy },
+  // For looking at the build without the server's binary: under the same policy as there.
+  preview: { proxy, headers: { 'Content-Security-Policy': POLICY } },
 });

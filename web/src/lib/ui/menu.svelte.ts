@@ -23,7 +23,7 @@ class Menu {
 
   /** Opens at the pointer, or below the element that was pressed by key. */
   show(event: MouseEvent | HTMLElement, menu: Omit<OpenMenu, 'x' | 'y'>): void {
-    if (event instanceof MouseEvent && (event.clientX !== 0 || event.clientY !== 0) && event.detail !== 0) {
+    if (event instanceof MouseEvent && (event.clientX !== 0 || event.clientY !== 0)) {
       this.open = { ...menu, x: event.clientX, y: event.clientY };
       return;
     }
