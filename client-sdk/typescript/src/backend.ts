@@ -15,6 +15,7 @@ export type Op =
   | { op: "hurry" }
   | { op: "watch"; tab: string; userIds: UserId[] }
   | { op: "users"; userIds: UserId[] }
+  | { op: "rows"; chatId: number; from: number; to: number }
   | { op: "cache"; chatId: number; rows: CachedRows }
   | { op: "preference"; key: string; value: unknown }
   /** Somebody signed in. */

@@ -302,6 +302,12 @@ export class Client extends Commands {
     return (await this.ask(method, params, "none")) as wire.Commands[M]["reply"];
   }
 
+  /** Asks over HTTP, by a request that outlives the page, and waits for nothing: for a page that goes. */
+  callHttp<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): void {
+    const { token } = this.#view;
+    if (token !== undefined) post(this.#endpoint.http, `/api/v1/call/${method}`, params, token, true).catch(() => {});
+  }
+
   protected ask(method: string, params: unknown, effect: Effect): Promise<unknown> {
     return this.#do({ op: "request", method, params, effect });
   }

@@ -99,7 +99,12 @@ export class Host implements Backend {
         return this.#watch(op.tab, op.userIds);
       case "users":
         return this.#wantUsers(op.userIds);
+      case "rows":
+        // What changed a moment ago is not in the store yet.
+        await this.save();
+        return this.#options.store.rows(op.chatId, op.from, op.to).catch(() => ({ messages: [], reacted: [] }));
       case "cache":
+        await this.save();
         return this.#options.store.cacheRows(op.chatId, op.rows).catch(() => this.#notPersistent());
       case "preference":
         return this.#setPreference(op.key, op.value);

@@ -7,14 +7,14 @@ import { ChaparError, serverError } from "./error.js";
 const TIMEOUT = 30_000;
 
 /** Posts JSON to a path of the HTTP API and returns the JSON that it answers. */
-export async function post(base: string, path: string, body: unknown, token?: string): Promise<unknown> {
+export async function post(base: string, path: string, body: unknown, token?: string, keepalive = false): Promise<unknown> {
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   if (token !== undefined) headers.Authorization = `Bearer ${token}`;
   let response: Response;
   let answer: unknown;
   try {
     const signal = AbortSignal.timeout(TIMEOUT);
-    response = await fetch(base + path, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit" });
+    response = await fetch(base + path, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit", keepalive });
     const text = await response.text();
     answer = text === "" ? null : parse(text);
   } catch (error) {
