@@ -4,6 +4,7 @@ mod own;
 mod secret;
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -19,6 +20,7 @@ use chapar_signaling::{
         directory::{Entry, MOST_RELAYS, nearest},
         registry::{Part, REVOKED_FOR_S, Registry, Revoked},
         secrets::Secrets,
+        server::Relay,
     },
 };
 use tokio_rustls::TlsAcceptor;
@@ -38,18 +40,27 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Starts the node's own relay, unless it is switched off.
+    /// Starts the node's own relay, unless it is switched off. HTTP is served at `listens`, with TLS or without.
     ///
     /// # Errors
     /// A sentence for the operator: an address that was asked for cannot be had.
-    pub async fn start(settings: &Settings, tls: Option<&TlsAcceptor>) -> Result<Arc<Self>, Failure> {
+    pub async fn start(
+        settings: &Settings,
+        listens: SocketAddr,
+        tls: Option<&TlsAcceptor>,
+    ) -> Result<Arc<Self>, Failure> {
         let secrets = Arc::new(Secrets::new(secret::of(settings)?));
-        let own = Own::start(settings, tls, &secrets).await?;
+        let own = Own::start(settings, listens, tls, &secrets).await?;
         let registry = match &settings.redis_url {
             Some(url) => Some(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?),
             None => None,
         };
         Ok(Arc::new(Self { secrets, own, fixed: settings.relay.others.clone(), registry }))
+    }
+
+    /// The node's own relay, if it runs one.
+    pub fn own(&self) -> Option<Arc<Relay>> {
+        self.own.as_ref().map(|own| own.relay.clone())
     }
 
     /// Every relay that can be measured, at most [`MOST_RELAYS`].

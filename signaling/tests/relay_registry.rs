@@ -66,7 +66,7 @@ impl Process {
         // Read to its end, so that the relay never waits for a reader.
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                eprintln!("{line}")
+                eprintln!("{line}");
             }
         });
         Self(child, at)
@@ -217,8 +217,8 @@ async fn a_relay_that_drains_says_so_and_keeps_its_calls() {
     assert_eq!(client.ask(REFRESH, &[]).await, 0, "the running call goes on");
     let mut late = Client::new(&relay, credentials(&secrets, 43, any_call())).await;
     assert_eq!(late.allocate().await, 508);
-    let none = turn_types::attribute::Lifetime::new(0);
-    assert_eq!(client.ask(REFRESH, &[&none]).await, 0);
+    let at_once = turn_types::attribute::Lifetime::new(0);
+    assert_eq!(client.ask(REFRESH, &[&at_once]).await, 0);
     assert!(timeout(PATIENCE, relay.0.wait()).await.unwrap().unwrap().success(), "it ends with its last call");
     sees_no_longer(&node, "qom-3").await;
 }

@@ -22,6 +22,9 @@ use crate::{
     settings::{RelayListen, Settings},
 };
 
+/// The port of HTTPS.
+const HTTPS_PORT: u16 = 443;
+
 /// The node's own relay.
 pub(super) struct Own {
     pub(super) relay: Arc<Relay>,
@@ -32,6 +35,7 @@ impl Own {
     /// Starts it, unless it is switched off.
     pub(super) async fn start(
         settings: &Settings,
+        listens: SocketAddr,
         tls: Option<&TlsAcceptor>,
         secrets: &Arc<Secrets>,
     ) -> Result<Option<Self>, Failure> {
@@ -41,8 +45,11 @@ impl Own {
             RelayListen::At(addresses) => (addresses.clone(), false),
             RelayListen::Beside => (beside(settings.listen), true),
         };
+        let on_443 = tls.is_some() && listens.port() == HTTPS_PORT;
         let mut tls_at = match (tls, given.tls.as_slice()) {
             (None, _) => Vec::new(),
+            // One way over TLS is enough, and this is the port that networks block last.
+            (Some(_), []) if on_443 => Vec::new(),
             (Some(_), []) => listen.iter().map(|at| beside_tls(*at)).collect(),
             (Some(_), given) => given.to_vec(),
         };
@@ -92,7 +99,8 @@ impl Own {
             format!("cannot relay on {shown}: {error}. Choose another with --relay, or --relay off.")
         })?;
         let ports = u64::from(given.ports.end() - given.ports.start()) + 1;
-        let advert = Advert::new(&relay, &relayed, ports, &wishes(settings));
+        let shared_tls = tls.map_or_else(Vec::new, |_| vec![listens.port()]);
+        let advert = Advert::new(&relay, &relayed, ports, &wishes(settings, shared_tls));
         if let Some(hidden) = relayed.iter().find(|at| unreachable_from_outside(settings.listen, at.public)) {
             tracing::warn!(
                 "the relay tells clients the address {}, which only a local network reaches: name the public one with \
@@ -208,11 +216,11 @@ fn policy(settings: &Settings, relayed: &[RelayedAddress]) -> PeerPolicy {
 /// served as well.
 fn tls_config(acceptor: &TlsAcceptor) -> Arc<ServerConfig> {
     let mut config = ServerConfig::clone(acceptor.config());
-    config.alpn_protocols = vec![b"stun.turn".to_vec(), b"stun.nat-discovery".to_vec()];
+    config.alpn_protocols = crate::tls::TURN.map(<[u8]>::to_vec).to_vec();
     Arc::new(config)
 }
 
-fn wishes(settings: &Settings) -> Wishes {
+fn wishes(settings: &Settings, shared_tls: Vec<u16>) -> Wishes {
     let given = &settings.relay;
     // A certificate is for a name, mostly.
     let named = settings.public_url.as_deref().and_then(host_of).map(str::to_owned);
@@ -221,8 +229,7 @@ fn wishes(settings: &Settings) -> Wishes {
         region: given.region.clone(),
         host: given.host.clone(),
         tls_host: given.host.clone().or(named),
-        shared_tls: Vec::new(),
-        shared_tcp: Vec::new(),
+        shared_tls,
     }
 }
 

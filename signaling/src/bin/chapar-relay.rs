@@ -92,7 +92,7 @@ struct Cli {
     #[arg(long, env = "CHAPAR_RELAY_SHARDS", default_value_t = 0)]
     shards: usize,
     /// Allocations of one user at one time.
-    #[arg(long, env = "CHAPAR_RELAY_USER_QUOTA", default_value_t = 12)]
+    #[arg(long, env = "CHAPAR_RELAY_USER_QUOTA", default_value_t = 40)]
     user_quota: u32,
     /// Allocations from one address at one time.
     #[arg(long, env = "CHAPAR_RELAY_ADDRESS_QUOTA", default_value_t = 4_096)]

@@ -22,8 +22,6 @@ pub struct Wishes {
     pub tls_host: Option<String>,
     /// Further ports on which TURN over TLS is served at the same host, such as the 443 of a chat node.
     pub shared_tls: Vec<u16>,
-    /// Further ports on which TURN over TCP is served at the same host.
-    pub shared_tcp: Vec<u16>,
 }
 
 /// A relay's own entry in the directory.
@@ -40,7 +38,7 @@ impl Advert {
             Some(host) => vec![bracketed(host)],
             None => relayed.iter().map(|at| bracketed(&at.public.to_string())).collect(),
         };
-        let (udp, tcp) = (ports(&relay.udp), [ports(&relay.tcp), wishes.shared_tcp.clone()].concat());
+        let (udp, tcp) = (ports(&relay.udp), ports(&relay.tcp));
         let at = |ports: &[u16]| -> Vec<String> {
             ports.iter().flat_map(|port| hosts.iter().map(move |host| format!("{host}:{port}"))).collect()
         };

@@ -122,12 +122,17 @@ impl Relay {
     }
 
     /// Serves a stream that something else has accepted (port 443 shared with the WebSocket). Ends with the stream.
-    pub fn serve_stream<S>(&self, stream: S, client: SocketAddr) -> impl Future<Output = ()> + Send + use<S>
+    pub fn serve_stream<S>(
+        &self,
+        stream: S,
+        client: SocketAddr,
+        transport: Transport,
+    ) -> impl Future<Output = ()> + Send + use<S>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let streams = Arc::clone(&self.streams);
-        let from = FiveTuple { client, listener: u16::MAX, transport: Transport::Tls };
+        let from = FiveTuple { client, listener: u16::MAX, transport };
         async move { streams.serve(stream, from).await }
     }
 
