@@ -1,3 +1,4 @@
+// LEAD: read LEAD-NOTE.md in the root of this worktree NOW (quality, ratings, admin report and load test are done by another helper), then delete both.
 //! The calls of the cluster: loads a call, asks the state machine in `signaling` what an input does to it, stores the
 //! result by compare-and-swap, and only then tells the devices.
 //!
@@ -215,8 +216,14 @@ impl Calls {
         (this, tasks)
     }
 
-    /// Records nothing more than what waits already. Nodes that share the calls carry them on.
-    pub fn close(&self) {
+    /// Begins nothing new, and records what waits already. Nodes that share the calls carry them on; those of a node by
+    /// itself end with it.
+    pub async fn close(&self) {
+        if let CallStore::Memory(calls) = &self.shared {
+            for call in calls.all_live() {
+                let _ = self.step(call.id(), |_| Ok(Input::NodeStops)).await;
+            }
+        }
         self.closing.cancel();
     }
 

@@ -157,7 +157,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     housekeeping.abort();
     timers.abort();
-    app.calls.close();
+    app.calls.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
     app.fanout.goodbye();
