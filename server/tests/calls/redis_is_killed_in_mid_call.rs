@@ -1,37 +1,20 @@
-//! Redis dies in the middle of a call and comes back empty. Asks are to be tried again meanwhile; the call survives.
+//! Redis dies in the middle of a call and comes back empty, or a replica takes its place. Asks are to be tried again meanwhile; the call survives.
 
 use std::time::Duration;
 
 use chapar_protocol::{
     Action, ErrorCode,
-    call::{CallAsk, CallId, EndReason, Standing},
-    command::AskCall,
+    call::{CallAsk, EndReason, Standing},
 };
 
 use crate::{
-    phone::{self, Phone, connect, recorded},
-    support::{Device, Failure, PATIENCE, world::Plan},
+    phone::{self, Phone, asks_until_done, connect, recorded},
+    support::{
+        Failure, PATIENCE,
+        redis::{Cluster, Sentinels},
+        world::Plan,
+    },
 };
-
-/// Asks again for as long as the server says so, as a client does.
-async fn asks_until_done(device: &Device, call_id: CallId, ask: CallAsk) -> usize {
-    let request = AskCall { call_id, ask };
-    let tries = async {
-        let mut refusals = 0;
-        loop {
-            match device.call(&request).await {
-                Ok(_) => return refusals,
-                Err(Failure::Refused(error)) => {
-                    assert_eq!((error.code, error.action), (ErrorCode::Unavailable, Action::Retry), "{error:?}");
-                    refusals += 1;
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                Err(Failure::Lost) => panic!("the chat must go on"),
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, tries).await.expect("done at last")
-}
 
 #[tokio::test]
 async fn and_the_call_survives() {
@@ -85,4 +68,37 @@ async fn and_comes_back_by_itself() {
     }
     asks_until_done(&leila, call, CallAsk::HangUp).await;
     reza.hears_the_end(call).await;
+}
+
+#[tokio::test]
+async fn and_a_replica_of_the_cluster_takes_over() {
+    let mut cluster = Cluster::start(true).await;
+    let world = Plan::over(2, &cluster.url()).start().await;
+    let [leila, reza] = world.people().await;
+    let chat = world.direct(&leila, &reza).await;
+    leila.connect(world.at(0)).await;
+    reza.connect(world.at(1)).await;
+    let call = connect(&leila, &reza).await;
+    let slot: u16 = cluster.masters[0].ask(&["CLUSTER", "KEYSLOT", "chapar:{call}:due"]).await;
+    cluster.masters[usize::from(slot / 5461).min(2)].kill();
+    asks_until_done(&leila, call, CallAsk::Hold { held: true }).await;
+    asks_until_done(&reza, call, CallAsk::HangUp).await;
+    assert_eq!(leila.hears_the_end(call).await, EndReason::HungUp);
+    assert_eq!(recorded(&leila, &reza, chat, call).await.reason, EndReason::HungUp);
+}
+
+#[tokio::test]
+async fn and_the_sentinels_name_another_master() {
+    let mut sentinels = Sentinels::start().await;
+    let world = Plan::over(2, &sentinels.url()).start().await;
+    let [leila, reza] = world.people().await;
+    let chat = world.direct(&leila, &reza).await;
+    leila.connect(world.at(0)).await;
+    reza.connect(world.at(1)).await;
+    let call = connect(&leila, &reza).await;
+    sentinels.servers[0].kill();
+    asks_until_done(&leila, call, CallAsk::Hold { held: true }).await;
+    asks_until_done(&reza, call, CallAsk::HangUp).await;
+    assert_eq!(leila.hears_the_end(call).await, EndReason::HungUp);
+    assert_eq!(recorded(&leila, &reza, chat, call).await.reason, EndReason::HungUp);
 }

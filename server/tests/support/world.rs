@@ -57,6 +57,11 @@ impl Plan {
         Self { nodes: 1, ..Self::default() }
     }
 
+    /// So many nodes over a Redis of another form.
+    pub fn over(nodes: usize, redis_url: &str) -> Self {
+        Self { nodes, ..Self::default() }.flags(&["--redis-url", redis_url])
+    }
+
     /// A Postgres of its own, which the test may kill.
     pub fn own_postgres(mut self) -> Self {
         self.own_postgres = true;
