@@ -11,6 +11,8 @@ mod run;
 mod tests;
 mod url;
 
+pub(crate) use url::RelayUrl;
+
 use std::{
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
@@ -168,7 +170,7 @@ impl Drop for Peer {
 }
 
 /// The own address on the way to another: what the routing table says. Nothing is sent.
-fn own_address(toward: SocketAddr) -> io::Result<IpAddr> {
+pub(crate) fn own_address(toward: SocketAddr) -> io::Result<IpAddr> {
     let any: IpAddr = match toward.ip() {
         IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),

@@ -41,6 +41,10 @@ const SILENT: Duration = Duration::from_secs(2);
 /// Nothing at all for so long, and the path may be dead. The other side sends something every 200 ms, or 400 ms if it is
 /// a browser.
 const STALLED: Duration = Duration::from_millis(1_200);
+/// Whoever is stalled says so again after this.
+const STALLED_AGAIN: Duration = Duration::from_secs(4);
+/// No connection for so long after offer and answer, and another try may do better.
+const SLOW: Duration = Duration::from_secs(7);
 /// When the records of a handshake are sent again, in the place of a timer that would notice the loss after a round trip.
 const RECORDS_AGAIN: [Duration; 2] = [Duration::from_millis(60), Duration::from_millis(150)];
 /// Records that wait to be sent again at most.
@@ -98,7 +102,8 @@ struct Run {
     sequence: u64,
     last_heard: Option<Instant>,
     flows: bool,
-    stalled: bool,
+    stalled_at: Option<Instant>,
+    agreed_at: Option<Instant>,
     measured: Measurement,
     bytes: (u64, u64, Option<Instant>),
 }
@@ -147,7 +152,8 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
         sequence: u64::from(rand::random::<u16>() >> 1),
         last_heard: None,
         flows: false,
-        stalled: false,
+        stalled_at: None,
+        agreed_at: None,
         measured: Measurement::default(),
         bytes: (0, 0, None),
     };
@@ -524,6 +530,7 @@ impl Run {
 
     /// Takes up the payload types that were agreed on.
     fn agree(&mut self, now: Instant) {
+        self.agreed_at.get_or_insert(now);
         let params = self.rtc.codec_config().params();
         let Some(opus) = params.iter().find(|p| p.spec().codec == str0m::format::Codec::Opus) else { return };
         let payloads = Payloads { opus: *opus.pt(), red: opus.red().map(|red| *red) };
@@ -542,6 +549,8 @@ impl Run {
     }
 
     fn expect_all(&mut self, sdp: &str, now: Instant) {
+        self.remote_candidates.clear();
+        self.remote_kinds.clear();
         for line in sdp.lines() {
             if let Some(text) = line.strip_prefix("a=").filter(|text| text.starts_with("candidate:")) {
                 self.expect(text, now);
@@ -579,7 +588,7 @@ impl Run {
             Event::RtpPacket(packet) => {
                 let now = Instant::now();
                 self.last_heard = Some(now);
-                self.stalled = false;
+                self.stalled_at = None;
                 if let Some(media) = &mut self.media {
                     media.receive(&packet);
                 }
@@ -676,10 +685,10 @@ impl Run {
     /// Every 20 ms.
     fn tick(&mut self) -> Fed {
         let now = Instant::now();
+        self.watch(now);
         if self.connected_at.is_none() {
             return Ok(());
         }
-        self.watch(now);
         let Some(outgoing) = self.media.as_mut().filter(|media| media.is_open()).and_then(|media| media.tick(now))
         else {
             return Ok(());
@@ -689,10 +698,12 @@ impl Run {
     }
 
     fn watch(&mut self, now: Instant) {
-        let Some(heard) = self.last_heard else { return };
-        let quiet = now.saturating_duration_since(heard);
-        if quiet > STALLED && !self.stalled {
-            self.stalled = true;
+        let (Some(agreed), heard) = (self.agreed_at, self.last_heard) else { return };
+        let quiet = now.saturating_duration_since(heard.unwrap_or(agreed));
+        let patience = if heard.is_some() { STALLED } else { SLOW };
+        let again = self.stalled_at.is_none_or(|at| now > at + STALLED_AGAIN);
+        if quiet > patience && again {
+            self.stalled_at = Some(now);
             self.say(Happened::Stalled);
         }
         if quiet > SILENT && self.flows {
