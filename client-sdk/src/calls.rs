@@ -37,15 +37,15 @@ use tokio::{
     task::AbortHandle,
 };
 
-pub use self::{
-    core::{Emoji, View},
-    peer::Measurement,
-};
 use self::{
     actor::{Begin, Ends, Order, Sound, Told},
     audio::{AudioSink, AudioSource, controller::Plan},
     core::Wish,
     relays::RoundTrips,
+};
+pub use self::{
+    core::{Emoji, View},
+    peer::Measurement,
 };
 use crate::{Client, ClientEvent, Error, client::new_client_id, endpoint::Endpoint, tls};
 

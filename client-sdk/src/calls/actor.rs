@@ -329,10 +329,7 @@ impl Actor {
 
 /// Asks are sent without waiting for each other: one may reach the call's state before that on which it stands.
 fn may_come_early(ask: &CallAsk) -> bool {
-    matches!(
-        ask,
-        CallAsk::Answer { .. } | CallAsk::Reveal { .. } | CallAsk::Candidates { .. } | CallAsk::Media { .. }
-    )
+    matches!(ask, CallAsk::Answer { .. } | CallAsk::Reveal { .. } | CallAsk::Candidates { .. } | CallAsk::Media { .. })
 }
 
 async fn next(peer: &mut Option<Peer>) -> Happened {

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use chapar_protocol::{
     DeviceId, ErrorCode, UserId,
     call::{
-        Answer, AudioCodec, CallAsk, CallMedia, CallSignal, CallState, EndReason, InCall, NetworkClass, Offer, PathKind,
-        QualityReport, Renew, Standing,
+        Answer, AudioCodec, CallAsk, CallMedia, CallSignal, CallState, EndReason, InCall, NetworkClass, Offer,
+        PathKind, QualityReport, Renew, Standing,
     },
 };
 
@@ -67,7 +67,9 @@ pub struct View {
 /// What the person wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
-    Accept { relay_only: bool },
+    Accept {
+        relay_only: bool,
+    },
     Decline,
     Busy,
     HangUp,
@@ -311,7 +313,8 @@ impl Core {
     fn signal(&mut self, signal: CallSignal) {
         match signal {
             CallSignal::Offer { generation, offer } => {
-                if !self.caller && self.taken < generation && self.offer.as_ref().is_none_or(|(of, _)| *of < generation) {
+                if !self.caller && self.taken < generation && self.offer.as_ref().is_none_or(|(of, _)| *of < generation)
+                {
                     self.offer = Some((generation, offer));
                     self.take_offer();
                 }

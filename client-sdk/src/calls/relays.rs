@@ -9,7 +9,7 @@ use chapar_protocol::{
     call::{RelayInfo, RelayRoundTrip},
     command::GetRelays,
 };
-use stun_types::message::{BINDING, Message, MessageWrite as _, MessageWriteVec};
+use stun_types::message::{BINDING, Message, MessageWrite as _, MessageWriteExt as _, MessageWriteVec};
 use tokio::{net::UdpSocket, task::JoinSet, time::timeout};
 
 use super::peer::{RelayUrl, own_address};
@@ -75,7 +75,8 @@ async fn ask(url: &RelayUrl) -> Option<Duration> {
     let mut buffer = [0; 1_024];
     loop {
         let length = socket.recv(&mut buffer).await.ok()?;
-        let answers = Message::from_bytes(&buffer[..length]).is_ok_and(|message| message.transaction_id() == transaction);
+        let answers =
+            Message::from_bytes(&buffer[..length]).is_ok_and(|message| message.transaction_id() == transaction);
         if answers {
             return Some(began.elapsed());
         }
