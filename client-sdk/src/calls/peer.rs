@@ -91,7 +91,7 @@ pub(crate) enum Happened {
     /// Measured, once a second.
     Stats(Box<Measurement>),
     /// What was asked cannot be done.
-    Refused { generation: u32, reason: String },
+    Refused { reason: String },
     /// No connection any more, and none to come by itself.
     Failed(String),
 }

@@ -11,7 +11,7 @@ pub(crate) const DTX_LENGTH: usize = 2;
 
 /// How the encoder works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Coding {
+pub(crate) struct Coding {
     /// Bits a second of sound, without headers and redundancy.
     pub bit_rate: u32,
     /// A coarse copy of each frame within the next one.

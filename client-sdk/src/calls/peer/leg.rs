@@ -55,7 +55,7 @@ pub(crate) struct Opened {
     pub(crate) out: Out,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
-    tasks: Tasks,
+    _tasks: Tasks,
 }
 
 /// How to write.
@@ -119,7 +119,7 @@ fn datagrams(
         }
     });
     let tasks = Tasks(vec![task.abort_handle()]);
-    Ok(Opened { out: Out::Datagrams(Arc::clone(socket)), local, remote, tasks })
+    Ok(Opened { out: Out::Datagrams(Arc::clone(socket)), local, remote, _tasks: tasks })
 }
 
 /// Begins to open the way to a relay; [`Inbound::Opened`] tells how it went.
@@ -215,7 +215,7 @@ fn stream_leg(
         }
     });
     let tasks = Tasks(vec![write.abort_handle(), read.abort_handle()]);
-    Ok(Opened { out: Out::Stream(sender), local, remote, tasks })
+    Ok(Opened { out: Out::Stream(sender), local, remote, _tasks: tasks })
 }
 
 /// The length of the STUN message or ChannelData that begins there, without padding; both say it in bytes 3 and 4.

@@ -492,20 +492,20 @@ impl Run {
                 self.pending = Some((generation, pending));
                 self.say(Happened::Offer { generation, sdp: offer.to_sdp_string() });
             }
-            None => self.refuse(generation, "there is nothing to offer"),
+            None => self.refuse("there is nothing to offer"),
         }
         self.drain().map(drop)
     }
 
     fn answer(&mut self, generation: u32, sdp: &str, now: Instant) -> Fed {
         let Ok(offer) = SdpOffer::from_sdp_string(sdp) else {
-            self.refuse(generation, "the offer cannot be read");
+            self.refuse("the offer cannot be read");
             return Ok(());
         };
         self.expect_all(sdp, now);
         match self.rtc.sdp_api().accept_offer(offer) {
             Ok(answer) => self.say(Happened::Answer { generation, sdp: answer.to_sdp_string() }),
-            Err(error) => self.refuse(generation, &error.to_string()),
+            Err(error) => self.refuse(&error.to_string()),
         }
         self.drain()?;
         self.agree(now);
@@ -515,17 +515,17 @@ impl Run {
     fn take_answer(&mut self, generation: u32, sdp: &str, now: Instant) {
         let Some((_, pending)) = self.pending.take_if(|(of, _)| *of == generation) else { return };
         let Ok(answer) = SdpAnswer::from_sdp_string(sdp) else {
-            return self.refuse(generation, "the answer cannot be read");
+            return self.refuse("the answer cannot be read");
         };
         self.expect_all(sdp, now);
         if let Err(error) = self.rtc.sdp_api().accept_answer(pending, answer) {
-            return self.refuse(generation, &error.to_string());
+            return self.refuse(&error.to_string());
         }
         self.agree(now);
     }
 
-    fn refuse(&self, generation: u32, reason: &str) {
-        self.say(Happened::Refused { generation, reason: reason.to_owned() });
+    fn refuse(&self, reason: &str) {
+        self.say(Happened::Refused { reason: reason.to_owned() });
     }
 
     /// Takes up the payload types that were agreed on.
