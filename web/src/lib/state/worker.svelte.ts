@@ -1,0 +1,38 @@
+/** The service worker as the page sees it: whether a new version waits, and how to change over to it. */
+class Updates {
+  waiting = $state.raw<ServiceWorker | undefined>();
+  #reloading = false;
+
+  async register(): Promise<void> {
+    if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return;
+    try {
+      const registration = await navigator.serviceWorker.register('/sw.js');
+      const look = (): void => {
+        // Without a controller it is the first visit: nothing is replaced.
+        if (registration.waiting && navigator.serviceWorker.controller) this.waiting = registration.waiting;
+      };
+      look();
+      registration.addEventListener('updatefound', () => {
+        registration.installing?.addEventListener('statechange', look);
+      });
+      // A page that stays open for days hears of a new version too.
+      document.addEventListener('visibilitychange', () => {
+        if (document.visibilityState === 'visible') void registration.update().catch(() => {});
+      });
+      navigator.serviceWorker.addEventListener('controllerchange', () => {
+        if (this.#reloading) location.reload();
+      });
+    } catch {
+      // Blocked, as in some private windows: the app works without, but does not open offline.
+    }
+  }
+
+  apply(): void {
+    this.#reloading = true;
+    this.waiting?.postMessage('activate');
+    this.waiting = undefined;
+  }
+}
+
+export const updates = new Updates();
+export const registerWorker = (): void => void updates.register();

@@ -1,0 +1,23 @@
+import { mount } from 'svelte';
+import App from './App.svelte';
+import { speak } from './lib/i18n/index.svelte';
+import { clock } from './lib/state/clock.svelte';
+import { prefs } from './lib/state/prefs.svelte';
+import { router } from './lib/state/router.svelte';
+import { session } from './lib/state/session.svelte';
+import { followViewport } from './lib/state/viewport';
+import { registerWorker } from './lib/state/worker.svelte';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/controls.css';
+
+prefs.apply();
+followViewport();
+clock.start();
+router.start();
+const target = document.getElementById('app');
+if (!target) throw new Error('the page has no #app');
+// The store and the words load side by side; nothing is shown in the wrong language.
+await Promise.all([speak(prefs.language), session.open()]);
+mount(App, { target });
+registerWorker();
