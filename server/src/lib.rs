@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod app;
 pub mod bus;
+pub mod calls;
 pub mod cli;
 pub mod commands;
 pub mod committer;
@@ -17,6 +18,7 @@ pub mod listener;
 pub mod metrics;
 pub mod outbox;
 pub mod passwords;
+pub mod relays;
 pub mod serve;
 pub mod session;
 pub mod settings;
