@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords, settings::Settings,
-    store::Store,
+    committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords, relays::Relays,
+    settings::Settings, store::Store,
 };
 
 /// The node.
@@ -27,6 +27,8 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// Rate limits.
     pub limits: Limits,
+    /// The relays of calls.
+    pub relays: Arc<Relays>,
     /// Password hashing.
     pub passwords: Passwords,
     /// Metrics.

@@ -5,11 +5,13 @@
 //! [`crate::session`].
 
 mod add_members;
+mod call_relays;
 mod create_chat;
 mod delete;
 mod edit;
 mod get_devices;
 mod get_members;
+mod get_relays;
 mod get_users;
 mod history;
 mod join;
@@ -147,6 +149,8 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "leave" => leave::run,
         "resolve" => resolve::run,
         "get_users" => get_users::run,
+        "get_relays" => get_relays::run,
+        "call_relays" => call_relays::run,
         "get_devices" => get_devices::run,
         "revoke_device" => revoke_device::run,
     }

@@ -27,6 +27,7 @@ use crate::{
     listener::{self, Places},
     metrics::Metrics,
     passwords::Passwords,
+    relays::Relays,
     settings::{Secret, Settings},
     store::Store,
     tls,
@@ -103,6 +104,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     };
     let (store, mut private) = open_store(&settings).await?;
 
+    let relays = Relays::start(&settings, tls.as_ref()).await?;
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
@@ -118,6 +120,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         store,
         committer,
         fanout,
+        relays,
         metrics,
         settings,
     });
@@ -183,6 +186,7 @@ async fn stop_signal() {
 /// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
 async fn drain(app: &Arc<App>) {
     app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    app.relays.drain().await;
     let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
     let outboxes = app.fanout.outboxes();
     tracing::info!(connections = outboxes.len(), "draining");

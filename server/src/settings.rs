@@ -7,6 +7,7 @@
 mod flags;
 mod parse;
 mod problem;
+mod relay;
 mod secret;
 mod sources;
 mod table;
@@ -20,6 +21,7 @@ use ipnet::IpNet;
 
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
+pub use relay::{PORT as RELAY_PORT, RelayListen, RelaySettings, TLS_PORT as RELAY_TLS_PORT};
 pub use secret::Secret;
 pub use sources::{Given, Layers, Source};
 pub use table::{SETTINGS, Setting};
@@ -90,6 +92,8 @@ pub struct Settings {
     pub commit_workers: usize,
     /// Threads of the runtime; without it one per core.
     pub worker_threads: Option<usize>,
+    /// What concerns relays.
+    pub relay: RelaySettings,
 
     sources: BTreeMap<&'static str, Source>,
 }
@@ -122,6 +126,7 @@ impl Default for Settings {
             messages_per_second: 30,
             commit_workers: 2,
             worker_threads: None,
+            relay: RelaySettings::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -170,6 +175,7 @@ impl Settings {
         from.put("messages-per-second", &mut settings.messages_per_second, parse::number(0, 1_000_000));
         from.put("commit-workers", &mut settings.commit_workers, parse::number(1, 64));
         from.put("worker-threads", &mut settings.worker_threads, parse::some(parse::number(1, 1024)));
+        settings.relay.read(&mut from);
         let (sources, mut problems) = from.finish();
         settings.sources = sources;
         problems.extend(settings.contradictions());
@@ -254,7 +260,10 @@ impl Settings {
             "messages-per-second" => self.messages_per_second.to_string(),
             "commit-workers" => self.commit_workers.to_string(),
             "worker-threads" => or_none(self.worker_threads, "one per core"),
-            other => unreachable!("{other} stands in the table of settings but is not shown"),
+            other => match self.relay.shown(other) {
+                Some(shown) => shown,
+                None => unreachable!("{other} stands in the table of settings but is not shown"),
+            },
         }
     }
 }
