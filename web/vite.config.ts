@@ -18,6 +18,22 @@ const POLICY =
   "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'";
 
+/** What is loaded when it is wanted: everything else comes with the first load. */
+const LATER = new RegExp(
+  [
+    '/lib/emoji/',
+    '/lib/settings/',
+    '/lib/calls/(?!calls\\.svelte)',
+    '/lib/time/[cC]alendar',
+    '/lib/i18n/(en|ar)\\.',
+    '/lib/chats/NewChat',
+    '/lib/chat/ChatInfo',
+    '/lib/ui/(Shortcuts|Switch)',
+    '/typescript/src/call/',
+    'jalaali-js',
+  ].join('|'),
+);
+
 /** The SDK is built from its sources, so that one build makes the app. */
 const sdk = (path: string): string => fileURLToPath(new URL(`../client-sdk/typescript/src/${path}`, import.meta.url));
 
@@ -36,6 +52,12 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // One file for the first load: on a slow network each further file costs a turn of its own.
+        codeSplitting: { groups: [{ name: 'app', test: (id: string) => !LATER.test(id) }] },
+      },
+    },
   },
   server: { proxy },
   // For looking at the build without the server's binary: under the same policy as there.

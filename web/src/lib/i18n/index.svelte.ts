@@ -55,4 +55,7 @@ const ALIKE: Record<string, string> = {
   outbox_full: 'rate_limited',
   invalid_token: 'unavailable',
   internal: 'unavailable',
+  call_not_found: 'call_ended',
+  call_elsewhere: 'call_engaged',
+  call_conflict: 'call_ended',
 };

@@ -69,7 +69,7 @@ export class Dates {
     return this.#sameYear(at, now) ? this.#date(at, false) : this.#numeric.format(at);
   }
 
-  /** «برخط»، «۵ دقیقه پیش دیده شده»، «دیروز ۱۴:۰۵ دیده شده». */
+  /** «آخرین بازدید ۵ دقیقه پیش»، «آخرین بازدید دیروز ۱۴:۰۵». */
   lastSeen(at: Date, now: Date): string {
     const { presence } = this.t;
     const past = now.getTime() - at.getTime();

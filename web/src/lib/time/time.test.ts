@@ -42,11 +42,11 @@ describe('dates in words', () => {
 
   it('says when somebody was seen', () => {
     const ago = (ms: number) => persian.lastSeen(new Date(now.getTime() - ms), now);
-    expect(ago(10_000)).toBe('همین حالا دیده شده');
-    expect(ago(5 * 60_000)).toBe('۵ دقیقه پیش دیده شده');
-    expect(ago(3 * 3_600_000)).toBe('امروز ۱۲:۰۰ دیده شده');
-    expect(ago(24 * 3_600_000)).toBe('دیروز ۱۵:۰۰ دیده شده');
-    expect(ago(10 * 86_400_000)).toBe('۲۳ آبان دیده شده');
+    expect(ago(10_000)).toBe('آخرین بازدید همین حالا');
+    expect(ago(5 * 60_000)).toBe('آخرین بازدید ۵ دقیقه پیش');
+    expect(ago(3 * 3_600_000)).toBe('آخرین بازدید امروز ۱۲:۰۰');
+    expect(ago(24 * 3_600_000)).toBe('آخرین بازدید دیروز ۱۵:۰۰');
+    expect(ago(10 * 86_400_000)).toBe('آخرین بازدید ۲۳ آبان');
     expect(english.lastSeen(new Date(now.getTime() - 60_000), now)).toBe('last seen 1 minute ago');
   });
 
