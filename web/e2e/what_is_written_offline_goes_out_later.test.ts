@@ -42,12 +42,16 @@ test('the connection is cut: the app says so, keeps what is written, and catches
 });
 
 test('the device itself says that it is offline', async () => {
-  const { mina, hers, his } = await apart();
+  const { network, mina, hers, his } = await apart();
+  // The emulation tells the page and stops requests, but lets an open WebSocket live: the network has to go, too.
   await mina.device.context.setOffline(true);
+  network.goAway();
   await hers.band(fa.net.offline).waitFor();
   await hers.say('از راه دور');
   await hers.mark('از راه دور', 'waiting').waitFor();
   await hers.row('John').getByTitle(fa.list.unsent).waitFor();
+  network.comeBack();
+  // Nobody presses anything: the device says that it has a network again.
   await mina.device.context.setOffline(false);
   await his.message('از راه دور').waitFor();
   await hers.band(fa.net.offline).waitFor({ state: 'detached' });
