@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     calls::Calls, committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords,
-    settings::Settings, store::Store,
+    relays::Relays, settings::Settings, store::Store,
 };
 
 /// The node.
@@ -29,6 +29,8 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// Rate limits.
     pub limits: Limits,
+    /// The relays of calls.
+    pub relays: Arc<Relays>,
     /// Password hashing.
     pub passwords: Passwords,
     /// Metrics.

@@ -30,7 +30,8 @@ use crate::{
     listener::{self, Places},
     metrics::Metrics,
     passwords::Passwords,
-    settings::{Secret, Settings},
+    relays::Relays,
+    settings::{RelayListen, Secret, Settings},
     store::Store,
     tls,
 };
@@ -101,11 +102,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}. Choose another with --listen.", settings.listen))?;
     let tls = match (&settings.tls_cert, &settings.tls_key) {
-        (Some(cert), Some(key)) => Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key))?),
+        (Some(cert), Some(key)) => {
+            Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key), settings.relay.listen != RelayListen::Off)?)
+        }
         _ => None,
     };
     let (store, mut private) = open_store(&settings).await?;
 
+    let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
@@ -135,6 +139,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         committer,
         calls,
         fanout,
+        relays,
         metrics,
         settings,
     });
@@ -145,7 +150,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
-    let accepting = tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places));
+    let accepting =
+        tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
     let housekeeping = tokio::spawn(keep_house(app.clone()));
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
@@ -213,6 +219,7 @@ async fn stop_signal() {
 /// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
 async fn drain(app: &Arc<App>) {
     app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    app.relays.drain().await;
     let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
     let outboxes = app.fanout.outboxes();
     tracing::info!(connections = outboxes.len(), "draining");
