@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords, settings::Settings,
-    store::Store,
+    calls::quality::CallQualities, committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics,
+    passwords::Passwords, settings::Settings, store::Store,
 };
 
 /// The node.
@@ -23,6 +23,8 @@ pub struct App {
     pub store: Store,
     /// The way of a message into the store.
     pub committer: Committer,
+    /// What calls measure, and how people rate them.
+    pub call_quality: Arc<CallQualities>,
     /// The way of a change to everybody.
     pub fanout: Arc<Fanout>,
     /// Rate limits.

@@ -5,6 +5,7 @@
 //! [`crate::session`].
 
 mod add_members;
+mod call_rate;
 mod create_chat;
 mod delete;
 mod edit;
@@ -147,6 +148,7 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "leave" => leave::run,
         "resolve" => resolve::run,
         "get_users" => get_users::run,
+        "call_rate" => call_rate::run,
         "get_devices" => get_devices::run,
         "revoke_device" => revoke_device::run,
     }

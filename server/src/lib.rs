@@ -4,6 +4,8 @@
 pub mod admin;
 pub mod app;
 pub mod bus;
+pub mod call_report;
+pub mod calls;
 pub mod cli;
 pub mod commands;
 pub mod committer;

@@ -46,6 +46,12 @@ pub struct Metrics {
     pub bus_links_lost: Gauge,
     /// Password hashes under way or waiting.
     pub hashing: Gauge,
+    /// Reports of devices in calls, by what became of them.
+    pub call_reports: Family<Label, Counter>,
+    /// The mean score of one side of a call, when it ends.
+    pub call_mos: Histogram,
+    /// Ratings of calls, by stars.
+    pub call_ratings: Family<Label, Counter>,
 }
 
 impl Metrics {
@@ -69,6 +75,9 @@ impl Metrics {
             bus_overflowed: Gauge::default(),
             bus_links_lost: Gauge::default(),
             hashing: Gauge::default(),
+            call_reports: Family::default(),
+            call_mos: Histogram::new([1.5, 2.0, 2.6, 3.1, 3.6, 4.0, 4.3]),
+            call_ratings: Family::default(),
         };
         let m = metrics.clone();
         registry.register("connections", "Open WebSockets", m.connections);
@@ -87,6 +96,9 @@ impl Metrics {
         registry.register("bus_overflowed", "Payloads of other nodes dropped here", m.bus_overflowed);
         registry.register("bus_links_lost", "Connections to Redis that were lost", m.bus_links_lost);
         registry.register("hashing", "Password hashes under way or waiting", m.hashing);
+        registry.register("call_reports", "Reports of devices in calls, by what became of them", m.call_reports);
+        registry.register("call_mos", "Mean opinion score of one side of a call, when it ends", m.call_mos);
+        registry.register("call_ratings", "Ratings of calls, by stars", m.call_ratings);
         (metrics, registry)
     }
 

@@ -19,6 +19,8 @@ use tokio::{
 use crate::{
     app::App,
     bus::Bus,
+    call_report,
+    calls::quality::CallQualities,
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -110,6 +112,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
     let upkeep = tokio::spawn(fanout.clone().run(from_bus));
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
+    let call_quality = CallQualities::new(store.clone(), metrics.clone());
+    let measuring = tokio::spawn(call_quality.clone().keep_writing());
+    let summing_up = tokio::spawn(call_report::keep_summing_up(store.clone()));
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
@@ -117,6 +122,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         draining: AtomicBool::new(false),
         store,
         committer,
+        call_quality,
         fanout,
         metrics,
         settings,
@@ -145,6 +151,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
     upkeep.abort();
+    summing_up.abort();
+    measuring.abort();
+    let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
     let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;

@@ -1,0 +1,3 @@
+//! The calls of the cluster.
+
+pub mod quality;
