@@ -11,8 +11,14 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    calls::quality::CallQualities, committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics,
-    passwords::Passwords, settings::Settings, store::Store,
+    calls::{Calls, quality::CallQualities},
+    committer::Committer,
+    fanout::Fanout,
+    limits::Limits,
+    metrics::Metrics,
+    passwords::Passwords,
+    settings::Settings,
+    store::Store,
 };
 
 /// The node.
@@ -22,9 +28,11 @@ pub struct App {
     /// What is kept.
     pub store: Store,
     /// The way of a message into the store.
-    pub committer: Committer,
+    pub committer: Arc<Committer>,
     /// What calls measure, and how people rate them.
     pub call_quality: Arc<CallQualities>,
+    /// The calls.
+    pub calls: Arc<Calls>,
     /// The way of a change to everybody.
     pub fanout: Arc<Fanout>,
     /// Rate limits.

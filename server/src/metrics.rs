@@ -52,6 +52,18 @@ pub struct Metrics {
     pub call_mos: Histogram,
     /// Ratings of calls, by stars.
     pub call_ratings: Family<Label, Counter>,
+    /// Calls that ended through a step of this node, by reason.
+    pub calls_ended: Family<Label, Counter>,
+    /// Calls of the whole cluster that have something left to do.
+    pub calls_live: Gauge,
+    /// Seconds from the invite to media on both sides.
+    pub call_setup_seconds: Histogram,
+    /// Seconds from the answer to media on both sides.
+    pub call_connect_seconds: Histogram,
+    /// Ended calls recorded by this node.
+    pub calls_recorded: Counter,
+    /// Seconds that it took to record a batch of ended calls.
+    pub call_record_seconds: Histogram,
 }
 
 impl Metrics {
@@ -78,6 +90,12 @@ impl Metrics {
             call_reports: Family::default(),
             call_mos: Histogram::new([1.5, 2.0, 2.6, 3.1, 3.6, 4.0, 4.3]),
             call_ratings: Family::default(),
+            calls_ended: Family::default(),
+            calls_live: Gauge::default(),
+            call_setup_seconds: Histogram::new([0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 60.0]),
+            call_connect_seconds: Histogram::new([0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0]),
+            calls_recorded: Counter::default(),
+            call_record_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
         };
         let m = metrics.clone();
         registry.register("connections", "Open WebSockets", m.connections);
@@ -99,6 +117,12 @@ impl Metrics {
         registry.register("call_reports", "Reports of devices in calls, by what became of them", m.call_reports);
         registry.register("call_mos", "Mean opinion score of one side of a call, when it ends", m.call_mos);
         registry.register("call_ratings", "Ratings of calls, by stars", m.call_ratings);
+        registry.register("calls_ended", "Calls that ended through a step of this node, by reason", m.calls_ended);
+        registry.register("calls_live", "Calls of the cluster that have something left to do", m.calls_live);
+        registry.register("call_setup_seconds", "Seconds from the invite to media on both sides", m.call_setup_seconds);
+        registry.register("call_connect_seconds", "Seconds from the answer to media", m.call_connect_seconds);
+        registry.register("calls_recorded", "Ended calls recorded by this node", m.calls_recorded);
+        registry.register("call_record_seconds", "Seconds to record a batch of ended calls", m.call_record_seconds);
         (metrics, registry)
     }
 

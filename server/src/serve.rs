@@ -9,6 +9,8 @@ use std::{
 };
 
 use chapar_protocol::{CloseCode, Event, event::Drain, frame};
+use chapar_signaling::sdp::{CandidatePolicy, address::Network};
+use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     net::TcpListener,
@@ -20,7 +22,7 @@ use crate::{
     app::App,
     bus::Bus,
     call_report,
-    calls::quality::CallQualities,
+    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -115,14 +117,29 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let call_quality = CallQualities::new(store.clone(), metrics.clone());
     let measuring = tokio::spawn(call_quality.clone().keep_writing());
     let summing_up = tokio::spawn(call_report::keep_summing_up(store.clone()));
+    let committer = Arc::new(committer);
+    let (calls, [timers, recorder]) = Calls::start(Parts {
+        calls: match &settings.redis_url {
+            Some(url) => CallStore::Redis(RedisCalls::new(url.expose())?),
+            None => CallStore::Memory(MemoryCalls::default()),
+        },
+        store: store.clone(),
+        committer: committer.clone(),
+        fanout: fanout.clone(),
+        metrics: metrics.clone(),
+        clock: Clock::default(),
+        quality: call_quality.clone(),
+        rules: call_rules(&settings),
+    });
     let app = Arc::new(App {
-        limits: Limits::new(settings.messages_per_second),
+        limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
         resumes: Semaphore::new(usize::try_from(settings.database_connections).unwrap_or(1)),
         draining: AtomicBool::new(false),
         store,
         committer,
         call_quality,
+        calls,
         fanout,
         metrics,
         settings,
@@ -145,6 +162,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         drain(&app).await;
     }
     housekeeping.abort();
+    timers.abort();
+    app.calls.close();
+    let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
     app.fanout.goodbye();
     for worker in workers {
@@ -159,6 +179,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         private.stop().await;
     }
     fault.map_or(Ok(()), Err)
+}
+
+fn call_rules(settings: &Settings) -> CallRules {
+    let network = |it: &IpNet| Network { address: it.addr(), prefix: it.prefix_len() };
+    let candidates = CandidatePolicy {
+        forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
+        allow_loopback: settings.call_loopback,
+        ..CandidatePolicy::default()
+    };
+    CallRules::new(settings.call_rating_percent, candidates)
 }
 
 /// Until a signal. A private Postgres that ends by itself is started again; meanwhile what is sent waits.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ErrorCode,
+    ErrorCode, WireError,
     command::{Done, RateCall},
 };
 use chapar_signaling::satisfaction::Rating;
@@ -28,5 +28,6 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, rate: RateCall) -> Result<D
         app.call_quality.rated(rating);
         return Ok(Outcome::new(Done {}));
     }
-    Err(ErrorCode::CallNotFound.into())
+    app.calls.has_just_ended(rate.call_id, asker.user).await?;
+    Err(WireError::new(ErrorCode::Unavailable, "the call is being recorded: try again").after_ms(500).into())
 }
