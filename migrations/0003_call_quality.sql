@@ -153,9 +153,9 @@ CREATE TRIGGER late_calls AFTER INSERT ON calls REFERENCING NEW TABLE AS fresh
     FOR EACH STATEMENT EXECUTE FUNCTION mark_late_calls();
 
 -- Writes parts, whole as they are now: a batch may come again.
-CREATE FUNCTION write_call_quality(in_parts json) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION write_call_quality(in_parts jsonb) RETURNS void LANGUAGE sql AS $$
 WITH given AS MATERIALIZED (
-    SELECT * FROM json_populate_recordset(NULL::call_quality, in_parts)
+    SELECT * FROM jsonb_populate_recordset(NULL::call_quality, in_parts)
 ),
 late AS (
     INSERT INTO call_stale (slot)

@@ -25,7 +25,7 @@ impl Store {
         let rated: i64 = sqlx::query_scalar(
             "WITH rated AS (
                  INSERT INTO call_ratings (call_id, user_id, stars, issues)
-                 SELECT c.call_id, $2, $3, ARRAY(SELECT json_array_elements_text($4)) FROM calls c WHERE c.call_id = $1 AND $2 IN (c.caller_id, c.callee_id)
+                 SELECT c.call_id, $2, $3, ARRAY(SELECT jsonb_array_elements_text($4)) FROM calls c WHERE c.call_id = $1 AND $2 IN (c.caller_id, c.callee_id)
                  ON CONFLICT (call_id, user_id) DO UPDATE
                  SET stars = excluded.stars, issues = excluded.issues, rated_at = now()
                  RETURNING call_id
