@@ -21,7 +21,8 @@ use tokio::{
 use crate::{
     app::App,
     bus::Bus,
-    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls},
+    call_report,
+    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -117,6 +118,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
     let upkeep = tokio::spawn(fanout.clone().run(from_bus));
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
+    let call_quality = CallQualities::new(store.clone(), metrics.clone());
+    let measuring = tokio::spawn(call_quality.clone().keep_writing());
+    let summing_up = tokio::spawn(call_report::keep_summing_up(store.clone()));
     let committer = Arc::new(committer);
     let (calls, [timers, recorder]) = Calls::start(Parts {
         calls: match &settings.redis_url {
@@ -128,6 +132,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         fanout: fanout.clone(),
         metrics: metrics.clone(),
         clock: Clock::default(),
+        quality: call_quality.clone(),
         rules: call_rules(&settings),
     });
     let app = Arc::new(App {
@@ -137,6 +142,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         draining: AtomicBool::new(false),
         store,
         committer,
+        call_quality,
         calls,
         fanout,
         relays,
@@ -171,6 +177,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
     upkeep.abort();
+    summing_up.abort();
+    measuring.abort();
+    let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
     let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
