@@ -46,6 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BUS_QUEUE: usize = 16_384;
 /// How often the epoch is read again.
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
+/// How often the names and regions of the relays are read again, for the reports of calls.
+const RELAYS_LOOK: Duration = Duration::from_secs(5);
 /// From the word that the node goes away until its connections are closed: time to finish what is under way.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 
@@ -249,10 +251,15 @@ async fn drain(app: &Arc<App>) {
 async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
+    let mut relays = tokio::time::interval(RELAYS_LOOK);
     let mut epoch = None;
     loop {
         tokio::select! {
             _ = limits.tick() => app.limits.forget_idle(),
+            _ = relays.tick() => {
+                let known = app.relays.list().into_iter().map(|relay| (relay.name, relay.region));
+                app.call_quality.know_relays(known);
+            }
             _ = look.tick() => match app.store.epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");
