@@ -57,7 +57,10 @@ it("the connection to the server is gone for 5 s in the middle of a call: the me
     call.attach(player);
   }, amir.id);
   await status(amir.page, "ringing");
-  await amir.page.evaluate(() => call.accept());
+  await amir.page.evaluate(async () => {
+    await call.accept();
+    call.attach(player);
+  });
   await Promise.all([status(sara.page, "active"), status(amir.page, "active")]);
   proxy.block();
   await amir.page.evaluate(() => until(client, () => client.connection.state === "offline"));
