@@ -11,13 +11,18 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
 
-prefs.apply();
-followViewport();
-clock.start();
-router.start();
-const target = document.getElementById('app');
-if (!target) throw new Error('the page has no #app');
-// The store and the words load side by side; nothing is shown in the wrong language.
-await Promise.all([speak(prefs.language), session.open()]);
-mount(App, { target });
-registerWorker();
+// Not at the top level of the module: a file of words imports from this one, and would wait for it for ever.
+async function start(): Promise<void> {
+  prefs.apply();
+  followViewport();
+  clock.start();
+  router.start();
+  const target = document.getElementById('app');
+  if (!target) throw new Error('the page has no #app');
+  // The store and the words load side by side; nothing is shown in the wrong language.
+  await Promise.all([speak(prefs.language), session.open()]);
+  mount(App, { target });
+  registerWorker();
+}
+
+void start();

@@ -140,7 +140,6 @@ const ar: typeof fa = {
     discard: 'تجاهل',
     reply: 'رد',
     replyingTo: (name) => `رد على ${name}`,
-    replied: (name) => `انتقل إلى رسالة ${name} المردود عليها`,
     editing: 'تعديل الرسالة',
     react: 'تفاعل',
     reactWith: (emoji) => `تفاعل بـ ${emoji}`,

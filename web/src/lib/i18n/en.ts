@@ -123,7 +123,6 @@ const en: typeof fa = {
     discard: 'Discard',
     reply: 'Reply',
     replyingTo: (name) => `Reply to ${name}`,
-    replied: (name) => `Go to the message of ${name} that this answers`,
     editing: 'Editing message',
     react: 'React',
     reactWith: (emoji) => `React with ${emoji}`,

@@ -122,7 +122,6 @@ const fa = {
     discard: 'کنار گذاشتن',
     reply: 'پاسخ',
     replyingTo: (name: string) => `پاسخ به ${name}`,
-    replied: (name: string) => `رفتن به پیامِ پاسخ‌داده از ${name}`,
     editing: 'ویرایش پیام',
     react: 'واکنش',
     reactWith: (emoji: string) => `واکنش ${emoji}`,

@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import { onPop, settled } from './layers';
 import { hashOf, parseRoute, type Route } from './routes';
 
@@ -22,6 +23,8 @@ class Router {
 
   /** Goes somewhere. From one place to its neighbour the entry is replaced: Back leads to the list in one step. */
   async go(route: Route): Promise<void> {
+    // A dialog that was closed in the same breath gives back its place in the history first.
+    await tick();
     await settled();
     const hash = hashOf(route);
     if (hash === location.hash || (route.at === 'list' && location.hash === '')) {

@@ -1,18 +1,17 @@
 // A server full of Persian and English talk, for looking at.
-import { Person } from './people.mjs';
+import { handle, Person } from './people';
 
-export async function seed(server) {
-  const url = server.url;
+export async function seed(url: string) {
   const [mina, sara, amir, reza, john] = await Promise.all([
-    Person.register(url, 'mina', 'مینا احمدی'),
-    Person.register(url, 'sara', 'سارا رضایی'),
-    Person.register(url, 'amir', 'امیر'),
-    Person.register(url, 'reza', 'سید محمدرضا حسینی‌نژاد طباطبایی اصفهانی'),
-    Person.register(url, 'john', 'John Appleseed'),
+    Person.register(url, 'مینا احمدی', handle('mina')),
+    Person.register(url, 'سارا رضایی', handle('sara')),
+    Person.register(url, 'امیر', handle('amir')),
+    Person.register(url, 'سید محمدرضا حسینی‌نژاد طباطبایی اصفهانی', handle('reza')),
+    Person.register(url, 'John Appleseed', handle('john')),
   ]);
 
   const saraChat = await sara.direct(mina);
-  const say = (who, text, more) => who.say(saraChat, text, more);
+  const say = (who: Person, text: string, more?: Parameters<Person['say']>[2]): Promise<number> => who.say(saraChat, text, more);
   await say(sara, 'سلام مینا جان، خوبی؟ 🌹');
   const asked = await say(sara, 'بلیت قطار ساعت ۷:۳۰ شنبه را گرفتم. شماره‌اش 4821-IR است.');
   await say(mina, 'سلام، ممنون. عالی شد!', { reply_to: asked });
@@ -50,7 +49,7 @@ export async function seed(server) {
   await amir.say(family, 'ساعت چند؟');
   await mina.say(family, 'هشت شب خوب است؟');
 
-  const news = await sara.create('channel', 'خبرهای چاپار', [mina], 'chapar_news');
+  const news = await sara.create('channel', 'خبرهای چاپار', [mina], handle('news'));
   const headline = 'نسخهٔ تازهٔ چاپار آمد';
   const post = await sara.say(news, `${headline}\nتماس صوتی روی شبکهٔ ضعیف هم کار می‌کند.`, {
     entities: [{ offset: 0, length: headline.length, type: 'bold' }],
