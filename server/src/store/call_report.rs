@@ -108,7 +108,7 @@ impl Store {
 
     /// Returns whether it was this node's turn.
     async fn roll_up(&self, slot: OffsetDateTime) -> Result<bool> {
-        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+        let mut tx = self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
         let turn: bool =
             sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(LOCK).fetch_one(&mut *tx).await?;
         if !turn {
