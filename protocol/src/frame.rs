@@ -168,6 +168,8 @@ impl<'a> ServerFrame<'a> {
                 "read" => Event::Read(serde_json::from_str(data)?),
                 "typing" => Event::Typing(serde_json::from_str(data)?),
                 "presence" => Event::Presence(serde_json::from_str(data)?),
+                "call" => Event::Call(serde_json::from_str(data)?),
+                "call_signal" => Event::CallSignal(serde_json::from_str(data)?),
                 "drain" => Event::Drain(serde_json::from_str(data)?),
                 _ => return Ok(Self::UnknownEvent(name.into_owned())),
             };

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords, relays::Relays,
-    settings::Settings, store::Store,
+    calls::Calls, committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords,
+    relays::Relays, settings::Settings, store::Store,
 };
 
 /// The node.
@@ -22,7 +22,9 @@ pub struct App {
     /// What is kept.
     pub store: Store,
     /// The way of a message into the store.
-    pub committer: Committer,
+    pub committer: Arc<Committer>,
+    /// The calls.
+    pub calls: Arc<Calls>,
     /// The way of a change to everybody.
     pub fanout: Arc<Fanout>,
     /// Rate limits.

@@ -28,9 +28,10 @@ mod shared;
 mod topic;
 
 pub use endpoint::BusError;
+pub(crate) use endpoint::Endpoint;
 pub use topic::Topic;
+pub(crate) use topic::slot_of;
 
-use endpoint::Endpoint;
 use shared::Shared;
 
 /// A subscription that Redis has not confirmed after this time is reported as [`Away`].

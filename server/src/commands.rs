@@ -5,10 +5,13 @@
 //! [`crate::session`].
 
 mod add_members;
+mod call_ask;
+mod call_invite;
 mod call_relays;
 mod create_chat;
 mod delete;
 mod edit;
+mod get_calls;
 mod get_devices;
 mod get_members;
 mod get_relays;
@@ -22,7 +25,9 @@ mod react;
 mod remove_member;
 mod resolve;
 mod revoke_device;
+mod see_calls;
 mod send;
+mod set_name;
 mod set_role;
 mod set_typing;
 
@@ -120,6 +125,8 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         ($($method:literal => $run:path,)+) => {
             match request.method {
                 "send" => send::start(app, asker, request),
+                "call_invite" => call_invite::start(app, asker, request),
+                "call_ask" => call_ask::start(app, asker, request),
                 $($method => spawn(app, asker, request, $run),)+
                 _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
@@ -151,6 +158,9 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "get_users" => get_users::run,
         "get_relays" => get_relays::run,
         "call_relays" => call_relays::run,
+        "get_calls" => get_calls::run,
+        "see_calls" => see_calls::run,
+        "set_name" => set_name::run,
         "get_devices" => get_devices::run,
         "revoke_device" => revoke_device::run,
     }
@@ -179,10 +189,21 @@ where
     if let Err(error) = app.limits.command(asker.user) {
         return refused(id, &error);
     }
+    let work = run(app.clone(), asker.clone(), params);
+    apart::<C>(app, asker, id, work)
+}
+
+/// Carries a command out in a task of its own, which goes on when nobody waits for the reply any more.
+fn apart<C: Command>(
+    app: &Arc<App>,
+    asker: &Asker,
+    id: u64,
+    run: impl Future<Output = Result<C::Reply>> + Send + 'static,
+) -> Pending {
     let span = tracing::info_span!("request", id, method = C::METHOD, device = asker.device.0);
     let (app, asker) = (app.clone(), asker.clone());
     let work = async move {
-        let outcome = run(app.clone(), asker.clone(), params).await;
+        let outcome = run.await;
         if let Err(StoreError::Unavailable(_)) = outcome {
             app.fanout.doubt();
         }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chapar_protocol::{CloseCode, limit};
+use chapar_protocol::{CloseCode, call::Party, limit};
 use futures_util::{FutureExt, SinkExt, StreamExt, stream::FuturesUnordered};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
@@ -46,6 +46,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
     let code = connection.talk().await;
     // From here on nothing is told to this connection any more.
     app.fanout.leave(&outbox);
+    if let Some((user_id, device_id)) = outbox.who() {
+        let app = app.clone();
+        tokio::spawn(async move { app.calls.gone(Party { user_id, device_id }).await });
+    }
     app.metrics.connections.dec();
     if let Some(code) = code {
         app.metrics.closed.get_or_create(&[("reason", code.reason())]).inc();

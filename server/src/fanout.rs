@@ -19,10 +19,12 @@ use std::{
 
 use chapar_protocol::{
     ChatDelta, ChatId, CloseCode, Event, UserDelta, UserId, Version,
+    call::Party,
     event::{Presence, Read, Typing},
     frame,
 };
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tungstenite::Utf8Bytes;
 
 use self::parcel::{Change, Parcel};
@@ -50,6 +52,8 @@ pub struct Fanout {
     unwatched: Mutex<Vec<Topic>>,
     /// Something may have been committed that nobody was told of.
     doubtful: AtomicBool,
+    /// Counts how often the bus came back.
+    resynchronised: watch::Sender<u64>,
 }
 
 fn event_frame(event: &Event) -> Utf8Bytes {
@@ -67,12 +71,18 @@ impl Fanout {
             node,
             unwatched: Mutex::default(),
             doubtful: AtomicBool::new(false),
+            resynchronised: watch::Sender::new(0),
         })
     }
 
     /// Whether the other nodes can be reached.
     pub fn bus_connected(&self) -> bool {
         self.bus.is_connected()
+    }
+
+    /// Changes whenever the bus has come back and may have lost what was told meanwhile.
+    pub fn resynchronised(&self) -> watch::Receiver<u64> {
+        self.resynchronised.subscribe()
     }
 
     /// Every connection that has said `hello`.
@@ -132,6 +142,16 @@ impl Fanout {
     /// Closes a signed-out device's connections, wherever they are.
     pub fn publish_revoked(self: &Arc<Self>, user: UserId, device: chapar_protocol::DeviceId) {
         self.send(Topic::User(user.0), Parcel::Revoked(device));
+    }
+
+    /// Tells one device something that is nobody else's business, wherever it is connected. Not kept for one that is away.
+    pub fn publish_to_device(self: &Arc<Self>, to: Party, event: &Event) {
+        self.send(Topic::User(to.user_id.0), Parcel::Direct(to.device_id, event_frame(event)));
+    }
+
+    /// Whether a device is connected to this node.
+    pub fn is_connected(&self, who: Party) -> bool {
+        self.hub.has_device(Topic::User(who.user_id.0), who.device_id)
     }
 
     fn send(self: &Arc<Self>, topic: Topic, parcel: Parcel) {
@@ -276,6 +296,9 @@ impl Fanout {
                 {
                     self.tell_presence(Presence { user_id: UserId(user), online: true, last_seen_at: None });
                 }
+            }
+            Parcel::Direct(device, frame) => {
+                self.hub.tell_device(topic, device, &frame);
             }
             Parcel::Heartbeat(_) | Parcel::Goodbye(_) | Parcel::Compare => {}
         }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use chapar_protocol::Version;
+use chapar_protocol::{DeviceId, Version};
 use parking_lot::Mutex;
 use tungstenite::Utf8Bytes;
 
@@ -156,6 +156,21 @@ impl Hub {
     /// A frame without version, for everybody who watches now.
     pub fn tell(&self, topic: Topic, frame: &Utf8Bytes) {
         self.with(topic, |stream| stream.watchers.iter().for_each(|watcher| watcher.push(frame.clone())));
+    }
+
+    /// A frame for the connections of one device among a topic's watchers. Returns how many there are.
+    pub fn tell_device(&self, topic: Topic, device: DeviceId, frame: &Utf8Bytes) -> usize {
+        let is_it = |watcher: &&Arc<Outbox>| watcher.who().is_some_and(|(_, it)| it == device);
+        self.with(topic, |stream| {
+            stream.watchers.iter().filter(is_it).map(|watcher| watcher.push(frame.clone())).count()
+        })
+        .unwrap_or(0)
+    }
+
+    /// Whether a device of a topic's user is connected here.
+    pub fn has_device(&self, topic: Topic, device: DeviceId) -> bool {
+        let is_it = |watcher: &Arc<Outbox>| watcher.who().is_some_and(|(_, it)| it == device);
+        self.with(topic, |stream| stream.watchers.iter().any(is_it)).unwrap_or(false)
     }
 
     /// A change of a topic. Told at once when it follows, held when something before it is missing, ignored when known.

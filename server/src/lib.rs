@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod app;
 pub mod bus;
+pub mod calls;
 pub mod cli;
 pub mod commands;
 pub mod committer;

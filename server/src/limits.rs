@@ -3,7 +3,7 @@
 
 use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
-use chapar_protocol::{ErrorCode, UserId, WireError};
+use chapar_protocol::{DeviceId, ErrorCode, UserId, WireError, call::CallId};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -25,6 +25,12 @@ pub struct Limits {
     creations: Limiter<UserId>,
     /// Credentials for relays, asked by one user: each call and each of its moves asks once.
     relays: Limiter<UserId>,
+    /// Calls begun by one user, and by one user to another; absent when the operator has switched it off.
+    calls: Option<(Limiter<UserId>, Limiter<(UserId, UserId)>)>,
+    /// What one device asks of calls.
+    asks: Limiter<DeviceId>,
+    /// Candidates that one device sends in one call.
+    candidates: Limiter<(CallId, DeviceId)>,
     /// Tries to sign in to one account.
     sign_in_handle: Limiter<String>,
     /// Tries to sign in from one address. Many people sit behind one address of a carrier.
@@ -39,9 +45,17 @@ fn limiter<K: Hash + Eq + Clone>(every: Duration, burst: u32) -> Limiter<K> {
 }
 
 impl Limits {
-    /// With `messages_per_second` sustained per user, and bursts of four times that; 0 for no bound on messages.
-    pub fn new(messages_per_second: u32) -> Self {
+    /// With `messages_per_second` sustained per user, and bursts of four times that; 0 for no bound on messages. With
+    /// `calls_per_minute` begun by a user, and half of that to the same person; 0 for no bound on calls.
+    pub fn new(messages_per_second: u32, calls_per_minute: u32) -> Self {
+        let minute = Duration::from_mins(1);
         Self {
+            calls: (calls_per_minute > 0).then(|| {
+                let half = calls_per_minute.div_ceil(2);
+                (limiter(minute / calls_per_minute, calls_per_minute), limiter(minute / half, half))
+            }),
+            asks: limiter(Duration::from_millis(50), 400),
+            candidates: limiter(Duration::from_secs(1), 128),
             clock: DefaultClock::default(),
             messages: (messages_per_second > 0)
                 .then(|| limiter(Duration::from_secs(1) / messages_per_second, messages_per_second.saturating_mul(4))),
@@ -89,6 +103,28 @@ impl Limits {
         self.check(&self.relays, &user, "requests for relays")
     }
 
+    /// For a call that begins.
+    pub fn call(&self, caller: UserId, callee: UserId) -> Result<(), WireError> {
+        let Some((each, pair)) = &self.calls else { return Ok(()) };
+        self.check(pair, &(caller, callee), "calls to the same person")?;
+        self.check(each, &caller, "calls")
+    }
+
+    /// For what a device asks of a call, and for so many candidates in it.
+    pub fn call_ask(&self, device: DeviceId, call: CallId, candidates: usize) -> Result<(), WireError> {
+        self.check(&self.asks, &device, "requests about calls")?;
+        let Some(count) = u32::try_from(candidates).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        match self.candidates.check_key_n(&(call, device), count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                let wait = u32::try_from(wait.as_millis() + 1).unwrap_or(u32::MAX);
+                Err(WireError::new(ErrorCode::RateLimited, "too many candidates").after_ms(wait))
+            }
+            Err(_) => Err(WireError::new(ErrorCode::TooLarge, "at most 16 candidates at once")),
+        }
+    }
+
     /// For a try to sign in.
     pub fn sign_in(&self, handle: &str, address: IpAddr) -> Result<(), WireError> {
         self.check(&self.sign_in_address, &network(address), "tries to sign in from your address")?;
@@ -108,6 +144,12 @@ impl Limits {
         for limiter in [&self.commands, &self.typing, &self.creations, &self.relays] {
             limiter.retain_recent();
         }
+        if let Some((each, pair)) = &self.calls {
+            each.retain_recent();
+            pair.retain_recent();
+        }
+        self.asks.retain_recent();
+        self.candidates.retain_recent();
         self.sign_in_handle.retain_recent();
         self.sign_in_address.retain_recent();
         self.register_address.retain_recent();
@@ -131,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_as_told_is_let_in() {
-        let limits = Limits::new(20);
+        let limits = Limits::new(20, 4);
         let user = UserId(1);
         let refusal = (0..200).find_map(|_| limits.message(user).err()).expect("80 are a burst");
         let wait = refusal.retry_after_ms.expect("says when");

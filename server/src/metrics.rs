@@ -46,6 +46,18 @@ pub struct Metrics {
     pub bus_links_lost: Gauge,
     /// Password hashes under way or waiting.
     pub hashing: Gauge,
+    /// Calls that ended through a step of this node, by reason.
+    pub calls_ended: Family<Label, Counter>,
+    /// Calls of the whole cluster that have something left to do.
+    pub calls_live: Gauge,
+    /// Seconds from the invite to media on both sides.
+    pub call_setup_seconds: Histogram,
+    /// Seconds from the answer to media on both sides.
+    pub call_connect_seconds: Histogram,
+    /// Ended calls recorded by this node.
+    pub calls_recorded: Counter,
+    /// Seconds that it took to record a batch of ended calls.
+    pub call_record_seconds: Histogram,
 }
 
 impl Metrics {
@@ -69,6 +81,12 @@ impl Metrics {
             bus_overflowed: Gauge::default(),
             bus_links_lost: Gauge::default(),
             hashing: Gauge::default(),
+            calls_ended: Family::default(),
+            calls_live: Gauge::default(),
+            call_setup_seconds: Histogram::new([0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 60.0]),
+            call_connect_seconds: Histogram::new([0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0]),
+            calls_recorded: Counter::default(),
+            call_record_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
         };
         let m = metrics.clone();
         registry.register("connections", "Open WebSockets", m.connections);
@@ -87,6 +105,12 @@ impl Metrics {
         registry.register("bus_overflowed", "Payloads of other nodes dropped here", m.bus_overflowed);
         registry.register("bus_links_lost", "Connections to Redis that were lost", m.bus_links_lost);
         registry.register("hashing", "Password hashes under way or waiting", m.hashing);
+        registry.register("calls_ended", "Calls that ended through a step of this node, by reason", m.calls_ended);
+        registry.register("calls_live", "Calls of the cluster that have something left to do", m.calls_live);
+        registry.register("call_setup_seconds", "Seconds from the invite to media on both sides", m.call_setup_seconds);
+        registry.register("call_connect_seconds", "Seconds from the answer to media", m.call_connect_seconds);
+        registry.register("calls_recorded", "Ended calls recorded by this node", m.calls_recorded);
+        registry.register("call_record_seconds", "Seconds to record a batch of ended calls", m.call_record_seconds);
         (metrics, registry)
     }
 

@@ -9,6 +9,8 @@ use std::{
 };
 
 use chapar_protocol::{CloseCode, Event, event::Drain, frame};
+use chapar_signaling::sdp::{CandidatePolicy, address::Network};
+use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     net::TcpListener,
@@ -19,6 +21,7 @@ use tokio::{
 use crate::{
     app::App,
     bus::Bus,
+    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls},
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -112,13 +115,27 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
     let upkeep = tokio::spawn(fanout.clone().run(from_bus));
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
+    let committer = Arc::new(committer);
+    let (calls, [timers, recorder]) = Calls::start(Parts {
+        calls: match &settings.redis_url {
+            Some(url) => CallStore::Redis(RedisCalls::new(url.expose())?),
+            None => CallStore::Memory(MemoryCalls::default()),
+        },
+        store: store.clone(),
+        committer: committer.clone(),
+        fanout: fanout.clone(),
+        metrics: metrics.clone(),
+        clock: Clock::default(),
+        rules: call_rules(&settings),
+    });
     let app = Arc::new(App {
-        limits: Limits::new(settings.messages_per_second),
+        limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
         resumes: Semaphore::new(usize::try_from(settings.database_connections).unwrap_or(1)),
         draining: AtomicBool::new(false),
         store,
         committer,
+        calls,
         fanout,
         relays,
         metrics,
@@ -142,6 +159,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         drain(&app).await;
     }
     housekeeping.abort();
+    timers.abort();
+    app.calls.close();
+    let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
     app.fanout.goodbye();
     for worker in workers {
@@ -153,6 +173,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         private.stop().await;
     }
     fault.map_or(Ok(()), Err)
+}
+
+fn call_rules(settings: &Settings) -> CallRules {
+    let network = |it: &IpNet| Network { address: it.addr(), prefix: it.prefix_len() };
+    let candidates = CandidatePolicy {
+        forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
+        allow_loopback: settings.call_loopback,
+        ..CandidatePolicy::default()
+    };
+    CallRules::new(settings.call_rating_percent, candidates)
 }
 
 /// Until a signal. A private Postgres that ends by itself is started again; meanwhile what is sent waits.

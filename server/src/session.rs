@@ -11,6 +11,7 @@ use std::{
 
 use chapar_protocol::{
     ChatId, CloseCode, ErrorCode, Timestamp, WireError,
+    call::Party,
     command::{Hello, Presences, WatchPresence, Welcome},
     event::Presence,
     frame::{self, RawRequest},
@@ -156,6 +157,10 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         outbox.close(CloseCode::InvalidToken);
         return Err(ErrorCode::InvalidToken.into());
     }
+    let who = Party { user_id: user, device_id: caller.device_id };
+    // Told apart from the answer: a store of the calls that is slow keeps nobody from the chat.
+    let calls = app.calls.clone();
+    tokio::spawn(async move { calls.online(who).await });
     Ok(Welcome {
         user: caller.user,
         device_id: caller.device_id,

@@ -90,6 +90,14 @@ pub struct Settings {
     pub messages_per_second: u32,
     /// Transactions that store messages at the same time. Chats are spread over them.
     pub commit_workers: usize,
+    /// Calls that one user may begin in a minute, half of them to the same person. 0 is no bound.
+    pub calls_per_minute: u32,
+    /// Of how many calls in a hundred the two people are asked how it was, 0 to 100.
+    pub call_rating_percent: u32,
+    /// Whether candidates on loopback pass: for calls on one machine.
+    pub call_loopback: bool,
+    /// The operator's own networks: no candidate may name them.
+    pub call_forbidden_networks: Vec<IpNet>,
     /// Threads of the runtime; without it one per core.
     pub worker_threads: Option<usize>,
     /// What concerns relays.
@@ -125,6 +133,10 @@ impl Default for Settings {
             hash_queue: 64,
             messages_per_second: 30,
             commit_workers: 2,
+            calls_per_minute: 20,
+            call_rating_percent: 10,
+            call_loopback: false,
+            call_forbidden_networks: Vec::new(),
             worker_threads: None,
             relay: RelaySettings::default(),
             sources: BTreeMap::new(),
@@ -174,6 +186,11 @@ impl Settings {
         from.put("hash-queue", &mut settings.hash_queue, parse::number(0, 100_000));
         from.put("messages-per-second", &mut settings.messages_per_second, parse::number(0, 1_000_000));
         from.put("commit-workers", &mut settings.commit_workers, parse::number(1, 64));
+        from.put("calls-per-minute", &mut settings.calls_per_minute, parse::number(0, 1_000_000));
+        from.put("call-rating-percent", &mut settings.call_rating_percent, parse::number(0, 100));
+        from.put("call-loopback", &mut settings.call_loopback, parse::truth);
+        let networks = &mut settings.call_forbidden_networks;
+        from.put("call-forbidden-networks", networks, parse::list(parse::network));
         from.put("worker-threads", &mut settings.worker_threads, parse::some(parse::number(1, 1024)));
         settings.relay.read(&mut from);
         let (sources, mut problems) = from.finish();
@@ -259,6 +276,10 @@ impl Settings {
             "hash-queue" => self.hash_queue.to_string(),
             "messages-per-second" => self.messages_per_second.to_string(),
             "commit-workers" => self.commit_workers.to_string(),
+            "calls-per-minute" => self.calls_per_minute.to_string(),
+            "call-rating-percent" => self.call_rating_percent.to_string(),
+            "call-loopback" => self.call_loopback.to_string(),
+            "call-forbidden-networks" => joined(&self.call_forbidden_networks, "none"),
             "worker-threads" => or_none(self.worker_threads, "one per core"),
             other => match self.relay.shown(other) {
                 Some(shown) => shown,

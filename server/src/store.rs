@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod calls;
 pub mod chat_tx;
 pub mod chats;
 pub mod row;
@@ -69,6 +70,8 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::HandleTaken => "somebody has this handle already",
         ErrorCode::ChatFull => "a group has at most 1000 members",
         ErrorCode::OwnerCannotLeave => "name another owner first",
+        ErrorCode::CallNotFound => "there is no such call, or you are not in it",
+        ErrorCode::CallForbidden => "you can only call people with whom you share a direct chat",
         ErrorCode::InvalidToken => "the token is unknown or was revoked",
         ErrorCode::InvalidCredentials => "handle or password is wrong",
         _ => "refused",

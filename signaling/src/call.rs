@@ -321,6 +321,31 @@ impl Call {
         [self.caller.user, self.callee.user]
     }
 
+    /// When it began to ring.
+    pub fn invited_at(&self) -> Timestamp {
+        self.invited_at
+    }
+
+    /// When it was accepted.
+    pub fn answered_at(&self) -> Option<Timestamp> {
+        self.answered_at
+    }
+
+    /// When media first flowed on both sides.
+    pub fn connected_at(&self) -> Option<Timestamp> {
+        self.connected_at
+    }
+
+    /// When it ended.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        if let Phase::Ended { at, .. } = self.phase { Some(at) } else { None }
+    }
+
+    /// Relay candidates only, for the whole call.
+    pub fn is_relay_only(&self) -> bool {
+        self.relay_only
+    }
+
     /// Not ended.
     pub fn is_live(&self) -> bool {
         !matches!(self.phase, Phase::Ended { .. })

@@ -33,7 +33,7 @@ pub enum BusError {
 
 /// Where to find Redis.
 #[derive(Debug, Clone)]
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     kind: Kind,
     /// User, password and database of the Redis servers themselves.
     settings: RedisConnectionInfo,
@@ -48,7 +48,7 @@ enum Kind {
 
 impl Endpoint {
     /// Reads a URL; see [`Bus::start`](super::Bus::start) for the forms.
-    pub(super) fn parse(url: &str) -> Result<Self, BusError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, BusError> {
         let (scheme, rest) = url.split_once("://").ok_or(BusError::Scheme)?;
         let (plain, kind) = match scheme.split_once('+') {
             None => (scheme, ""),
@@ -85,7 +85,7 @@ impl Endpoint {
     /// Asks who the masters are now. A single Redis is not asked.
     ///
     /// `known` are masters of an earlier answer: in a cluster they can be asked when the seeds are gone.
-    pub(super) async fn discover(&self, known: &[ConnectionAddr]) -> RedisResult<Layout> {
+    pub(crate) async fn discover(&self, known: &[ConnectionAddr]) -> RedisResult<Layout> {
         match &self.kind {
             Kind::Single(address) => Ok(Layout::single(address.clone())),
             Kind::Sentinel { sentinels, service, settings } => {
@@ -125,7 +125,7 @@ impl Endpoint {
     }
 
     /// Connects to one server, and with Sentinel makes sure that it is a master.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &self,
         address: ConnectionAddr,
         config: AsyncConnectionConfig,

@@ -6,7 +6,7 @@ use super::topic::{SLOTS, Topic};
 
 /// The masters, and for a cluster the owner of each hash slot. With a single Redis there is one master and it owns all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     masters: Vec<ConnectionAddr>,
     /// Index into `masters` by slot, `NOBODY` for a slot without an owner. Empty: the first master owns everything.
     owners: Vec<u16>,
@@ -43,11 +43,20 @@ impl Layout {
 
     /// The index of the master that holds this topic; `None` while nobody owns its slot.
     pub(super) fn owner(&self, topic: Topic) -> Option<usize> {
+        self.owner_of_slot(topic.slot())
+    }
+
+    fn owner_of_slot(&self, slot: u16) -> Option<usize> {
         if self.owners.is_empty() {
             return Some(0);
         }
-        let owner = self.owners[usize::from(topic.slot())];
+        let owner = *self.owners.get(usize::from(slot))?;
         (owner != NOBODY).then_some(usize::from(owner))
+    }
+
+    /// The master that holds a slot; `None` while nobody owns it.
+    pub(crate) fn master_of(&self, slot: u16) -> Option<&ConnectionAddr> {
+        self.masters.get(self.owner_of_slot(slot)?)
     }
 
     /// Whether topics live in hash slots, so that the sharded commands must be used.

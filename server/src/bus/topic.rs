@@ -71,6 +71,11 @@ impl Topic {
     }
 }
 
+/// The hash slot of a key with this hash tag.
+pub(crate) fn slot_of(tag: &str) -> u16 {
+    crc16(tag.as_bytes()) % SLOTS
+}
+
 /// How many hash slots a Redis Cluster has.
 pub(super) const SLOTS: u16 = 16_384;
 

@@ -24,6 +24,8 @@ pub enum Parcel {
     Goodbye(u64),
     /// A node could not say what it failed to publish: compare everything.
     Compare,
+    /// Something for one device only, wherever it is connected.
+    Direct(DeviceId, Utf8Bytes),
 }
 
 /// See [`Parcel::Change`].
@@ -79,6 +81,12 @@ impl Parcel {
                 out.put_u64(*node);
             }
             Self::Compare => out.put_u8(7),
+            Self::Direct(device, frame) => {
+                out.reserve(frame.len());
+                out.put_u8(8);
+                out.put_i64(device.0);
+                out.put_slice(frame.as_bytes());
+            }
         }
         out.freeze()
     }
@@ -104,6 +112,7 @@ impl Parcel {
             5 => Self::Heartbeat(bytes.try_get_u64().ok()?),
             6 => Self::Goodbye(bytes.try_get_u64().ok()?),
             7 => Self::Compare,
+            8 => Self::Direct(DeviceId(bytes.try_get_i64().ok()?), Utf8Bytes::try_from(bytes).ok()?),
             _ => return None,
         })
     }
@@ -133,6 +142,7 @@ mod tests {
             Parcel::Heartbeat(u64::MAX),
             Parcel::Goodbye(0),
             Parcel::Compare,
+            Parcel::Direct(DeviceId(4), "{}".into()),
         ] {
             let bytes = parcel.encode();
             assert_eq!(Parcel::decode(bytes.clone()), Some(parcel));
@@ -161,6 +171,7 @@ mod tests {
             any::<u64>().prop_map(Parcel::Heartbeat),
             any::<u64>().prop_map(Parcel::Goodbye),
             Just(Parcel::Compare),
+            (any::<i64>(), ".{0,40}").prop_map(|(device, frame)| Parcel::Direct(DeviceId(device), frame.into())),
         ]
     }
 
@@ -177,7 +188,7 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(
             parcel in any_parcel(),
             changes in vec((any::<Index>(), any::<u8>()), 0..4),
-            kind in proptest::option::of(0..9_u8),
+            kind in proptest::option::of(0..10_u8),
             cut in any::<Index>(),
             more in vec(any::<u8>(), 0..20),
         ) {

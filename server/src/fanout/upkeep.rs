@@ -48,6 +48,7 @@ impl Fanout {
                     Some(BusEvent::Resynchronise { unsent }) => {
                         self.compare();
                         self.make_up_for(unsent);
+                        self.resynchronised.send_modify(|times| *times += 1);
                     }
                 },
                 _ = heartbeat.tick() => {

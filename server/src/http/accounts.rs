@@ -95,6 +95,7 @@ pub(super) async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -
     let caller = caller(app, &headers).await?;
     for device in app.store.revoke_devices(caller.user.id, Some(caller.device_id)).await? {
         app.fanout.publish_revoked(caller.user.id, device);
+        app.calls.signed_out(caller.user.id, device).await;
     }
     Ok(json(&Done {}))
 }

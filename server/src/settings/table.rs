@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 35] = [
+pub const SETTINGS: [Setting; 39] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -104,6 +104,30 @@ pub const SETTINGS: [Setting; 35] = [
         "CHAPAR_COMMIT_WORKERS",
         "N",
         "Transactions that store messages at the same time [default: 2]",
+    ),
+    setting(
+        "calls-per-minute",
+        "CHAPAR_CALLS_PER_MINUTE",
+        "N",
+        "Calls that one user may begin in a minute, half of them to the same person; 0 is no bound [default: 20]",
+    ),
+    setting(
+        "call-rating-percent",
+        "CHAPAR_CALL_RATING_PERCENT",
+        "N",
+        "Of how many calls in a hundred the two people are asked afterwards how it was [default: 10]",
+    ),
+    setting(
+        "call-loopback",
+        "CHAPAR_CALL_LOOPBACK",
+        "true|false",
+        "Whether calls may use addresses of this machine: for a development machine only [default: false]",
+    ),
+    setting(
+        "call-forbidden-networks",
+        "CHAPAR_CALL_FORBIDDEN_NETWORKS",
+        "NETWORKS",
+        "The operator's own networks, which no call may reach, as addresses or CIDR, separated by commas [default: none]",
     ),
     setting("worker-threads", "CHAPAR_WORKER_THREADS", "N", "Threads of the runtime [default: one per core]"),
     setting(

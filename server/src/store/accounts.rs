@@ -123,6 +123,16 @@ impl Store {
         Ok(devices)
     }
 
+    /// Whether a device is one of a user's that are signed in.
+    pub async fn owns_device(&self, user: UserId, device: DeviceId) -> Result<bool> {
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM devices WHERE user_id = $1 AND id = $2)")
+            .bind(user.0)
+            .bind(device.0)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(found)
+    }
+
     /// Signs one of a user's devices out, or all of them. Returns which.
     pub async fn revoke_devices(&self, user: UserId, only: Option<DeviceId>) -> Result<Vec<DeviceId>> {
         let ids: Vec<i64> = sqlx::query_scalar(
@@ -179,6 +189,16 @@ impl Store {
             seen.insert(UserId(row.try_get("id")?), row.try_get::<OffsetDateTime, _>("last_seen_at")?.into());
         }
         Ok(seen)
+    }
+
+    /// Changes a user's name.
+    pub async fn set_name(&self, id: UserId, name: &str) -> Result<User> {
+        let row = sqlx::query("UPDATE users SET name = $2 WHERE id = $1 RETURNING id, handle, name")
+            .bind(id.0)
+            .bind(name)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(user(&row)?)
     }
 
     /// Who some users are.

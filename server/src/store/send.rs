@@ -1,6 +1,9 @@
 //! Messages are stored in batches: one call, one commit.
 
-use chapar_protocol::{ChatId, ErrorCode, Message, Seq, Timestamp, UserId, Version, message::NewBody};
+use chapar_protocol::{
+    ChatId, ErrorCode, Message, Seq, Timestamp, UserId, Version,
+    message::{Body, NewBody, ServiceAction},
+};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 use time::OffsetDateTime;
@@ -18,7 +21,7 @@ pub struct NewMessage {
     /// The client's id for it.
     pub client_id: Uuid,
     /// What it says.
-    pub body: NewBody,
+    pub body: Body,
     /// What it answers.
     pub reply_to: Option<Seq>,
     /// The body as JSON: encoded once, for the hash and the table.
@@ -33,6 +36,15 @@ impl NewMessage {
     /// # Panics
     /// Never: bodies have string keys only.
     pub fn new(chat_id: ChatId, sender: UserId, client_id: Uuid, body: NewBody, reply_to: Option<Seq>) -> Self {
+        Self::with(chat_id, sender, client_id, body.into(), reply_to)
+    }
+
+    /// A line of the server's own in a chat. Told twice under the same id, it stands there once.
+    pub fn service(chat_id: ChatId, sender: UserId, client_id: Uuid, action: ServiceAction) -> Self {
+        Self::with(chat_id, sender, client_id, Body::Service { action }, None)
+    }
+
+    fn with(chat_id: ChatId, sender: UserId, client_id: Uuid, body: Body, reply_to: Option<Seq>) -> Self {
         let json = serde_json::to_string(&body).expect("bodies have string keys only");
         let digest =
             Sha256::new().chain_update(&json).chain_update(reply_to.unwrap_or_default().0.to_be_bytes()).finalize();
@@ -59,7 +71,7 @@ impl NewMessage {
             sender: self.sender,
             client_id: self.client_id,
             sent_at: stored.sent_at,
-            body: self.body.into(),
+            body: self.body,
             reply_to: self.reply_to,
             edited_at: None,
             reactions: Vec::new(),

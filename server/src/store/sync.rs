@@ -52,7 +52,8 @@ impl Store {
     pub async fn resume(&self, user: UserId, resume: Option<&Resume>) -> Result<Resumed> {
         let mut tx = self.snapshot().await?;
         let epoch: String = sqlx::query_scalar(EPOCH).fetch_one(&mut *tx).await?;
-        let user_version = user_version(&mut tx, user).await?;
+        let own = own(&mut tx, user).await?;
+        let user_version = own.version;
         let resume = resume.filter(|it| it.epoch == epoch && it.user_version <= user_version);
         let from = resume.map_or(Version(0), |it| it.user_version);
         let cursors: HashMap<ChatId, (Version, Seq)> = resume
@@ -98,7 +99,7 @@ impl Store {
         let sync = Sync {
             epoch,
             reset: resume.is_none(),
-            user: UserDelta { from, version: user_version, chats: mine, missed_calls: None },
+            user: UserDelta { from, version: user_version, chats: mine, missed_calls: own.missed_since(from) },
             chats,
             behind,
             others_read: further,
@@ -139,7 +140,7 @@ impl Store {
     /// What changed of a user's own things.
     pub async fn user_difference(&self, user: UserId, from: Version) -> Result<UserDelta> {
         let mut tx = self.snapshot().await?;
-        let version = user_version(&mut tx, user).await?;
+        let own = own(&mut tx, user).await?;
         let rows = sqlx::query(
             "SELECT chat_id, role, read_seq, version FROM user_chats WHERE user_id = $1 AND version > $2 ORDER BY version",
         )
@@ -148,7 +149,7 @@ impl Store {
         .fetch_all(&mut *tx)
         .await?;
         let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<_>>()?;
-        Ok(UserDelta { from, version, chats, missed_calls: None })
+        Ok(UserDelta { from, version: own.version, chats, missed_calls: own.missed_since(from) })
     }
 
     /// The changes of a chat as everybody sees them, with the reactions of all. For filling gaps in the stream of events.
@@ -224,10 +225,30 @@ fn follows(from: Version, to: Version) -> bool {
     from.0 > 0 && from <= to && to.0 - from.0 <= limit::DIFFERENCE_VERSIONS
 }
 
-async fn user_version(tx: &mut Tx, user: UserId) -> Result<Version> {
-    let version =
-        sqlx::query_scalar("SELECT version FROM users WHERE id = $1").bind(user.0).fetch_one(&mut **tx).await?;
-    Ok(Version(version))
+/// What a user has beside chats.
+struct Own {
+    version: Version,
+    missed_calls: u32,
+    missed_version: Version,
+}
+
+impl Own {
+    /// The counter of missed calls, if it has moved since then.
+    fn missed_since(&self, from: Version) -> Option<u32> {
+        (self.missed_version > from).then_some(self.missed_calls)
+    }
+}
+
+async fn own(tx: &mut Tx, user: UserId) -> Result<Own> {
+    let row = sqlx::query("SELECT version, missed_calls, missed_version FROM users WHERE id = $1")
+        .bind(user.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(Own {
+        version: Version(row.try_get(0)?),
+        missed_calls: u32::try_from(row.try_get::<i32, _>(1)?).unwrap_or(0),
+        missed_version: Version(row.try_get(2)?),
+    })
 }
 
 /// A user's chats, those that changed last first, with those left since a version.

@@ -42,6 +42,8 @@ pub struct Model {
     pub user_version: Version,
     pub mine: BTreeMap<ChatId, MyChat>,
     pub chats: BTreeMap<ChatId, Chat>,
+    /// Calls missed and not looked at yet.
+    pub missed_calls: u32,
     kept_user: Vec<UserDelta>,
     /// How often the server said: forget everything.
     pub resets: usize,
@@ -219,6 +221,9 @@ impl Model {
                 self.clients.retain(|key, _| key.0 != mine.chat_id);
             }
             self.mine.insert(mine.chat_id, mine);
+        }
+        if delta.missed_calls.is_some() || delta.from == Version(0) {
+            self.missed_calls = delta.missed_calls.unwrap_or(0);
         }
         self.user_version = delta.version;
         let kept = std::mem::take(&mut self.kept_user);

@@ -186,8 +186,16 @@ fn seconds(from: Timestamp, to: Timestamp) -> u32 {
     u32::try_from(to.as_millis().saturating_sub(from.as_millis()).max(0) / 1000).unwrap_or(u32::MAX)
 }
 
-/// For tests and for the driver's index of who is in which call.
 impl Call {
+    /// Everything again, for every device that was told of the call: what may have been lost on the way is made good.
+    pub fn tell_all(&self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for who in devices(self) {
+            retell(self, who, &mut outputs);
+        }
+        outputs
+    }
+
     /// Every device that was told of the call.
     pub fn told(&self) -> Vec<Party> {
         devices(self).collect()

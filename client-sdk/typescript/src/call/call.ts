@@ -140,6 +140,11 @@ export class Call {
     return this.local.getAudioTracks().every((track) => !track.enabled);
   }
 
+  /** The connection, for getStats and the like; absent before the person has called or accepted, and after the end. */
+  get connection(): RTCPeerConnection | undefined {
+    return this.#peer?.pc;
+  }
+
   // ---- What a person does ------------------------------------------------------------------------------------------
 
   /** Begins an outgoing call. Called by `Calls.call`. */

@@ -1,0 +1,346 @@
+//! The calls of the cluster: loads a call, asks the state machine in `signaling` what an input does to it, stores the
+//! result by compare-and-swap, and only then tells the devices.
+//!
+//! ```text
+//! command, hello, connection lost, timer ──input──▶ step ──▶ store (memory or Redis, compare-and-swap)
+//!                                                            │ taken
+//!                         fan-out, to one device each ◀──────┤
+//!                         recorder (chat, log, counters) ◀───┘
+//! ```
+//!
+//! Invariant: what a step puts out is carried out only after the store has taken the call's new state.
+//! Invariant: the asks of one connection about one call keep their order.
+
+mod ask;
+mod figures;
+mod invite;
+mod known;
+mod lanes;
+mod memory;
+mod recorder;
+mod redis;
+mod shared;
+mod timers;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chapar_protocol::{
+    DeviceId, ErrorCode, Event, Timestamp, UserId, WireError,
+    call::{CallId, CallSignaled, Party},
+};
+use chapar_signaling::{
+    call::{Call, CallError, Input, Output, Record},
+    sdp::CandidatePolicy,
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use self::{figures::Figures, shared::Swapped};
+pub use self::{
+    lanes::{Lanes, Turn},
+    memory::MemoryCalls,
+    redis::RedisCalls,
+    shared::{Away, CallStore},
+};
+use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, store::Store};
+
+/// How often a step begins again because somebody was faster.
+const MAX_TRIES: usize = 32;
+/// Records of ended calls that may wait. More are dropped here and come again by the call's own timer.
+const RECORD_QUEUE: usize = 65_536;
+
+/// The clock of the calls. Tests move it.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        let real = Timestamp::from(time::OffsetDateTime::now_utc());
+        Timestamp::from_millis(real.as_millis().saturating_add(self.0.load(Ordering::Relaxed))).unwrap_or(real)
+    }
+
+    /// Moves it forward.
+    pub fn advance_ms(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+/// What an operator says about calls.
+#[derive(Clone, Debug)]
+pub struct CallRules {
+    rating_percent: u32,
+    open: CandidatePolicy,
+    relay_only: CandidatePolicy,
+}
+
+impl CallRules {
+    /// Of `rating_percent` calls in a hundred the two people are asked how it was. `candidates` may pass; `relay_only` is
+    /// each call's own.
+    pub fn new(rating_percent: u32, candidates: CandidatePolicy) -> Self {
+        let relay_only = CandidatePolicy { relay_only: true, ..candidates.clone() };
+        Self { rating_percent, open: CandidatePolicy { relay_only: false, ..candidates }, relay_only }
+    }
+
+    /// Which candidates may pass.
+    fn candidates(&self, relay_only: bool) -> &CandidatePolicy {
+        if relay_only { &self.relay_only } else { &self.open }
+    }
+}
+
+/// What the calls stand on.
+pub struct Parts {
+    /// Where those that live are kept.
+    pub calls: CallStore,
+    /// Where those that ended are kept.
+    pub store: Store,
+    /// The way of a service message into its chat.
+    pub committer: Arc<Committer>,
+    /// The way to the devices.
+    pub fanout: Arc<Fanout>,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The clock.
+    pub clock: Clock,
+    /// The operator's rules.
+    pub rules: CallRules,
+}
+
+/// The calls, as this node carries them.
+pub struct Calls {
+    shared: CallStore,
+    known: known::Known,
+    lanes: Lanes,
+    store: Store,
+    fanout: Arc<Fanout>,
+    committer: Arc<Committer>,
+    figures: Figures,
+    clock: Clock,
+    rules: CallRules,
+    records: mpsc::Sender<Record>,
+    closing: CancellationToken,
+}
+
+/// Why a step was not taken.
+enum Trouble {
+    NoSuchCall,
+    Away(Away),
+    Refused(CallError),
+    Bad(WireError),
+    Contended,
+}
+
+impl From<Away> for Trouble {
+    fn from(away: Away) -> Self {
+        Self::Away(away)
+    }
+}
+
+impl From<WireError> for Trouble {
+    fn from(error: WireError) -> Self {
+        Self::Bad(error)
+    }
+}
+
+impl From<Trouble> for WireError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NoSuchCall => no_such_call(),
+            Trouble::Away(away) => {
+                tracing::warn!(%away, "a call could not take a step");
+                Self::new(ErrorCode::Unavailable, "calls are not available now: try again").after_ms(1000)
+            }
+            Trouble::Refused(error) => refusal(error),
+            Trouble::Bad(error) => error,
+            Trouble::Contended => {
+                Self::new(ErrorCode::Overloaded, "too much happens to this call at once").after_ms(100)
+            }
+        }
+    }
+}
+
+fn no_such_call() -> WireError {
+    WireError::new(ErrorCode::CallNotFound, "there is no such call, or you are not in it")
+}
+
+/// A refusal as a client sees it.
+fn refusal(error: CallError) -> WireError {
+    let code = match error {
+        CallError::NotInCall => return no_such_call(),
+        CallError::TooSoon => {
+            let wait = u32::try_from(chapar_signaling::call::RESTART_GAP_MS).unwrap_or(1000);
+            return WireError::new(ErrorCode::RateLimited, error.to_string()).after_ms(wait);
+        }
+        CallError::Ended(_) => ErrorCode::CallEnded,
+        CallError::AnsweredElsewhere => ErrorCode::CallElsewhere,
+        CallError::TooManyCandidates | CallError::TooManyDevices => ErrorCode::TooLarge,
+        CallError::SelfCall => ErrorCode::CallForbidden,
+        CallError::WrongSide
+        | CallError::NotAnswered
+        | CallError::NotRinging
+        | CallError::NotRung
+        | CallError::NoOffer
+        | CallError::AlreadyThere
+        | CallError::StaleGeneration
+        | CallError::NoAnswer
+        | CallError::NothingAsked
+        | CallError::SameDevice
+        | CallError::NotRelayOnly => ErrorCode::CallConflict,
+    };
+    WireError::new(code, error.to_string())
+}
+
+impl Calls {
+    /// Begins to carry calls. The tasks fire timers and record what has ended; the second ends after [`Self::close`].
+    pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
+        let Parts { calls, store, committer, fanout, metrics, clock, rules } = parts;
+        let (records, queue) = mpsc::channel(RECORD_QUEUE);
+        let this = Arc::new(Self {
+            shared: calls,
+            known: known::Known::default(),
+            lanes: Lanes::default(),
+            store,
+            fanout,
+            committer,
+            figures: Figures::new(metrics),
+            clock,
+            rules,
+            records,
+            closing: CancellationToken::new(),
+        });
+        let tasks = [tokio::spawn(this.clone().keep_time()), tokio::spawn(recorder::run(this.clone(), queue))];
+        (this, tasks)
+    }
+
+    /// Records nothing more than what waits already. Nodes that share the calls carry them on.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// The next place in a call's lane; see [`Lanes`].
+    pub fn queue(&self, id: CallId) -> Turn {
+        self.lanes.queue(id)
+    }
+
+    /// A device has said `hello`: it is told of its person's calls, and rings if they ring.
+    pub async fn online(&self, who: Party) {
+        self.for_each_call(who.user_id, Input::Online(who)).await;
+    }
+
+    /// A device's connection is gone. Nothing happens while it has another one here.
+    pub async fn gone(&self, who: Party) {
+        if !self.fanout.is_connected(who) {
+            self.for_each_call(who.user_id, Input::Gone(who)).await;
+        }
+    }
+
+    /// A device was signed out.
+    pub async fn signed_out(&self, user_id: UserId, device_id: DeviceId) {
+        self.for_each_call(user_id, Input::SignedOut(Party { user_id, device_id })).await;
+    }
+
+    async fn for_each_call(&self, user: UserId, input: Input) {
+        match self.shared.live(user).await {
+            Ok(calls) => {
+                for call in calls {
+                    // Refusals are for nobody here; what the store could not do, the call's own timers make good.
+                    let _ = self.step(call.id(), |_| Ok(input.clone())).await;
+                }
+            }
+            Err(away) => tracing::debug!(%away, "a person's calls cannot be looked at now"),
+        }
+    }
+
+    /// One step of a call. `input` is made for the state that it will be put to, each time anew.
+    async fn step(&self, id: CallId, input: impl Fn(&Call) -> Result<Input, WireError>) -> Result<Arc<Call>, Trouble> {
+        let remembered = if self.remembers() { self.known.get(id) } else { None };
+        let mut from_memory = remembered.is_some();
+        let mut call = match remembered {
+            Some(call) => call,
+            None => self.shared.load(id).await?.ok_or(Trouble::NoSuchCall)?,
+        };
+        for _ in 0..MAX_TRIES {
+            let step = call.step(input(&call)?, self.clock.now());
+            let Some(next) = step.call.map(Arc::new) else {
+                // Nothing comes of it, as far as this node knows. Is what it knows the latest?
+                if std::mem::take(&mut from_memory)
+                    && let Some(newer) = self.shared.newer(id, call.revision()).await?
+                {
+                    call = self.learn(id, newer)?;
+                    continue;
+                }
+                self.carry_out(step.outputs);
+                return step.refused.map_or(Ok(call), |error| Err(Trouble::Refused(error)));
+            };
+            match self.shared.swap(&next, call.revision()).await? {
+                Swapped::Stored => {}
+                // The answer to the first try was lost on the way.
+                Swapped::Behind(there) if there == next => {}
+                Swapped::Behind(there) => {
+                    from_memory = false;
+                    call = self.learn(id, Some(there))?;
+                    continue;
+                }
+                Swapped::Gone if from_memory && call.is_live() => {
+                    tracing::warn!(call = %id, "the store has lost a call: putting it back");
+                    self.shared.restore(&call).await?;
+                    from_memory = false;
+                    continue;
+                }
+                Swapped::Gone => {
+                    self.known.forget(id);
+                    return Err(Trouble::NoSuchCall);
+                }
+            }
+            self.taken(Some(&call), &next);
+            self.carry_out(step.outputs);
+            return step.refused.map_or(Ok(next), |error| Err(Trouble::Refused(error)));
+        }
+        Err(Trouble::Contended)
+    }
+
+    /// Whether this node keeps a memory of its own beside the store.
+    fn remembers(&self) -> bool {
+        matches!(self.shared, CallStore::Redis(_))
+    }
+
+    fn learn(&self, id: CallId, call: Option<Arc<Call>>) -> Result<Arc<Call>, Trouble> {
+        match call {
+            Some(call) => {
+                self.known.put(&call);
+                Ok(call)
+            }
+            None => {
+                self.known.forget(id);
+                Err(Trouble::NoSuchCall)
+            }
+        }
+    }
+
+    /// The store has taken a new state.
+    fn taken(&self, before: Option<&Call>, after: &Arc<Call>) {
+        if self.remembers() {
+            self.known.put(after);
+        }
+        self.figures.changed(before, after);
+    }
+
+    fn carry_out(&self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::State { to, state } => self.fanout.publish_to_device(to, &Event::Call(*state)),
+                Output::Signal { to, call_id, signal } => {
+                    self.fanout.publish_to_device(to, &Event::CallSignal(CallSignaled { call_id, signal }));
+                }
+                Output::Record(record) => {
+                    if self.records.try_send(*record).is_err() {
+                        tracing::warn!("too many calls wait to be recorded: this one comes again");
+                    }
+                }
+            }
+        }
+    }
+}

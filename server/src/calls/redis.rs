@@ -1,0 +1,331 @@
+//! The calls of many nodes, in Redis. Every change is one Lua script; all keys share a hash tag, so that a script is
+//! atomic in a cluster too.
+//!
+//! ```text
+//! chapar:{call}:c:<id>    hash: r revision, v the call as JSON
+//! chapar:{call}:due       sorted set: id by the moment of its next timer, ms
+//! chapar:{call}:u:<user>  set: the ids of a person's calls that live
+//! ```
+
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwapOption;
+use chapar_protocol::{Timestamp, UserId, call::CallId};
+use chapar_signaling::call::Call;
+use redis::{AsyncConnectionConfig, RedisError, Script, ScriptInvocation, aio::MultiplexedConnection};
+use tokio::sync::Mutex;
+
+use super::shared::{Away, Created, Due, KEEP_ENDED_MS, Swapped};
+use crate::bus::{BusError, Endpoint, slot_of};
+
+const PREFIX: &str = "chapar:{call}:";
+const TAG: &str = "call";
+/// How long a call that lives is kept without a change, in milliseconds. Its own timers change it every 90 s; this is
+/// for what a whole cluster forgot.
+const KEEP_LIVE_MS: i64 = 86_400_000;
+/// A Redis that could not be reached is not tried again for this long: meanwhile every ask is answered at once.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+
+/// See the module.
+pub struct RedisCalls {
+    endpoint: Endpoint,
+    link: ArcSwapOption<Link>,
+    linking: Mutex<Option<Instant>>,
+    links: AtomicU64,
+}
+
+struct Link {
+    number: u64,
+    connection: MultiplexedConnection,
+}
+
+/// Puts a call: key, revision, value, time to live, deadline (or nothing), whether to add it to (+) or take it from (-)
+/// the two sets of its people, id.
+const PUT: &str = "
+local P = 'chapar:{call}:'
+local function put(key, rev, value, ttl, due, index, id, one, other)
+    redis.call('HSET', key, 'r', rev, 'v', value)
+    redis.call('PEXPIRE', key, ttl)
+    if due == '' then redis.call('ZREM', P..'due', id) else redis.call('ZADD', P..'due', due, id) end
+    for _, user in ipairs({one, other}) do
+        if index == '+' then
+            redis.call('SADD', user, id)
+            redis.call('PEXPIRE', user, ttl)
+        elseif index == '-' then
+            redis.call('SREM', user, id)
+        end
+    end
+end
+";
+
+fn script(body: &str) -> Script {
+    Script::new(&format!("{PUT}{body}"))
+}
+
+static SWAP: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "local r = redis.call('HGET', KEYS[1], 'r')
+        if not r then return {'gone'} end
+        if r ~= ARGV[1] then return {'behind', redis.call('HGET', KEYS[1], 'v')} end
+        put(KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], KEYS[2], KEYS[3])
+        return {'stored'}",
+    )
+});
+
+static CREATE: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists', redis.call('HGET', KEYS[1], 'v')} end
+        local count = tonumber(ARGV[13])
+        local seen, same, n, there = {}, true, 0, {'meets'}
+        for i = 1, count do seen[ARGV[12 + 2 * i]] = ARGV[13 + 2 * i] end
+        for _, id in ipairs(redis.call('SUNION', KEYS[2], KEYS[3])) do
+            local c = redis.call('HMGET', P..'c:'..id, 'r', 'v')
+            if c[1] then
+                n = n + 1
+                there[n + 1] = c[2]
+                if seen[id] ~= c[1] then same = false end
+            else
+                redis.call('SREM', KEYS[2], id)
+                redis.call('SREM', KEYS[3], id)
+            end
+        end
+        if n ~= count or not same then return there end
+        put(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], KEYS[2], KEYS[3])
+        if KEYS[4] then
+            put(KEYS[4], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], KEYS[2], KEYS[3])
+        end
+        return {'stored'}",
+    )
+});
+
+static RESTORE: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "local r = redis.call('HGET', KEYS[1], 'r')
+        if r and tonumber(r) >= tonumber(ARGV[1]) then return {'newer'} end
+        put(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], KEYS[2], KEYS[3])
+        return {'stored'}",
+    )
+});
+
+static NEWER: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "local c = redis.call('HMGET', KEYS[1], 'r', 'v')
+        if not c[1] then return {'gone'} end
+        if c[1] == ARGV[1] then return {'same'} end
+        return {'behind', c[2]}",
+    )
+});
+
+static LIVE: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "local there = {'live'}
+        for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+            local v = redis.call('HGET', P..'c:'..id, 'v')
+            if v then there[#there + 1] = v else redis.call('SREM', KEYS[1], id) end
+        end
+        return there",
+    )
+});
+
+static DUE: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "local there = {''}
+        for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+            local v = redis.call('HGET', P..'c:'..id, 'v')
+            if v then
+                redis.call('ZADD', KEYS[1], ARGV[2], id)
+                there[#there + 1] = v
+            else
+                redis.call('ZREM', KEYS[1], id)
+            end
+        end
+        there[1] = tostring(redis.call('ZCARD', KEYS[1]))
+        return there",
+    )
+});
+
+impl RedisCalls {
+    /// Knows where Redis is; connects when it is first needed.
+    ///
+    /// # Errors
+    /// For a URL that cannot be read.
+    pub fn new(url: &str) -> Result<Self, BusError> {
+        Ok(Self {
+            endpoint: Endpoint::parse(url)?,
+            link: ArcSwapOption::empty(),
+            linking: Mutex::new(None),
+            links: AtomicU64::new(0),
+        })
+    }
+
+    /// How many connections were made so far. A new one means that Redis may have lost everything.
+    pub(super) fn links(&self) -> u64 {
+        self.links.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn load(&self, id: CallId) -> Result<Option<Arc<Call>>, Away> {
+        let reply = self.run(NEWER.key(call_key(id)).arg("")).await?;
+        reply.get(1).map(|value| read(value)).transpose()
+    }
+
+    pub(super) async fn newer(&self, id: CallId, revision: u64) -> Result<Option<Option<Arc<Call>>>, Away> {
+        let reply = self.run(NEWER.key(call_key(id)).arg(revision)).await?;
+        match (word(&reply), reply.get(1)) {
+            ("same", _) => Ok(None),
+            (_, Some(value)) => Ok(Some(Some(read(value)?))),
+            _ => Ok(Some(None)),
+        }
+    }
+
+    pub(super) async fn live(&self, user: UserId) -> Result<Vec<Arc<Call>>, Away> {
+        let reply = self.run(&mut LIVE.key(user_key(user))).await?;
+        reply[1..].iter().map(|value| read(value)).collect()
+    }
+
+    pub(super) async fn create(
+        &self,
+        call: &Arc<Call>,
+        seen: &[Arc<Call>],
+        also: Option<&Arc<Call>>,
+    ) -> Result<Created, Away> {
+        let mut run = CREATE.prepare_invoke();
+        let [one, other] = call.people();
+        run.key(call_key(call.id())).key(user_key(one)).key(user_key(other));
+        put_args(&mut run, call, index_of_new(call));
+        if let Some(also) = also {
+            run.key(call_key(also.id()));
+            put_args(&mut run, also, if also.is_live() { "" } else { "-" });
+        } else {
+            (0..6).for_each(|_| {
+                run.arg("");
+            });
+        }
+        run.arg(seen.len());
+        for old in seen {
+            run.arg(old.id().0.to_string()).arg(old.revision());
+        }
+        let reply = self.run(&mut run).await?;
+        match (word(&reply), reply.get(1)) {
+            ("stored", _) => Ok(Created::Stored),
+            ("exists", Some(value)) => Ok(Created::Exists(read(value)?)),
+            _ => Ok(Created::Meets(reply[1..].iter().map(|value| read(value)).collect::<Result<_, _>>()?)),
+        }
+    }
+
+    pub(super) async fn swap(&self, call: &Arc<Call>, from: u64) -> Result<Swapped, Away> {
+        let mut run = SWAP.prepare_invoke();
+        let [one, other] = call.people();
+        run.key(call_key(call.id())).key(user_key(one)).key(user_key(other)).arg(from);
+        put_args(&mut run, call, if call.is_live() { "" } else { "-" });
+        let reply = self.run(&mut run).await?;
+        match (word(&reply), reply.get(1)) {
+            ("stored", _) => Ok(Swapped::Stored),
+            (_, Some(value)) => Ok(Swapped::Behind(read(value)?)),
+            _ => Ok(Swapped::Gone),
+        }
+    }
+
+    pub(super) async fn due(&self, now: Timestamp, lease: Timestamp, most: usize) -> Result<Due, Away> {
+        let mut run = DUE.key(format!("{PREFIX}due"));
+        let reply = self.run(run.arg(now.as_millis()).arg(lease.as_millis()).arg(most)).await?;
+        let pending = word(&reply).parse().unwrap_or(0);
+        let calls = reply[1..].iter().map(|value| read(value)).collect::<Result<_, _>>()?;
+        Ok(Due { calls, pending })
+    }
+
+    pub(super) async fn restore(&self, call: &Arc<Call>) -> Result<(), Away> {
+        let mut run = RESTORE.prepare_invoke();
+        let [one, other] = call.people();
+        run.key(call_key(call.id())).key(user_key(one)).key(user_key(other));
+        put_args(&mut run, call, if call.is_live() { "+" } else { "-" });
+        self.run(&mut run).await.map(drop)
+    }
+
+    /// Runs a script. Whatever goes wrong, the next one looks anew where Redis is.
+    async fn run(&self, script: &ScriptInvocation<'_>) -> Result<Vec<Vec<u8>>, Away> {
+        let link = self.link().await?;
+        let outcome: Result<Vec<Vec<u8>>, RedisError> = script.invoke_async(&mut link.connection.clone()).await;
+        match outcome {
+            Ok(reply) if !reply.is_empty() => Ok(reply),
+            Ok(_) => Err(Away("an empty reply".to_owned())),
+            Err(error) => {
+                let current = self.link.load_full();
+                if current.is_some_and(|current| current.number == link.number) {
+                    self.link.store(None);
+                }
+                Err(Away(error.to_string()))
+            }
+        }
+    }
+
+    async fn link(&self) -> Result<Arc<Link>, Away> {
+        if let Some(link) = self.link.load_full() {
+            return Ok(link);
+        }
+        let mut failed_at = self.linking.lock().await;
+        if let Some(link) = self.link.load_full() {
+            return Ok(link);
+        }
+        if failed_at.is_some_and(|at| at.elapsed() < TRY_AGAIN) {
+            return Err(Away("not connected".to_owned()));
+        }
+        match self.connect().await {
+            Ok(connection) => {
+                *failed_at = None;
+                let number = self.links.fetch_add(1, Ordering::Relaxed) + 1;
+                let link = Arc::new(Link { number, connection });
+                self.link.store(Some(link.clone()));
+                Ok(link)
+            }
+            Err(error) => {
+                *failed_at = Some(Instant::now());
+                Err(Away(error.to_string()))
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        let layout = self.endpoint.discover(&[]).await?;
+        let nobody = || RedisError::from((redis::ErrorKind::Io, "no master holds the calls"));
+        let master = layout.master_of(slot_of(TAG)).ok_or_else(nobody)?.clone();
+        self.endpoint.connect(master, AsyncConnectionConfig::new()).await
+    }
+}
+
+fn call_key(id: CallId) -> String {
+    format!("{PREFIX}c:{id}")
+}
+
+fn user_key(user: UserId) -> String {
+    format!("{PREFIX}u:{}", user.0)
+}
+
+fn index_of_new(call: &Call) -> &'static str {
+    if call.is_live() { "+" } else { "" }
+}
+
+/// The arguments of `put`, from the revision on.
+fn put_args(run: &mut ScriptInvocation<'_>, call: &Call, index: &str) {
+    let value = serde_json::to_vec(call).unwrap_or_default();
+    run.arg(call.revision()).arg(value).arg(if call.is_live() { KEEP_LIVE_MS } else { KEEP_ENDED_MS });
+    match call.next_timer() {
+        Some(at) => run.arg(at.as_millis()),
+        None => run.arg(""),
+    };
+    run.arg(index).arg(call.id().0.to_string());
+}
+
+fn word(reply: &[Vec<u8>]) -> &str {
+    reply.first().and_then(|word| std::str::from_utf8(word).ok()).unwrap_or("")
+}
+
+fn read(value: &[u8]) -> Result<Arc<Call>, Away> {
+    let call = serde_json::from_slice(value);
+    call.map(Arc::new).map_err(|error| Away(format!("a call cannot be read: is another version running? {error}")))
+}

@@ -1,0 +1,22 @@
+//! `get_calls`: the caller's call list.
+
+use std::sync::Arc;
+
+use chapar_protocol::{
+    ErrorCode,
+    command::{Calls, GetCalls},
+};
+
+use super::{Asker, Outcome, Result, refuse};
+use crate::app::App;
+
+/// Most calls in one page.
+const MOST: u32 = 100;
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, get: GetCalls) -> Result<Calls> {
+    if !(1..=MOST).contains(&get.limit) {
+        return refuse(ErrorCode::BadRequest, "limit is 1 to 100");
+    }
+    let (calls, more) = app.store.calls(asker.user, get.before, get.limit).await?;
+    Ok(Outcome::new(Calls { calls, more }))
+}

@@ -1,0 +1,13 @@
+//! `see_calls`: the missed calls have been looked at, on all of the caller's devices.
+
+use std::sync::Arc;
+
+use chapar_protocol::command::{Done, SeeCalls};
+
+use super::{Asker, Effect, Outcome, Result};
+use crate::app::App;
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, _: SeeCalls) -> Result<Done> {
+    let seen = app.store.see_calls(asker.user).await?;
+    Ok(seen.into_iter().fold(Outcome::new(Done {}), |outcome, delta| outcome.and(Effect::Own(delta))))
+}

@@ -1,0 +1,13 @@
+//! `set_name`: changes the caller's own name.
+
+use std::sync::Arc;
+
+use chapar_protocol::{User, command::SetName, text};
+
+use super::{Asker, Outcome, Result};
+use crate::app::App;
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, set: SetName) -> Result<User> {
+    let name = text::check_title(&set.name)?;
+    Ok(Outcome::new(app.store.set_name(asker.user, &name).await?))
+}

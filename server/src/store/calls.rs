@@ -1,0 +1,185 @@
+//! Calls that have ended, and who may call whom.
+
+use chapar_protocol::{
+    ChatId, DeviceId, ErrorCode, UserDelta, UserId, Version,
+    call::{CallEntry, CallId, CallMedia, EndReason},
+};
+use chapar_signaling::call::{CallLog, MAX_DEVICES, Record};
+use sqlx::{Row, postgres::PgRow};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Result, Store};
+
+/// Whom a call reaches.
+#[derive(Debug)]
+pub struct Reached {
+    /// The chat that it belongs to.
+    pub chat_id: ChatId,
+    /// The callee's signed-in devices, those seen last first, at most [`MAX_DEVICES`].
+    pub devices: Vec<DeviceId>,
+}
+
+impl Store {
+    /// The one rule of who may call whom, and what such a call reaches. For now: two people who share a direct chat may.
+    /// Contacts, blocks and privacy settings belong here.
+    ///
+    /// # Errors
+    /// [`ErrorCode::CallForbidden`], also when there is no such person.
+    pub async fn reach(&self, caller: UserId, callee: UserId) -> Result<Reached> {
+        let found = sqlx::query(
+            "SELECT d.chat_id, ARRAY(
+                 SELECT v.id FROM devices v WHERE v.user_id = $2 ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3
+             ) AS devices
+             FROM direct_chats d
+             WHERE d.low_user_id = least($1, $2) AND d.high_user_id = greatest($1, $2) AND $1 <> $2",
+        )
+        .bind(caller.0)
+        .bind(callee.0)
+        .bind(i64::try_from(MAX_DEVICES).unwrap_or(i64::MAX))
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(found) = found else { return Err(ErrorCode::CallForbidden.into()) };
+        let devices: Vec<i64> = found.try_get("devices")?;
+        Ok(Reached { chat_id: ChatId(found.try_get("chat_id")?), devices: devices.into_iter().map(DeviceId).collect() })
+    }
+
+    /// Records ended calls: the log, both people's lists, the counters of missed calls. Those that are recorded already
+    /// are left as they are. Returns what changed of whose own things.
+    ///
+    /// # Errors
+    /// With `Unavailable` the outcome is unknown: calling again with the same batch is safe.
+    pub async fn record_calls(&self, records: &[Record]) -> Result<Vec<(UserId, UserDelta)>> {
+        let lines: Vec<serde_json::Value> = records.iter().map(line).collect();
+        let rows = sqlx::query("SELECT user_id, version, missed FROM record_calls($1::json)")
+            .bind(serde_json::Value::Array(lines).to_string())
+            .fetch_all(&self.pool)
+            .await?;
+        let mut moved = Vec::with_capacity(rows.len());
+        for row in rows {
+            let version: i64 = row.try_get(1)?;
+            moved.push((UserId(row.try_get(0)?), missed_delta(version, row.try_get(2)?)));
+        }
+        Ok(moved)
+    }
+
+    /// The missed calls have been looked at. `None` when there were none.
+    pub async fn see_calls(&self, user: UserId) -> Result<Option<UserDelta>> {
+        let version: Option<i64> = sqlx::query_scalar(
+            "UPDATE users SET missed_calls = 0, version = version + 1, missed_version = version + 1
+             WHERE id = $1 AND missed_calls > 0 RETURNING version",
+        )
+        .bind(user.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(version.map(|version| missed_delta(version, 0)))
+    }
+
+    /// A page of a person's call list, the latest first, and whether there are more.
+    ///
+    /// # Errors
+    /// [`ErrorCode::CallNotFound`] when `before` does not stand in it.
+    pub async fn calls(&self, user: UserId, before: Option<CallId>, limit: u32) -> Result<(Vec<CallEntry>, bool)> {
+        let from: Option<OffsetDateTime> = match before {
+            None => None,
+            Some(call) => {
+                let at = sqlx::query_scalar("SELECT began_at FROM user_calls WHERE user_id = $1 AND call_id = $2")
+                    .bind(user.0)
+                    .bind(call.0)
+                    .fetch_optional(&self.pool)
+                    .await?;
+                Some(at.ok_or(super::StoreError::from(ErrorCode::CallNotFound))?)
+            }
+        };
+        let rows = sqlx::query(
+            "SELECT call_id, chat_id, caller_id, callee_id, media, reason, winner, began_at, ended_at, seconds
+             FROM user_calls WHERE user_id = $1 AND ($2::timestamptz IS NULL OR (began_at, call_id) < ($2, $3))
+             ORDER BY began_at DESC, call_id DESC LIMIT $4",
+        )
+        .bind(user.0)
+        .bind(from)
+        .bind(before.map_or(Uuid::nil(), |call| call.0))
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&self.pool)
+        .await?;
+        let mut entries = rows.iter().map(entry).collect::<sqlx::Result<Vec<_>>>()?;
+        let more = entries.len() > limit as usize;
+        entries.truncate(limit as usize);
+        Ok((entries, more))
+    }
+}
+
+fn missed_delta(version: i64, missed: i32) -> UserDelta {
+    UserDelta {
+        from: Version(version - 1),
+        version: Version(version),
+        chats: Vec::new(),
+        missed_calls: Some(u32::try_from(missed).unwrap_or(0)),
+    }
+}
+
+/// A word of the wire, without its quotes.
+pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn from_word<T: serde::de::DeserializeOwned>(word: String) -> sqlx::Result<T> {
+    serde_json::from_value(serde_json::Value::String(word)).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+/// The name of a reason on the wire, and the winner of a glare.
+pub fn reason_name(reason: EndReason) -> (&'static str, Option<CallId>) {
+    match reason {
+        EndReason::HungUp => ("hung_up", None),
+        EndReason::Declined => ("declined", None),
+        EndReason::Busy => ("busy", None),
+        EndReason::Cancelled => ("cancelled", None),
+        EndReason::Missed => ("missed", None),
+        EndReason::Unreachable => ("unreachable", None),
+        EndReason::Glare { winner } => ("glare", Some(winner)),
+        EndReason::NotConnected => ("not_connected", None),
+        EndReason::Dropped => ("dropped", None),
+        EndReason::Vanished => ("vanished", None),
+        EndReason::SignedOut => ("signed_out", None),
+    }
+}
+
+/// How long two people were connected, in seconds; 0 when they never were.
+fn seconds(log: &CallLog) -> i32 {
+    let length = log.connected_at.map_or(0, |from| log.ended_at.as_millis() - from.as_millis());
+    i32::try_from(length.max(0) / 1000).unwrap_or(i32::MAX)
+}
+
+fn line(record: &Record) -> serde_json::Value {
+    let log = &record.log;
+    let (reason, winner) = reason_name(log.reason);
+    serde_json::json!({
+        "call_id": log.call_id, "chat_id": log.chat_id, "caller_id": log.caller, "callee_id": log.callee,
+        "media": log.media, "relay_only": log.relay_only, "invited_at": log.invited_at,
+        "answered_at": log.answered_at, "connected_at": log.connected_at, "ended_at": log.ended_at,
+        "reason": reason, "winner": winner, "by_user_id": log.by.map(|by| by.user_id),
+        "generations": log.generations, "seconds": seconds(log), "missed_by": record.missed_by,
+    })
+}
+
+fn entry(row: &PgRow) -> sqlx::Result<CallEntry> {
+    let moment = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<OffsetDateTime, _>(column)?.into());
+    let mut reason = serde_json::json!({ "reason": row.try_get::<String, _>("reason")? });
+    if let Some(winner) = row.try_get::<Option<Uuid>, _>("winner")? {
+        reason["winner"] = serde_json::json!(winner);
+    }
+    Ok(CallEntry {
+        call_id: CallId(row.try_get("call_id")?),
+        chat_id: ChatId(row.try_get("chat_id")?),
+        caller: UserId(row.try_get("caller_id")?),
+        callee: UserId(row.try_get("callee_id")?),
+        media: from_word::<CallMedia>(row.try_get("media")?)?,
+        reason: serde_json::from_value(reason).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        began_at: moment("began_at")?,
+        ended_at: moment("ended_at")?,
+        seconds: u32::try_from(row.try_get::<i32, _>("seconds")?).unwrap_or(0),
+    })
+}
