@@ -47,7 +47,11 @@ export async function speak(wanted: Language): Promise<void> {
 export function sentence(error: unknown): string {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unexpected';
   const errors: Record<string, string> = speech.t.errors;
-  return errors[code] ?? errors[ALIKE[code] ?? ''] ?? speech.t.errors.unexpected;
+  const known = errors[code] ?? errors[ALIKE[code] ?? ''];
+  if (known !== undefined) return known;
+  // For whoever looks into it: no sentence tells more than the error itself.
+  console.warn(error);
+  return speech.t.errors.unexpected;
 }
 
 const ALIKE: Record<string, string> = {
