@@ -49,8 +49,7 @@ export class Device {
   readonly faults: string[] = [];
   readonly log: string[] = [];
   requests = 0;
-  /** WebSockets that are open now, in all tabs. */
-  sockets = 0;
+  readonly #open = new Map<Page, number>();
 
   private constructor(
     readonly context: BrowserContext,
@@ -97,9 +96,10 @@ export class Device {
   #watch(page: Page, host: string): void {
     page.on('websocket', (socket) => {
       this.#asked(socket.url(), host);
-      this.sockets += 1;
-      socket.on('close', () => (this.sockets -= 1));
+      this.#open.set(page, (this.#open.get(page) ?? 0) + 1);
+      socket.on('close', () => this.#open.set(page, (this.#open.get(page) ?? 1) - 1));
     });
+    page.on('close', () => this.#open.delete(page));
     page.on('pageerror', (error) => this.#complain(`pageerror ${error.stack ?? error.message}`));
     page.on('crash', () => this.#complain('the page crashed'));
     page.on('console', (message) => {
@@ -126,6 +126,11 @@ export class Device {
 
   get words(): (typeof WORDS)[Language] {
     return WORDS[this.language];
+  }
+
+  /** WebSockets that are open now, in all tabs. */
+  get sockets(): number {
+    return [...this.#open.values()].reduce((sum, each) => sum + each, 0);
   }
 
   /** The same person in another tab of the same browser. */
@@ -239,6 +244,11 @@ export class Tab {
   /** The line under the name of the open chat. */
   get standing(): Locator {
     return this.page.locator('section.chat header .under');
+  }
+
+  /** The app says that it has no connection, or is looking for one. */
+  get away(): Locator {
+    return this.band(this.words.net.offline).or(this.band(this.words.net.connecting));
   }
 
   band(text: string): Locator {
