@@ -34,7 +34,7 @@ export function launchAlone(folder: string): Promise<BrowserContext> {
 
 export interface DeviceOptions {
   language?: Language;
-  theme?: 'light' | 'dark';
+  theme?: 'light' | 'dark' | 'system';
   size?: keyof typeof SIZES;
   /** Runs in every page before the app. */
   before?: string;
@@ -63,7 +63,7 @@ export class Device {
     const context = options.context ?? (await browser.newContext({
       viewport: SIZES[size],
       locale: language === 'fa' ? 'fa-IR' : 'en-GB',
-      colorScheme: theme,
+      colorScheme: theme === 'system' ? 'light' : theme,
       timezoneId: 'Asia/Tehran',
       hasTouch: size === 'phone',
       isMobile: size === 'phone',
