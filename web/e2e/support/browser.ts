@@ -208,7 +208,9 @@ export class Tab {
 
   async say(text: string): Promise<void> {
     await this.composer.fill(text);
-    await this.composer.press('Enter');
+    // Enter breaks the line where there is no keyboard but the screen's.
+    if ((await this.composer.getAttribute('enterkeyhint')) === 'send') await this.composer.press('Enter');
+    else await this.page.getByRole('button', { name: this.words.chat.send, exact: true }).click();
   }
 
   /** The messages whose text has this in it. */
