@@ -17,6 +17,7 @@ pub mod cursor;
 pub mod engine;
 pub mod frames;
 pub mod http;
+pub mod impair;
 pub mod ledger;
 pub mod message;
 pub mod process;

@@ -31,7 +31,7 @@ use crate::{
     metrics::Metrics,
     passwords::Passwords,
     relays::Relays,
-    settings::{Secret, Settings},
+    settings::{RelayListen, Secret, Settings},
     store::Store,
     tls,
 };
@@ -102,12 +102,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}. Choose another with --listen.", settings.listen))?;
     let tls = match (&settings.tls_cert, &settings.tls_key) {
-        (Some(cert), Some(key)) => Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key))?),
+        (Some(cert), Some(key)) => {
+            Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key), settings.relay.listen != RelayListen::Off)?)
+        }
         _ => None,
     };
     let (store, mut private) = open_store(&settings).await?;
 
-    let relays = Relays::start(&settings, tls.as_ref()).await?;
+    let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
@@ -148,7 +150,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
-    let accepting = tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places));
+    let accepting =
+        tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
     let housekeeping = tokio::spawn(keep_house(app.clone()));
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
@@ -160,7 +163,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     housekeeping.abort();
     timers.abort();
-    app.calls.close();
+    app.calls.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
     app.fanout.goodbye();

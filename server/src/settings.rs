@@ -21,7 +21,7 @@ use ipnet::IpNet;
 
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
-pub use relay::{PORT as RELAY_PORT, RelayListen, RelaySettings, TLS_PORT as RELAY_TLS_PORT};
+pub use relay::{RelayListen, RelaySettings};
 pub use secret::Secret;
 pub use sources::{Given, Layers, Source};
 pub use table::{SETTINGS, Setting};

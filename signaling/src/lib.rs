@@ -2,6 +2,7 @@
 //! the STUN/TURN relay that `chapar-relay` runs. Not wired to the chat node yet.
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod call;
 pub mod credentials;
 pub mod quality;

@@ -10,6 +10,7 @@
 //! spreads clients over them), its own core and its own relayed sockets.
 
 pub mod address;
+pub mod advert;
 pub mod allocation;
 pub mod auth;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod ledger;
 pub mod outputs;
 pub mod ports;
 pub mod rate;
+pub mod registry;
 pub mod replies;
 pub mod secrets;
 pub mod server;

@@ -3,14 +3,12 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use chapar_signaling::relay::{
     address::{Class, PeerPolicy, class},
+    advert::{self, Advert, Wishes},
     config::{CoreConfig, Limits, RelayedAddress},
     directory::Entry,
     secrets::Secrets,
@@ -21,20 +19,23 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use crate::{
     serve::Failure,
-    settings::{RELAY_PORT, RELAY_TLS_PORT, RelayListen, Settings},
+    settings::{RelayListen, Settings},
 };
+
+/// The port of HTTPS.
+const HTTPS_PORT: u16 = 443;
 
 /// The node's own relay.
 pub(super) struct Own {
-    pub(super) relay: Relay,
-    entry: Entry,
-    draining: AtomicBool,
+    pub(super) relay: Arc<Relay>,
+    pub(super) advert: Advert,
 }
 
 impl Own {
     /// Starts it, unless it is switched off.
     pub(super) async fn start(
         settings: &Settings,
+        listens: SocketAddr,
         tls: Option<&TlsAcceptor>,
         secrets: &Arc<Secrets>,
     ) -> Result<Option<Self>, Failure> {
@@ -44,8 +45,11 @@ impl Own {
             RelayListen::At(addresses) => (addresses.clone(), false),
             RelayListen::Beside => (beside(settings.listen), true),
         };
+        let on_443 = tls.is_some() && listens.port() == HTTPS_PORT;
         let mut tls_at = match (tls, given.tls.as_slice()) {
             (None, _) => Vec::new(),
+            // One way over TLS is enough, and this is the port that networks block last.
+            (Some(_), []) if on_443 => Vec::new(),
             (Some(_), []) => listen.iter().map(|at| beside_tls(*at)).collect(),
             (Some(_), given) => given.to_vec(),
         };
@@ -94,7 +98,9 @@ impl Own {
         let relay = start(config, listen, secrets).await.map_err(|error| {
             format!("cannot relay on {shown}: {error}. Choose another with --relay, or --relay off.")
         })?;
-        let entry = entry(settings, &relay, &relayed);
+        let ports = u64::from(given.ports.end() - given.ports.start()) + 1;
+        let shared_tls = tls.map_or_else(Vec::new, |_| vec![listens.port()]);
+        let advert = Advert::new(&relay, &relayed, ports, &wishes(settings, shared_tls));
         if let Some(hidden) = relayed.iter().find(|at| unreachable_from_outside(settings.listen, at.public)) {
             tracing::warn!(
                 "the relay tells clients the address {}, which only a local network reaches: name the public one with \
@@ -103,24 +109,14 @@ impl Own {
             );
         }
         println!("chapar: relaying calls on {} (STUN and TURN, UDP and TCP)", joined(&relay.udp));
-        Ok(Some(Self { relay, entry, draining: AtomicBool::new(false) }))
+        Ok(Some(Self { relay: Arc::new(relay), advert }))
     }
 
     /// How it is told to clients now.
     pub(super) fn entry(&self) -> Entry {
-        let allocations = self.relay.allocations();
-        let load_per_mille = u16::try_from(allocations * 1000 / CAPACITY).unwrap_or(u16::MAX).min(1000);
-        Entry { load_per_mille, draining: self.draining.load(Ordering::Relaxed), ..self.entry.clone() }
-    }
-
-    pub(super) async fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-        self.relay.drain().await;
+        self.advert.now(&self.relay)
     }
 }
-
-/// Allocations at which a relay counts as full: its ports in one family, nearly.
-const CAPACITY: u64 = 16_000;
 
 /// TCP goes to the same addresses, with the ports that UDP got.
 async fn start(mut config: RelayConfig, listen: Vec<SocketAddr>, secrets: &Arc<Secrets>) -> io::Result<Relay> {
@@ -152,7 +148,7 @@ fn free_for_both(at: SocketAddr) -> io::Result<SocketAddr> {
 
 /// On port 3478 of the address that HTTP is served on; a free port where that asked for one.
 fn beside(listen: SocketAddr) -> Vec<SocketAddr> {
-    let port = if listen.port() == 0 { 0 } else { RELAY_PORT };
+    let port = if listen.port() == 0 { 0 } else { advert::PORT };
     match listen.ip() {
         // Datagrams of the two families come on two sockets.
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
@@ -163,7 +159,7 @@ fn beside(listen: SocketAddr) -> Vec<SocketAddr> {
 }
 
 fn beside_tls(at: SocketAddr) -> SocketAddr {
-    SocketAddr::new(at.ip(), if at.port() == 0 { 0 } else { RELAY_TLS_PORT })
+    SocketAddr::new(at.ip(), if at.port() == 0 { 0 } else { advert::TLS_PORT })
 }
 
 /// Whether UDP and TCP can be had there. The relay's sockets share their port with each other, and so would with those of
@@ -220,45 +216,21 @@ fn policy(settings: &Settings, relayed: &[RelayedAddress]) -> PeerPolicy {
 /// served as well.
 fn tls_config(acceptor: &TlsAcceptor) -> Arc<ServerConfig> {
     let mut config = ServerConfig::clone(acceptor.config());
-    config.alpn_protocols = vec![b"stun.turn".to_vec(), b"stun.nat-discovery".to_vec()];
+    config.alpn_protocols = crate::tls::TURN.map(<[u8]>::to_vec).to_vec();
     Arc::new(config)
 }
 
-fn entry(settings: &Settings, relay: &Relay, relayed: &[RelayedAddress]) -> Entry {
+fn wishes(settings: &Settings, shared_tls: Vec<u16>) -> Wishes {
     let given = &settings.relay;
-    let hosts: Vec<String> = match &given.host {
-        Some(host) => vec![bracketed(host)],
-        None => relayed.iter().map(|at| bracketed(&at.public.to_string())).collect(),
-    };
-    let port = |bound: &[SocketAddr]| bound.first().map(SocketAddr::port);
-    let (mut stun, mut turn) = (Vec::new(), Vec::new());
-    for (transport, bound) in [("udp", &relay.udp), ("tcp", &relay.tcp)] {
-        for host in port(bound).into_iter().flat_map(|port| hosts.iter().map(move |host| format!("{host}:{port}"))) {
-            if transport == "udp" {
-                stun.push(format!("stun:{host}"));
-            }
-            turn.push(format!("turn:{host}?transport={transport}"));
-        }
-    }
     // A certificate is for a name, mostly.
-    let named = given.host.as_deref().or_else(|| settings.public_url.as_deref().and_then(host_of));
-    let named = named.map_or_else(|| hosts.first().cloned(), |host| Some(bracketed(host)));
-    if let (Some(host), Some(port)) = (named, port(&relay.tls)) {
-        turn.push(format!("turns:{host}:{port}?transport=tcp"));
+    let named = settings.public_url.as_deref().and_then(host_of).map(str::to_owned);
+    Wishes {
+        name: given.name.clone(),
+        region: given.region.clone(),
+        host: given.host.clone(),
+        tls_host: given.host.clone().or(named),
+        shared_tls,
     }
-    let name = given.name.clone().unwrap_or_else(|| machine(port(&relay.udp).unwrap_or(RELAY_PORT)));
-    Entry { name, region: given.region.clone(), stun, turn, load_per_mille: 0, draining: false }
-}
-
-/// The machine's name; with the port where that is not the usual one, because then there may be several relays here.
-fn machine(port: u16) -> String {
-    let system = rustix::system::uname();
-    let name = system.nodename().to_string_lossy();
-    let mut name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).take(48).collect();
-    if name.is_empty() {
-        "chapar".clone_into(&mut name);
-    }
-    if port == RELAY_PORT { name } else { format!("{name}:{port}") }
 }
 
 fn host_of(url: &str) -> Option<&str> {
@@ -268,10 +240,6 @@ fn host_of(url: &str) -> Option<&str> {
         return inside.split(']').next();
     }
     place.split(':').next()
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// An address that only a local network reaches, told by a node that serves more than this machine.

@@ -13,11 +13,6 @@ use ipnet::IpNet;
 use super::Secret;
 use super::parse::{self, Reader};
 
-/// The usual port of STUN and TURN (RFC 8489 section 18.6).
-pub const PORT: u16 = 3478;
-/// The usual port of TURN over TLS.
-pub const TLS_PORT: u16 = 5349;
-
 /// Where the node's own relay listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayListen {

@@ -1,16 +1,19 @@
 //! A node without settings relays: two people get credentials for a call, and hear each other through the relay.
 
+use std::time::{Duration, Instant};
+
 use chapar_protocol::{
     ErrorCode,
     call::{CallId, RelayRoundTrip},
     command::{CallRelays, CallServers, GetRelays},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::sleep};
 use uuid::Uuid;
 
 use crate::support::{
     Device,
     turn::{Turn, place},
+    within,
     world::Plan,
 };
 
@@ -123,4 +126,43 @@ async fn who_asks_for_credentials_all_the_time_is_told_to_wait() {
     }
     let refused = format!("{:?}", refused.expect("a limit"));
     assert!(refused.contains("RateLimited"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_relay_of_a_node_that_died_is_named_no_longer_within_ten_seconds() {
+    let mut world = Plan::pair().start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(1)).await;
+    let both = within("both relays", async {
+        loop {
+            let relays = one.must(GetRelays {}).await.relays;
+            if relays.len() == 2 {
+                return relays;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let near: Vec<RelayRoundTrip> = both.iter().map(|it| RelayRoundTrip { relay: it.name.clone(), ms: 10 }).collect();
+    let told = one.must(CallRelays { call_id: call(), round_trips: near.clone() }).await.servers;
+    assert_eq!(told.len(), 2);
+    // Nobody set a secret: the credentials of one node open the relays of both.
+    for server in &told {
+        Turn::by_udp(server).await.allocate().await.unwrap_or_else(|code| panic!("{code} at {}", server.name));
+    }
+    world.nodes[0].kill();
+    let died = Instant::now();
+    let left = within("one relay", async {
+        loop {
+            let left = one.must(CallRelays { call_id: call(), round_trips: near.clone() }).await.servers;
+            if left.len() == 1 {
+                return left;
+            }
+            // As often as a client may ask.
+            sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+    assert!(died.elapsed() < Duration::from_secs(10), "{:?}", died.elapsed());
+    Turn::by_udp(&left[0]).await.allocate().await.expect("the living one is left");
 }

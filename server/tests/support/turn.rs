@@ -1,5 +1,7 @@
 //! A TURN client over one UDP socket or one stream, as far as the tests need it.
 
+#![allow(dead_code, reason = "each test file uses another part")]
+
 use std::{io, net::SocketAddr};
 
 use chapar_protocol::call::IceServer;
@@ -31,7 +33,7 @@ enum Line {
 }
 
 /// A client with credentials.
-pub struct Turn {
+pub(crate) struct Turn {
     line: Line,
     username: String,
     password: String,
@@ -41,14 +43,14 @@ pub struct Turn {
 
 impl Turn {
     /// By UDP to the first `turn:` URL with UDP that a server names.
-    pub async fn by_udp(server: &IceServer) -> Self {
+    pub(crate) async fn by_udp(server: &IceServer) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         socket.connect(place(server, "turn:", "udp")).await.expect("connected");
         Self::new(Line::Datagrams(socket), server)
     }
 
     /// Over a stream that is open already.
-    pub fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, server: &IceServer) -> Self {
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, server: &IceServer) -> Self {
         Self::new(Line::Stream(Box::new(stream)), server)
     }
 
@@ -58,7 +60,7 @@ impl Turn {
     }
 
     /// The relayed address, or the code of the refusal.
-    pub async fn allocate(&mut self) -> Result<SocketAddr, u16> {
+    pub(crate) async fn allocate(&mut self) -> Result<SocketAddr, u16> {
         let reply = self.ask(ALLOCATE, &[&RequestedTransport::new(17)]).await?;
         let reply = Message::from_bytes(&reply).expect("a message");
         let relayed = reply.attribute::<XorRelayedAddress>().expect("a relayed address");
@@ -66,26 +68,24 @@ impl Turn {
     }
 
     /// Lets a peer in, and lets it be sent to.
-    pub async fn permit(&mut self, peer: SocketAddr) -> Result<(), u16> {
+    pub(crate) async fn permit(&mut self, peer: SocketAddr) -> Result<(), u16> {
         let message = Message::builder_request(CREATE_PERMISSION, MessageWriteVec::new());
         let address = XorPeerAddress::new(peer, message.transaction_id());
         self.finish(message, &[&address]).await.map(drop)
     }
 
-    #[expect(dead_code, reason = "revocation comes next")]
     /// Whether the allocation is still there.
-    pub async fn refresh(&mut self) -> Result<(), u16> {
+    pub(crate) async fn refresh(&mut self) -> Result<(), u16> {
         self.ask(REFRESH, &[]).await.map(drop)
     }
 
-    #[expect(dead_code, reason = "shared ports come next")]
     /// A binding request: whether anybody answers.
-    pub async fn is_answered(&mut self) -> bool {
+    pub(crate) async fn is_answered(&mut self) -> bool {
         let message = Message::builder_request(BINDING, MessageWriteVec::new());
         self.write(&message.finish()).await.is_ok() && self.read().await.is_ok()
     }
 
-    pub async fn send(&mut self, peer: SocketAddr, data: &[u8]) {
+    pub(crate) async fn send(&mut self, peer: SocketAddr, data: &[u8]) {
         let mut message = Message::builder_indication(SEND, MessageWriteVec::new());
         let address = XorPeerAddress::new(peer, message.transaction_id());
         message.add_attribute(&address).expect("fits");
@@ -94,7 +94,7 @@ impl Turn {
     }
 
     /// The next data, and who sent it.
-    pub async fn receive(&mut self) -> (SocketAddr, Vec<u8>) {
+    pub(crate) async fn receive(&mut self) -> (SocketAddr, Vec<u8>) {
         loop {
             let bytes = self.read().await.expect("received");
             let message = Message::from_bytes(&bytes).expect("a message");
@@ -183,7 +183,7 @@ impl Turn {
 }
 
 /// Where a URL of a scheme and transport points to.
-pub fn place(server: &IceServer, scheme: &str, transport: &str) -> SocketAddr {
+pub(crate) fn place(server: &IceServer, scheme: &str, transport: &str) -> SocketAddr {
     let url = server.urls.iter().find_map(|url| {
         let rest = url.strip_prefix(scheme)?;
         rest.strip_suffix(&format!("?transport={transport}"))

@@ -1,6 +1,8 @@
 //! Addresses that a candidate must not point at.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::address::{Class, class, embedded};
 
 /// A network, such as 10.0.0.0/8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,51 +47,31 @@ pub enum Reach {
 /// The address that packets really go to: IPv4 in its IPv6 forms (mapped, compatible, 6to4, NAT64 well-known prefix,
 /// Teredo's client) becomes IPv4, so that no form slips past a rule for another.
 pub fn canonical(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
     let IpAddr::V6(v6) = address else { return address };
-    let join = |high: u16, low: u16| IpAddr::V4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match v6.segments() {
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 || low > 1 => join(high, low),
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            join(high, low)
-        }
-        [0x2001, 0, .., high, low] => join(!high, !low),
+        // The local-use NAT64 prefix hides an address whose place in it nobody here knows; translated ones (RFC 2765) go
+        // nowhere.
+        [0x64, 0xff9b, 1..=0xffff, ..] | [0, 0, 0, 0, 0xffff, ..] => address,
+        _ if class(address) == Some(Class::Transition) => embedded(address).map_or(address, IpAddr::V4),
         _ => address,
     }
 }
 
 /// Where an address leads, whatever form it comes in.
 pub fn reach(address: IpAddr) -> Reach {
-    match canonical(address) {
-        IpAddr::V4(v4) => reach_v4(v4),
-        IpAddr::V6(v6) => reach_v6(v6),
-    }
-}
-
-fn reach_v4(a: Ipv4Addr) -> Reach {
-    match a.octets() {
-        [127, ..] => Reach::Loopback,
-        [0 | 224..=255, ..]
-        | [169, 254, ..]
-        | [192, 0, 2, _]
-        | [192, 88, 99, _]
-        | [198, 51, 100, _]
-        | [203, 0, 113, _] => Reach::Never,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18..=19, ..] => {
-            Reach::Private
-        }
-        _ => Reach::Public,
-    }
-}
-
-fn reach_v6(a: Ipv6Addr) -> Reach {
-    let s = a.segments();
-    match s[0] {
-        0 if a == Ipv6Addr::LOCALHOST => Reach::Loopback,
-        0xfc00..=0xfdff => Reach::Private,
-        // The local-use NAT64 prefix, 64:ff9b:1::/48, hides an address whose place in it nobody here knows.
-        0x2001 if s[1] == 0x0db8 => Reach::Never,
-        0x2000..=0x3fff => Reach::Public,
-        _ => Reach::Never,
+    match class(canonical(address)) {
+        None => Reach::Public,
+        Some(Class::Loopback) => Reach::Loopback,
+        Some(Class::Private | Class::CarrierNat | Class::UniqueLocal) => Reach::Private,
+        Some(
+            Class::Unspecified
+            | Class::LinkLocal
+            | Class::Metadata
+            | Class::Multicast
+            | Class::Reserved
+            | Class::Transition,
+        ) => Reach::Never,
     }
 }
 

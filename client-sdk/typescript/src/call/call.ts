@@ -271,7 +271,13 @@ export class Call {
 
   /** Asks for another path: after a change of the network. */
   async restart(): Promise<void> {
-    if (this.core.here && this.core.inCall) await this.#ask({ ask: "restart_ice" }).catch(() => {});
+    if (!this.core.here || !this.core.inCall) return;
+    try {
+      await this.#ask({ ask: "restart_ice" });
+    } catch (error) {
+      // One in a second is enough for the server; what was refused for that is asked again.
+      if (error instanceof ChaparError && error.action === "retry") this.#restartSoon(error.retryAfterMs ?? RESTART_AFTER);
+    }
   }
 
   /** How it was: 1 to 5, and what was wrong. Ask when `state.ask_rating` says so. */
@@ -511,11 +517,11 @@ export class Call {
     this.#work();
   }
 
-  #restartSoon(): void {
+  #restartSoon(after = RESTART_AFTER): void {
     this.#restartTimer ??= setTimeout(() => {
       this.#restartTimer = undefined;
       void this.restart();
-    }, RESTART_AFTER);
+    }, after);
   }
 
   /** Signs of life and measurements. */

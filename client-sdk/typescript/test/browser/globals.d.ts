@@ -12,4 +12,5 @@ declare global {
   var call: Call;
   var log: string[];
   var player: HTMLAudioElement;
+  var told: string[];
 }
