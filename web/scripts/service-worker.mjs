@@ -12,7 +12,7 @@ export function serviceWorker() {
     apply: 'build',
     enforce: 'post',
     async generateBundle(_options, bundle) {
-      const files = Object.keys(bundle).filter((name) => !name.endsWith('.map') && name !== 'index.html');
+      const files = Object.keys(bundle).filter((name) => !name.endsWith('.map') && name !== 'index.html' && !name.endsWith('.txt'));
       const version = createHash('sha256');
       for (const name of Object.keys(bundle).sort()) {
         const part = bundle[name];

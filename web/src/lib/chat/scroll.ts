@@ -77,7 +77,8 @@ export class Scroll {
 
   end(smooth: boolean): void {
     this.following = true;
-    this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: smooth ? 'smooth' : 'instant' });
+    const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: smooth && !calm ? 'smooth' : 'instant' });
   }
 
   /** The rows on the screen, from the top. Rows are in order, so the first is found by halving. */
