@@ -44,4 +44,4 @@ for (const language of ['fa', 'en', 'ar']) {
   writeFileSync(new URL(`${language}.json`, out), `${JSON.stringify(names)}\n`);
 }
 // The licence of the data asks to go with it.
-copyFileSync(new URL('../node_modules/cldr-annotations-full/LICENSE.md', import.meta.url), new URL('LICENSE.md', out));
+copyFileSync(new URL('../node_modules/cldr-annotations-full/LICENSE', import.meta.url), new URL('LICENSE', out));
