@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { compress } from './scripts/compress.mjs';
+import { licences } from './scripts/licences.mjs';
 import { serviceWorker } from './scripts/service-worker.mjs';
 
 /** Where `npm run dev` finds a running server. */
@@ -44,7 +45,7 @@ export default defineConfig({
       { find: /^@chapar\/client$/, replacement: sdk('index.ts') },
     ],
   },
-  plugins: [svelte(), serviceWorker(), compress()],
+  plugins: [svelte(), licences(), serviceWorker(), compress()],
   build: {
     target: ['chrome96', 'firefox115', 'safari15.4'],
     // A data: URL would be a hole in the Content-Security-Policy; every asset is a file of its own.

@@ -1,13 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
-// Scenarios against the real server in a real browser, one after the other: `npm run e2e`.
+const one = { globalSetup: ['e2e/support/global.ts'], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
+
+// In a real browser against the real server, one after the other:
+// `npm run e2e` what people do; `npm run measure` how fast it is; `npm run screenshots` what it looks like.
 export default defineConfig({
   test: {
-    globalSetup: ['e2e/support/global.ts'],
-    include: ['e2e/*.test.ts'],
-    fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
     reporters: ['verbose'],
+    fileParallelism: false,
+    projects: [
+      { test: { ...one, name: 'e2e', include: ['e2e/*.test.ts'] } },
+      { test: { ...one, name: 'measure', include: ['e2e/measure/*.test.ts'] } },
+      { test: { ...one, name: 'screenshots', include: ['e2e/pictures/*.test.ts'] } },
+    ],
   },
 });

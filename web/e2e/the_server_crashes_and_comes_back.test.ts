@@ -30,7 +30,7 @@ test('killed in the middle of a talk and started again: nothing is lost or doubl
   const during = both('هنگام');
   await server.stop('SIGKILL');
   await during;
-  await hers.band(WORDS.fa.net.connecting).waitFor();
+  await hers.away.waitFor();
   await both('پس');
   await server.start();
 
@@ -54,6 +54,6 @@ test('killed in the middle of a talk and started again: nothing is lost or doubl
 
   // What the server kept is what the screens show, also for one who opens them anew.
   await hers.page.reload();
-  await hers.open('John').catch(() => {});
+  await hers.history.locator('ol.opened').waitFor();
   await eventually(async () => expect(await hers.texts()).toEqual(await his.texts()));
 });

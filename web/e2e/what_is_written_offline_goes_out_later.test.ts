@@ -23,7 +23,7 @@ async function apart() {
 test('the connection is cut: the app says so, keeps what is written, and catches up without loss or doubling', async () => {
   const { network, hers, his } = await apart();
   network.goAway();
-  await hers.band(fa.net.connecting).or(hers.band(fa.net.offline)).waitFor();
+  await hers.away.waitFor();
   const mine = ['یک', 'دو', 'سه'];
   for (const text of mine) await hers.say(text);
   for (const text of mine) await hers.mark(text, 'waiting').waitFor();
@@ -49,7 +49,7 @@ test('the device itself says that it is offline', async () => {
   await hers.band(fa.net.offline).waitFor();
   await hers.say('از راه دور');
   await hers.mark('از راه دور', 'waiting').waitFor();
-  await hers.row('John').getByTitle(fa.list.unsent).waitFor();
+  await hers.row('John').getByRole('img', { name: fa.list.unsent }).waitFor();
   network.comeBack();
   // Nobody presses anything: the device says that it has a network again.
   await mina.device.context.setOffline(false);
@@ -63,7 +63,7 @@ test('the app opens without a network after the first visit, with its chats and 
   // The service worker has its files once it is active.
   await hers.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   network.goAway();
-  await hers.band(fa.net.connecting).or(hers.band(fa.net.offline)).waitFor();
+  await hers.away.waitFor();
   await hers.say('نوشته بی شبکه');
   await hers.mark('نوشته بی شبکه', 'waiting').waitFor();
 
@@ -73,7 +73,7 @@ test('the app opens without a network after the first visit, with its chats and 
   await again.open('John');
   expect(await again.texts()).toEqual(['before', 'نوشته بی شبکه']);
   await again.mark('نوشته بی شبکه', 'waiting').waitFor();
-  await again.band(fa.net.connecting).or(again.band(fa.net.offline)).waitFor();
+  await again.away.waitFor();
 
   network.comeBack();
   await again.page.getByRole('button', { name: fa.net.retryNow, exact: true }).click();

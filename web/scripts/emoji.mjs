@@ -1,6 +1,6 @@
 // Writes src/lib/emoji/data: the emoji in the order of the keyboard, and their names in each language from CLDR.
 // Run it after an update of its packages; what it writes is committed.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -43,3 +43,5 @@ for (const language of ['fa', 'en', 'ar']) {
   console.log(language, names.length, 'emoji,', missing, 'without a name');
   writeFileSync(new URL(`${language}.json`, out), `${JSON.stringify(names)}\n`);
 }
+// The licence of the data asks to go with it.
+copyFileSync(new URL('../node_modules/cldr-annotations-full/LICENSE', import.meta.url), new URL('LICENSE', out));

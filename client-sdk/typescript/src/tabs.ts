@@ -94,9 +94,15 @@ export class Tabs implements Backend {
     this.#channel = platform.channel(`chapar:${name}`);
     this.#channel.onmessage = ({ data }) => this.#hear(data as Said);
     this.#post({ say: "who" });
-    const held = (): Promise<void> => this.#lead();
-    // Rejected when closed before it was this tab's turn.
-    platform.lock(`chapar:${name}`, this.#aborted.signal, held).catch(() => {});
+    let granted = false;
+    const held = (): Promise<void> => {
+      granted = true;
+      return this.#lead();
+    };
+    platform.lock(`chapar:${name}`, this.#aborted.signal, held).catch(() => {
+      // Closed before it was this tab's turn; or a browser that blocks storage refuses locks, too: then each tab is alone.
+      if (!granted && !this.#closed) void this.#lead();
+    });
   }
 
   /** Whether this tab holds the connection. */

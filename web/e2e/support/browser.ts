@@ -34,7 +34,7 @@ export function launchAlone(folder: string): Promise<BrowserContext> {
 
 export interface DeviceOptions {
   language?: Language;
-  theme?: 'light' | 'dark';
+  theme?: 'light' | 'dark' | 'system';
   size?: keyof typeof SIZES;
   /** Runs in every page before the app. */
   before?: string;
@@ -49,8 +49,7 @@ export class Device {
   readonly faults: string[] = [];
   readonly log: string[] = [];
   requests = 0;
-  /** WebSockets that are open now, in all tabs. */
-  sockets = 0;
+  readonly #open = new Map<Page, number>();
 
   private constructor(
     readonly context: BrowserContext,
@@ -64,7 +63,7 @@ export class Device {
     const context = options.context ?? (await browser.newContext({
       viewport: SIZES[size],
       locale: language === 'fa' ? 'fa-IR' : 'en-GB',
-      colorScheme: theme,
+      colorScheme: theme === 'system' ? 'light' : theme,
       timezoneId: 'Asia/Tehran',
       hasTouch: size === 'phone',
       isMobile: size === 'phone',
@@ -97,9 +96,10 @@ export class Device {
   #watch(page: Page, host: string): void {
     page.on('websocket', (socket) => {
       this.#asked(socket.url(), host);
-      this.sockets += 1;
-      socket.on('close', () => (this.sockets -= 1));
+      this.#open.set(page, (this.#open.get(page) ?? 0) + 1);
+      socket.on('close', () => this.#open.set(page, (this.#open.get(page) ?? 1) - 1));
     });
+    page.on('close', () => this.#open.delete(page));
     page.on('pageerror', (error) => this.#complain(`pageerror ${error.stack ?? error.message}`));
     page.on('crash', () => this.#complain('the page crashed'));
     page.on('console', (message) => {
@@ -126,6 +126,11 @@ export class Device {
 
   get words(): (typeof WORDS)[Language] {
     return WORDS[this.language];
+  }
+
+  /** WebSockets that are open now, in all tabs. */
+  get sockets(): number {
+    return [...this.#open.values()].reduce((sum, each) => sum + each, 0);
   }
 
   /** The same person in another tab of the same browser. */
@@ -203,7 +208,9 @@ export class Tab {
 
   async say(text: string): Promise<void> {
     await this.composer.fill(text);
-    await this.composer.press('Enter');
+    // Enter breaks the line where there is no keyboard but the screen's.
+    if ((await this.composer.getAttribute('enterkeyhint')) === 'send') await this.composer.press('Enter');
+    else await this.page.getByRole('button', { name: this.words.chat.send, exact: true }).click();
   }
 
   /** The messages whose text has this in it. */
@@ -239,6 +246,11 @@ export class Tab {
   /** The line under the name of the open chat. */
   get standing(): Locator {
     return this.page.locator('section.chat header .under');
+  }
+
+  /** The app says that it has no connection, or is looking for one. */
+  get away(): Locator {
+    return this.band(this.words.net.offline).or(this.band(this.words.net.connecting));
   }
 
   band(text: string): Locator {

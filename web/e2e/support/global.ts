@@ -7,6 +7,7 @@ import { Server } from './server';
 declare module 'vitest' {
   export interface ProvidedContext {
     url: string;
+    folder: string;
   }
 }
 
@@ -14,8 +15,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   beginLedger();
   process.env.E2E_SEED = SEED;
   console.log(`E2E_SEED=${SEED}`);
-  const server = await Server.start('--messages-per-second', '0');
+  const server = await Server.start('--messages-per-second', '0', '--calls-per-minute', '0', '--call-loopback', 'true', '--call-rating-percent', '100');
   project.provide('url', server.url);
+  project.provide('folder', server.folder);
   return async () => {
     await server.close();
     const entries = readLedger();

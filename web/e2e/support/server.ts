@@ -68,6 +68,15 @@ export class Server {
     });
   }
 
+  /** Stops the process without ending it: nothing is answered or relayed until it is thawed. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   async close(): Promise<void> {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });

@@ -6,3 +6,5 @@ import { numbers } from '../../src/lib/i18n/numbers';
 export type Language = 'fa' | 'en';
 export const WORDS = { fa, en } as const;
 export const number = { fa: numbers('fa'), en: numbers('en') } as const;
+/** The line that a call leaves in the chat, with any duration. */
+export const lasted = new RegExp(`^${fa.service.callLasted('')}\\S`);

@@ -1,6 +1,6 @@
 import { ChaparError } from '@chapar/client';
 import { Calls as CallClient, type Call, type CallStats, type CallStatus } from '@chapar/client/call';
-import { t } from '../i18n/index.svelte';
+import { sentence, t } from '../i18n/index.svelte';
 import { notifications } from '../state/notifications.svelte';
 import { prefs } from '../state/prefs.svelte';
 import { session } from '../state/session.svelte';
@@ -72,7 +72,9 @@ export class CallEngine {
     this.refused = undefined;
     await this.#withMedia(peer, media, async () => {
       const call = await this.client.call(peer, { media, relayOnly: prefs.relayOnly });
-      this.#show(call);
+      if (this.call !== call && !this.ended) this.#show(call);
+      // It may have ended by now: the other side is busy, for one.
+      if (call.status === 'ended' && this.call === call) this.#ended(call);
     });
   }
 
@@ -135,8 +137,12 @@ export class CallEngine {
     const { ended } = this;
     this.ended = undefined;
     if (!ended) return;
-    await this.#quietly(session.client.rateCall(ended.id, stars, issues as Parameters<typeof session.client.rateCall>[2]));
-    notices.tell(t().call.thanks);
+    try {
+      await session.client.rateCall(ended.id, stars, issues as Parameters<typeof session.client.rateCall>[2]);
+      notices.tell(t().call.thanks);
+    } catch (error) {
+      notices.tell(sentence(error));
+    }
   }
 
   dismiss(): void {

@@ -4,7 +4,7 @@ import { session } from '../state/session.svelte';
 
 /** Messages in the page at most: the window slides over the rest. */
 const WINDOW = 160;
-const STEP = 40;
+const STEP = 30;
 
 /** One open chat: its window of messages, what is selected, answered or edited in it. */
 export class Feed {

@@ -13,6 +13,8 @@ export class Scroll {
   readonly #box: HTMLElement;
   readonly #list: HTMLElement;
   #anchors: Anchor[] = [];
+  /** How far the box was scrolled when the anchors were noted. */
+  #noted = 0;
   /** Whether the end is followed. */
   following = true;
 
@@ -39,6 +41,7 @@ export class Scroll {
 
   /** Notes the rows on the screen. Several, because one of them may be taken away. */
   capture(): void {
+    this.#noted = this.#box.scrollTop;
     this.#anchors = this.visible().map(({ key, box }) => ({ key, top: box.top - this.#top() }));
   }
 
@@ -48,11 +51,14 @@ export class Scroll {
       this.#box.scrollTop = this.#box.scrollHeight;
       return;
     }
+    // What was scrolled since is the person's own doing, of which the event has not come yet.
+    const scrolled = this.#box.scrollTop - this.#noted;
     for (const anchor of this.#anchors) {
       const row = this.row(anchor.key);
       if (!row) continue;
-      const moved = row.getBoundingClientRect().top - this.#top() - anchor.top;
+      const moved = row.getBoundingClientRect().top - this.#top() - (anchor.top - scrolled);
       if (Math.abs(moved) >= 0.5) this.#box.scrollTop += moved;
+      this.capture();
       return;
     }
   }
@@ -71,7 +77,8 @@ export class Scroll {
 
   end(smooth: boolean): void {
     this.following = true;
-    this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: smooth ? 'smooth' : 'instant' });
+    const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: smooth && !calm ? 'smooth' : 'instant' });
   }
 
   /** The rows on the screen, from the top. Rows are in order, so the first is found by halving. */

@@ -18,3 +18,13 @@ export function keep(key: string, value: string): void {
     // Full or blocked: it lasts until the page is closed.
   }
 }
+
+/** Forgets everything whose key begins so: what belongs to a person goes when they sign out. */
+export function forget(beginning: string): void {
+  for (const key of [...memory.keys()]) if (key.startsWith(beginning)) memory.delete(key);
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX + beginning)) localStorage.removeItem(key);
+  } catch {
+    // Blocked: there is nothing.
+  }
+}
