@@ -4,7 +4,7 @@ mod own;
 mod secret;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -67,6 +67,21 @@ impl Relays {
     pub fn list(&self) -> Vec<RelayInfo> {
         let known = self.known();
         known.iter().filter(|entry| !entry.draining).take(MOST_RELAYS).map(Entry::info).collect()
+    }
+
+    /// Where the relays stand, as far as their URLs name addresses and not hosts.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let address = |url: &String| {
+            let (_, rest) = url.split_once(':')?;
+            let place = rest.split_once('?').map_or(rest, |(place, _)| place);
+            let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+            host.trim_matches(['[', ']']).parse().ok()
+        };
+        let mut all: Vec<IpAddr> =
+            self.known().iter().flat_map(|entry| entry.turn.iter().filter_map(address)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Credentials for one person in one call, at the relays nearest to the asking device.

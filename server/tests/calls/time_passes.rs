@@ -64,6 +64,7 @@ impl Ahead {
             metrics,
             clock,
             rules: CallRules::new(0, CandidatePolicy::default()),
+            ended: Box::new(|_| {}),
         });
         tasks.extend(more);
         Self { calls, tasks }
