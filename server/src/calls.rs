@@ -45,7 +45,7 @@ pub use self::{
     redis::RedisCalls,
     shared::{Away, CallStore},
 };
-use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, store::Store};
+use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, relays::Relays, store::Store};
 
 /// How often a step begins again because somebody was faster.
 const MAX_TRIES: usize = 32;
@@ -101,6 +101,8 @@ pub struct Parts {
     pub committer: Arc<Committer>,
     /// The way to the devices.
     pub fanout: Arc<Fanout>,
+    /// The relays that carry them, to be told of the end.
+    pub relays: Option<Arc<Relays>>,
     /// Metrics.
     pub metrics: Metrics,
     /// The clock.
@@ -118,6 +120,7 @@ pub struct Calls {
     fanout: Arc<Fanout>,
     committer: Arc<Committer>,
     figures: Figures,
+    relays: Option<Arc<Relays>>,
     clock: Clock,
     rules: CallRules,
     records: mpsc::Sender<Record>,
@@ -196,7 +199,7 @@ fn refusal(error: CallError) -> WireError {
 impl Calls {
     /// Begins to carry calls. The tasks fire timers and record what has ended; the second ends after [`Self::close`].
     pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
-        let Parts { calls, store, committer, fanout, metrics, clock, rules } = parts;
+        let Parts { calls, store, committer, fanout, relays, metrics, clock, rules } = parts;
         let (records, queue) = mpsc::channel(RECORD_QUEUE);
         let this = Arc::new(Self {
             shared: calls,
@@ -206,6 +209,7 @@ impl Calls {
             fanout,
             committer,
             figures: Figures::new(metrics),
+            relays,
             clock,
             rules,
             records,
@@ -332,6 +336,9 @@ impl Calls {
             self.known.put(after);
         }
         self.figures.changed(before, after);
+        if let Some(relays) = self.relays.as_ref().filter(|_| !after.is_live() && before.is_none_or(Call::is_live)) {
+            relays.call_ended(after.id());
+        }
     }
 
     fn carry_out(&self, outputs: Vec<Output>) {

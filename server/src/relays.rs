@@ -1,13 +1,10 @@
 //! The relays of calls, as a node knows them: its own, those elsewhere, and the credentials for them.
 
 mod own;
+mod revoker;
 mod secret;
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chapar_protocol::{
     ErrorCode, Timestamp, UserId, WireError,
@@ -18,7 +15,8 @@ use chapar_signaling::{
     credentials::LIFETIME_S,
     relay::{
         directory::{Entry, MOST_RELAYS, nearest},
-        registry::{Part, REVOKED_FOR_S, Registry, Revoked},
+        ledger::Revoked,
+        registry::{Part, Registry},
         secrets::Secrets,
         server::Relay,
     },
@@ -28,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{serve::Failure, settings::Settings};
 
 use own::Own;
+use revoker::Revoker;
 
 /// Which relays there are, and what opens them.
 pub struct Relays {
@@ -36,7 +35,8 @@ pub struct Relays {
     /// Those that the settings name.
     fixed: Vec<Entry>,
     /// Those that register themselves, and the way to them.
-    registry: Option<Registry>,
+    registry: Option<Arc<Registry>>,
+    revoker: Revoker,
 }
 
 impl Relays {
@@ -52,10 +52,11 @@ impl Relays {
         let secrets = Arc::new(Secrets::new(secret::of(settings)?));
         let own = Own::start(settings, listens, tls, &secrets).await?;
         let registry = match &settings.redis_url {
-            Some(url) => Some(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?),
+            Some(url) => Some(Arc::new(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?)),
             None => None,
         };
-        Ok(Arc::new(Self { secrets, own, fixed: settings.relay.others.clone(), registry }))
+        let revoker = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
+        Ok(Arc::new(Self { secrets, own, fixed: settings.relay.others.clone(), registry, revoker }))
     }
 
     /// The node's own relay, if it runs one.
@@ -96,26 +97,19 @@ impl Relays {
         Ok(CallServers { servers: servers.collect(), expires_at: Timestamp::from_millis(expires_at).unwrap_or(now) })
     }
 
-    /// Ends what a call holds at the relays; credentials that were handed out for it open nothing any more.
-    pub async fn revoke_call(&self, call: CallId) {
-        let (call, until) = (call.0.as_simple().to_string(), unix() + REVOKED_FOR_S);
-        if let Some(own) = &self.own {
-            own.relay.revoke_call(&call, until).await;
-        }
-        if let Some(registry) = &self.registry {
-            registry.revoke(Revoked::Call(call), until);
-        }
+    /// What the own relay counts, as Prometheus reads it. Empty without one.
+    pub fn metrics(&self) -> String {
+        self.own.as_ref().map_or_else(String::new, |own| own.relay.metrics(&own.entry()))
     }
 
-    /// The same for everything that a person holds at the relays, in whatever call.
-    pub async fn revoke_user(&self, user: UserId) {
-        let (user, until) = (user.0.to_string(), unix() + REVOKED_FOR_S);
-        if let Some(own) = &self.own {
-            own.relay.revoke_user(&user, until).await;
-        }
-        if let Some(registry) = &self.registry {
-            registry.revoke(Revoked::User(user), until);
-        }
+    /// Soon ends what a call holds at the relays; credentials that were handed out for it open nothing any more.
+    pub fn call_ended(&self, call: CallId) {
+        self.revoker.after(revoker::GRACE, Revoked::Call(call.0.as_simple().to_string()));
+    }
+
+    /// The same at once for everything that a person holds at the relays, in whatever call.
+    pub fn user_banned(&self, user: UserId) {
+        self.revoker.after(Duration::ZERO, Revoked::User(user.0.to_string()));
     }
 
     /// The own relay takes no new allocations from now on, after everybody has heard so.
@@ -130,7 +124,7 @@ impl Relays {
 
     fn known(&self) -> Vec<Entry> {
         let mut known: Vec<Entry> = self.own.iter().map(Own::entry).chain(self.fixed.iter().cloned()).collect();
-        let registered = self.registry.as_ref().map(Registry::entries).unwrap_or_default();
+        let registered = self.registry.as_ref().map(|registry| registry.entries()).unwrap_or_default();
         for entry in registered {
             if known.iter().all(|it| it.name != entry.name) {
                 known.push(entry);
@@ -149,8 +143,4 @@ fn part(settings: &Settings, own: Option<&Own>, secrets: &Arc<Secrets>) -> Part 
         entry
     });
     Part { relay, entry, share_secret, reads: true }
-}
-
-fn unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
