@@ -21,6 +21,7 @@ use chapar_signaling::{
         server::Relay,
     },
 };
+use ipnet::IpNet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{serve::Failure, settings::Settings};
@@ -37,6 +38,8 @@ pub struct Relays {
     /// Those that register themselves, and the way to them.
     registry: Option<Arc<Registry>>,
     revoker: Revoker,
+    /// Private networks that may be relayed to.
+    allow: Vec<IpNet>,
 }
 
 impl Relays {
@@ -56,12 +59,25 @@ impl Relays {
             None => None,
         };
         let revoker = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
-        Ok(Arc::new(Self { secrets, own, fixed: settings.relay.others.clone(), registry, revoker }))
+        Ok(Arc::new(Self {
+            secrets,
+            own,
+            fixed: settings.relay.others.clone(),
+            registry,
+            revoker,
+            allow: settings.relay.allow.clone(),
+        }))
     }
 
     /// The node's own relay, if it runs one.
     pub fn own(&self) -> Option<Arc<Relay>> {
         self.own.as_ref().map(|own| own.relay.clone())
+    }
+
+    /// Where relays may stand whose addresses only a local network reaches: this machine, and what the operator opened.
+    pub fn inside(&self) -> Vec<IpNet> {
+        let own = self.own.iter().flat_map(|own| own.relayed.iter().map(|at| IpNet::from(at.public)));
+        own.chain(self.allow.iter().copied()).collect()
     }
 
     /// Every relay that can be measured, at most [`MOST_RELAYS`].

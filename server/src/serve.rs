@@ -129,7 +129,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         relays: Some(relays.clone()),
         metrics: metrics.clone(),
         clock: Clock::default(),
-        rules: call_rules(&settings),
+        rules: call_rules(&settings, &relays),
     });
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
@@ -179,11 +179,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     fault.map_or(Ok(()), Err)
 }
 
-fn call_rules(settings: &Settings) -> CallRules {
+fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
     let network = |it: &IpNet| Network { address: it.addr(), prefix: it.prefix_len() };
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
+        known_relays: relays.inside().iter().map(network).collect(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)

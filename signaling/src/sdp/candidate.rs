@@ -66,6 +66,8 @@ pub struct CandidatePolicy {
     /// When set, a relay candidate must name one of these: somebody else's «relay» could be the sender's own
     /// machine, set up to learn the other side's address.
     pub relays: Option<Vec<IpAddr>>,
+    /// Networks in which the operator's relays stand: a relay candidate there passes wherever that is.
+    pub known_relays: Vec<Network>,
     /// The operator's own networks: nothing but `relays` may name them.
     pub forbidden: Vec<Network>,
     /// Drop host candidates of local networks too. Two phones in one Wi-Fi then meet through a relay.
@@ -92,6 +94,9 @@ impl CandidatePolicy {
             && let Some(relays) = &self.relays
         {
             return relays.iter().any(|relay| canonical(*relay) == address);
+        }
+        if candidate.kind == CandidateKind::Relay && self.known_relays.iter().any(|net| net.contains(address)) {
+            return true;
         }
         if self.forbidden.iter().any(|net| net.contains(address)) {
             return false;
@@ -331,6 +336,11 @@ mod tests {
         assert!(policy.permits(&read(HOST)) && policy.permits(&read(MDNS)) && policy.permits(&read(TCP)));
         let own_relay = CandidatePolicy { relays: Some(vec!["185.1.2.3".parse().expect("ip")]), ..policy };
         assert!(own_relay.permits(&read(RELAY)), "our relay may live in our network");
+        let here = vec![Network { address: "10.0.0.0".parse().expect("ip"), prefix: 24 }];
+        let closed = CandidatePolicy { known_relays: here, relay_only: true, ..CandidatePolicy::default() };
+        let relay = |address: &str| format!("candidate:1 1 udp 1 {address} 50000 typ relay raddr 0.0.0.0 rport 0");
+        assert!(closed.permits(&read(&relay("10.0.0.5"))), "a closed network has its relay inside");
+        assert!(!closed.permits(&read(&relay("10.0.1.5"))) && !closed.permits(&read(inner_srflx)));
     }
 
     #[test]
