@@ -3,6 +3,7 @@
 mod own;
 mod revoker;
 mod secret;
+mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,13 +29,14 @@ use crate::{serve::Failure, settings::Settings};
 
 use own::Own;
 use revoker::Revoker;
+use watch::Watched;
 
 /// Which relays there are, and what opens them.
 pub struct Relays {
     secrets: Arc<Secrets>,
     own: Option<Own>,
     /// Those that the settings name.
-    fixed: Vec<Entry>,
+    fixed: Vec<Watched>,
     /// Those that register themselves, and the way to them.
     registry: Option<Arc<Registry>>,
     revoker: Revoker,
@@ -58,15 +60,9 @@ impl Relays {
             Some(url) => Some(Arc::new(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?)),
             None => None,
         };
+        let fixed = settings.relay.others.iter().cloned().map(Watched::start).collect();
         let revoker = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
-        Ok(Arc::new(Self {
-            secrets,
-            own,
-            fixed: settings.relay.others.clone(),
-            registry,
-            revoker,
-            allow: settings.relay.allow.clone(),
-        }))
+        Ok(Arc::new(Self { secrets, own, fixed, registry, revoker, allow: settings.relay.allow.clone() }))
     }
 
     /// The node's own relay, if it runs one.
@@ -139,7 +135,8 @@ impl Relays {
     }
 
     fn known(&self) -> Vec<Entry> {
-        let mut known: Vec<Entry> = self.own.iter().map(Own::entry).chain(self.fixed.iter().cloned()).collect();
+        let mut known: Vec<Entry> =
+            self.own.iter().map(Own::entry).chain(self.fixed.iter().filter_map(Watched::entry)).collect();
         let registered = self.registry.as_ref().map(|registry| registry.entries()).unwrap_or_default();
         for entry in registered {
             if known.iter().all(|it| it.name != entry.name) {
