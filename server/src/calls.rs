@@ -23,15 +23,11 @@ mod redis;
 mod shared;
 mod timers;
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
-use arc_swap::ArcSwap;
 use chapar_protocol::{
     DeviceId, ErrorCode, Event, Timestamp, UserId, WireError,
     call::{CallId, CallSignaled, Party},
@@ -50,7 +46,7 @@ pub use self::{
     redis::RedisCalls,
     shared::{Away, CallStore},
 };
-use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, store::Store};
+use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, relays::Relays, store::Store};
 
 /// How often a step begins again because somebody was faster.
 const MAX_TRIES: usize = 32;
@@ -75,37 +71,25 @@ impl Clock {
 }
 
 /// What an operator says about calls.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CallRules {
     rating_percent: u32,
-    policies: ArcSwap<[Arc<CandidatePolicy>; 2]>,
+    open: CandidatePolicy,
+    relay_only: CandidatePolicy,
 }
 
 impl CallRules {
     /// Of `rating_percent` calls in a hundred the two people are asked how it was. `candidates` may pass; `relay_only` is
     /// each call's own.
     pub fn new(rating_percent: u32, candidates: CandidatePolicy) -> Self {
-        Self { rating_percent, policies: ArcSwap::from_pointee(policies(candidates)) }
-    }
-
-    /// Where the operator's relays stand now: candidates that name them pass whatever their network.
-    pub fn know_relays(&self, relays: Vec<IpAddr>) {
-        let known = &self.policies.load()[0];
-        if known.relays != relays {
-            self.policies.store(Arc::new(policies(CandidatePolicy { relays, ..CandidatePolicy::clone(known) })));
-        }
+        let relay_only = CandidatePolicy { relay_only: true, ..candidates.clone() };
+        Self { rating_percent, open: CandidatePolicy { relay_only: false, ..candidates }, relay_only }
     }
 
     /// Which candidates may pass.
-    fn candidates(&self, relay_only: bool) -> Arc<CandidatePolicy> {
-        self.policies.load()[usize::from(relay_only)].clone()
+    fn candidates(&self, relay_only: bool) -> &CandidatePolicy {
+        if relay_only { &self.relay_only } else { &self.open }
     }
-}
-
-/// The policy of an open call and that of a relay-only one.
-fn policies(candidates: CandidatePolicy) -> [Arc<CandidatePolicy>; 2] {
-    let relay_only = CandidatePolicy { relay_only: true, ..candidates.clone() };
-    [Arc::new(CandidatePolicy { relay_only: false, ..candidates }), Arc::new(relay_only)]
 }
 
 /// What the calls stand on.
@@ -118,6 +102,8 @@ pub struct Parts {
     pub committer: Arc<Committer>,
     /// The way to the devices.
     pub fanout: Arc<Fanout>,
+    /// The relays that carry them, to be told of the end.
+    pub relays: Option<Arc<Relays>>,
     /// Metrics.
     pub metrics: Metrics,
     /// What calls measure.
@@ -126,12 +112,7 @@ pub struct Parts {
     pub clock: Clock,
     /// The operator's rules.
     pub rules: CallRules,
-    /// Told of each call that has ended here, perhaps more than once.
-    pub ended: OnEnd,
 }
-
-/// What is done when a call has ended. Must not wait.
-pub type OnEnd = Box<dyn Fn(CallId) + Send + Sync>;
 
 /// The calls, as this node carries them.
 pub struct Calls {
@@ -143,9 +124,9 @@ pub struct Calls {
     committer: Arc<Committer>,
     figures: Figures,
     quality: Arc<CallQualities>,
+    relays: Option<Arc<Relays>>,
     clock: Clock,
     rules: CallRules,
-    ended: OnEnd,
     records: mpsc::Sender<Record>,
     closing: CancellationToken,
 }
@@ -222,7 +203,7 @@ fn refusal(error: CallError) -> WireError {
 impl Calls {
     /// Begins to carry calls. The tasks fire timers and record what has ended; the second ends after [`Self::close`].
     pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
-        let Parts { calls, store, committer, fanout, metrics, quality, clock, rules, ended } = parts;
+        let Parts { calls, store, committer, fanout, relays, metrics, quality, clock, rules } = parts;
         let (records, queue) = mpsc::channel(RECORD_QUEUE);
         let this = Arc::new(Self {
             shared: calls,
@@ -233,19 +214,14 @@ impl Calls {
             committer,
             figures: Figures::new(metrics),
             quality,
+            relays,
             clock,
             rules,
-            ended,
             records,
             closing: CancellationToken::new(),
         });
         let tasks = [tokio::spawn(this.clone().keep_time()), tokio::spawn(recorder::run(this.clone(), queue))];
         (this, tasks)
-    }
-
-    /// Where the operator's relays stand now: see [`CallRules::know_relays`].
-    pub fn know_relays(&self, relays: Vec<IpAddr>) {
-        self.rules.know_relays(relays);
     }
 
     /// Begins nothing new, and records what waits already. Nodes that share the calls carry them on; those of a node by
@@ -378,10 +354,10 @@ impl Calls {
             self.known.put(after);
         }
         self.figures.changed(before, after);
-        if !after.is_live() {
+        if !after.is_live() && before.is_none_or(Call::is_live) {
             self.quality.ended(after.id());
-            if before.is_none_or(Call::is_live) {
-                (self.ended)(after.id());
+            if let Some(relays) = &self.relays {
+                relays.call_ended(after.id());
             }
         }
     }

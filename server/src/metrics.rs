@@ -137,10 +137,12 @@ impl Metrics {
     }
 }
 
-/// The registry as Prometheus reads it (`OpenMetrics` text).
-pub fn render(registry: &Registry) -> String {
+/// The registry as Prometheus reads it (`OpenMetrics` text), and more in the same form without its end mark.
+pub fn render(registry: &Registry, more: &str) -> String {
+    const END: &str = "# EOF\n";
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = encode(&mut text, registry);
-    text
+    text.truncate(text.trim_end_matches(END).len());
+    text + more + END
 }

@@ -1,13 +1,11 @@
 //! The relays of calls, as a node knows them: its own, those elsewhere, and the credentials for them.
 
 mod own;
+mod revoker;
 mod secret;
+mod watch;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chapar_protocol::{
     ErrorCode, Timestamp, UserId, WireError,
@@ -18,25 +16,32 @@ use chapar_signaling::{
     credentials::LIFETIME_S,
     relay::{
         directory::{Entry, MOST_RELAYS, nearest},
-        registry::{Part, REVOKED_FOR_S, Registry, Revoked},
+        ledger::Revoked,
+        registry::{Part, Registry},
         secrets::Secrets,
         server::Relay,
     },
 };
+use ipnet::IpNet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{serve::Failure, settings::Settings};
 
 use own::Own;
+use revoker::Revoker;
+use watch::Watched;
 
 /// Which relays there are, and what opens them.
 pub struct Relays {
     secrets: Arc<Secrets>,
     own: Option<Own>,
     /// Those that the settings name.
-    fixed: Vec<Entry>,
+    fixed: Vec<Watched>,
     /// Those that register themselves, and the way to them.
-    registry: Option<Registry>,
+    registry: Option<Arc<Registry>>,
+    revoker: Revoker,
+    /// Private networks that may be relayed to.
+    allow: Vec<IpNet>,
 }
 
 impl Relays {
@@ -52,10 +57,12 @@ impl Relays {
         let secrets = Arc::new(Secrets::new(secret::of(settings)?));
         let own = Own::start(settings, listens, tls, &secrets).await?;
         let registry = match &settings.redis_url {
-            Some(url) => Some(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?),
+            Some(url) => Some(Arc::new(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?)),
             None => None,
         };
-        Ok(Arc::new(Self { secrets, own, fixed: settings.relay.others.clone(), registry }))
+        let fixed = settings.relay.others.iter().cloned().map(Watched::start).collect();
+        let revoker = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
+        Ok(Arc::new(Self { secrets, own, fixed, registry, revoker, allow: settings.relay.allow.clone() }))
     }
 
     /// The node's own relay, if it runs one.
@@ -63,25 +70,16 @@ impl Relays {
         self.own.as_ref().map(|own| own.relay.clone())
     }
 
+    /// Where relays may stand whose addresses only a local network reaches: this machine, and what the operator opened.
+    pub fn inside(&self) -> Vec<IpNet> {
+        let own = self.own.iter().flat_map(|own| own.relayed.iter().map(|at| IpNet::from(at.public)));
+        own.chain(self.allow.iter().copied()).collect()
+    }
+
     /// Every relay that can be measured, at most [`MOST_RELAYS`].
     pub fn list(&self) -> Vec<RelayInfo> {
         let known = self.known();
         known.iter().filter(|entry| !entry.draining).take(MOST_RELAYS).map(Entry::info).collect()
-    }
-
-    /// Where the relays stand, as far as their URLs name addresses and not hosts.
-    pub fn addresses(&self) -> Vec<IpAddr> {
-        let address = |url: &String| {
-            let (_, rest) = url.split_once(':')?;
-            let place = rest.split_once('?').map_or(rest, |(place, _)| place);
-            let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
-            host.trim_matches(['[', ']']).parse().ok()
-        };
-        let mut all: Vec<IpAddr> =
-            self.known().iter().flat_map(|entry| entry.turn.iter().filter_map(address)).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
     }
 
     /// Credentials for one person in one call, at the relays nearest to the asking device.
@@ -111,26 +109,19 @@ impl Relays {
         Ok(CallServers { servers: servers.collect(), expires_at: Timestamp::from_millis(expires_at).unwrap_or(now) })
     }
 
-    /// Ends what a call holds at the relays; credentials that were handed out for it open nothing any more.
-    pub async fn revoke_call(&self, call: CallId) {
-        let (call, until) = (call.0.as_simple().to_string(), unix() + REVOKED_FOR_S);
-        if let Some(own) = &self.own {
-            own.relay.revoke_call(&call, until).await;
-        }
-        if let Some(registry) = &self.registry {
-            registry.revoke(Revoked::Call(call), until);
-        }
+    /// What the own relay counts, as Prometheus reads it. Empty without one.
+    pub fn metrics(&self) -> String {
+        self.own.as_ref().map_or_else(String::new, |own| own.relay.metrics(&own.entry()))
     }
 
-    /// The same for everything that a person holds at the relays, in whatever call.
-    pub async fn revoke_user(&self, user: UserId) {
-        let (user, until) = (user.0.to_string(), unix() + REVOKED_FOR_S);
-        if let Some(own) = &self.own {
-            own.relay.revoke_user(&user, until).await;
-        }
-        if let Some(registry) = &self.registry {
-            registry.revoke(Revoked::User(user), until);
-        }
+    /// Soon ends what a call holds at the relays; credentials that were handed out for it open nothing any more.
+    pub fn call_ended(&self, call: CallId) {
+        self.revoker.after(revoker::GRACE, Revoked::Call(call.0.as_simple().to_string()));
+    }
+
+    /// The same at once for everything that a person holds at the relays, in whatever call.
+    pub fn user_banned(&self, user: UserId) {
+        self.revoker.after(Duration::ZERO, Revoked::User(user.0.to_string()));
     }
 
     /// The own relay takes no new allocations from now on, after everybody has heard so.
@@ -144,8 +135,9 @@ impl Relays {
     }
 
     fn known(&self) -> Vec<Entry> {
-        let mut known: Vec<Entry> = self.own.iter().map(Own::entry).chain(self.fixed.iter().cloned()).collect();
-        let registered = self.registry.as_ref().map(Registry::entries).unwrap_or_default();
+        let mut known: Vec<Entry> =
+            self.own.iter().map(Own::entry).chain(self.fixed.iter().filter_map(Watched::entry)).collect();
+        let registered = self.registry.as_ref().map(|registry| registry.entries()).unwrap_or_default();
         for entry in registered {
             if known.iter().all(|it| it.name != entry.name) {
                 known.push(entry);
@@ -164,8 +156,4 @@ fn part(settings: &Settings, own: Option<&Own>, secrets: &Arc<Secrets>) -> Part 
         entry
     });
     Part { relay, entry, share_secret, reads: true }
-}
-
-fn unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

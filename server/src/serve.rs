@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    net::IpAddr,
     path::PathBuf,
     pin::pin,
     sync::{Arc, atomic::AtomicBool},
@@ -23,7 +22,7 @@ use crate::{
     app::App,
     bus::Bus,
     call_report,
-    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, OnEnd, Parts, RedisCalls, quality::CallQualities},
+    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -133,11 +132,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         store: store.clone(),
         committer: committer.clone(),
         fanout: fanout.clone(),
+        relays: Some(relays.clone()),
         metrics: metrics.clone(),
         clock: Clock::default(),
         quality: call_quality.clone(),
-        rules: call_rules(&settings, relays.addresses()),
-        ended: let_go_at(relays.clone()),
+        rules: call_rules(&settings, &relays),
     });
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
@@ -191,20 +190,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     fault.map_or(Ok(()), Err)
 }
 
-/// What an ended call holds at the relays is let go, and its credentials open nothing any more.
-fn let_go_at(relays: Arc<Relays>) -> OnEnd {
-    Box::new(move |call| {
-        let relays = relays.clone();
-        tokio::spawn(async move { relays.revoke_call(call).await });
-    })
-}
-
-fn call_rules(settings: &Settings, relays: Vec<IpAddr>) -> CallRules {
+fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
     let network = |it: &IpNet| Network { address: it.addr(), prefix: it.prefix_len() };
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
-        relays,
+        known_relays: relays.inside().iter().map(network).collect(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)
@@ -270,7 +261,6 @@ async fn keep_house(app: Arc<App>) {
             _ = relays.tick() => {
                 let known = app.relays.list().into_iter().map(|relay| (relay.name, relay.region));
                 app.call_quality.know_relays(known);
-                app.calls.know_relays(app.relays.addresses());
             }
             _ = look.tick() => match app.store.epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {

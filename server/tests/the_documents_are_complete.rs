@@ -47,6 +47,15 @@ fn every_metric_stands() {
 }
 
 #[test]
+fn every_metric_of_a_relay_stands() {
+    let document = read("docs/RELAYS.md");
+    for counter in chapar_signaling::relay::counters::Counter::ALL {
+        let row = format!("| `chapar_relay_{}` |", counter.name());
+        assert!(document.contains(&row), "docs/RELAYS.md has no row for {row}");
+    }
+}
+
+#[test]
 fn every_command_of_the_binary_stands() {
     let document = read("docs/OPERATIONS.md");
     let cli = <Cli as CommandFactory>::command();

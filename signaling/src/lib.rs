@@ -1,5 +1,5 @@
 //! Calls: the pure rules (state machine, descriptions and candidates, authentication string, quality, credentials), and
-//! the STUN/TURN relay that `chapar-relay` runs. Not wired to the chat node yet.
+//! the STUN/TURN relay that each node and `chapar-relay` run.
 #![forbid(unsafe_code)]
 
 pub mod address;

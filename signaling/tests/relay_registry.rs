@@ -16,7 +16,8 @@ use chapar_signaling::{
     credentials::{Credentials, Secret},
     relay::{
         directory::Entry,
-        registry::{Part, Registry, Revoked},
+        ledger::Revoked,
+        registry::{Part, Registry},
         secrets::Secrets,
     },
 };
@@ -233,8 +234,8 @@ async fn a_revocation_reaches_relays_that_run_and_those_that_begin_later() {
     let mut elsewhere = is_let_in(&relay, &secrets, 42, other).await;
     let mut banned = is_let_in(&relay, &secrets, 66, other).await;
     let until_unix = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 400;
-    node.revoke(Revoked::Call(ended.0.as_simple().to_string()), until_unix);
-    node.revoke(Revoked::User("66".to_owned()), until_unix);
+    let ended_call = Revoked::Call(ended.0.as_simple().to_string());
+    node.revoke([(ended_call, until_unix), (Revoked::User("66".to_owned()), until_unix)]);
     for client in [&mut in_it, &mut banned] {
         let began = Instant::now();
         while client.ask(REFRESH, &[]).await == 0 {
@@ -263,7 +264,7 @@ async fn with_redis_away_the_last_list_holds_and_everything_comes_back() {
     assert_eq!(node.entries().len(), 1, "nobody can say that it is gone");
     assert_eq!(client.ask(REFRESH, &[]).await, 0, "calls do not need Redis");
     let until_unix = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 400;
-    node.revoke(Revoked::Call(call.0.as_simple().to_string()), until_unix);
+    node.revoke([(Revoked::Call(call.0.as_simple().to_string()), until_unix)]);
     // It has forgotten everything.
     redis.up().await;
     let began = Instant::now();

@@ -42,7 +42,7 @@ pub(super) async fn metrics(
         admin::check_operator(&routes.app, &headers)?;
     }
     let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
-    Ok((kind, metrics::render(&routes.registry)).into_response())
+    Ok((kind, metrics::render(&routes.registry, &routes.app.relays.metrics())).into_response())
 }
 
 /// `GET /api/v1/openapi.json`.

@@ -29,6 +29,7 @@ const HTTPS_PORT: u16 = 443;
 pub(super) struct Own {
     pub(super) relay: Arc<Relay>,
     pub(super) advert: Advert,
+    pub(super) relayed: Vec<RelayedAddress>,
 }
 
 impl Own {
@@ -109,7 +110,7 @@ impl Own {
             );
         }
         println!("chapar: relaying calls on {} (STUN and TURN, UDP and TCP)", joined(&relay.udp));
-        Ok(Some(Self { relay: Arc::new(relay), advert }))
+        Ok(Some(Self { relay: Arc::new(relay), advert, relayed }))
     }
 
     /// How it is told to clients now.

@@ -61,10 +61,10 @@ impl Ahead {
             store,
             committer: Arc::new(committer),
             fanout,
+            relays: None,
             metrics,
             clock,
             rules: CallRules::new(0, CandidatePolicy::default()),
-            ended: Box::new(|_| {}),
         });
         tasks.extend(more);
         Self { calls, tasks }

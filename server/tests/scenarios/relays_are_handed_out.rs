@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use chapar_protocol::{
     ErrorCode,
-    call::{CallId, RelayRoundTrip},
-    command::{CallRelays, CallServers, GetRelays},
+    call::{CallAsk, CallId, CallMedia, RelayRoundTrip},
+    command::{AskCall, CallInvite, CallRelays, CallServers, GetRelays},
 };
 use tokio::{net::TcpStream, time::sleep};
 use uuid::Uuid;
 
 use crate::support::{
-    Device,
+    Device, http,
     turn::{Turn, place},
     within,
     world::Plan,
@@ -165,4 +165,68 @@ async fn the_relay_of_a_node_that_died_is_named_no_longer_within_ten_seconds() {
     .await;
     assert!(died.elapsed() < Duration::from_secs(10), "{:?}", died.elapsed());
     Turn::by_udp(&left[0]).await.allocate().await.expect("the living one is left");
+}
+
+#[tokio::test]
+async fn what_was_handed_out_for_a_call_ends_with_it() {
+    let world = Plan::pair().start().await;
+    let [one, other] = world.people().await;
+    world.direct(&one, &other).await;
+    one.connect(world.at(0)).await;
+    let (ending, going_on) = (call(), call());
+    one.must(CallInvite {
+        call_id: ending,
+        user_id: other.id(),
+        media: CallMedia::Voice,
+        relay_only: false,
+        offer: None,
+    })
+    .await;
+    let both = within("both relays", async {
+        loop {
+            let told = servers(&one, ending).await.servers;
+            if told.len() == 2 {
+                return told;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+    let mut in_it = Vec::new();
+    for server in &both {
+        let mut turn = Turn::by_udp(server).await;
+        turn.allocate().await.expect("allocated");
+        in_it.push(turn);
+    }
+    let mut elsewhere = Turn::by_udp(&servers(&one, going_on).await.servers[0]).await;
+    elsewhere.allocate().await.expect("allocated");
+    one.must(AskCall { call_id: ending, ask: CallAsk::HangUp }).await;
+    // At the relay of the node that ended it, and at that of the other node.
+    for mut turn in in_it {
+        within("the end of the allocation", async {
+            while turn.refresh().await.is_ok() {
+                sleep(Duration::from_millis(200)).await;
+            }
+        })
+        .await;
+        assert_eq!(turn.allocate().await, Err(403), "the credentials open nothing any more");
+    }
+    elsewhere.refresh().await.expect("another call goes on");
+}
+
+#[tokio::test]
+async fn the_nodes_metrics_tell_of_its_relay() {
+    let world = Plan::single().flags(&["--relay-name", "qom-1", "--relay-region", "Qom"]).start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(0)).await;
+    Turn::by_udp(&servers(&one, call()).await.servers[0]).await.allocate().await.expect("allocated");
+    let told = http::try_request(world.at(0), "GET", "/metrics", None, None).await.expect("answered").body;
+    for line in [
+        r#"chapar_relay_allocations_total{relay="qom-1",region="Qom"} 1"#,
+        r#"chapar_relay_live_allocations{relay="qom-1",region="Qom"} 1"#,
+        "chapar_connections 1",
+    ] {
+        assert!(told.lines().any(|it| it == line), "{line} in {told}");
+    }
+    assert!(told.ends_with("\n# EOF\n") && told.matches("# EOF").count() == 1, "{told}");
 }

@@ -67,7 +67,7 @@ impl Default for Limits {
             challenges: Rate::with_burst_seconds(500, 5),
             challenge_entries: 16_384,
             replies: 16_384,
-            revocations: 65_536,
+            revocations: 262_144,
             max_lifetime: 3_600,
             nonce_lifetime: 3_600,
         }

@@ -26,7 +26,7 @@ use super::{
     config::{CoreConfig, Now},
     counters::{Counter, Counters},
     frame::{self, Frame},
-    ledger::Ledger,
+    ledger::{Ledger, Revocations},
     outputs::{AllocationId, FiveTuple, Output, Outputs},
     rate::SourceBuckets,
     replies::Replies,
@@ -44,10 +44,8 @@ pub type Entropy = Box<dyn FnMut() -> u64 + Send>;
 /// Who is to lose its allocations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
-    /// All of a user.
-    User(String),
-    /// Those made for a call.
-    Call(String),
+    /// Those of a user, or made for a call, that may not relay any longer.
+    Of(Arc<Revocations>),
     /// Everybody's: the end of draining.
     Everybody,
 }
@@ -140,8 +138,7 @@ impl Core {
     /// Ends allocations at once. That the user or the call may make no new ones is the ledger's to know.
     pub fn revoke(&mut self, whose: &Whose, out: &mut Outputs) {
         let hit = |allocation: &Allocation| match whose {
-            Whose::User(user) => allocation.account.user == *user,
-            Whose::Call(call) => allocation.call.as_deref() == Some(call),
+            Whose::Of(revoked) => revoked.concern(&allocation.account.user, allocation.call.as_deref()),
             Whose::Everybody => true,
         };
         for slot in 0..self.slots.len() {

@@ -2,7 +2,8 @@
 //! begins or ends, never for a packet; only an account's bandwidth is drawn on by packets, without the lock.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet, VecDeque},
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -38,6 +39,33 @@ pub enum Refusal {
     AddressQuota,
 }
 
+/// Who may not relay any longer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Revoked {
+    /// Everything of a user, named as in the credentials.
+    User(String),
+    /// A call, named as in the credentials.
+    Call(String),
+}
+
+/// Many of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revocations(HashSet<Revoked>);
+
+impl Revocations {
+    /// Whether an allocation of this user, made for this call, is meant.
+    pub fn concern(&self, user: &str, call: Option<&str>) -> bool {
+        self.0.contains(&Revoked::User(user.to_owned()))
+            || call.is_some_and(|call| self.0.contains(&Revoked::Call(call.to_owned())))
+    }
+}
+
+impl FromIterator<Revoked> for Revocations {
+    fn from_iter<I: IntoIterator<Item = Revoked>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 /// Which port is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -60,8 +88,39 @@ struct Inner {
     sources: HashMap<IpAddr, u32>,
     ports: Vec<(RelayedAddress, Ports)>,
     reservations: HashMap<u64, Reservation>,
-    revoked: HashMap<String, u64>,
+    revoked: Memory,
     swept: u64,
+}
+
+/// The revocations in force, in the order in which they came, which is nearly the order in which they end. Names are kept
+/// as hashes with a random key: a busy hour has a hundred thousand.
+#[derive(Debug, Default)]
+struct Memory {
+    hasher: RandomState,
+    until: HashMap<u64, u64>,
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Memory {
+    fn holds(&self, whom: &Revoked, unix: u64) -> bool {
+        self.until.get(&self.hasher.hash_one(whom)).is_some_and(|until| *until > unix)
+    }
+
+    /// With more than `most`, the oldest are forgotten: the credentials that they refused expire by themselves.
+    fn put(&mut self, whom: &Revoked, until: u64, unix: u64, most: usize) {
+        let name = self.hasher.hash_one(whom);
+        self.until.insert(name, until);
+        self.order.push_back((name, until));
+        while let Some((name, until)) = self.order.front().copied()
+            && (until <= unix || self.order.len() > most)
+        {
+            self.order.pop_front();
+            // It may have been prolonged since.
+            if self.until.get(&name) == Some(&until) {
+                self.until.remove(&name);
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -86,8 +145,9 @@ impl Ledger {
     pub fn admit(&self, user: &str, call: Option<&str>, source: IpAddr, now: Now) -> Result<Arc<Account>, Refusal> {
         let inner = &mut *self.lock();
         inner.sweep(now.nanos);
-        let revoked = |key: &str| inner.revoked.get(key).is_some_and(|until| *until > now.unix);
-        if revoked(&user_key(user)) || call.is_some_and(|call| revoked(&call_key(call))) {
+        let revoked = |whom: &Revoked| inner.revoked.holds(whom, now.unix);
+        if revoked(&Revoked::User(user.to_owned())) || call.is_some_and(|call| revoked(&Revoked::Call(call.to_owned())))
+        {
             return Err(Refusal::Revoked);
         }
         let from_here = inner.sources.get(&network(source)).copied().unwrap_or_default();
@@ -159,33 +219,14 @@ impl Ledger {
         inner.reservations.remove(&token).map(|held| (held.at, held.port))
     }
 
-    /// Refuses new allocations of a user until then (Unix seconds). The shards end the running ones.
-    pub fn revoke_user(&self, user: &str, until: u64, now: Now) {
-        self.revoke(user_key(user), until, now);
-    }
-
-    /// Refuses new allocations for a call until then (Unix seconds).
-    pub fn revoke_call(&self, call: &str, until: u64, now: Now) {
-        self.revoke(call_key(call), until, now);
+    /// Refuses new allocations of a user or for a call until then (Unix seconds). The shards end the running ones.
+    pub fn revoke(&self, whom: &Revoked, until: u64, now: Now) {
+        self.lock().revoked.put(whom, until, now.unix, self.limits.revocations);
     }
 
     /// How many accounts are held: for tests of the bound on memory.
     pub fn accounts(&self) -> usize {
         self.lock().accounts.len()
-    }
-
-    fn revoke(&self, key: String, until: u64, now: Now) {
-        let inner = &mut *self.lock();
-        if inner.revoked.len() >= self.limits.revocations {
-            inner.revoked.retain(|_, until| *until > now.unix);
-        }
-        // Still full: forget the one that ends first rather than the newest.
-        if inner.revoked.len() >= self.limits.revocations
-            && let Some(first) = inner.revoked.iter().min_by_key(|(_, until)| **until).map(|(key, _)| key.clone())
-        {
-            inner.revoked.remove(&first);
-        }
-        inner.revoked.insert(key, until);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -217,10 +258,24 @@ impl Inner {
     }
 }
 
-fn user_key(user: &str) -> String {
-    format!("u:{user}")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn call_key(call: &str) -> String {
-    format!("c:{call}")
+    #[test]
+    fn revocations_are_bounded_and_the_oldest_go_first() {
+        let mut memory = Memory::default();
+        let call = |n: u32| Revoked::Call(n.to_string());
+        for n in 0..100 {
+            memory.put(&call(n), 1_000, 500, 10);
+        }
+        assert_eq!((memory.until.len(), memory.order.len()), (10, 10));
+        assert!(memory.holds(&call(99), 999) && !memory.holds(&call(99), 1_000) && !memory.holds(&call(89), 999));
+        assert!(!memory.holds(&Revoked::User("99".to_owned()), 999), "a user is no call");
+        // Prolonged: the first end does not take it away.
+        memory.put(&call(99), 2_000, 500, 10);
+        memory.put(&call(100), 3_000, 1_500, 10);
+        assert!(memory.holds(&call(99), 1_900));
+        assert_eq!(memory.until.len(), 2, "what has run out is gone");
+    }
 }

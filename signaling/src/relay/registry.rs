@@ -30,6 +30,7 @@ pub use link::UrlError;
 
 use super::{
     directory::{Entry, MOST_RELAYS},
+    ledger::Revoked,
     secrets::Secrets,
     server::Relay,
 };
@@ -50,22 +51,13 @@ const FORGET_S: u64 = 3_600;
 /// A Redis that has forgotten everything is given so long until the relays have registered again.
 const REGISTER_AGAIN: Duration = Duration::from_secs(3);
 /// Revocations in the log. Those that are older than the credentials they refuse do not matter.
-const MOST_REVOKED: usize = 20_000;
+const MOST_REVOKED: usize = 100_000;
 /// Revocations that wait while Redis is away; the oldest are dropped, and their credentials expire by themselves.
-const MOST_PENDING: usize = 10_000;
+const MOST_PENDING: usize = 50_000;
 const PAGE: usize = 1_000;
 
 /// Revocations hold as long as credentials that were made before them could be good, and a minute for clocks, in seconds.
 pub const REVOKED_FOR_S: u64 = LIFETIME_S as u64 + 60;
-
-/// Who may not relay any longer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// Everything of a person; the number as in the credentials.
-    User(String),
-    /// A call; as in the credentials.
-    Call(String),
-}
 
 /// How a process takes part.
 #[derive(Default)]
@@ -142,13 +134,12 @@ impl Registry {
         self.shared.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells every relay, now or when Redis is back. Not the own one.
-    pub fn revoke(&self, whom: Revoked, until_unix: u64) {
+    /// Tells every relay until when (Unix seconds) whom to refuse, now or when Redis is back. Not the own one.
+    pub fn revoke(&self, whom: impl IntoIterator<Item = (Revoked, u64)>) {
         let mut waiting = self.shared.waiting();
-        if waiting.revoked.len() >= MOST_PENDING {
-            waiting.revoked.pop_front();
-        }
-        waiting.revoked.push_back((whom, until_unix));
+        waiting.revoked.extend(whom);
+        let too_many = waiting.revoked.len().saturating_sub(MOST_PENDING);
+        waiting.revoked.drain(..too_many);
         drop(waiting);
         self.shared.wake.notify_one();
     }
@@ -257,19 +248,30 @@ impl Shared {
     /// Puts the own revocations into the log.
     async fn tell(&self, redis: &mut MultiplexedConnection) -> RedisResult<()> {
         loop {
-            let Some((whom, until)) = self.waiting().revoked.front().cloned() else { return Ok(()) };
-            let (kind, id) = match &whom {
-                Revoked::User(id) => ("user", id),
-                Revoked::Call(id) => ("call", id),
+            let batch: Vec<(Revoked, u64)> = {
+                let mut waiting = self.waiting();
+                let count = waiting.revoked.len().min(PAGE);
+                waiting.revoked.drain(..count).collect()
             };
-            let mut add = redis::cmd("XADD");
-            add.arg(REVOKED).arg("MAXLEN").arg("~").arg(MOST_REVOKED).arg("*");
-            add.arg("kind").arg(kind).arg("id").arg(id).arg("until").arg(until);
-            add.query_async::<()>(redis).await?;
-            // Told twice does no harm: it is taken off only now, and others may have dropped it meanwhile.
-            let mut waiting = self.waiting();
-            if waiting.revoked.front().is_some_and(|(front, _)| *front == whom) {
-                waiting.revoked.pop_front();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let mut add = redis::pipe();
+            for (whom, until) in &batch {
+                let (kind, id) = match whom {
+                    Revoked::User(id) => ("user", id),
+                    Revoked::Call(id) => ("call", id),
+                };
+                add.cmd("XADD").arg(REVOKED).arg("MAXLEN").arg("~").arg(MOST_REVOKED).arg("*");
+                add.arg("kind").arg(kind).arg("id").arg(id).arg("until").arg(until).ignore();
+            }
+            if let Err(error) = add.query_async::<()>(redis).await {
+                // Told twice does no harm.
+                let mut waiting = self.waiting();
+                for revoked in batch.into_iter().rev() {
+                    waiting.revoked.push_front(revoked);
+                }
+                return Err(error);
             }
         }
     }
@@ -328,6 +330,7 @@ impl Shared {
             let page: Option<StreamReadReply> = read.query_async(&mut session.redis).await?;
             let page: Vec<_> = page.into_iter().flat_map(|page| page.keys).flat_map(|key| key.ids).collect();
             let whole = page.len() == PAGE;
+            let mut revoked = Vec::new();
             for entry in page {
                 let text = |name: &str| entry.get::<String>(name).unwrap_or_default();
                 let until = text("until").parse().unwrap_or(0);
@@ -337,10 +340,13 @@ impl Shared {
                     continue;
                 }
                 match text("kind").as_str() {
-                    "user" => relay.revoke_user(&text("id"), until).await,
-                    "call" => relay.revoke_call(&text("id"), until).await,
+                    "user" => revoked.push((Revoked::User(text("id")), until)),
+                    "call" => revoked.push((Revoked::Call(text("id")), until)),
                     _ => {}
                 }
+            }
+            if !revoked.is_empty() {
+                relay.revoke(revoked).await;
             }
             if !whole {
                 return Ok(());

@@ -24,7 +24,7 @@ use super::{
     core::{Core, Whose},
     counters::{Counter, Counters, exposition},
     directory::Entry,
-    ledger::Ledger,
+    ledger::{Ledger, Revocations, Revoked},
     outputs::{FiveTuple, Transport},
     shard::{Clock, Inbox, Message, Shard},
     streams::{StreamLimits, Streams},
@@ -136,16 +136,16 @@ impl Relay {
         async move { streams.serve(stream, from).await }
     }
 
-    /// Ends a user's allocations and refuses it new ones until then (Unix seconds).
-    pub async fn revoke_user(&self, user: &str, until: u64) {
-        self.ledger.revoke_user(user, until, self.clock.now());
-        self.tell(|| Message::Revoke(Whose::User(user.to_owned()))).await;
-    }
-
-    /// Ends the allocations of a call and refuses it new ones until then (Unix seconds).
-    pub async fn revoke_call(&self, call: &str, until: u64) {
-        self.ledger.revoke_call(call, until, self.clock.now());
-        self.tell(|| Message::Revoke(Whose::Call(call.to_owned()))).await;
+    /// Ends the allocations of users and calls, and refuses them new ones until then (Unix seconds). One look through all
+    /// allocations, however many are meant.
+    pub async fn revoke(&self, whom: impl IntoIterator<Item = (Revoked, u64)>) {
+        let now = self.clock.now();
+        let whom = whom.into_iter().map(|(whom, until)| {
+            self.ledger.revoke(&whom, until, now);
+            whom
+        });
+        let revoked = Arc::new(whom.collect::<Revocations>());
+        self.tell(|| Message::Revoke(Whose::Of(Arc::clone(&revoked)))).await;
     }
 
     /// Takes no new allocations from now on; wait for [`Self::allocations`] to become 0.

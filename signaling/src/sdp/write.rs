@@ -40,7 +40,9 @@ impl Page {
     fn section(&mut self, section: &Section, policy: &CandidatePolicy) -> usize {
         let kind = if section.is_video() { "video" } else { "audio" };
         let port = if section.refused() || section.bundle_only() { 0 } else { 9 };
-        let payloads: Vec<String> = section.codecs.iter().map(|c| c.payload.to_string()).collect();
+        // What is refused goes without parameters, and these two mean nothing without theirs.
+        let stands = |codec: &&Codec| !section.refused() || !matches!(codec.kind, CodecKind::Rtx | CodecKind::AudioRed);
+        let payloads: Vec<String> = section.codecs.iter().filter(stands).map(|c| c.payload.to_string()).collect();
         // A refused section still names a format (RFC 8866 section 5.14).
         let payloads = if payloads.is_empty() { "0".to_owned() } else { payloads.join(" ") };
         self.line(format_args!("m={kind} {port} UDP/TLS/RTP/SAVPF {payloads}"));
@@ -50,7 +52,7 @@ impl Page {
         }
         if section.refused() {
             self.line(format_args!("a=inactive"));
-            for codec in &section.codecs {
+            for codec in section.codecs.iter().filter(stands) {
                 self.line(format_args!("a=rtpmap:{} {}", codec.payload, codec.kind.name()));
             }
             return 0;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chapar_signaling::relay::{config::Limits, core::Whose, counters::Counter, outputs::Transport, rate::Rate};
+use chapar_signaling::relay::{
+    config::Limits, core::Whose, counters::Counter, ledger::Revoked, outputs::Transport, rate::Rate,
+};
 use stun_types::{
     attribute::{AttributeStaticType, MessageIntegrity, Nonce, UnknownAttributes},
     message::{BINDING, Message, MessageWrite, MessageWriteExt, MessageWriteVec},
@@ -340,14 +342,15 @@ fn a_revoked_user_or_call_loses_its_allocations_and_gets_none() {
     for client in [&mut banned, &mut friend, &mut stream] {
         client.allocate(&mut relay);
     }
-    relay.ledger.revoke_user("42", START + 100, relay.now);
-    relay.core.revoke(&Whose::User("42".to_owned()), &mut relay.out);
+    let user = Revoked::User("42".to_owned());
+    relay.ledger.revoke(&user, START + 100, relay.now);
+    relay.core.revoke(&Whose::Of(Arc::new([user].into_iter().collect())), &mut relay.out);
     assert_eq!(relay.drive(), vec![Sent::Hangup(stream.tuple)]);
     assert_eq!((relay.core.allocations(), relay.open.len()), (1, 1));
     assert_eq!(banned.allocate_with(&mut relay, &[]).code, 403);
-    let call = call_id("c1").0.as_simple().to_string();
-    relay.ledger.revoke_call(&call, START + 100, relay.now);
-    relay.core.revoke(&Whose::Call(call), &mut relay.out);
+    let call = Revoked::Call(call_id("c1").0.as_simple().to_string());
+    relay.ledger.revoke(&call, START + 100, relay.now);
+    relay.core.revoke(&Whose::Of(Arc::new([call].into_iter().collect())), &mut relay.out);
     relay.drive();
     assert_eq!(relay.core.allocations(), 0);
     assert_eq!(friend.allocate_with(&mut relay, &[]).code, 403);
