@@ -30,6 +30,15 @@ pub enum Scenario {
     Channel(Channel),
     /// Connections that do nothing: what one costs the server in memory.
     Idle(Idle),
+    /// Calls with sound: how long until both people hear each other.
+    #[cfg(feature = "calls")]
+    CallSetup(crate::calls::CallSetup),
+    /// Calls with sound: how long nothing is heard after one person's network has changed.
+    #[cfg(feature = "calls")]
+    CallSwitch(crate::calls::CallSwitch),
+    /// Calls with sound: speech over a bad network, with all repair and without, recorded.
+    #[cfg(feature = "calls")]
+    CallSpeech(crate::calls::CallSpeech),
 }
 
 /// What every load needs.

@@ -13,6 +13,8 @@
 
 pub mod args;
 pub mod audit;
+#[cfg(feature = "calls")]
+pub mod calls;
 pub mod cursor;
 pub mod engine;
 pub mod frames;

@@ -88,6 +88,7 @@ pub(crate) struct Begin {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) toward: Option<SocketAddr>,
     pub(crate) fixed: Option<Plan>,
+    pub(crate) via: Option<SocketAddr>,
     pub(crate) round_trips: RoundTrips,
     pub(crate) sound: Option<Sound>,
 }
@@ -281,6 +282,7 @@ impl Actor {
             tls: Arc::clone(&self.begin.tls),
             toward: self.begin.toward,
             fixed: self.begin.fixed,
+            via: self.begin.via,
         }));
         // Credentials open an allocation for five minutes only, so each connection asks for its own.
         self.servers = None;

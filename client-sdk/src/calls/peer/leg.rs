@@ -123,9 +123,15 @@ fn datagrams(
 }
 
 /// Begins to open the way to a relay; [`Inbound::Opened`] tells how it went.
-pub(crate) fn open(leg: LegId, url: RelayUrl, tls: Arc<ClientConfig>, inbound: mpsc::Sender<Inbound>) -> Tasks {
+pub(crate) fn open(
+    leg: LegId,
+    url: RelayUrl,
+    via: Option<SocketAddr>,
+    tls: Arc<ClientConfig>,
+    inbound: mpsc::Sender<Inbound>,
+) -> Tasks {
     let task = tokio::spawn(async move {
-        let connecting = connect(leg, &url, tls, inbound.clone());
+        let connecting = connect(leg, &url, via, tls, inbound.clone());
         let opened = timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let _ = inbound.send(Inbound::Opened { leg, opened }).await;
     });
@@ -135,11 +141,16 @@ pub(crate) fn open(leg: LegId, url: RelayUrl, tls: Arc<ClientConfig>, inbound: m
 async fn connect(
     leg: LegId,
     url: &RelayUrl,
+    via: Option<SocketAddr>,
     tls: Arc<ClientConfig>,
     inbound: mpsc::Sender<Inbound>,
 ) -> io::Result<Opened> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for remote in tokio::net::lookup_host((url.host.as_str(), url.port)).await? {
+    let remotes: Vec<SocketAddr> = match via {
+        Some(via) => vec![via],
+        None => tokio::net::lookup_host((url.host.as_str(), url.port)).await?.collect(),
+    };
+    for remote in remotes {
         let opened = match url.transport {
             Transport::Udp => udp(leg, remote, inbound.clone()).await,
             Transport::Tcp => match tcp(remote).await {

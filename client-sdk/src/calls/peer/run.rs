@@ -399,7 +399,7 @@ impl Run {
             }
             let id = self.leg_id();
             let transport = url.transport;
-            let tasks = leg::open(id, url, self.settings.tls.clone(), self.inbound.clone());
+            let tasks = leg::open(id, url, self.settings.via, self.settings.tls.clone(), self.inbound.clone());
             self.legs.insert(id, Leg::Opening { server, transport, _tasks: tasks });
         }
     }

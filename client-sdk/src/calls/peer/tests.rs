@@ -73,7 +73,7 @@ impl Ear {
 }
 
 fn settings(relay_only: bool, tls: Arc<rustls::ClientConfig>) -> Settings {
-    Settings { relay_only, tls, toward: Some("127.0.0.1:9".parse().expect("address")), fixed: None }
+    Settings { relay_only, tls, toward: Some("127.0.0.1:9".parse().expect("address")), fixed: None, via: None }
 }
 
 struct Side {
