@@ -145,6 +145,9 @@ impl CallsCommon {
 /// # Errors
 /// [`Error`].
 pub fn run<F: Future<Output = Result<Figures, Error>>>(scenario: F) -> Result<Figures, Error> {
+    // `RUST_LOG=chapar_client=debug` tells the steps of each call.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(scenario)
 }
 

@@ -144,6 +144,8 @@ impl Actor {
     /// One thing that happened; `true` when it is over.
     async fn step(&mut self) -> bool {
         let input = tokio::select! {
+            // What the server says comes before what the person wants: a call rings before it can be accepted.
+            biased;
             told = self.ends.told.recv() => match told {
                 Some(Told::State(state)) => {
                     self.relay_only |= state.relay_only;

@@ -71,7 +71,7 @@ pub async fn run(args: &CallSetup) -> Result<Figures, Error> {
 
 async fn one(pair: &mut Pair) -> Result<Times, Error> {
     let began = Instant::now();
-    let (connected, invited) = timeout(PATIENCE, connect(pair)).await.map_err(|_| Error::Never("not connected in 30 s"))??;
+    let (connected, invited) = connect(pair).await?;
     let heard = connected.ears.iter().filter_map(Ear::first).max().ok_or(Error::Never("nothing was heard"))?;
     let times = Times {
         wish: heard.saturating_duration_since(began),
@@ -99,7 +99,12 @@ pub(super) async fn connect(pair: &mut Pair) -> Result<(Connected, Instant), Err
         }
     );
     let ((mut to_callee, invited), mut at_callee) = (to_callee?, at_callee?);
+    let deadline = Instant::now() + PATIENCE;
     while ears.iter().any(|ear| ear.first().is_none()) {
+        if Instant::now() > deadline {
+            eprintln!("the caller saw {:?}\nthe callee saw {:?}", to_callee.view(), at_callee.view());
+            return Err(Error::Never("nothing heard in 30 s"));
+        }
         if to_callee.view().over.is_some() || at_callee.view().over.is_some() {
             return Err(Error::Never("it ended before anything was heard"));
         }

@@ -109,6 +109,7 @@ struct Run {
 }
 
 /// Runs until it is told to close, or its owner is gone.
+#[tracing::instrument(level = "debug", name = "peer", skip_all, fields(side = rand::random::<u16>()))]
 pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>, tell: mpsc::Sender<Happened>) {
     let (inbound, mut packets) = mpsc::channel(INBOUND);
     let now = Instant::now();
@@ -412,6 +413,7 @@ impl Run {
     fn relay_news(&mut self, id: LegId, news: &RelayNews, now: Instant) {
         match news {
             RelayNews::Allocated(address) => {
+                tracing::debug!(%address, "a relay is ready");
                 // One way over a relay is enough; the others would only take its places.
                 self.planned.clear();
                 let (remote, relayed) = (self.remote_candidates.clone(), *address);
@@ -479,6 +481,7 @@ impl Run {
     }
 
     fn offer(&mut self, generation: u32, restart: bool) -> Fed {
+        tracing::debug!(generation, restart, "offers");
         let mut changes = self.rtc.sdp_api();
         if self.mid.is_none() {
             self.mid = Some(changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
@@ -498,6 +501,7 @@ impl Run {
     }
 
     fn answer(&mut self, generation: u32, sdp: &str, now: Instant) -> Fed {
+        tracing::debug!(generation, "answers");
         let Ok(offer) = SdpOffer::from_sdp_string(sdp) else {
             self.refuse("the offer cannot be read");
             return Ok(());
@@ -513,6 +517,7 @@ impl Run {
     }
 
     fn take_answer(&mut self, generation: u32, sdp: &str, now: Instant) {
+        tracing::debug!(generation, "is answered");
         let Some((_, pending)) = self.pending.take_if(|(of, _)| *of == generation) else { return };
         let Ok(answer) = SdpAnswer::from_sdp_string(sdp) else {
             return self.refuse("the answer cannot be read");
@@ -584,6 +589,7 @@ impl Run {
     fn event(&mut self, event: Event) {
         match event {
             Event::Connected => self.connected(),
+            Event::IceConnectionStateChange(state) => tracing::debug!(?state, "ICE"),
             Event::MediaAdded(added) => self.mid = self.mid.or(Some(added.mid)),
             Event::RtpPacket(packet) => {
                 let now = Instant::now();
@@ -593,6 +599,7 @@ impl Run {
                     media.receive(&packet);
                 }
                 if !self.flows {
+                    tracing::debug!("the first sound");
                     self.flows = true;
                     self.say(Happened::Media { flows: true });
                 }
@@ -628,6 +635,7 @@ impl Run {
     }
 
     fn connected(&mut self) {
+        tracing::debug!("ICE and DTLS are through");
         self.connected_at = Some(Instant::now());
         let api = self.rtc.direct_api();
         let own = bytes(&api.local_dtls_fingerprint().bytes);
@@ -704,6 +712,7 @@ impl Run {
         let again = self.stalled_at.is_none_or(|at| now > at + STALLED_AGAIN);
         if quiet > patience && again {
             self.stalled_at = Some(now);
+            tracing::debug!(?quiet, "stalled");
             self.say(Happened::Stalled);
         }
         if quiet > SILENT && self.flows {
