@@ -53,6 +53,8 @@ const MAX_RECORDS: usize = 64;
 const HANDSHAKE_TAIL: Duration = Duration::from_secs(2);
 /// Ways at once at most, those of an earlier network included.
 const MAX_LEGS: usize = 8;
+/// Ways over relays that are kept when new ones are looked for.
+const MAX_OLD_RELAYS: usize = 3;
 /// A socket that must have a way.
 const NOWHERE: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
@@ -289,6 +291,7 @@ impl Run {
                 }
             }
             Command::Renew => {
+                self.make_room(now);
                 self.gather(now).await;
             }
             Command::Open(source, sink) => match &mut self.media {
@@ -369,6 +372,19 @@ impl Run {
             self.open_host(now).await;
         }
         self.open_planned(now);
+    }
+
+    /// Lets go of the oldest ways over relays: each change of network leaves one behind that may be dead.
+    fn make_room(&mut self, now: Instant) {
+        let relays: Vec<LegId> =
+            self.legs.iter().filter(|(_, leg)| !matches!(leg, Leg::Host(_))).map(|(id, _)| *id).collect();
+        for id in relays.iter().take(relays.len().saturating_sub(MAX_OLD_RELAYS)) {
+            let Some(Leg::Relay(mut relay)) = self.legs.remove(id) else { continue };
+            relay.release(now);
+            if let Some(candidate) = relay.relayed.and_then(|it| Candidate::relayed(it, it, "udp").ok()) {
+                self.rtc.direct_api().invalidate_candidate(&candidate);
+            }
+        }
     }
 
     async fn open_host(&mut self, now: Instant) {
