@@ -6,9 +6,8 @@ use chapar_client::calls::{Call, CallOptions};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
-    CallSetup, Error, Figures, Way,
+    CallSetup, Error, Figures, Way, percentiles,
     person::{Ear, Pair, Setting, Tone},
-    percentiles,
 };
 
 /// A call that nobody hears by then has failed.
@@ -24,10 +23,13 @@ struct Times {
 }
 
 /// Two people in a call.
-pub(super) struct Connected {
-    pub(super) to_callee: Call,
-    pub(super) at_callee: Call,
-    pub(super) ears: [Ear; 2],
+pub struct Connected {
+    /// The caller's end.
+    pub to_callee: Call,
+    /// The callee's end.
+    pub at_callee: Call,
+    /// What the caller and the callee hear.
+    pub ears: [Ear; 2],
 }
 
 /// Runs it.
@@ -73,16 +75,17 @@ async fn one(pair: &mut Pair) -> Result<Times, Error> {
     let began = Instant::now();
     let (connected, invited) = connect(pair).await?;
     let heard = connected.ears.iter().filter_map(Ear::first).max().ok_or(Error::Never("nothing was heard"))?;
-    let times = Times {
-        wish: heard.saturating_duration_since(began),
-        invite: heard.saturating_duration_since(invited),
-    };
+    let times =
+        Times { wish: heard.saturating_duration_since(began), invite: heard.saturating_duration_since(invited) };
     end(connected).await;
     Ok(times)
 }
 
 /// Calls, accepts at once, and waits until both have heard the other. Also tells when the invite was answered.
-pub(super) async fn connect(pair: &mut Pair) -> Result<(Connected, Instant), Error> {
+///
+/// # Errors
+/// [`Error`]; also when nobody is heard for 30 s.
+pub async fn connect(pair: &mut Pair) -> Result<(Connected, Instant), Error> {
     let ears = [Ear::default(), Ear::default()];
     let callee = pair.callee.id()?;
     let (to_callee, at_callee) = tokio::join!(
@@ -118,7 +121,7 @@ pub(super) async fn connect(pair: &mut Pair) -> Result<(Connected, Instant), Err
 }
 
 /// Hangs up and waits until both know.
-pub(super) async fn end(mut connected: Connected) {
+pub async fn end(mut connected: Connected) {
     connected.to_callee.hang_up();
     let both = async {
         connected.to_callee.until(|view| view.over.is_some()).await;

@@ -42,7 +42,12 @@ pub async fn run(args: &CallSpeech) -> Result<Figures, Error> {
     let mut figures = serde_json::Map::new();
     while let Some(done) = running.join_next().await {
         let (name, seen) = done.map_err(|_| Error::Never("a call came to its end"))??;
-        figures.entry(name).or_insert_with(|| serde_json::json!([])).as_array_mut().into_iter().for_each(|all| all.push(seen.clone()));
+        figures
+            .entry(name)
+            .or_insert_with(|| serde_json::json!([]))
+            .as_array_mut()
+            .into_iter()
+            .for_each(|all| all.push(seen.clone()));
     }
     Ok(Figures {
         scenario: "call-speech",

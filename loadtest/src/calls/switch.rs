@@ -8,9 +8,8 @@ use tokio::{
 };
 
 use super::{
-    CallSwitch, Error, Figures,
+    CallSwitch, Error, Figures, percentiles,
     person::{Pair, Setting},
-    percentiles,
     setup::{connect, end},
 };
 

@@ -281,7 +281,7 @@ impl RelayLeg {
         // RFC 8489 asks for 500 ms where nothing is known of the round trip. Three lost packets would then be three
         // seconds; a request is 100 bytes, so it is repeated soon. A stream repeats by itself.
         match transport {
-            Transport::Udp => config.set_request_retransmits(ms(150), ms(600), 16, ms(1_500)),
+            Transport::Udp => config.set_request_retransmits(ms(120), ms(350), 24, ms(1_500)),
             Transport::Tcp | Transport::Tls => config.set_request_retransmits(ms(4_000), ms(8_000), 3, ms(4_000)),
         }
         let path = match transport {

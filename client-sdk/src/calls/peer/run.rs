@@ -46,7 +46,8 @@ const STALLED_AGAIN: Duration = Duration::from_secs(4);
 /// No connection for so long after offer and answer, and another try may do better.
 const SLOW: Duration = Duration::from_secs(7);
 /// When the records of a handshake are sent again, in the place of a timer that would notice the loss after a round trip.
-const RECORDS_AGAIN: [Duration; 2] = [Duration::from_millis(60), Duration::from_millis(150)];
+const RECORDS_AGAIN: [Duration; 3] =
+    [Duration::from_millis(60), Duration::from_millis(150), Duration::from_millis(280)];
 /// Records that wait to be sent again at most.
 const MAX_RECORDS: usize = 64;
 /// How long after the handshake its last flight is repeated.
@@ -127,9 +128,9 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
         .set_rtp_mode(true)
         .set_stats_interval(Some(Duration::from_secs(1)))
         .set_rtcp_report_interval_audio(Duration::from_secs(1));
-    config.set_initial_stun_rto(Duration::from_millis(200));
-    config.set_max_stun_rto(Duration::from_millis(1_500));
-    config.set_max_stun_retransmits(16);
+    config.set_initial_stun_rto(Duration::from_millis(150));
+    config.set_max_stun_rto(Duration::from_millis(700));
+    config.set_max_stun_retransmits(24);
     let mut run = Run {
         settings,
         tell,
@@ -242,7 +243,7 @@ impl Run {
     }
 
     /// A handshake on a path that loses every third packet would wait for its timers again and again. Its records are
-    /// few and small: each is sent three times.
+    /// few and small: each is sent four times.
     fn repeat_record(&mut self, source: SocketAddr, destination: SocketAddr, data: &[u8], now: Instant) {
         let is_record = data.first().is_some_and(|first| (20..64).contains(first));
         let over = self.connected_at.is_some_and(|at| now > at + HANDSHAKE_TAIL);
