@@ -1,6 +1,7 @@
 """Scores recordings of calls against the speech that was spoken: PESQ wideband (ITU-T P.862.2), the mean over segments.
 
     score_speech.py REFERENCE.wav RECORDING.wav...
+    score_speech.py --join REFERENCE.wav PHRASE.wav...     makes a reference of 48 kHz from phrases
 
 Needs numpy, scipy and pesq. The recording holds the reference again and again; each repetition is found by correlation and
 scored in pieces of 8 seconds, as the measure wants them. Prints a line of JSON for each recording.
@@ -59,7 +60,25 @@ def scores(reference, recording):
     return result
 
 
+def join(path, phrases):
+    """Phrases with pauses between them, in whole pieces of 8 seconds."""
+    rate = 48_000
+    parts = []
+    for phrase in phrases:
+        had, samples = wavfile.read(phrase)
+        samples = samples.astype(numpy.float64)
+        if samples.ndim > 1:
+            samples = samples.mean(axis=1)
+        parts += [resample_poly(samples, rate, had) if had != rate else samples, numpy.zeros(rate // 4)]
+    whole = numpy.concatenate(parts)
+    whole = numpy.concatenate([whole, numpy.zeros(-len(whole) % (8 * rate))])
+    wavfile.write(path, rate, (whole / numpy.abs(whole).max() * 20_000).astype(numpy.int16))
+
+
 def main():
+    if sys.argv[1] == "--join":
+        join(sys.argv[2], sys.argv[3:])
+        return
     reference = read(sys.argv[1])
     for path in sys.argv[2:]:
         each = scores(reference, read(path))

@@ -46,7 +46,7 @@ pub enum Emoji {
     #[default]
     Unknown,
     /// To be compared by the two people.
-    Shown([&'static str; sas::LENGTH]),
+    Shown([&'static str; 4]),
     /// The caller's nonce does not fit what it had committed to: somebody may sit in the middle.
     Refused,
 }

@@ -109,6 +109,7 @@ pub async fn connect(pair: &mut Pair) -> Result<(Connected, Instant), Error> {
             return Err(Error::Never("nothing heard in 30 s"));
         }
         if to_callee.view().over.is_some() || at_callee.view().over.is_some() {
+            eprintln!("the caller saw {:?}\nthe callee saw {:?}", to_callee.view(), at_callee.view());
             return Err(Error::Never("it ended before anything was heard"));
         }
         tokio::select! {
