@@ -63,6 +63,8 @@ pub struct CallsOptions {
     pub relay_only: bool,
     /// A way of sending that does not change, in place of the controller. For measurements.
     pub fixed: Option<Plan>,
+    /// Where relays are reached, in place of the addresses that the server names: a local proxy.
+    pub relay_via: Option<SocketAddr>,
 }
 
 /// What holds for one call.
@@ -163,6 +165,7 @@ impl Calls {
             tls: Arc::clone(&shared.tls),
             toward: shared.toward,
             fixed: shared.options.fixed,
+            via: shared.options.relay_via,
             round_trips: shared.round_trips.clone(),
             sound: Some(Sound::new(Box::new(source), Box::new(sink))),
         };
@@ -338,6 +341,7 @@ impl Listener {
             tls: Arc::clone(&self.tls),
             toward: self.toward,
             fixed: self.options.fixed,
+            via: self.options.relay_via,
             round_trips: self.round_trips.clone(),
             sound: None,
         };

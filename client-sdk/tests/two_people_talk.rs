@@ -1,6 +1,5 @@
 //! Calls between two people with real sound, through the real server and its relay.
 
-#[expect(dead_code, reason = "each test uses a part")]
 #[path = "support/sound.rs"]
 mod sound;
 #[expect(dead_code, reason = "each test uses a part")]

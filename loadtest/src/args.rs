@@ -32,6 +32,15 @@ pub enum Scenario {
     Channel(Channel),
     /// Connections that do nothing: what one costs the server in memory.
     Idle(Idle),
+    /// Calls with sound: how long until both people hear each other.
+    #[cfg(feature = "calls")]
+    CallSetup(crate::media::CallSetup),
+    /// Calls with sound: how long nothing is heard after one person's network has changed.
+    #[cfg(feature = "calls")]
+    CallSwitch(crate::media::CallSwitch),
+    /// Calls with sound: speech over a bad network, with all repair and without, recorded.
+    #[cfg(feature = "calls")]
+    CallSpeech(crate::media::CallSpeech),
 }
 
 /// What every load needs.

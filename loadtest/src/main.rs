@@ -3,9 +3,10 @@
 
 use std::{path::Path, process::ExitCode};
 
+#[cfg(feature = "calls")]
+use chapar_loadtest::media;
 use chapar_loadtest::{
     args::{Cli, Scenario},
-    report::Report,
     scenario,
 };
 use clap::Parser;
@@ -17,6 +18,12 @@ fn main() -> ExitCode {
         Scenario::Calls(args) => (scenario::calls::run(args), &args.common.json),
         Scenario::Channel(args) => (scenario::channel::run(args), &args.common.json),
         Scenario::Idle(args) => (scenario::idle::run(args), &args.common.json),
+        #[cfg(feature = "calls")]
+        Scenario::CallSetup(args) => return told(media::run(media::setup::run(args)), args.common.json.as_deref()),
+        #[cfg(feature = "calls")]
+        Scenario::CallSwitch(args) => return told(media::run(media::switch::run(args)), args.common.json.as_deref()),
+        #[cfg(feature = "calls")]
+        Scenario::CallSpeech(args) => return told(media::run(media::speech::run(args)), args.common.json.as_deref()),
     };
     let report = match outcome {
         Ok(report) => report,
@@ -35,7 +42,27 @@ fn main() -> ExitCode {
     if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
+#[cfg(feature = "calls")]
+fn told(outcome: Result<media::Figures, media::Error>, json: Option<&Path>) -> ExitCode {
+    let written = match outcome {
+        Ok(figures) => {
+            println!("{}\n  with {}\n  {}", figures.scenario, figures.parameters, figures.figures);
+            let written = json.map_or(Ok(()), |path| write_json(path, &figures));
+            written.map(|()| figures.passed)
+        }
+        Err(error) => Err(std::io::Error::other(error)),
+    };
+    match written {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("chapar-loadtest: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn write_json(path: &Path, report: &impl serde::Serialize) -> std::io::Result<()> {
     let mut json = serde_json::to_vec_pretty(report)?;
     json.push(b'\n');
     std::fs::write(path, json)

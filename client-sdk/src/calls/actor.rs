@@ -31,6 +31,8 @@ use crate::{Client, Error};
 const MAX_ASKS: usize = 64;
 /// How often an ask that came too early for the call's state is tried again.
 const TRIES: u32 = 6;
+/// The server's credentials open an allocation for five minutes; a switch of networks needs them again.
+const CREDENTIALS: Duration = Duration::from_mins(4);
 /// The pause before that, times the number of the try.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -88,6 +90,7 @@ pub(crate) struct Begin {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) toward: Option<SocketAddr>,
     pub(crate) fixed: Option<Plan>,
+    pub(crate) via: Option<SocketAddr>,
     pub(crate) round_trips: RoundTrips,
     pub(crate) sound: Option<Sound>,
 }
@@ -116,6 +119,7 @@ struct Actor {
     peer: Option<Peer>,
     doing: FuturesUnordered<Doing>,
     servers: Option<Vec<IceServer>>,
+    fetched_at: Option<Instant>,
     ends: Ends,
     relay_only: bool,
 }
@@ -125,7 +129,16 @@ pub(crate) async fn run(begin: Begin, ends: Ends) {
     let random = Box::new(|| rand::random());
     let core = Core::new(begin.me, begin.call_id, begin.callee.is_some(), Instant::now(), random);
     let relay_only = begin.relay_only;
-    let mut actor = Actor { begin, core, peer: None, doing: FuturesUnordered::new(), servers: None, ends, relay_only };
+    let mut actor = Actor {
+        begin,
+        core,
+        peer: None,
+        doing: FuturesUnordered::new(),
+        servers: None,
+        fetched_at: None,
+        ends,
+        relay_only,
+    };
     if actor.begin.callee.is_some() {
         let outputs = actor.core.begin();
         if actor.act(outputs) {
@@ -143,6 +156,8 @@ impl Actor {
     /// One thing that happened; `true` when it is over.
     async fn step(&mut self) -> bool {
         let input = tokio::select! {
+            // What the server says comes before what the person wants: a call rings before it can be accepted.
+            biased;
             told = self.ends.told.recv() => match told {
                 Some(Told::State(state)) => {
                     self.relay_only |= state.relay_only;
@@ -245,7 +260,8 @@ impl Actor {
                 Output::TakeOffer { generation, sdp } => self.tell(Command::TakeOffer { generation, sdp }),
                 Output::TakeAnswer { generation, sdp } => self.tell(Command::TakeAnswer { generation, sdp }),
                 Output::Candidates(candidates) => self.tell(Command::Candidates(candidates)),
-                Output::Renew => self.tell(Command::Renew),
+                Output::Renew if self.fresh() => self.tell(Command::Renew),
+                Output::Renew => self.fetch_servers(),
                 Output::Mute(muted) => self.tell(Command::Mute(muted)),
                 Output::Hold(held) => self.tell(Command::Hold(held)),
                 Output::OpenSound => {
@@ -281,9 +297,19 @@ impl Actor {
             tls: Arc::clone(&self.begin.tls),
             toward: self.begin.toward,
             fixed: self.begin.fixed,
+            via: self.begin.via,
         }));
-        // Credentials open an allocation for five minutes only, so each connection asks for its own.
         self.servers = None;
+        self.fetch_servers();
+    }
+
+    /// Whether the credentials still open an allocation.
+    fn fresh(&self) -> bool {
+        self.fetched_at.is_some_and(|at| at.elapsed() < CREDENTIALS)
+    }
+
+    fn fetch_servers(&mut self) {
+        self.fetched_at = Some(Instant::now());
         let round_trips = self.begin.round_trips.known(&self.begin.client);
         let asked = self.begin.client.begin(&CallRelays { call_id: self.begin.call_id, round_trips });
         self.doing.push(Box::pin(async { Done::Servers(asked.await.map(|reply| reply.servers)) }));

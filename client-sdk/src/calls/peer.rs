@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) toward: Option<SocketAddr>,
     /// A plan that does not change, in place of the controller's.
     pub(crate) fixed: Option<Plan>,
+    /// Where relays are reached, in place of their own addresses.
+    pub(crate) via: Option<SocketAddr>,
 }
 
 /// What a peer is told.

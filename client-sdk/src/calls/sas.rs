@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::peer::Fingerprint;
 
 /// How many emoji are shown.
-pub const LENGTH: usize = 4;
+pub(super) const LENGTH: usize = 4;
 
 /// Their order is part of the protocol: 6 bits each.
 const EMOJI: [&str; 64] = [

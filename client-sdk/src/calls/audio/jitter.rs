@@ -88,6 +88,8 @@ pub struct Jitter {
     /// When the first payload may be played.
     begins_at: Option<i64>,
     silent: bool,
+    /// In-band FEC is not to be asked.
+    without_fec: bool,
     counted: Counted,
 }
 
@@ -95,6 +97,11 @@ impl Jitter {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that never asks a payload about the one before it.
+    pub fn without_fec() -> Self {
+        Self { without_fec: true, ..Self::default() }
     }
 
     /// What was counted so far.
@@ -187,7 +194,7 @@ impl Jitter {
             self.held.remove(&at);
             return self.conceal(cursor, FRAME_I);
         }
-        if !self.silent && gap <= next.samples && !next.copy {
+        if !self.silent && !self.without_fec && gap <= next.samples && !next.copy {
             let payload = next.payload.clone();
             self.cursor = Some(*next_at);
             self.counted.fec += units(gap);
@@ -235,7 +242,7 @@ impl Jitter {
     }
 
     fn restart(&mut self) {
-        *self = Self { counted: self.counted, ..Self::default() };
+        *self = Self { counted: self.counted, without_fec: self.without_fec, ..Self::default() };
     }
 }
 

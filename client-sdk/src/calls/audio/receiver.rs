@@ -18,8 +18,6 @@ pub(crate) struct Receiver {
     decoder: Decode,
     jitter: Jitter,
     decoded: VecDeque<i16>,
-    /// Whether in-band FEC may repair.
-    fec: bool,
     quiet: bool,
     heard: bool,
 }
@@ -28,9 +26,8 @@ impl Receiver {
     pub(crate) fn new(fec: bool) -> Result<Self, ErrorCode> {
         Ok(Self {
             decoder: Decode::new()?,
-            jitter: Jitter::new(),
+            jitter: if fec { Jitter::new() } else { Jitter::without_fec() },
             decoded: VecDeque::new(),
-            fec,
             quiet: true,
             heard: false,
         })
@@ -58,10 +55,10 @@ impl Receiver {
             let done = match &coded {
                 Play::Nothing => return None,
                 Play::Payload(payload) => self.decoder.decode(Coded::Packet(payload), &mut self.decoded),
-                Play::Before(payload, samples) if self.fec => {
+                Play::Before(payload, samples) => {
                     self.decoder.decode(Coded::Before(payload, *samples), &mut self.decoded)
                 }
-                Play::Before(_, samples) | Play::Conceal { samples, .. } | Play::Stretch(samples) => {
+                Play::Conceal { samples, .. } | Play::Stretch(samples) => {
                     self.decoder.decode(Coded::Nothing(*samples), &mut self.decoded)
                 }
             };

@@ -1,7 +1,7 @@
 //! The ways in and out of this machine: a socket of its own network, or a relay over UDP, TCP or TLS.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io,
     net::SocketAddr,
     sync::Arc,
@@ -34,6 +34,10 @@ const QUEUE: usize = 256;
 const DATAGRAM: usize = 2_048;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(8);
+/// Peers of one allocation at most: the candidates of one other side.
+const MAX_PEERS: usize = 64;
+/// Answered requests that are remembered.
+const MAX_ANSWERED: usize = 64;
 /// What waits for a permission on the relay, for each peer.
 const WAITING: usize = 8;
 
@@ -123,9 +127,15 @@ fn datagrams(
 }
 
 /// Begins to open the way to a relay; [`Inbound::Opened`] tells how it went.
-pub(crate) fn open(leg: LegId, url: RelayUrl, tls: Arc<ClientConfig>, inbound: mpsc::Sender<Inbound>) -> Tasks {
+pub(crate) fn open(
+    leg: LegId,
+    url: RelayUrl,
+    via: Option<SocketAddr>,
+    tls: Arc<ClientConfig>,
+    inbound: mpsc::Sender<Inbound>,
+) -> Tasks {
     let task = tokio::spawn(async move {
-        let connecting = connect(leg, &url, tls, inbound.clone());
+        let connecting = connect(leg, &url, via, tls, inbound.clone());
         let opened = timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let _ = inbound.send(Inbound::Opened { leg, opened }).await;
     });
@@ -135,11 +145,16 @@ pub(crate) fn open(leg: LegId, url: RelayUrl, tls: Arc<ClientConfig>, inbound: m
 async fn connect(
     leg: LegId,
     url: &RelayUrl,
+    via: Option<SocketAddr>,
     tls: Arc<ClientConfig>,
     inbound: mpsc::Sender<Inbound>,
 ) -> io::Result<Opened> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for remote in tokio::net::lookup_host((url.host.as_str(), url.port)).await? {
+    let remotes: Vec<SocketAddr> = match via {
+        Some(via) => vec![via],
+        None => tokio::net::lookup_host((url.host.as_str(), url.port)).await?.collect(),
+    };
+    for remote in remotes {
         let opened = match url.transport {
             Transport::Udp => udp(leg, remote, inbound.clone()).await,
             Transport::Tcp => match tcp(remote).await {
@@ -243,6 +258,10 @@ pub(crate) struct RelayLeg {
     client: TurnClientUdp,
     /// The origin of the client's clock.
     origin: Instant,
+    /// The peers for whom a channel was asked: the client would bind a second one meanwhile, which relays refuse.
+    expected: HashSet<SocketAddr>,
+    /// The requests that were answered: the client takes the answer to a repeated request for one to its next.
+    answered: VecDeque<[u8; 12]>,
     /// What waits until the relay permits a peer.
     waiting: HashMap<SocketAddr, VecDeque<Vec<u8>>>,
     failed: bool,
@@ -262,7 +281,7 @@ impl RelayLeg {
         // RFC 8489 asks for 500 ms where nothing is known of the round trip. Three lost packets would then be three
         // seconds; a request is 100 bytes, so it is repeated soon. A stream repeats by itself.
         match transport {
-            Transport::Udp => config.set_request_retransmits(ms(150), ms(600), 16, ms(1_500)),
+            Transport::Udp => config.set_request_retransmits(ms(120), ms(350), 24, ms(1_500)),
             Transport::Tcp | Transport::Tls => config.set_request_retransmits(ms(4_000), ms(8_000), 3, ms(4_000)),
         }
         let path = match transport {
@@ -272,7 +291,18 @@ impl RelayLeg {
         };
         // On every transport: the frames of a stream are taken apart here, so to TURN they are datagrams.
         let client = TurnClientUdp::allocate(opened.local, opened.remote, config);
-        Self { name, path, relayed: None, opened, client, origin: now, waiting: HashMap::new(), failed: false }
+        Self {
+            name,
+            path,
+            relayed: None,
+            opened,
+            client,
+            origin: now,
+            expected: HashSet::new(),
+            answered: VecDeque::new(),
+            waiting: HashMap::new(),
+            failed: false,
+        }
     }
 
     /// Sends what is due and says what is new, and when to come again.
@@ -302,8 +332,15 @@ impl RelayLeg {
                 }
                 TurnEvent::AllocationCreateFailed(_) => news.extend(self.fail()),
                 TurnEvent::PermissionCreated(..) | TurnEvent::ChannelCreated(..) => self.flush(now),
-                TurnEvent::PermissionCreateFailed(_, peer) => self.waiting.retain(|to, _| to.ip() != peer),
-                TurnEvent::ChannelCreateFailed(_, peer) => drop(self.waiting.remove(&peer)),
+                TurnEvent::PermissionCreateFailed(_, peer) => {
+                    self.waiting.retain(|to, _| to.ip() != peer);
+                    self.expected.retain(|to| to.ip() != peer);
+                }
+                // Asked for again with the next packet, as often as ICE checks that candidate.
+                TurnEvent::ChannelCreateFailed(_, peer) => {
+                    self.waiting.remove(&peer);
+                    self.expected.remove(&peer);
+                }
                 TurnEvent::TcpConnected(_) | TurnEvent::TcpConnectFailed(_) => {}
             }
         }
@@ -312,9 +349,13 @@ impl RelayLeg {
 
     /// Asks the relay for a channel to a peer, before there is anything to send.
     pub(crate) fn expect(&mut self, peer: SocketAddr, now: Instant) {
-        // An error says that it is there already, or that there is no allocation yet: then it is asked for later.
         let turn_now = self.at(now);
-        let _ = self.client.bind_channel(TransportType::Udp, peer, turn_now);
+        if self.relayed.is_some() && !self.expected.contains(&peer) && self.expected.len() < MAX_PEERS {
+            let asked = self.client.bind_channel(TransportType::Udp, peer, turn_now);
+            if asked.is_ok() {
+                self.expected.insert(peer);
+            }
+        }
     }
 
     /// Sends to a peer; what may not be sent yet waits, as far as there is room.
@@ -338,6 +379,9 @@ impl RelayLeg {
 
     /// Takes what came from the relay; returns what a peer sent.
     pub(crate) fn receive(&mut self, from: SocketAddr, data: Vec<u8>, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        if self.is_repeated_answer(&data) {
+            return None;
+        }
         let transmit = turn_client_proto::api::Transmit::new(data, TransportType::Udp, from, self.opened.local);
         let turn_now = self.at(now);
         match self.client.recv(transmit, turn_now) {
@@ -361,6 +405,24 @@ impl RelayLeg {
 
     pub(crate) fn is_failed(&self) -> bool {
         self.failed
+    }
+
+    /// Whether it is a STUN response to a request that was answered before (RFC 8489 section 5).
+    fn is_repeated_answer(&mut self, data: &[u8]) -> bool {
+        let Some((header, _)) = data.split_first_chunk::<20>() else { return false };
+        let is_response = header[0] & 0xc1 == 0x01;
+        let Ok(transaction) = <[u8; 12]>::try_from(&header[8..]) else { return false };
+        if !is_response {
+            return false;
+        }
+        if self.answered.contains(&transaction) {
+            return true;
+        }
+        if self.answered.len() == MAX_ANSWERED {
+            self.answered.pop_front();
+        }
+        self.answered.push_back(transaction);
+        false
     }
 
     fn at(&self, now: Instant) -> TurnInstant {

@@ -1,12 +1,15 @@
 //! The loop of a peer: waits for whatever comes first, feeds str0m, and carries out what it says.
 
+mod gather;
+mod watch;
+
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use chapar_protocol::call::{CandidateType, IceServer, PathKind};
+use chapar_protocol::call::{CandidateType, IceServer};
 use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpOffer, SdpPendingOffer},
@@ -21,9 +24,8 @@ use tokio::{
 
 use super::{
     Command, Fingerprint, Happened, Measurement, Settings, crypto,
-    leg::{self, HostLeg, Inbound, LegId, RelayLeg, RelayNews, Tasks},
+    leg::{HostLeg, Inbound, LegId, RelayLeg, Tasks},
     media::{Media, Payloads},
-    own_address,
     url::{RelayUrl, Transport},
 };
 use crate::calls::audio::{controller::Measured, sender::Outgoing};
@@ -46,13 +48,16 @@ const STALLED_AGAIN: Duration = Duration::from_secs(4);
 /// No connection for so long after offer and answer, and another try may do better.
 const SLOW: Duration = Duration::from_secs(7);
 /// When the records of a handshake are sent again, in the place of a timer that would notice the loss after a round trip.
-const RECORDS_AGAIN: [Duration; 2] = [Duration::from_millis(60), Duration::from_millis(150)];
+const RECORDS_AGAIN: [Duration; 3] =
+    [Duration::from_millis(60), Duration::from_millis(150), Duration::from_millis(280)];
 /// Records that wait to be sent again at most.
 const MAX_RECORDS: usize = 64;
 /// How long after the handshake its last flight is repeated.
 const HANDSHAKE_TAIL: Duration = Duration::from_secs(2);
 /// Ways at once at most, those of an earlier network included.
 const MAX_LEGS: usize = 8;
+/// Ways over relays that are kept when new ones are looked for.
+const MAX_OLD_RELAYS: usize = 3;
 /// A socket that must have a way.
 const NOWHERE: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
@@ -109,6 +114,7 @@ struct Run {
 }
 
 /// Runs until it is told to close, or its owner is gone.
+#[tracing::instrument(level = "debug", name = "peer", skip_all, fields(side = rand::random::<u16>()))]
 pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>, tell: mpsc::Sender<Happened>) {
     let (inbound, mut packets) = mpsc::channel(INBOUND);
     let now = Instant::now();
@@ -124,9 +130,9 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
         .set_rtp_mode(true)
         .set_stats_interval(Some(Duration::from_secs(1)))
         .set_rtcp_report_interval_audio(Duration::from_secs(1));
-    config.set_initial_stun_rto(Duration::from_millis(200));
-    config.set_max_stun_rto(Duration::from_millis(1_500));
-    config.set_max_stun_retransmits(16);
+    config.set_initial_stun_rto(Duration::from_millis(150));
+    config.set_max_stun_rto(Duration::from_millis(700));
+    config.set_max_stun_retransmits(24);
     let mut run = Run {
         settings,
         tell,
@@ -239,7 +245,7 @@ impl Run {
     }
 
     /// A handshake on a path that loses every third packet would wait for its timers again and again. Its records are
-    /// few and small: each is sent three times.
+    /// few and small: each is sent four times.
     fn repeat_record(&mut self, source: SocketAddr, destination: SocketAddr, data: &[u8], now: Instant) {
         let is_record = data.first().is_some_and(|first| (20..64).contains(first));
         let over = self.connected_at.is_some_and(|at| now > at + HANDSHAKE_TAIL);
@@ -288,6 +294,7 @@ impl Run {
                 }
             }
             Command::Renew => {
+                self.make_room(now);
                 self.gather(now).await;
             }
             Command::Open(source, sink) => match &mut self.media {
@@ -350,115 +357,6 @@ impl Run {
         }
     }
 
-    /// Begins to look for ways out: own addresses at once, relays one after the other until one of them works.
-    async fn gather(&mut self, now: Instant) {
-        self.gathering_since = Some(now);
-        self.planned.clear();
-        let mut urls: Vec<(usize, RelayUrl)> = Vec::new();
-        for (server, ice) in self.servers.iter().enumerate() {
-            let parsed = ice.urls.iter().filter_map(|url| RelayUrl::parse(url)).filter(|url| !url.stun);
-            urls.extend(parsed.map(|url| (server, url)));
-        }
-        // UDP before TCP before TLS, of the nearest relay first.
-        urls.sort_by_key(|(server, url)| (url.transport, *server));
-        for (number, (server, url)) in (0_u32..).zip(urls) {
-            self.planned.push_back((now + STAGGER * number, server, url));
-        }
-        if !self.settings.relay_only {
-            self.open_host(now).await;
-        }
-        self.open_planned(now);
-    }
-
-    async fn open_host(&mut self, now: Instant) {
-        let mut towards: Vec<SocketAddr> = self.settings.toward.into_iter().collect();
-        if towards.is_empty() {
-            towards.push(NOWHERE.into());
-        }
-        for toward in towards {
-            let Ok(address) = own_address(toward) else { continue };
-            let known = |leg: &Leg| matches!(leg, Leg::Host(host) if host.opened.local.ip() == address);
-            if self.legs.values().any(known) || self.legs.len() >= MAX_LEGS {
-                continue;
-            }
-            let id = self.leg_id();
-            let Ok(opened) = leg::host(id, SocketAddr::new(address, 0), self.inbound.clone()).await else { continue };
-            let local = opened.local;
-            self.legs.insert(id, Leg::Host(HostLeg { opened }));
-            if let Ok(candidate) = Candidate::host(local, "udp") {
-                self.found(candidate, true, now);
-            }
-        }
-    }
-
-    fn open_planned(&mut self, now: Instant) {
-        while self.planned.front().is_some_and(|(at, ..)| *at <= now) {
-            let Some((_, server, url)) = self.planned.pop_front() else { break };
-            if self.legs.len() >= MAX_LEGS {
-                continue;
-            }
-            let id = self.leg_id();
-            let transport = url.transport;
-            let tasks = leg::open(id, url, self.settings.tls.clone(), self.inbound.clone());
-            self.legs.insert(id, Leg::Opening { server, transport, _tasks: tasks });
-        }
-    }
-
-    fn leg_id(&mut self) -> LegId {
-        self.next_leg += 1;
-        self.next_leg
-    }
-
-    fn relay_news(&mut self, id: LegId, news: &RelayNews, now: Instant) {
-        match news {
-            RelayNews::Allocated(address) => {
-                // One way over a relay is enough; the others would only take its places.
-                self.planned.clear();
-                let (remote, relayed) = (self.remote_candidates.clone(), *address);
-                if let Some(Leg::Relay(relay)) = self.legs.get_mut(&id) {
-                    remote
-                        .iter()
-                        .filter(|peer| peer.is_ipv4() == relayed.is_ipv4())
-                        .for_each(|p| relay.expect(*p, now));
-                }
-                if let Ok(candidate) = Candidate::relayed(*address, *address, "udp") {
-                    self.found(candidate, false, now);
-                }
-            }
-            RelayNews::Failed => {
-                if let Some(Leg::Relay(relay)) = self.legs.remove(&id)
-                    && let Some(address) = relay.relayed
-                    && let Ok(candidate) = Candidate::relayed(address, address, "udp")
-                {
-                    self.rtc.direct_api().invalidate_candidate(&candidate);
-                }
-                if let Some(next) = self.planned.front_mut() {
-                    next.0 = now;
-                }
-            }
-        }
-    }
-
-    fn found(&mut self, candidate: Candidate, direct: bool, _now: Instant) {
-        let text = candidate.to_sdp_string();
-        if self.rtc.add_local_candidate(candidate).is_some() {
-            self.say(Happened::Candidate { direct, text });
-        }
-    }
-
-    fn has_relay(&self) -> bool {
-        self.legs.values().any(|leg| matches!(leg, Leg::Relay(relay) if relay.relayed.is_some() && !relay.is_failed()))
-    }
-
-    fn relays_may_come(&self) -> bool {
-        let coming = |leg: &Leg| match leg {
-            Leg::Opening { .. } => true,
-            Leg::Relay(relay) => !relay.is_failed(),
-            Leg::Host(_) => false,
-        };
-        !self.planned.is_empty() || self.legs.values().any(coming)
-    }
-
     /// Offers or answers, if that is asked for and there is something to say.
     fn do_due(&mut self, now: Instant) -> Fed {
         let Some(since) = self.gathering_since else { return Ok(()) };
@@ -479,6 +377,7 @@ impl Run {
     }
 
     fn offer(&mut self, generation: u32, restart: bool) -> Fed {
+        tracing::debug!(generation, restart, "offers");
         let mut changes = self.rtc.sdp_api();
         if self.mid.is_none() {
             self.mid = Some(changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
@@ -498,6 +397,7 @@ impl Run {
     }
 
     fn answer(&mut self, generation: u32, sdp: &str, now: Instant) -> Fed {
+        tracing::debug!(generation, "answers");
         let Ok(offer) = SdpOffer::from_sdp_string(sdp) else {
             self.refuse("the offer cannot be read");
             return Ok(());
@@ -513,6 +413,7 @@ impl Run {
     }
 
     fn take_answer(&mut self, generation: u32, sdp: &str, now: Instant) {
+        tracing::debug!(generation, "is answered");
         let Some((_, pending)) = self.pending.take_if(|(of, _)| *of == generation) else { return };
         let Ok(answer) = SdpAnswer::from_sdp_string(sdp) else {
             return self.refuse("the answer cannot be read");
@@ -548,42 +449,10 @@ impl Run {
         self.media = Some(media);
     }
 
-    fn expect_all(&mut self, sdp: &str, now: Instant) {
-        self.remote_candidates.clear();
-        self.remote_kinds.clear();
-        for line in sdp.lines() {
-            if let Some(text) = line.strip_prefix("a=").filter(|text| text.starts_with("candidate:")) {
-                self.expect(text, now);
-            }
-        }
-    }
-
-    /// Tells the relays of a candidate of the other side, so that the way is open when the first check comes.
-    fn expect(&mut self, text: &str, now: Instant) {
-        let Ok(candidate) = Candidate::from_sdp_string(text) else { return };
-        let address = candidate.addr();
-        let kind = match candidate.kind() {
-            str0m::CandidateKind::Host => CandidateType::Host,
-            str0m::CandidateKind::ServerReflexive => CandidateType::Srflx,
-            str0m::CandidateKind::PeerReflexive => CandidateType::Prflx,
-            str0m::CandidateKind::Relayed => CandidateType::Relay,
-        };
-        if self.remote_candidates.len() >= 128 || !self.remote_candidates.insert(address) {
-            return;
-        }
-        self.remote_kinds.push((address, kind));
-        for leg in self.legs.values_mut() {
-            if let Leg::Relay(relay) = leg
-                && relay.relayed.is_some_and(|relayed| relayed.is_ipv4() == address.is_ipv4())
-            {
-                relay.expect(address, now);
-            }
-        }
-    }
-
     fn event(&mut self, event: Event) {
         match event {
             Event::Connected => self.connected(),
+            Event::IceConnectionStateChange(state) => tracing::debug!(?state, "ICE"),
             Event::MediaAdded(added) => self.mid = self.mid.or(Some(added.mid)),
             Event::RtpPacket(packet) => {
                 let now = Instant::now();
@@ -593,6 +462,7 @@ impl Run {
                     media.receive(&packet);
                 }
                 if !self.flows {
+                    tracing::debug!("the first sound");
                     self.flows = true;
                     self.say(Happened::Media { flows: true });
                 }
@@ -627,61 +497,6 @@ impl Run {
         }
     }
 
-    fn connected(&mut self) {
-        self.connected_at = Some(Instant::now());
-        let api = self.rtc.direct_api();
-        let own = bytes(&api.local_dtls_fingerprint().bytes);
-        let other = api.remote_dtls_fingerprint().and_then(|fingerprint| bytes(&fingerprint.bytes));
-        match own.zip(other) {
-            Some((own, other)) => self.say(Happened::Connected { own, other }),
-            None => self.say(Happened::Failed("a fingerprint that is not SHA-256".to_owned())),
-        }
-    }
-
-    fn path(&mut self, local: SocketAddr, remote: SocketAddr) {
-        let relay = self.legs.values().find_map(|leg| match leg {
-            Leg::Relay(relay) if relay.relayed == Some(local) => Some(relay),
-            _ => None,
-        });
-        let kind = self.remote_kinds.iter().find(|(address, _)| *address == remote).map(|(_, kind)| *kind);
-        self.measured.remote = kind.unwrap_or(CandidateType::Prflx);
-        self.measured.local = if relay.is_some() { CandidateType::Relay } else { CandidateType::Host };
-        self.measured.path = match (relay, kind) {
-            (Some(relay), _) => relay.path,
-            // The other side's relay: how it is reached from there is not seen here.
-            (None, Some(CandidateType::Relay)) => PathKind::RelayUdp,
-            (None, _) => PathKind::Direct,
-        };
-        self.measured.relay = relay.map(|relay| relay.name.clone());
-    }
-
-    fn rates(&mut self, received: u64, sent: u64, at: Instant) {
-        let (last_received, last_sent, last) = std::mem::replace(&mut self.bytes, (received, sent, Some(at)));
-        self.measured.bytes_out = sent;
-        let Some(millis) = last.map(|last| at.saturating_duration_since(last).as_millis()).filter(|ms| *ms > 0) else {
-            return;
-        };
-        let rate = |now: u64, then: u64| {
-            let bits = u128::from(now.saturating_sub(then)) * 8 * 1_000 / millis;
-            u32::try_from(bits).unwrap_or(u32::MAX)
-        };
-        self.measured.bit_rate_in = rate(received, last_received);
-        self.measured.bit_rate_out = rate(sent, last_sent);
-    }
-
-    fn measure(&mut self) {
-        if let Some(media) = &self.media {
-            let (played, buffered) = media.counted();
-            self.measured.played = played;
-            self.measured.buffered = Duration::from_millis(buffered);
-            self.measured.plan = Some(media.plan());
-            self.measured.red_in = media.red_in();
-        }
-        if self.connected_at.is_some() {
-            self.say(Happened::Stats(Box::new(self.measured.clone())));
-        }
-    }
-
     /// Every 20 ms.
     fn tick(&mut self) -> Fed {
         let now = Instant::now();
@@ -695,21 +510,6 @@ impl Run {
         };
         self.write(outgoing, now);
         self.feed(Input::Timeout(now))
-    }
-
-    fn watch(&mut self, now: Instant) {
-        let (Some(agreed), heard) = (self.agreed_at, self.last_heard) else { return };
-        let quiet = now.saturating_duration_since(heard.unwrap_or(agreed));
-        let patience = if heard.is_some() { STALLED } else { SLOW };
-        let again = self.stalled_at.is_none_or(|at| now > at + STALLED_AGAIN);
-        if quiet > patience && again {
-            self.stalled_at = Some(now);
-            self.say(Happened::Stalled);
-        }
-        if quiet > SILENT && self.flows {
-            self.flows = false;
-            self.say(Happened::Media { flows: false });
-        }
     }
 
     fn write(&mut self, outgoing: Outgoing, now: Instant) {
