@@ -17,6 +17,7 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
+    relays::Relays,
     settings::Settings,
     store::Store,
 };
@@ -37,6 +38,8 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// Rate limits.
     pub limits: Limits,
+    /// The relays of calls.
+    pub relays: Arc<Relays>,
     /// Password hashing.
     pub passwords: Passwords,
     /// Metrics.

@@ -220,8 +220,14 @@ impl Calls {
         (this, tasks)
     }
 
-    /// Records nothing more than what waits already. Nodes that share the calls carry them on.
-    pub fn close(&self) {
+    /// Begins nothing new, and records what waits already. Nodes that share the calls carry them on; those of a node by
+    /// itself end with it.
+    pub async fn close(&self) {
+        if let CallStore::Memory(calls) = &self.shared {
+            for call in calls.all_live() {
+                let _ = self.step(call.id(), |_| Ok(Input::NodeStops)).await;
+            }
+        }
         self.closing.cancel();
     }
 

@@ -8,12 +8,14 @@ mod add_members;
 mod call_ask;
 mod call_invite;
 mod call_rate;
+mod call_relays;
 mod create_chat;
 mod delete;
 mod edit;
 mod get_calls;
 mod get_devices;
 mod get_members;
+mod get_relays;
 mod get_users;
 mod history;
 mod join;
@@ -159,6 +161,8 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "get_calls" => get_calls::run,
         "see_calls" => see_calls::run,
         "set_name" => set_name::run,
+        "get_relays" => get_relays::run,
+        "call_relays" => call_relays::run,
         "get_devices" => get_devices::run,
         "revoke_device" => revoke_device::run,
     }

@@ -19,6 +19,7 @@ pub mod listener;
 pub mod metrics;
 pub mod outbox;
 pub mod passwords;
+pub mod relays;
 pub mod serve;
 pub mod session;
 pub mod settings;

@@ -29,6 +29,8 @@ pub struct Limits {
     asks: Limiter<DeviceId>,
     /// Candidates that one device sends in one call.
     candidates: Limiter<(CallId, DeviceId)>,
+    /// Credentials for relays, asked by one user: each call and each of its moves asks once.
+    relays: Limiter<UserId>,
     /// Tries to sign in to one account.
     sign_in_handle: Limiter<String>,
     /// Tries to sign in from one address. Many people sit behind one address of a carrier.
@@ -60,6 +62,7 @@ impl Limits {
             commands: limiter(Duration::from_millis(10), 1000),
             typing: limiter(Duration::from_secs(1), 5),
             creations: limiter(Duration::from_secs(1), 60),
+            relays: limiter(Duration::from_secs(2), 30),
             sign_in_handle: limiter(Duration::from_secs(6), 10),
             sign_in_address: limiter(Duration::from_millis(200), 200),
             register_address: limiter(Duration::from_secs(1), 100),
@@ -117,6 +120,11 @@ impl Limits {
         }
     }
 
+    /// For credentials at the relays.
+    pub fn relays(&self, user: UserId) -> Result<(), WireError> {
+        self.check(&self.relays, &user, "requests for relays")
+    }
+
     /// For a try to sign in.
     pub fn sign_in(&self, handle: &str, address: IpAddr) -> Result<(), WireError> {
         self.check(&self.sign_in_address, &network(address), "tries to sign in from your address")?;
@@ -133,7 +141,7 @@ impl Limits {
         if let Some(limiter) = &self.messages {
             limiter.retain_recent();
         }
-        for limiter in [&self.commands, &self.typing, &self.creations] {
+        for limiter in [&self.commands, &self.typing, &self.creations, &self.relays] {
             limiter.retain_recent();
         }
         if let Some((each, pair)) = &self.calls {

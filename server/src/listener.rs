@@ -1,13 +1,17 @@
 //! Accepts connections, bounded in number, with or without TLS, and serves HTTP on them until they become WebSockets.
+//! Those that speak TURN are the relay's: a network that lets nothing through but the port of the web lets calls through.
+
+mod first_bytes;
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use axum::{Extension, Router, body::Body, http::Request};
+use chapar_signaling::relay::{outputs::Transport, server::Relay};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
@@ -19,7 +23,9 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use crate::{http::Peer, limits::network};
+use crate::{http::Peer, limits::network, tls};
+
+use first_bytes::{Rewound, Speaks, look};
 
 /// How long a client may take for its TLS handshake, and again for a request's head.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -98,8 +104,14 @@ impl Drop for Place {
     }
 }
 
-/// Accepts until dropped.
-pub async fn accept(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>, places: Arc<Places>) {
+/// Accepts until dropped. What speaks TURN is handed to `relay`; without one everything is HTTP.
+pub async fn accept(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    places: Arc<Places>,
+    relay: Option<Arc<Relay>>,
+) {
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -114,13 +126,21 @@ pub async fn accept(listener: TcpListener, router: Router, tls: Option<TlsAccept
             tokio::spawn(refuse(stream, tls.is_some()));
             continue;
         };
-        let (router, tls) = (router.clone(), tls.clone());
+        let (router, tls, relay) = (router.clone(), tls.clone(), relay.clone());
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
             match tls {
-                None => serve(stream, peer.ip(), router, place).await,
+                None => share(stream, peer, Transport::Tcp, router, place, relay).await,
                 Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(stream, peer.ip(), router, place).await,
+                    Ok(Ok(stream)) => match (relay, stream.get_ref().1.alpn_protocol()) {
+                        (Some(relay), Some(protocol)) if tls::TURN.contains(&protocol) => {
+                            relay.serve_stream(stream, peer, Transport::Tls).await;
+                            drop(place);
+                        }
+                        (_, Some(_)) => serve(stream, peer.ip(), router, place).await,
+                        // Browsers' TURN names no protocol, and other clients' HTTP need not.
+                        (relay, None) => share(stream, peer, Transport::Tls, router, place, relay).await,
+                    },
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
@@ -133,6 +153,29 @@ async fn refuse(mut stream: TcpStream, tls: bool) {
     // Over TLS nothing can be said before a handshake, which is what there is no room for.
     if !tls {
         let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
+    }
+}
+
+/// HTTP or TURN, by the first bytes.
+async fn share<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    transport: Transport,
+    router: Router,
+    place: Place,
+    relay: Option<Arc<Relay>>,
+) {
+    let Some(relay) = relay else { return serve(stream, peer.ip(), router, place).await };
+    // Whoever says nothing is let go, as one who does not finish a request's head.
+    let looked: Result<std::io::Result<(Speaks, Rewound<S>)>, _> = tokio::time::timeout(PATIENCE, look(stream)).await;
+    match looked {
+        Ok(Ok((Speaks::Http, stream))) => serve(stream, peer.ip(), router, place).await,
+        Ok(Ok((Speaks::Stun, stream))) => {
+            relay.serve_stream(stream, peer, transport).await;
+            drop(place);
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "a connection ended before it said anything"),
+        Err(_) => tracing::debug!("a connection said nothing"),
     }
 }
 

@@ -31,7 +31,8 @@ use crate::{
     listener::{self, Places},
     metrics::Metrics,
     passwords::Passwords,
-    settings::{Secret, Settings},
+    relays::Relays,
+    settings::{RelayListen, Secret, Settings},
     store::Store,
     tls,
 };
@@ -45,6 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BUS_QUEUE: usize = 16_384;
 /// How often the epoch is read again.
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
+/// How often the names of the relays are looked at.
+const RELAYS_LOOK: Duration = Duration::from_secs(5);
 /// From the word that the node goes away until its connections are closed: time to finish what is under way.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 
@@ -102,11 +105,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}. Choose another with --listen.", settings.listen))?;
     let tls = match (&settings.tls_cert, &settings.tls_key) {
-        (Some(cert), Some(key)) => Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key))?),
+        (Some(cert), Some(key)) => {
+            Some(tls::acceptor(PathBuf::from(cert), PathBuf::from(key), settings.relay.listen != RelayListen::Off)?)
+        }
         _ => None,
     };
     let (store, mut private) = open_store(&settings).await?;
 
+    let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
@@ -141,6 +147,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         call_quality,
         calls,
         fanout,
+        relays,
         metrics,
         settings,
     });
@@ -151,7 +158,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
-    let accepting = tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places));
+    let accepting =
+        tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
     let housekeeping = tokio::spawn(keep_house(app.clone()));
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
@@ -163,7 +171,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     housekeeping.abort();
     timers.abort();
-    app.calls.close();
+    app.calls.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
     app.fanout.goodbye();
@@ -222,6 +230,7 @@ async fn stop_signal() {
 /// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
 async fn drain(app: &Arc<App>) {
     app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    app.relays.drain().await;
     let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
     let outboxes = app.fanout.outboxes();
     tracing::info!(connections = outboxes.len(), "draining");
@@ -242,10 +251,12 @@ async fn drain(app: &Arc<App>) {
 async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
+    let mut relays = tokio::time::interval(RELAYS_LOOK);
     let mut epoch = None;
     loop {
         tokio::select! {
             _ = limits.tick() => app.limits.forget_idle(),
+            _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
             _ = look.tick() => match app.store.epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");

@@ -7,6 +7,7 @@
 mod flags;
 mod parse;
 mod problem;
+mod relay;
 mod secret;
 mod sources;
 mod table;
@@ -20,6 +21,7 @@ use ipnet::IpNet;
 
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
+pub use relay::{RelayListen, RelaySettings};
 pub use secret::Secret;
 pub use sources::{Given, Layers, Source};
 pub use table::{SETTINGS, Setting};
@@ -98,6 +100,8 @@ pub struct Settings {
     pub call_forbidden_networks: Vec<IpNet>,
     /// Threads of the runtime; without it one per core.
     pub worker_threads: Option<usize>,
+    /// What concerns relays.
+    pub relay: RelaySettings,
 
     sources: BTreeMap<&'static str, Source>,
 }
@@ -134,6 +138,7 @@ impl Default for Settings {
             call_loopback: false,
             call_forbidden_networks: Vec::new(),
             worker_threads: None,
+            relay: RelaySettings::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -187,6 +192,7 @@ impl Settings {
         let networks = &mut settings.call_forbidden_networks;
         from.put("call-forbidden-networks", networks, parse::list(parse::network));
         from.put("worker-threads", &mut settings.worker_threads, parse::some(parse::number(1, 1024)));
+        settings.relay.read(&mut from);
         let (sources, mut problems) = from.finish();
         settings.sources = sources;
         problems.extend(settings.contradictions());
@@ -275,7 +281,10 @@ impl Settings {
             "call-loopback" => self.call_loopback.to_string(),
             "call-forbidden-networks" => joined(&self.call_forbidden_networks, "none"),
             "worker-threads" => or_none(self.worker_threads, "one per core"),
-            other => unreachable!("{other} stands in the table of settings but is not shown"),
+            other => match self.relay.shown(other) {
+                Some(shown) => shown,
+                None => unreachable!("{other} stands in the table of settings but is not shown"),
+            },
         }
     }
 }

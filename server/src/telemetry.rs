@@ -10,10 +10,20 @@ use crate::settings::{LogFormat, Settings};
 pub fn start(settings: &Settings) {
     let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
     // Libraries at these levels print frames and statements, which hold what people write.
-    let filter = ["tungstenite=info", "tokio_tungstenite=info", "sqlx=warn", "hyper=info", "redis=info", "rustls=info"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
+    // The codecs of STUN and TURN log every malformed packet, so strangers could fill the log.
+    let filter = [
+        "stun_types=off",
+        "turn_types=off",
+        "tungstenite=info",
+        "tokio_tungstenite=info",
+        "sqlx=warn",
+        "hyper=info",
+        "redis=info",
+        "rustls=info",
+    ]
+    .into_iter()
+    .filter_map(|directive| directive.parse().ok())
+    .fold(filter, EnvFilter::add_directive);
     let builder = fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => builder.init(),

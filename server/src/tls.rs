@@ -22,6 +22,9 @@ use tokio_rustls::{
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 
+/// The names of TURN and STUN in TLS (RFC 7443).
+pub const TURN: [&[u8]; 2] = [b"stun.turn", b"stun.nat-discovery"];
+
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -67,11 +70,11 @@ fn changed(cert: &Path, key: &Path) -> Option<(SystemTime, SystemTime)> {
 }
 
 /// Offers TLS 1.2 and 1.3 with a certificate chain and key in PEM, and takes up newer ones when the files change. A
-/// broken pair is logged, and the old one stays.
+/// broken pair is logged, and the old one stays. With `turn` clients may choose TURN in place of HTTP by its name.
 ///
 /// # Errors
 /// When the files cannot be used now.
-pub fn acceptor(cert: PathBuf, key: PathBuf) -> Result<TlsAcceptor, TlsError> {
+pub fn acceptor(cert: PathBuf, key: PathBuf, turn: bool) -> Result<TlsAcceptor, TlsError> {
     // Looked at before they are read: a change meanwhile is then seen as one.
     let mut known = changed(&cert, &key);
     let current = Arc::new(Current(ArcSwap::from_pointee(load(&cert, &key)?)));
@@ -80,6 +83,9 @@ pub fn acceptor(cert: PathBuf, key: PathBuf) -> Result<TlsAcceptor, TlsError> {
         .with_no_client_auth()
         .with_cert_resolver(current.clone());
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if turn {
+        config.alpn_protocols.extend(TURN.map(<[u8]>::to_vec));
+    }
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;

@@ -21,7 +21,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use chapar_signaling::relay::auth::RestSecrets;
+use chapar_protocol::{Timestamp, UserId, call::CallId};
+use chapar_signaling::credentials::Secret;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use stun_types::{
     attribute::{ErrorCode, Nonce, Realm, Username},
@@ -36,7 +37,7 @@ use turn_types::{
     message::{ALLOCATE, CHANNEL_BIND},
 };
 
-const SECRET: &str = "north";
+const SECRET: &str = "north of the caravanserai";
 const REALM: &str = "chapar";
 const PORT: u16 = 34_780;
 const CHANNEL: u16 = 0x4001;
@@ -232,7 +233,10 @@ fn nonce_of(reply: &[u8]) -> Option<String> {
 
 static CREDENTIAL: LazyLock<(String, String)> = LazyLock::new(|| {
     let unix = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
-    RestSecrets::new(&[SECRET], 0).issue("rate", None, unix + 3_600).expect("a secret")
+    let now = Timestamp::from_millis(i64::try_from(unix).unwrap_or_default() * 1_000).expect("the present");
+    let secret = Secret::new(SECRET, None).expect("long enough");
+    let made = secret.issue(UserId(1), CallId(uuid::Uuid::from_u128(7)), now, 3_600);
+    (made.username, made.password)
 });
 
 fn request(mut message: MessageWriteVec, attributes: &[&dyn AttributeWrite], nonce: &str) -> Vec<u8> {

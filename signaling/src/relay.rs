@@ -10,17 +10,21 @@
 //! spreads clients over them), its own core and its own relayed sockets.
 
 pub mod address;
+pub mod advert;
 pub mod allocation;
 pub mod auth;
 pub mod config;
 pub mod core;
 pub mod counters;
+pub mod directory;
 pub mod frame;
 pub mod ledger;
 pub mod outputs;
 pub mod ports;
 pub mod rate;
+pub mod registry;
 pub mod replies;
+pub mod secrets;
 pub mod server;
 mod shard;
 mod socket;

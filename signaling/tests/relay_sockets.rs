@@ -11,12 +11,15 @@ use std::{
     time::Duration,
 };
 
+use chapar_protocol::{Timestamp, UserId, call::CallId};
+use chapar_signaling::credentials::Secret;
 use chapar_signaling::relay::{
     address::{Class, PeerPolicy},
-    auth::RestSecrets,
+    advert::{Advert, Wishes},
     config::{CoreConfig, Limits, RelayedAddress},
     counters::Counter,
     rate::Rate,
+    secrets::Secrets,
     server::{Relay, RelayConfig},
     streams::StreamLimits,
 };
@@ -39,7 +42,7 @@ use tokio_rustls::rustls::{
 };
 use turn_types::{attribute::RequestedTransport, message::ALLOCATE};
 
-const SECRET: &str = "a secret for tests";
+const SECRET: &str = "a secret for all the tests";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn certificate() -> Arc<ServerConfig> {
@@ -82,7 +85,7 @@ fn config(ip: &str, first_port: u16, open: Vec<Class>) -> RelayConfig {
 }
 
 async fn start(config: RelayConfig) -> Relay {
-    Relay::start(config, Arc::new(RestSecrets::new(&[SECRET], 86_400))).await.unwrap()
+    Relay::start(config, Arc::new(Secrets::new(Secret::new(SECRET, None).unwrap()))).await.unwrap()
 }
 
 /// A peer that sends everything back, on two neighbouring ports (RTP and RTCP). Ends with the test's runtime.
@@ -120,7 +123,8 @@ async fn coturn(tool: &str, arguments: &[String]) -> Option<String> {
 /// Three clients, forty packets each; every packet has to come back. False where the tool is missing.
 async fn uclient(port: u16, server: &str, peer: SocketAddr, flags: &str) -> bool {
     let mut arguments: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
-    let fixed = ["-m", "3", "-n", "40", "-l", "170", "-z", "5", "-u", "pilgrim", "-W", SECRET];
+    let fixed =
+        ["-m", "3", "-n", "40", "-l", "170", "-z", "5", "-u", "42:0123456789abcdef0123456789abcdef", "-W", SECRET];
     arguments.extend(fixed.map(str::to_owned));
     arguments.extend(["-e".into(), peer.ip().to_string(), "-r".into(), peer.port().to_string()]);
     arguments.extend(["-p".into(), port.to_string(), server.to_owned()]);
@@ -150,7 +154,9 @@ async fn coturns_client_gets_every_packet_back_over_udp_tcp_and_tls() {
     );
     if found.0 {
         assert!(relay.count(Counter::PacketsOut) >= 10 * 120);
-        assert!(relay.metrics().contains("chapar_relay_allocations_total"));
+        let wishes = Wishes { name: Some("qom-1".to_owned()), region: "a \"b\"".to_owned(), ..Wishes::default() };
+        let metrics = relay.metrics(&Advert::new(&relay, &[], 10, &wishes).now(&relay));
+        assert!(metrics.contains(r#"chapar_relay_allocations_total{relay="qom-1",region="a \"b\""} "#), "{metrics}");
     }
     relay.stop().await;
 }
@@ -184,8 +190,21 @@ async fn coturns_stun_client_learns_its_address() {
 async fn without_leave_nothing_is_relayed_to_loopback() {
     let relay = start(config("127.0.0.1", 46_000, Vec::new())).await;
     let peer = echo("127.0.0.1").await;
-    let arguments =
-        ["-c", "-m", "1", "-n", "5", "-u", "pilgrim", "-W", SECRET, "-e", "127.0.0.1", "-r"].map(str::to_owned);
+    let arguments = [
+        "-c",
+        "-m",
+        "1",
+        "-n",
+        "5",
+        "-u",
+        "42:0123456789abcdef0123456789abcdef",
+        "-W",
+        SECRET,
+        "-e",
+        "127.0.0.1",
+        "-r",
+    ]
+    .map(str::to_owned);
     let more = [peer.port().to_string(), "-p".to_owned(), relay.udp[0].port().to_string(), "127.0.0.1".to_owned()];
     if coturn("turnutils_uclient", &[&arguments[..], &more[..]].concat()).await.is_some() {
         assert_eq!(relay.count(Counter::PacketsOut), 0);
@@ -216,9 +235,11 @@ fn code_of(reply: &[u8]) -> u16 {
     Message::from_bytes(reply).unwrap().attribute::<ErrorCode>().map_or(0, |error| error.code())
 }
 
-fn credential(user: &str) -> (String, String) {
+fn credential(user: i64) -> (String, String) {
     let unix = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    RestSecrets::new(&[SECRET], 0).issue(user, None, unix + 600).unwrap()
+    let now = Timestamp::from_millis(i64::try_from(unix).unwrap() * 1_000).unwrap();
+    let made = Secret::new(SECRET, None).unwrap().issue(UserId(user), CallId(uuid::Uuid::from_u128(7)), now, 600);
+    (made.username, made.password)
 }
 
 /// Resident memory of a process, in KiB.
@@ -234,7 +255,7 @@ async fn the_program_holds_a_thousand_idle_allocations_in_20_mb_and_drains_on_si
     const COUNT: usize = 1_000;
     let folder = tempfile::tempdir().unwrap();
     let secrets = folder.path().join("secrets");
-    std::fs::write(&secrets, format!("{SECRET}\nan older one\n")).unwrap();
+    std::fs::write(&secrets, format!("{SECRET}\nthe secret before this one\n")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_chapar-relay"))
         .args(["--udp", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--address", "127.0.0.1", "--user-quota", "2000"])
         .args(["--first-port", "34000", "--last-port", "35999", "--shards", "2", "--secrets"])
@@ -250,7 +271,7 @@ async fn the_program_holds_a_thousand_idle_allocations_in_20_mb_and_drains_on_si
     let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     let server: SocketAddr = line.split_once("udp=[").unwrap().1.split_once(']').unwrap().0.parse().unwrap();
 
-    let (username, password) = credential("many");
+    let (username, password) = credential(1);
     let mut buffer = [0; 2_048];
     let mut clients = Vec::new();
     for _ in 0..COUNT {
@@ -321,7 +342,7 @@ async fn a_stream_in_pieces_is_understood_and_one_that_is_not_turn_is_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_cut_off_and_its_allocation_ends() {
     let relay = start(config("127.0.0.1", 30_000, vec![Class::Loopback])).await;
-    let (username, password) = credential("slow");
+    let (username, password) = credential(2);
     let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
     let mut head = [0; 20];
     let mut body = Vec::new();

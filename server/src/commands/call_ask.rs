@@ -8,6 +8,7 @@ use chapar_protocol::{
     command::{AskCall, Done},
     frame,
 };
+use chapar_signaling::call::exchange::MAX_BATCH;
 
 use super::{Asker, Outcome, Pending, Request, Result, apart, count_error, refuse, refused};
 use crate::app::App;
@@ -35,6 +36,9 @@ pub(super) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pen
 fn accept(app: &App, asker: &Asker, params: &str) -> std::result::Result<AskCall, WireError> {
     let ask: AskCall = frame::parse_params(params)?;
     let candidates = if let CallAsk::Candidates { candidates, .. } = &ask.ask { candidates.len() } else { 0 };
+    if candidates > MAX_BATCH {
+        return Err(WireError::new(ErrorCode::TooLarge, "at most 16 candidates at once"));
+    }
     app.limits.call_ask(asker.device, ask.call_id, candidates)?;
     Ok(ask)
 }

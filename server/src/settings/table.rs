@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 28] = [
+pub const SETTINGS: [Setting; 39] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -130,4 +130,59 @@ pub const SETTINGS: [Setting; 28] = [
         "The operator's own networks, which no call may reach, as addresses or CIDR, separated by commas [default: none]",
     ),
     setting("worker-threads", "CHAPAR_WORKER_THREADS", "N", "Threads of the runtime [default: one per core]"),
+    setting(
+        "relay",
+        "CHAPAR_RELAY",
+        "ADDRESSES|off",
+        "Where this node relays calls (STUN and TURN over UDP and TCP), or off [default: port 3478 beside --listen]",
+    ),
+    setting(
+        "relay-tls",
+        "CHAPAR_RELAY_TLS",
+        "ADDRESSES",
+        "Where it relays over TLS, with the certificate of --tls-cert [default: port 5349 beside --relay]",
+    ),
+    setting(
+        "relay-address",
+        "CHAPAR_RELAY_ADDRESS",
+        "ADDRESSES",
+        "Addresses to relay from, at most one per family; BIND/PUBLIC behind a one-to-one NAT [default: that of --relay, \
+         or of the machine]",
+    ),
+    setting(
+        "relay-host",
+        "CHAPAR_RELAY_HOST",
+        "HOST",
+        "The name or address at which clients reach the relay [default: the relayed address; for TLS the host of \
+         --public-url]",
+    ),
+    setting("relay-ports", "CHAPAR_RELAY_PORTS", "FIRST-LAST", "Ports to relay from [default: 49152-65535]"),
+    secret(
+        "relay-secret",
+        "CHAPAR_RELAY_SECRET",
+        "SECRET",
+        "What nodes and relays share, at least 20 characters; the old one after a comma while it is being changed \
+         [default: made, and kept in the data directory]",
+    ),
+    setting("relay-name", "CHAPAR_RELAY_NAME", "NAME", "The name of this node's relay [default: the machine's]"),
+    setting("relay-region", "CHAPAR_RELAY_REGION", "TEXT", "Where it stands, for people [default: local]"),
+    setting(
+        "relay-allow",
+        "CHAPAR_RELAY_ALLOW",
+        "NETWORKS",
+        "Private networks that it may relay to, separated by commas [default: none]",
+    ),
+    setting(
+        "relay-deny",
+        "CHAPAR_RELAY_DENY",
+        "NETWORKS",
+        "Networks that it never relays to: your own back ends [default: none]",
+    ),
+    setting(
+        "relays",
+        "CHAPAR_RELAYS",
+        "RELAYS",
+        "Relays that do not register themselves, such as coturn with the same secret: NAME@REGION=URL URL, separated by \
+         commas [default: none]",
+    ),
 ];

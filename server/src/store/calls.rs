@@ -118,14 +118,6 @@ fn missed_delta(version: i64, missed: i32) -> UserDelta {
     }
 }
 
-/// A word of the wire, without its quotes.
-pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
 fn from_word<T: serde::de::DeserializeOwned>(word: String) -> sqlx::Result<T> {
     serde_json::from_value(serde_json::Value::String(word)).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -1,7 +1,7 @@
 //! A device that calls: what it asks, and what it was told.
 
 use chapar_protocol::{
-    ChatId, Event, UserId, WireError,
+    Action, ChatId, ErrorCode, Event, UserId, WireError,
     call::{
         Answer, CallAsk, CallEntry, CallId, CallMedia, CallNote, CallSignal, CallState, EndReason, MediaPhase, Offer,
         Standing,
@@ -11,7 +11,7 @@ use chapar_protocol::{
 };
 use uuid::Uuid;
 
-use crate::support::{Device, Model};
+use crate::support::{Device, Failure, Model};
 
 const FINGERPRINT: &str =
     "D2:FA:0E:C3:22:59:5E:14:95:69:92:3D:13:B4:84:24:2C:C2:A2:C0:3E:FD:34:8E:5E:EA:6F:AF:52:CE:E6:0F";
@@ -160,6 +160,26 @@ pub fn notes(model: &Model, chat: ChatId) -> Vec<CallNote> {
         _ => None,
     };
     messages.filter_map(|message| of(&message.body)).collect()
+}
+
+/// Asks again for as long as the server says so, as a client does.
+pub async fn asks_until_done(device: &Device, call_id: CallId, ask: CallAsk) -> usize {
+    let request = AskCall { call_id, ask };
+    let tries = async {
+        let mut refusals = 0;
+        loop {
+            match device.call(&request).await {
+                Ok(_) => return refusals,
+                Err(Failure::Refused(error)) => {
+                    assert_eq!((error.code, error.action), (ErrorCode::Unavailable, Action::Retry), "{error:?}");
+                    refusals += 1;
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+                Err(Failure::Lost) => panic!("the chat must go on"),
+            }
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, tries).await.expect("done at last")
 }
 
 /// From the invite to media on both sides.

@@ -22,6 +22,7 @@ mod postgres_is_killed_in_mid_traffic;
 mod random_interleavings_end_equal;
 mod read_marks_reach_everybody;
 mod redis_dies_in_mid_traffic;
+mod relays_are_handed_out;
 mod rights;
 mod somebody_was_away_for_long;
 mod the_answer_is_lost;

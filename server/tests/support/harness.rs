@@ -11,6 +11,7 @@ pub mod process;
 pub mod redis;
 pub mod socket;
 pub mod traffic;
+pub mod turn;
 pub mod world;
 
 use std::time::Duration;

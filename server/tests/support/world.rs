@@ -57,13 +57,19 @@ impl Plan {
         Self { nodes: 1, ..Self::default() }
     }
 
+    /// So many nodes over a Redis of another form.
+    pub fn over(nodes: usize, redis_url: &str) -> Self {
+        Self { nodes, ..Self::default() }.flags(&["--redis-url", redis_url])
+    }
+
     /// A Postgres of its own, which the test may kill.
     pub fn own_postgres(mut self) -> Self {
         self.own_postgres = true;
         self
     }
 
-    /// With the limit on messages that the server has by default. Without this there is none: traffic is to be dense.
+    /// With the limits on messages and calls that the server has by default. Without this there are none: traffic is to be
+    /// dense.
     pub fn limited(mut self) -> Self {
         self.limited = true;
         self
@@ -76,7 +82,8 @@ impl Plan {
 
     pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("chapar-test-").tempdir().expect("temp dir");
-        let plan = if self.limited { self } else { self.flags(&["--messages-per-second", "0"]) };
+        let plan =
+            if self.limited { self } else { self.flags(&["--messages-per-second", "0", "--calls-per-minute", "0"]) };
         plan.start_in(directory).await
     }
 

@@ -10,11 +10,16 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chapar_signaling::credentials::{LEAST_SECRET, Secret};
 use chapar_signaling::relay::{
     address::{Class, PeerPolicy},
-    auth::RestSecrets,
+    advert::{Advert, Wishes},
     config::{CoreConfig, Limits, RelayedAddress},
+    directory::is_name,
     rate::Rate,
+    registry::{Part, Registry},
+    secrets::Secrets,
     server::{Relay, RelayConfig},
     streams::StreamLimits,
 };
@@ -63,14 +68,31 @@ struct Cli {
     /// The realm, at most 24 bytes.
     #[arg(long, env = "CHAPAR_RELAY_REALM", default_value = "chapar")]
     realm: String,
-    /// File with the shared secrets of the TURN REST scheme, one a line, the newest first.
-    #[arg(long, env = "CHAPAR_RELAY_SECRETS")]
-    secrets: PathBuf,
+    /// File with the secret of the TURN REST scheme, the one before it on a second line. With Redis it may be left out:
+    /// then the relay takes the one that the nodes have made.
+    #[arg(long, env = "CHAPAR_RELAY_SECRETS", required_unless_present = "redis_url")]
+    secrets: Option<PathBuf>,
+    /// Where the relay registers for the nodes to find it: redis://, redis+sentinel:// or redis+cluster://, as for
+    /// `chapar`. A password is better put into the variable: everybody on the machine sees flags.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
+    /// Its name in the registry, in reports and metrics [default: the machine's].
+    #[arg(long, env = "CHAPAR_RELAY_NAME", value_parser = name)]
+    name: Option<String>,
+    /// Where it stands, for people.
+    #[arg(long, env = "CHAPAR_RELAY_REGION", default_value = "local")]
+    region: String,
+    /// The name or address at which clients reach it [default: the public relayed address]. The certificate's, for TLS.
+    #[arg(long, env = "CHAPAR_RELAY_HOST")]
+    host: Option<String>,
+    /// Allocations at which it counts as full [default: its ports].
+    #[arg(long, env = "CHAPAR_RELAY_CAPACITY")]
+    capacity: Option<u64>,
     /// Threads; 0 takes one per core.
     #[arg(long, env = "CHAPAR_RELAY_SHARDS", default_value_t = 0)]
     shards: usize,
     /// Allocations of one user at one time.
-    #[arg(long, env = "CHAPAR_RELAY_USER_QUOTA", default_value_t = 12)]
+    #[arg(long, env = "CHAPAR_RELAY_USER_QUOTA", default_value_t = 40)]
     user_quota: u32,
     /// Allocations from one address at one time.
     #[arg(long, env = "CHAPAR_RELAY_ADDRESS_QUOTA", default_value_t = 4_096)]
@@ -120,22 +142,41 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let secrets = std::fs::read_to_string(&cli.secrets).map_err(|error| about(&cli.secrets, &error))?;
-    let secrets: Vec<&str> = secrets.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if secrets.is_empty() {
-        return Err(about(&cli.secrets, &"holds no secret"));
-    }
-    let authority = Arc::new(RestSecrets::new(&secrets, 7 * 86_400));
-    let (patience, metrics) = (Duration::from_secs(cli.drain), cli.metrics);
-    let relay = Arc::new(Relay::start(config(cli)?, authority).await?);
-    tracing::info!(udp = ?relay.udp, tcp = ?relay.tcp, tls = ?relay.tls, "relaying");
+    let secrets = Arc::new(Secrets::new(match &cli.secrets {
+        Some(path) => read_secrets(path)?,
+        None => random_secret()?,
+    }));
+    let share_secret = cli.secrets.is_none().then(|| Arc::clone(&secrets));
+    let (patience, metrics, redis) = (Duration::from_secs(cli.drain), cli.metrics, cli.redis_url.clone());
+    let wishes = Wishes {
+        name: cli.name.clone(),
+        region: cli.region.clone(),
+        host: cli.host.clone(),
+        tls_host: cli.host.clone(),
+        ..Wishes::default()
+    };
+    let capacity = cli.capacity.unwrap_or_else(|| u64::from(cli.last_port.saturating_sub(cli.first_port)) + 1);
+    let relayed = cli.address.clone();
+    let relay = Arc::new(Relay::start(config(cli)?, secrets).await?);
+    let advert = Advert::new(&relay, &relayed, capacity, &wishes);
+    tracing::info!(name = advert.name(), udp = ?relay.udp, tcp = ?relay.tcp, tls = ?relay.tls, "relaying");
     if let Some(address) = metrics {
         let listener = TcpListener::bind(address).await?;
-        tokio::spawn(serve_metrics(listener, Arc::clone(&relay)));
+        tracing::info!(metrics = %listener.local_addr()?, "metrics");
+        tokio::spawn(serve_metrics(listener, Arc::clone(&relay), advert.clone()));
     }
+    let registry = match redis {
+        Some(url) => Some(Registry::start(&url, part(&relay, advert, share_secret)).map_err(io::Error::other)?),
+        None => None,
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+    // The nodes hear of it first, so that nobody is sent here to be refused.
+    relay.announce_drain();
+    if let Some(registry) = &registry {
+        registry.renew().await;
     }
     relay.drain().await;
     let deadline = Instant::now() + patience;
@@ -147,7 +188,36 @@ async fn run(cli: Cli) -> io::Result<()> {
             _ = interrupt.recv() => break,
         }
     }
+    if let Some(registry) = registry {
+        registry.leave().await;
+    }
     Ok(())
+}
+
+fn part(relay: &Arc<Relay>, advert: Advert, share_secret: Option<Arc<Secrets>>) -> Part {
+    let told = Arc::clone(relay);
+    let entry = Box::new(move || advert.now(&told));
+    Part { relay: Some(Arc::clone(relay)), entry: Some(entry), share_secret, reads: false }
+}
+
+fn read_secrets(path: &Path) -> io::Result<Secret> {
+    let text = std::fs::read_to_string(path).map_err(|error| about(path, &error))?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (current, previous, more) = (lines.next(), lines.next(), lines.next());
+    let secret = current.and_then(|current| Secret::new(current, previous.map(Into::into)));
+    match (secret, more) {
+        (Some(secret), None) => Ok(secret),
+        (_, Some(_)) => Err(about(path, &"holds more than two secrets")),
+        (None, None) => Err(about(path, &format!("holds no secret of at least {LEAST_SECRET} characters"))),
+    }
+}
+
+/// Until Redis says which one the nodes use.
+fn random_secret() -> io::Result<Secret> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no randomness"))?;
+    let text = URL_SAFE_NO_PAD.encode(bytes);
+    Secret::new(text, None).ok_or_else(|| io::Error::other("no randomness"))
 }
 
 fn config(cli: Cli) -> io::Result<RelayConfig> {
@@ -207,21 +277,25 @@ fn relayed(text: &str) -> Result<RelayedAddress, String> {
     Ok(RelayedAddress { bind: parse(bind)?, public: parse(public)? })
 }
 
+fn name(text: &str) -> Result<String, String> {
+    if is_name(text) { Ok(text.to_owned()) } else { Err("1 to 64 letters, digits, dashes, dots, colons".to_owned()) }
+}
+
 fn about(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
     io::Error::other(format!("{}: {error}", path.display()))
 }
 
 /// As much HTTP as Prometheus needs.
-async fn serve_metrics(listener: TcpListener, relay: Arc<Relay>) {
+async fn serve_metrics(listener: TcpListener, relay: Arc<Relay>, advert: Advert) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(timeout(Duration::from_secs(5), answer(stream, &relay)).await),
+            Ok((stream, _)) => drop(timeout(Duration::from_secs(5), answer(stream, &relay, &advert)).await),
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn answer(mut stream: TcpStream, relay: &Relay) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, relay: &Relay, advert: &Advert) -> io::Result<()> {
     let mut request = [0; 2_048];
     let mut length = 0;
     while length < request.len() && !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
@@ -231,12 +305,12 @@ async fn answer(mut stream: TcpStream, relay: &Relay) -> io::Result<()> {
         }
     }
     let (status, body) = if request.starts_with(b"GET /metrics ") {
-        ("200 OK", relay.metrics())
+        ("200 OK", relay.metrics(&advert.now(relay)) + "# EOF\n")
     } else {
         ("404 Not Found", String::new())
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Type: application/openmetrics-text; version=1.0.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;

@@ -28,6 +28,12 @@ impl Call {
                 self.callee.know(device)?.glare = true;
                 Ok(())
             }
+            Input::NodeStops => {
+                if self.is_live() {
+                    self.end(EndReason::Vanished, None, now);
+                }
+                Ok(())
+            }
             Input::Recorded => {
                 if let Phase::Ended { record_at, .. } = &mut self.phase {
                     *record_at = None;

@@ -63,6 +63,8 @@ pub enum Input {
     LostGlare(CallId),
     /// This call, which rings, met another one, made by this device of the callee, and won.
     WonGlare(DeviceId),
+    /// The one node that keeps this call goes away, and with it the way between the two devices.
+    NodeStops,
     /// The record of the ended call is stored.
     Recorded,
     /// The time of [`super::Call::next_timer`] has come. Too early or twice does no harm.

@@ -1,8 +1,9 @@
-//! Who may allocate: time-limited credentials (the TURN REST scheme), and nonces that need no memory.
+//! Who may allocate: whoever an [`Authority`] knows (in a relay [`super::secrets::Secrets`], the TURN REST scheme), and
+//! nonces that need no memory.
 
 use std::net::IpAddr;
 
-use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 
 use super::rate::network;
@@ -29,54 +30,6 @@ impl<F: Fn(&str, u64) -> Option<Grant> + Send + Sync> Authority for F {
     fn grant(&self, username: &str, unix: u64) -> Option<Grant> {
         self(username, unix)
     }
-}
-
-/// The TURN REST scheme: the username is `expiry:user` or `expiry:user:call` (expiry in Unix seconds), the password is
-/// base64(HMAC-SHA1(secret, username)). coturn's `use-auth-secret` takes the same.
-pub struct RestSecrets {
-    keys: Vec<hmac::Key>,
-    max_ahead: u64,
-}
-
-impl RestSecrets {
-    /// Accepts credentials made with any of these secrets, and expiring at most `max_ahead` seconds from now.
-    pub fn new<S: AsRef<[u8]>>(secrets: &[S], max_ahead: u64) -> Self {
-        let key = |secret: &S| hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_ref());
-        Self { keys: secrets.iter().map(key).collect(), max_ahead }
-    }
-
-    /// Username and password for a user, made with the first secret. `None` without a secret.
-    pub fn issue(&self, user: &str, call: Option<&str>, expires_unix: u64) -> Option<(String, String)> {
-        let username = match call {
-            Some(call) => format!("{expires_unix}:{user}:{call}"),
-            None => format!("{expires_unix}:{user}"),
-        };
-        let password = password(self.keys.first()?, &username);
-        Some((username, password))
-    }
-}
-
-impl Authority for RestSecrets {
-    fn grant(&self, username: &str, unix: u64) -> Option<Grant> {
-        let (expires, rest) = username.split_once(':')?;
-        let expires: u64 = expires.parse().ok()?;
-        if expires <= unix || expires - unix > self.max_ahead {
-            return None;
-        }
-        let (user, call) = match rest.split_once(':') {
-            Some((user, call)) => (user, Some(call.to_owned())),
-            None => (rest, None),
-        };
-        if user.is_empty() {
-            return None;
-        }
-        let passwords = self.keys.iter().map(|key| password(key, username)).collect();
-        Some(Grant { passwords, user: user.to_owned(), call })
-    }
-}
-
-fn password(key: &hmac::Key, username: &str) -> String {
-    STANDARD.encode(hmac::sign(key, username.as_bytes()))
 }
 
 /// Nonces that prove their own age: a time and a MAC over it and the client's network, so a relay remembers none, and one
@@ -135,30 +88,6 @@ impl Nonces {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_credential_is_bound_to_its_user_its_call_and_its_time() {
-        let secrets = RestSecrets::new(&["new", "old"], 86_400);
-        let (username, password) = secrets.issue("42", Some("c7"), 2_000).unwrap();
-        assert_eq!(username, "2000:42:c7");
-        let grant = secrets.grant(&username, 1_999).unwrap();
-        assert_eq!((grant.user.as_str(), grant.call.as_deref()), ("42", Some("c7")));
-        assert!(grant.passwords.contains(&password) && grant.passwords.len() == 2);
-        assert!(!secrets.grant("2000:43:c7", 1_999).unwrap().passwords.contains(&password));
-        assert!(!secrets.grant("2001:42:c7", 1_999).unwrap().passwords.contains(&password));
-        assert_eq!(secrets.grant(&username, 2_000), None, "expired");
-        for bad in ["", "42", "x:42", "2000:", "2000::c", "99999999999:42", "18446744073709551616:42", "-1:42"] {
-            assert_eq!(secrets.grant(bad, 1_999), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_password_is_what_coturn_computes() {
-        // printf '1700000000:alice' | openssl dgst -sha1 -hmac north -binary | base64
-        let secrets = RestSecrets::new(&["north"], 86_400);
-        let (_, password) = secrets.issue("alice", None, 1_700_000_000).unwrap();
-        assert_eq!(password, "Cd/49soE35ICqcJF/bCTn8Z4OyE=");
-    }
 
     #[test]
     fn a_nonce_is_good_for_its_client_and_its_time_only() {

@@ -25,7 +25,8 @@ pub struct RelayedAddress {
     pub public: IpAddr,
 }
 
-/// Bounds on what one client can take. A person in a call needs one or two allocations.
+/// Bounds on what one client can take. A device in a call takes one allocation for each URL that it was handed, of up to
+/// three relays with four transports each, and as many again while it restarts ICE.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Allocations in one shard, and so the memory of the core.
@@ -58,7 +59,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             allocations: 100_000,
-            allocations_per_user: 12,
+            allocations_per_user: 40,
             allocations_per_address: 4_096,
             permissions: 64,
             channels: 64,

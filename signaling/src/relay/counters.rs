@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use super::directory::Entry;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
         /// A counter.
@@ -100,15 +102,28 @@ impl Counters {
     }
 }
 
-/// The sum over the shards in the text format of Prometheus.
-pub fn exposition(shards: &[Arc<Counters>]) -> String {
+/// The sum over the shards, in text that Prometheus reads as its own format and as `OpenMetrics` (without the end mark),
+/// labelled with the relay's name and region.
+pub fn exposition(shards: &[Arc<Counters>], entry: &Entry) -> String {
     let mut text = String::new();
     let sum = |counter| shards.iter().map(|shard| shard.get(counter)).sum::<u64>();
+    let labels = format!("{{relay=\"{}\",region=\"{}\"}}", escaped(&entry.name), escaped(&entry.region));
+    let mut write = |family: &str, kind: &str, suffix: &str, value: u64| {
+        let _ = writeln!(text, "# TYPE chapar_relay_{family} {kind}\nchapar_relay_{family}{suffix}{labels} {value}");
+    };
     for counter in Counter::ALL {
         let name = counter.name();
-        let _ = write!(text, "# TYPE chapar_relay_{name} counter\nchapar_relay_{name} {}\n", sum(*counter));
+        // OpenMetrics names a counter's family without the suffix of its sample.
+        let (family, suffix) = name.strip_suffix("_total").map_or((name, ""), |family| (family, "_total"));
+        write(family, "counter", suffix, sum(*counter));
     }
-    let live = sum(Counter::Allocated).saturating_sub(sum(Counter::Ended));
-    let _ = write!(text, "# TYPE chapar_relay_allocations gauge\nchapar_relay_allocations {live}\n");
+    write("live_allocations", "gauge", "", sum(Counter::Allocated).saturating_sub(sum(Counter::Ended)));
+    write("load_per_mille", "gauge", "", entry.load_per_mille.into());
+    write("draining", "gauge", "", entry.draining.into());
     text
+}
+
+/// As a label's value.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -3,7 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -20,6 +23,7 @@ use super::{
     config::{CoreConfig, MAX_REALM},
     core::{Core, Whose},
     counters::{Counter, Counters, exposition},
+    directory::Entry,
     ledger::Ledger,
     outputs::{FiveTuple, Transport},
     shard::{Clock, Inbox, Message, Shard},
@@ -51,6 +55,7 @@ pub struct Relay {
     streams: Arc<Streams>,
     clock: Clock,
     threads: Vec<JoinHandle<()>>,
+    draining: AtomicBool,
     tasks: Vec<AbortHandle>,
     /// The UDP addresses, with the ports that were really bound.
     pub udp: Vec<SocketAddr>,
@@ -98,6 +103,7 @@ impl Relay {
             streams: Streams::new(inboxes, config.streams),
             clock,
             threads,
+            draining: AtomicBool::new(false),
             tasks: Vec::new(),
             udp,
             tcp: Vec::new(),
@@ -116,12 +122,17 @@ impl Relay {
     }
 
     /// Serves a stream that something else has accepted (port 443 shared with the WebSocket). Ends with the stream.
-    pub fn serve_stream<S>(&self, stream: S, client: SocketAddr) -> impl Future<Output = ()> + Send + use<S>
+    pub fn serve_stream<S>(
+        &self,
+        stream: S,
+        client: SocketAddr,
+        transport: Transport,
+    ) -> impl Future<Output = ()> + Send + use<S>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let streams = Arc::clone(&self.streams);
-        let from = FiveTuple { client, listener: u16::MAX, transport: Transport::Tls };
+        let from = FiveTuple { client, listener: u16::MAX, transport };
         async move { streams.serve(stream, from).await }
     }
 
@@ -139,7 +150,18 @@ impl Relay {
 
     /// Takes no new allocations from now on; wait for [`Self::allocations`] to become 0.
     pub async fn drain(&self) {
+        self.announce_drain();
         self.tell(|| Message::Drain).await;
+    }
+
+    /// Says that it will drain, while it still takes new allocations: so that nobody is sent here who would be refused.
+    pub fn announce_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it drains, or said that it will.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Live allocations.
@@ -152,9 +174,9 @@ impl Relay {
         self.counters.iter().map(|shard| shard.get(counter)).sum()
     }
 
-    /// All counters in the text format of Prometheus.
-    pub fn metrics(&self) -> String {
-        exposition(&self.counters)
+    /// All counters in the text format of Prometheus, labelled with the relay's name and region.
+    pub fn metrics(&self, entry: &Entry) -> String {
+        exposition(&self.counters, entry)
     }
 
     /// Ends all allocations and streams, and waits for the threads.

@@ -6,14 +6,16 @@ use std::{
     sync::Arc,
 };
 
+use chapar_protocol::{Timestamp, UserId, call::CallId};
+use chapar_signaling::credentials::{Credentials, Secret};
 use chapar_signaling::relay::{
     address::PeerPolicy,
-    auth::RestSecrets,
     config::{CoreConfig, Limits, Now, RelayedAddress},
     core::Core,
     counters::{Counter, Counters},
     ledger::Ledger,
     outputs::{AllocationId, FiveTuple, Output, Outputs, Transport},
+    secrets::Secrets,
 };
 use stun_types::{
     attribute::{Attribute, AttributeStaticType, AttributeType, ErrorCode, Nonce, RawAttribute, Realm, Username},
@@ -29,7 +31,7 @@ use turn_types::{
 };
 
 pub(crate) const REALM: &str = "chapar";
-pub(crate) const SECRET: &str = "a secret for tests";
+pub(crate) const SECRET: &str = "a secret for all the tests";
 pub(crate) const START: u64 = 1_800_000_000;
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
@@ -86,7 +88,7 @@ impl Relay {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             state >> 20
         });
-        let authority = Arc::new(RestSecrets::new(&[SECRET], 86_400));
+        let authority = Arc::new(Secrets::new(secret()));
         let core = Core::new(Arc::new(config), Arc::clone(&ledger), Arc::clone(&counters), authority, entropy);
         let now = Now { nanos: SECOND, unix: START };
         Self { core, ledger, counters, now, open: HashMap::new(), out: Outputs::default(), busy: Vec::new() }
@@ -177,6 +179,17 @@ pub(crate) struct Client {
     pub(crate) relayed: Option<SocketAddr>,
 }
 
+pub(crate) fn secret() -> Secret {
+    Secret::new(SECRET, None).unwrap()
+}
+
+/// A call that a test has its own name for.
+pub(crate) fn call_id(name: &str) -> CallId {
+    let mut bytes = [0; 16];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    CallId(uuid::Uuid::from_bytes(bytes))
+}
+
 pub(crate) fn tuple(client: &str) -> FiveTuple {
     FiveTuple { client: client.parse().unwrap(), listener: 0, transport: Transport::Udp }
 }
@@ -188,8 +201,9 @@ impl Client {
     }
 
     pub(crate) fn until(address: &str, user: &str, expires: u64) -> Self {
-        let (user, call) = user.split_once(':').map_or((user, None), |(user, call)| (user, Some(call)));
-        let (username, password) = RestSecrets::new(&[SECRET], 0).issue(user, call, expires).unwrap();
+        let (user, call) = user.split_once(':').unwrap_or((user, "some call"));
+        let now = Timestamp::from_millis((i64::try_from(expires).unwrap() - 300) * 1_000).unwrap();
+        let Credentials { username, password } = secret().issue(UserId(user.parse().unwrap()), call_id(call), now, 300);
         Self { tuple: tuple(address), username, password, nonce: String::new(), relayed: None }
     }
 

@@ -103,7 +103,7 @@ fn any_order_of_requests_keeps_the_books_right() {
     let mut rng = rng();
     let mut relay = Relay::new();
     let mut clients: Vec<Client> =
-        (0..30).map(|n| Client::new(&format!("1.2.3.{}:{}", n % 7, 1_000 + n), &format!("user-{}", n % 5))).collect();
+        (0..30).map(|n| Client::new(&format!("1.2.3.{}:{}", n % 7, 1_000 + n), &(n % 5).to_string())).collect();
     for _ in 0..4_000 {
         let index = rng.random_range(0..clients.len());
         let client = &mut clients[index];

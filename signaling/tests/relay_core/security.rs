@@ -12,7 +12,9 @@ use turn_types::{
     message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH},
 };
 
-use crate::client::{Client, Relay, START, Sent, channel, config, indication, peer_address, raw, tuple, unsigned};
+use crate::client::{
+    Client, Relay, START, Sent, call_id, channel, config, indication, peer_address, raw, tuple, unsigned,
+};
 
 #[test]
 fn no_form_of_an_inner_address_becomes_a_peer() {
@@ -267,7 +269,7 @@ fn quotas_hold_for_a_user_over_all_shards_and_for_an_address_over_all_users() {
         .collect();
     assert_eq!(codes, [0, 0, 0, 486, 486]);
     let codes: Vec<u16> = (1..=7)
-        .map(|n| Client::new(&format!("[2a01:1:1:1::{n}]:1"), &format!("u{n}")).allocate_with(&mut relay, &[]).code)
+        .map(|n| Client::new(&format!("[2a01:1:1:1::{n}]:1"), &n.to_string()).allocate_with(&mut relay, &[]).code)
         .collect();
     assert_eq!(codes, [0, 0, 0, 0, 0, 486, 486], "a /64 is one subscriber");
     assert_eq!(relay.count(Counter::OverQuota) + shard.count(Counter::OverQuota), 4);
@@ -343,8 +345,9 @@ fn a_revoked_user_or_call_loses_its_allocations_and_gets_none() {
     assert_eq!(relay.drive(), vec![Sent::Hangup(stream.tuple)]);
     assert_eq!((relay.core.allocations(), relay.open.len()), (1, 1));
     assert_eq!(banned.allocate_with(&mut relay, &[]).code, 403);
-    relay.ledger.revoke_call("c1", START + 100, relay.now);
-    relay.core.revoke(&Whose::Call("c1".to_owned()), &mut relay.out);
+    let call = call_id("c1").0.as_simple().to_string();
+    relay.ledger.revoke_call(&call, START + 100, relay.now);
+    relay.core.revoke(&Whose::Call(call), &mut relay.out);
     relay.drive();
     assert_eq!(relay.core.allocations(), 0);
     assert_eq!(friend.allocate_with(&mut relay, &[]).code, 403);

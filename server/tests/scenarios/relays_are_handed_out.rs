@@ -1,0 +1,168 @@
+//! A node without settings relays: two people get credentials for a call, and hear each other through the relay.
+
+use std::time::{Duration, Instant};
+
+use chapar_protocol::{
+    ErrorCode,
+    call::{CallId, RelayRoundTrip},
+    command::{CallRelays, CallServers, GetRelays},
+};
+use tokio::{net::TcpStream, time::sleep};
+use uuid::Uuid;
+
+use crate::support::{
+    Device,
+    turn::{Turn, place},
+    within,
+    world::Plan,
+};
+
+fn call() -> CallId {
+    CallId(Uuid::new_v4())
+}
+
+async fn servers(device: &Device, call_id: CallId) -> CallServers {
+    device.must(CallRelays { call_id, round_trips: Vec::new() }).await
+}
+
+#[tokio::test]
+async fn two_people_hear_each_other_through_the_relay_of_the_node() {
+    let world = Plan::single().start().await;
+    let [one, other] = world.people().await;
+    one.connect(world.at(0)).await;
+    other.connect(world.at(0)).await;
+    let relays = one.must(GetRelays {}).await.relays;
+    assert_eq!(relays.len(), 1, "{relays:?}");
+    assert!(relays[0].stun[0].starts_with("stun:127.0.0.1:"), "{relays:?}");
+
+    let call_id = call();
+    let (mine, theirs) = (servers(&one, call_id).await, servers(&other, call_id).await);
+    let (mine, theirs) = (&mine.servers[0], &theirs.servers[0]);
+    assert_eq!(mine.name, relays[0].name);
+    assert_ne!(mine.username, theirs.username, "bound to the person");
+    assert!(mine.username.contains(&call_id.0.as_simple().to_string()), "and to the call");
+
+    let mut by_udp = Turn::by_udp(mine).await;
+    let stream = TcpStream::connect(place(theirs, "turn:", "tcp")).await.expect("connected");
+    let mut by_tcp = Turn::over(stream, theirs);
+    let (first, second) = (by_udp.allocate().await.expect("allocated"), by_tcp.allocate().await.expect("allocated"));
+    by_udp.permit(second).await.expect("permitted");
+    by_tcp.permit(first).await.expect("permitted");
+    by_udp.send(second, "سلام".as_bytes()).await;
+    assert_eq!(by_tcp.receive().await, (first, "سلام".as_bytes().to_vec()));
+    by_tcp.send(first, b"hello").await;
+    assert_eq!(by_udp.receive().await, (second, b"hello".to_vec()));
+}
+
+#[tokio::test]
+async fn credentials_of_another_person_or_secret_open_nothing() {
+    let world = Plan::single().start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(0)).await;
+    let good = servers(&one, call()).await.servers[0].clone();
+    for username in [
+        good.username.replacen(&format!(":{}:", one.id().0), &format!(":{}:", one.id().0 + 1), 1),
+        good.username.replacen(|c: char| c.is_ascii_hexdigit(), "9", 1),
+        good.username.rsplit_once(':').expect("has parts").0.to_owned(),
+    ] {
+        assert_ne!(username, good.username);
+        let mut forged = good.clone();
+        forged.username = username;
+        assert_eq!(Turn::by_udp(&forged).await.allocate().await, Err(401), "{}", forged.username);
+    }
+    let mut turn = Turn::by_udp(&good).await;
+    turn.allocate().await.expect("the true ones do");
+    // Nothing else on this machine can be reached through it.
+    let node = world.at(0);
+    assert_eq!(turn.permit("127.0.0.2:80".parse().expect("an address")).await, Err(403));
+    assert_eq!(turn.permit("10.0.0.1:80".parse().expect("an address")).await, Err(403));
+    assert_eq!(turn.permit(std::net::SocketAddr::from(([192, 168, 1, 1], node.port()))).await, Err(403));
+}
+
+#[tokio::test]
+async fn relays_elsewhere_stand_beside_the_own_one_and_the_nearest_comes_first() {
+    let far = "qom@Qom=turn:192.0.2.7:3478?transport=udp turns:turn.example.org:443?transport=tcp";
+    let world =
+        Plan::single().flags(&["--relays", far, "--relay-name", "here", "--relay-region", "Tehran"]).start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(0)).await;
+    let relays = one.must(GetRelays {}).await.relays;
+    let names: Vec<(&str, &str)> = relays.iter().map(|it| (it.name.as_str(), it.region.as_str())).collect();
+    assert_eq!(names, [("here", "Tehran"), ("qom", "Qom")]);
+    assert_eq!(relays[1].stun, ["stun:192.0.2.7:3478"]);
+    let ms = |here: u32, qom: u32| {
+        vec![RelayRoundTrip { relay: "here".into(), ms: here }, RelayRoundTrip { relay: "qom".into(), ms: qom }]
+    };
+    for (round_trips, first) in [(ms(80, 20), "qom"), (ms(20, 80), "here")] {
+        let told = one.must(CallRelays { call_id: call(), round_trips }).await;
+        assert_eq!(told.servers[0].name, first);
+        assert_eq!(told.servers.len(), 2);
+    }
+    let many = vec![RelayRoundTrip { relay: "x".into(), ms: 1 }; 65];
+    let refused = one.refused(CallRelays { call_id: call(), round_trips: many }).await;
+    assert_eq!(refused.code, ErrorCode::TooLarge);
+}
+
+#[tokio::test]
+async fn a_node_without_a_relay_says_so_with_an_empty_list() {
+    let world = Plan::single().flags(&["--relay", "off"]).start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(0)).await;
+    assert!(one.must(GetRelays {}).await.relays.is_empty());
+    assert!(servers(&one, call()).await.servers.is_empty());
+}
+
+#[tokio::test]
+async fn who_asks_for_credentials_all_the_time_is_told_to_wait() {
+    let world = Plan::single().start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(0)).await;
+    let mut refused = None;
+    for _ in 0..60 {
+        if let Err(failure) = one.call(&CallRelays { call_id: call(), round_trips: Vec::new() }).await {
+            refused = Some(failure);
+            break;
+        }
+    }
+    let refused = format!("{:?}", refused.expect("a limit"));
+    assert!(refused.contains("RateLimited"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_relay_of_a_node_that_died_is_named_no_longer_within_ten_seconds() {
+    let mut world = Plan::pair().start().await;
+    let [one] = world.people().await;
+    one.connect(world.at(1)).await;
+    let both = within("both relays", async {
+        loop {
+            let relays = one.must(GetRelays {}).await.relays;
+            if relays.len() == 2 {
+                return relays;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let near: Vec<RelayRoundTrip> = both.iter().map(|it| RelayRoundTrip { relay: it.name.clone(), ms: 10 }).collect();
+    let told = one.must(CallRelays { call_id: call(), round_trips: near.clone() }).await.servers;
+    assert_eq!(told.len(), 2);
+    // Nobody set a secret: the credentials of one node open the relays of both.
+    for server in &told {
+        Turn::by_udp(server).await.allocate().await.unwrap_or_else(|code| panic!("{code} at {}", server.name));
+    }
+    world.nodes[0].kill();
+    let died = Instant::now();
+    let left = within("one relay", async {
+        loop {
+            let left = one.must(CallRelays { call_id: call(), round_trips: near.clone() }).await.servers;
+            if left.len() == 1 {
+                return left;
+            }
+            // As often as a client may ask.
+            sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+    assert!(died.elapsed() < Duration::from_secs(10), "{:?}", died.elapsed());
+    Turn::by_udp(&left[0]).await.allocate().await.expect("the living one is left");
+}
