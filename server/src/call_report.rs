@@ -101,12 +101,14 @@ impl Question {
         let begin = |day: Date| day.midnight().assume_offset(self.offset).to_offset(UtcOffset::UTC);
         let sums =
             store.call_report(self.by, begin(self.from), begin(self.to) + Duration::days(1), self.offset).await?;
-        Ok(self.report(sums))
+        Ok(self.report(&sums))
     }
 
-    fn report(&self, sums: BTreeMap<String, Satisfaction>) -> CallReport {
+    fn report(&self, sums: &BTreeMap<String, Satisfaction>) -> CallReport {
         let mut total = Satisfaction::default();
-        sums.values().for_each(|it| total.merge(it));
+        for line in sums.values() {
+            total.merge(line);
+        }
         let mut lines: Vec<CallFigures> = sums.iter().map(|(value, sums)| figures(value, sums)).collect();
         if self.by != CallsBy::Day {
             lines.sort_by_key(|line| std::cmp::Reverse(line.calls));
@@ -173,7 +175,7 @@ pub fn csv(report: &CallReport) -> Result<String, csv::Error> {
     for line in &report.lines {
         out.write_record(std::iter::once(line.value.clone()).chain(cells(line, |it| it.to_string(), plain, plain)))?;
     }
-    let bytes = out.into_inner().map_err(|error| error.into_error())?;
+    let bytes = out.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -289,7 +291,7 @@ mod tests {
         let mut sums = Satisfaction { calls: 3, answered: 2, connected: 1, ..Satisfaction::default() };
         sums.setup.add(50, 1);
         let question = Question::read(&asked("", "", "region"), now()).expect("good");
-        let report = question.report(BTreeMap::from([("Mecca, \"Haram\"".to_owned(), sums)]));
+        let report = question.report(&BTreeMap::from([("Mecca, \"Haram\"".to_owned(), sums)]));
         let csv = csv(&report).expect("memory");
         let mut lines = csv.lines();
         assert_eq!(lines.next(), Some(format!("region,{}", COLUMNS.join(",")).as_str()));
@@ -302,7 +304,7 @@ mod tests {
     fn people_read_jalali_days() {
         let sums = Satisfaction { calls: 3, answered: 2, connected: 1, ..Satisfaction::default() };
         let question = Question::read(&asked("", "", "day"), now()).expect("good");
-        let table = table(&question.report(BTreeMap::from([("2026-11-24".to_owned(), sums)])));
+        let table = table(&question.report(&BTreeMap::from([("2026-11-24".to_owned(), sums)])));
         let rows: Vec<&str> = table.lines().collect();
         assert!(rows[1].starts_with("1405-09-03  2026-11-24      3         2          1          50.0%"), "{table}");
         assert!(rows[2].starts_with("total"), "{table}");

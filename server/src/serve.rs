@@ -258,10 +258,7 @@ async fn keep_house(app: Arc<App>) {
     loop {
         tokio::select! {
             _ = limits.tick() => app.limits.forget_idle(),
-            _ = relays.tick() => {
-                let known = app.relays.list().into_iter().map(|relay| (relay.name, relay.region));
-                app.call_quality.know_relays(known);
-            }
+            _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
             _ = look.tick() => match app.store.epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");

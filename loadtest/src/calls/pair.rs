@@ -48,6 +48,7 @@ pub struct Over {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what has been said and heard so far, each by itself")]
 struct Live {
     call: Uuid,
     number: u64,
@@ -310,7 +311,7 @@ impl Live {
     /// What was asked under an id.
     fn asked(&self, side: usize, id: u64) -> Option<Say> {
         let all = [Say::Ringing, Say::Accept, Say::Candidates, Say::Reveal, Say::Media, Say::HangUp];
-        if id % KINDS == 0 {
+        if id.is_multiple_of(KINDS) {
             return (side == self.caller).then_some(Say::Invite(0));
         }
         all.into_iter().find(|say| self.saying(side, *say).id == id)

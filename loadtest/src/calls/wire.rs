@@ -252,7 +252,7 @@ impl Texts {
             Say::Candidates => {
                 ask(out, id, call, "candidates", format_args!(r#","generation":1,"candidates":{}"#, self.candidates))
             }
-            Say::Reveal => ask(out, id, call, "reveal", format_args!(r#","generation":1,"nonce":"{}""#, NONCE)),
+            Say::Reveal => ask(out, id, call, "reveal", format_args!(r#","generation":1,"nonce":"{NONCE}""#)),
             Say::Media => ask(out, id, call, "media", format_args!(r#","flows":true"#)),
             Say::HangUp => ask(out, id, call, "hang_up", format_args!("")),
         };

@@ -129,17 +129,14 @@ fn drive(board: &mut Switchboard, args: &args::Calls, bar: &ProgressBar) -> Resu
             break;
         }
         free.extend(board.free.drain(..));
-        match &mut open {
-            Some(open) => {
-                while let Some(at_us) = open.take(now_us) {
-                    board.figures.waited += u64::from(free.len() <= due.len());
-                    due.push_back(at_us);
-                }
+        if let Some(open) = &mut open {
+            while let Some(at_us) = open.take(now_us) {
+                board.figures.waited += u64::from(free.len() <= due.len());
+                due.push_back(at_us);
             }
-            None => {
-                let busy = board.pairs.len() - free.len();
-                due.extend(std::iter::repeat_n(now_us, at_once.saturating_sub(busy).min(free.len())));
-            }
+        } else {
+            let busy = board.pairs.len() - free.len();
+            due.extend(std::iter::repeat_n(now_us, at_once.saturating_sub(busy).min(free.len())));
         }
         while !due.is_empty()
             && let Some(pair) = free.pop_front()

@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use chapar_protocol::{
     UserId,
-    call::{CallId, QualityReport},
+    call::{CallId, QualityReport, RelayInfo},
 };
 use chapar_signaling::satisfaction::Rating;
 use parking_lot::Mutex;
@@ -32,6 +32,8 @@ const WRITE_EVERY: Duration = Duration::from_secs(30);
 const GATHER: Duration = Duration::from_millis(250);
 /// Parts in one statement.
 const BATCH: usize = 1000;
+/// Relays that are known by name. Beyond these, those that are gone are forgotten.
+const MOST_RELAYS: usize = 256;
 const STARS: [&str; 5] = ["1", "2", "3", "4", "5"];
 
 /// The measurements of the calls whose devices are connected here.
@@ -58,9 +60,15 @@ impl CallQualities {
         })
     }
 
-    /// Which relays there are, and in which region each stands. Replaces what was known.
-    pub fn know_relays(&self, relays: impl IntoIterator<Item = (String, String)>) {
-        self.regions.store(Arc::new(relays.into_iter().collect()));
+    /// Which relays there are, and in which region each stands. Those that are gone stay known: calls may still use them.
+    pub fn know_relays(&self, relays: impl IntoIterator<Item = RelayInfo>) {
+        let known = self.regions.load();
+        let new: HashMap<_, _> = relays.into_iter().map(|it| (it.name, it.region)).collect();
+        if new.iter().all(|(name, region)| known.get(name) == Some(region)) {
+            return;
+        }
+        let old = if known.len() < MOST_RELAYS { HashMap::clone(&known) } else { HashMap::new() };
+        self.regions.store(Arc::new(old.into_iter().chain(new).collect()));
     }
 
     /// A device in a call has reported. What cannot be is left out; beyond the bound of the memory too.

@@ -104,7 +104,9 @@ impl Tally {
         now_ms: u64,
         at: Timestamp,
     ) {
-        if let Some(side) = self.side(call, user, now_ms, at)
+        // Half of the room is for those that measure.
+        if self.sides < MOST / 2
+            && let Some(side) = self.side(call, user, now_ms, at)
             && side.part.quality.reports == 0
         {
             side.last_ms = now_ms;
@@ -121,13 +123,25 @@ impl Tally {
 
     /// What is to be written: of ended and silent calls, and of the others too if `all`.
     pub(super) fn waiting(&mut self, all: bool, now_ms: u64) -> Vec<Part> {
-        let mut parts = Vec::new();
-        for side in self.calls.values_mut().flatten() {
-            side.ended |= now_ms.saturating_sub(side.last_ms) >= SILENT_MS;
-            if side.ended || all && side.written < side.part.changes {
-                parts.push(side.part.clone());
-            }
-        }
+        let (mut parts, mut dropped) = (Vec::new(), 0);
+        self.calls.retain(|_, sides| {
+            sides.retain_mut(|side| {
+                let silent = now_ms.saturating_sub(side.last_ms) >= SILENT_MS;
+                let measured = side.part.quality.reports > 0;
+                // Anybody may ask for relays under any id: without a report or an end there may be no such call.
+                if silent && !side.ended && !measured {
+                    dropped += 1;
+                    return false;
+                }
+                side.ended |= silent;
+                if side.ended || all && measured && side.written < side.part.changes {
+                    parts.push(side.part.clone());
+                }
+                true
+            });
+            !sides.is_empty()
+        });
+        self.sides -= dropped;
         parts
     }
 
@@ -263,6 +277,8 @@ mod tests {
     fn a_call_that_never_had_media_names_the_relay_it_was_given() {
         let mut tally = Tally::default();
         let relay = ("qom-1".to_owned(), "qom".to_owned());
+        tally.relay_given(CALL, SARA, (&relay.0, &relay.1), 0, at());
+        assert_eq!((tally.waiting(true, SILENT_MS), tally.sides), (Vec::new(), 0), "there may be no such call");
         tally.relay_given(CALL, SARA, (&relay.0, &relay.1), 0, at());
         tally.ended(CALL);
         let parts = tally.waiting(false, 0);
