@@ -158,8 +158,18 @@ impl Builder {
             origin: Instant::now(),
             ended: watch::channel(false).0,
         });
+        #[cfg(feature = "calls")]
+        let url = self.url.clone();
         tokio::spawn(driver::run(Arc::clone(&shared), Arc::clone(&self.store), self.url, options));
-        Ok(Client(Arc::new(Handle { shared, http, token: Mutex::new(token) })))
+        Ok(Client(Arc::new(Handle {
+            shared,
+            http,
+            token: Mutex::new(token),
+            #[cfg(feature = "calls")]
+            url,
+            #[cfg(feature = "calls")]
+            trust: self.trust,
+        })))
     }
 }
 
@@ -247,6 +257,10 @@ struct Handle {
     shared: Arc<Shared>,
     http: Http,
     token: Mutex<String>,
+    #[cfg(feature = "calls")]
+    url: String,
+    #[cfg(feature = "calls")]
+    trust: Trust,
 }
 
 impl Drop for Handle {
@@ -313,6 +327,27 @@ impl Client {
         let waiting = self.0.shared.wait();
         self.0.shared.tell(Input::Request { ticket: waiting.ticket, method: C::METHOD, params, effect });
         waiting.reply().await
+    }
+
+    /// Asks at once and waits later: what is asked in this order is written in this order.
+    #[cfg(feature = "calls")]
+    pub(crate) fn begin<C: Command>(
+        &self,
+        command: &C,
+    ) -> impl Future<Output = Result<C::Reply, Error>> + Send + use<C> {
+        let waiting = serde_json::to_string(command).map(|params| {
+            let waiting = self.0.shared.wait();
+            let (ticket, method) = (waiting.ticket, C::METHOD);
+            self.0.shared.tell(Input::Request { ticket, method, params, effect: Effect::None });
+            waiting
+        });
+        async { waiting.map_err(|_| Error::BadReply)?.reply().await }
+    }
+
+    /// Where the server is and whom its certificates lead to.
+    #[cfg(feature = "calls")]
+    pub(crate) fn server(&self) -> (&str, &Trust) {
+        (&self.0.url, &self.0.trust)
     }
 
     pub(crate) fn watch(&self, users: Vec<chapar_protocol::UserId>) {
@@ -405,6 +440,11 @@ impl Client {
     /// Who the user is; `None` before the first welcome.
     pub fn me(&self) -> Option<User> {
         self.0.shared.session().me().cloned()
+    }
+
+    /// Calls missed and not looked at yet, on whatever device.
+    pub fn missed_calls(&self) -> u32 {
+        self.0.shared.session().own().missed_calls
     }
 
     /// Whether everything known of is held: no gap is being filled.

@@ -7,6 +7,8 @@
 //! frames over a WebSocket and knows nothing of sessions.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "calls")]
+pub mod calls;
 pub mod client;
 mod commands;
 pub mod core;

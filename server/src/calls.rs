@@ -17,16 +17,21 @@ mod invite;
 mod known;
 mod lanes;
 mod memory;
+pub mod quality;
 mod recorder;
 mod redis;
 mod shared;
 mod timers;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
+use arc_swap::ArcSwap;
 use chapar_protocol::{
     DeviceId, ErrorCode, Event, Timestamp, UserId, WireError,
     call::{CallId, CallSignaled, Party},
@@ -38,14 +43,14 @@ use chapar_signaling::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::{figures::Figures, shared::Swapped};
+use self::{figures::Figures, quality::CallQualities, shared::Swapped};
 pub use self::{
     lanes::{Lanes, Turn},
     memory::MemoryCalls,
     redis::RedisCalls,
     shared::{Away, CallStore},
 };
-use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, relays::Relays, store::Store};
+use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, store::Store};
 
 /// How often a step begins again because somebody was faster.
 const MAX_TRIES: usize = 32;
@@ -70,25 +75,37 @@ impl Clock {
 }
 
 /// What an operator says about calls.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CallRules {
     rating_percent: u32,
-    open: CandidatePolicy,
-    relay_only: CandidatePolicy,
+    policies: ArcSwap<[Arc<CandidatePolicy>; 2]>,
 }
 
 impl CallRules {
     /// Of `rating_percent` calls in a hundred the two people are asked how it was. `candidates` may pass; `relay_only` is
     /// each call's own.
     pub fn new(rating_percent: u32, candidates: CandidatePolicy) -> Self {
-        let relay_only = CandidatePolicy { relay_only: true, ..candidates.clone() };
-        Self { rating_percent, open: CandidatePolicy { relay_only: false, ..candidates }, relay_only }
+        Self { rating_percent, policies: ArcSwap::from_pointee(policies(candidates)) }
+    }
+
+    /// Where the operator's relays stand now: candidates that name them pass whatever their network.
+    pub fn know_relays(&self, relays: Vec<IpAddr>) {
+        let known = &self.policies.load()[0];
+        if known.relays != relays {
+            self.policies.store(Arc::new(policies(CandidatePolicy { relays, ..CandidatePolicy::clone(known) })));
+        }
     }
 
     /// Which candidates may pass.
-    fn candidates(&self, relay_only: bool) -> &CandidatePolicy {
-        if relay_only { &self.relay_only } else { &self.open }
+    fn candidates(&self, relay_only: bool) -> Arc<CandidatePolicy> {
+        self.policies.load()[usize::from(relay_only)].clone()
     }
+}
+
+/// The policy of an open call and that of a relay-only one.
+fn policies(candidates: CandidatePolicy) -> [Arc<CandidatePolicy>; 2] {
+    let relay_only = CandidatePolicy { relay_only: true, ..candidates.clone() };
+    [Arc::new(CandidatePolicy { relay_only: false, ..candidates }), Arc::new(relay_only)]
 }
 
 /// What the calls stand on.
@@ -101,15 +118,20 @@ pub struct Parts {
     pub committer: Arc<Committer>,
     /// The way to the devices.
     pub fanout: Arc<Fanout>,
-    /// The relays that carry them, to be told of the end.
-    pub relays: Option<Arc<Relays>>,
     /// Metrics.
     pub metrics: Metrics,
+    /// What calls measure.
+    pub quality: Arc<CallQualities>,
     /// The clock.
     pub clock: Clock,
     /// The operator's rules.
     pub rules: CallRules,
+    /// Told of each call that has ended here, perhaps more than once.
+    pub ended: OnEnd,
 }
+
+/// What is done when a call has ended. Must not wait.
+pub type OnEnd = Box<dyn Fn(CallId) + Send + Sync>;
 
 /// The calls, as this node carries them.
 pub struct Calls {
@@ -120,9 +142,10 @@ pub struct Calls {
     fanout: Arc<Fanout>,
     committer: Arc<Committer>,
     figures: Figures,
-    relays: Option<Arc<Relays>>,
+    quality: Arc<CallQualities>,
     clock: Clock,
     rules: CallRules,
+    ended: OnEnd,
     records: mpsc::Sender<Record>,
     closing: CancellationToken,
 }
@@ -199,7 +222,7 @@ fn refusal(error: CallError) -> WireError {
 impl Calls {
     /// Begins to carry calls. The tasks fire timers and record what has ended; the second ends after [`Self::close`].
     pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
-        let Parts { calls, store, committer, fanout, relays, metrics, clock, rules } = parts;
+        let Parts { calls, store, committer, fanout, metrics, quality, clock, rules, ended } = parts;
         let (records, queue) = mpsc::channel(RECORD_QUEUE);
         let this = Arc::new(Self {
             shared: calls,
@@ -209,14 +232,20 @@ impl Calls {
             fanout,
             committer,
             figures: Figures::new(metrics),
-            relays,
+            quality,
             clock,
             rules,
+            ended,
             records,
             closing: CancellationToken::new(),
         });
         let tasks = [tokio::spawn(this.clone().keep_time()), tokio::spawn(recorder::run(this.clone(), queue))];
         (this, tasks)
+    }
+
+    /// Where the operator's relays stand now: see [`CallRules::know_relays`].
+    pub fn know_relays(&self, relays: Vec<IpAddr>) {
+        self.rules.know_relays(relays);
     }
 
     /// Begins nothing new, and records what waits already. Nodes that share the calls carry them on; those of a node by
@@ -250,6 +279,19 @@ impl Calls {
     /// A device was signed out.
     pub async fn signed_out(&self, user_id: UserId, device_id: DeviceId) {
         self.for_each_call(user_id, Input::SignedOut(Party { user_id, device_id })).await;
+    }
+
+    /// Whether a call that ended a moment ago waits to be recorded, as seen by one of its two people.
+    ///
+    /// # Errors
+    /// `CallNotFound` for whoever is not in it; `CallConflict` while it lives; `Unavailable`.
+    pub async fn has_just_ended(&self, id: CallId, user: UserId) -> Result<(), WireError> {
+        let call = self.shared.load(id).await.map_err(Trouble::from)?;
+        match call.filter(|call| call.people().contains(&user)) {
+            None => Err(no_such_call()),
+            Some(call) if call.is_live() => Err(WireError::new(ErrorCode::CallConflict, "the call has not ended yet")),
+            Some(_) => Ok(()),
+        }
     }
 
     async fn for_each_call(&self, user: UserId, input: Input) {
@@ -336,8 +378,11 @@ impl Calls {
             self.known.put(after);
         }
         self.figures.changed(before, after);
-        if let Some(relays) = self.relays.as_ref().filter(|_| !after.is_live() && before.is_none_or(Call::is_live)) {
-            relays.call_ended(after.id());
+        if !after.is_live() {
+            self.quality.ended(after.id());
+            if before.is_none_or(Call::is_live) {
+                (self.ended)(after.id());
+            }
         }
     }
 

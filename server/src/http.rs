@@ -8,6 +8,7 @@ mod operations;
 mod reply;
 mod request_id;
 mod upgrade;
+mod web;
 
 use std::sync::Arc;
 
@@ -34,7 +35,6 @@ pub struct Routes {
 /// All routes.
 pub fn router(app: Arc<App>, registry: Registry) -> Router {
     Router::new()
-        .route("/", get(operations::front))
         .route("/healthz", get(operations::health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
@@ -46,8 +46,9 @@ pub fn router(app: Arc<App>, registry: Registry) -> Router {
         .route("/api/v1/devices", get(accounts::devices))
         .route("/api/v1/me", get(accounts::me))
         .route("/api/v1/admin/users", post(admin::users))
+        .route("/api/v1/admin/calls", get(admin::calls))
         .route("/api/v1/call/{method}", post(call::call))
-        .fallback(operations::not_found)
+        .fallback(web::file)
         .method_not_allowed_fallback(operations::not_found)
         .layer(DefaultBodyLimit::max(limit::FRAME_BYTES))
         .layer(middleware::from_fn(request_id::name))

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    net::IpAddr,
     path::PathBuf,
     pin::pin,
     sync::{Arc, atomic::AtomicBool},
@@ -21,7 +22,8 @@ use tokio::{
 use crate::{
     app::App,
     bus::Bus,
-    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls},
+    call_report,
+    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, OnEnd, Parts, RedisCalls, quality::CallQualities},
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -45,6 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BUS_QUEUE: usize = 16_384;
 /// How often the epoch is read again.
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
+/// How often the names and regions of the relays are read again, for the reports of calls.
+const RELAYS_LOOK: Duration = Duration::from_secs(5);
 /// From the word that the node goes away until its connections are closed: time to finish what is under way.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 
@@ -117,6 +121,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
     let upkeep = tokio::spawn(fanout.clone().run(from_bus));
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
+    let call_quality = CallQualities::new(store.clone(), metrics.clone());
+    let measuring = tokio::spawn(call_quality.clone().keep_writing());
+    let summing_up = tokio::spawn(call_report::keep_summing_up(store.clone()));
     let committer = Arc::new(committer);
     let (calls, [timers, recorder]) = Calls::start(Parts {
         calls: match &settings.redis_url {
@@ -126,10 +133,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         store: store.clone(),
         committer: committer.clone(),
         fanout: fanout.clone(),
-        relays: Some(relays.clone()),
         metrics: metrics.clone(),
         clock: Clock::default(),
-        rules: call_rules(&settings, &relays),
+        quality: call_quality.clone(),
+        rules: call_rules(&settings, relays.addresses()),
+        ended: let_go_at(relays.clone()),
     });
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
@@ -138,6 +146,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         draining: AtomicBool::new(false),
         store,
         committer,
+        call_quality,
         calls,
         fanout,
         relays,
@@ -172,6 +181,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
     upkeep.abort();
+    summing_up.abort();
+    measuring.abort();
+    let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
     let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
@@ -179,12 +191,18 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     fault.map_or(Ok(()), Err)
 }
 
-fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
+/// What an ended call holds at the relays is let go, and its credentials open nothing any more.
+fn let_go_at(relays: Arc<Relays>) -> OnEnd {
+    Box::new(move |call| relays.call_ended(call))
+}
+
+fn call_rules(settings: &Settings, relays: Vec<IpAddr>) -> CallRules {
     let network = |it: &IpNet| Network { address: it.addr(), prefix: it.prefix_len() };
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
-        known_relays: relays.inside().iter().map(network).collect(),
+        relays,
+        known_relays: settings.relay.allow.iter().map(network).collect(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)
@@ -242,10 +260,16 @@ async fn drain(app: &Arc<App>) {
 async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
+    let mut relays = tokio::time::interval(RELAYS_LOOK);
     let mut epoch = None;
     loop {
         tokio::select! {
             _ = limits.tick() => app.limits.forget_idle(),
+            _ = relays.tick() => {
+                let known = app.relays.list().into_iter().map(|relay| (relay.name, relay.region));
+                app.call_quality.know_relays(known);
+                app.calls.know_relays(app.relays.addresses());
+            }
             _ = look.tick() => match app.store.epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");

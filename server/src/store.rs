@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod call_quality;
+pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
@@ -161,9 +163,22 @@ impl Store {
         Ok(())
     }
 
+    /// A transaction.
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+        self.begin_with("BEGIN").await
+    }
+
     /// A transaction whose statements all see one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    /// Begins in a task of its own, so that it ends also when nobody waits any more. Given up between its question and the
+    /// answer, sqlx 0.9 would hand the connection on with an open transaction, in which others would store in vain.
+    async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+        Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 
     /// Closes all connections, after the statements under way.

@@ -67,6 +67,8 @@ pub enum ClientEvent {
     Typing(Typing),
     /// Somebody came online or went.
     Presence(Presence),
+    /// So many calls were missed and not looked at yet.
+    MissedCalls(u32),
     /// How a call stands, as the server says.
     Call(Box<CallState>),
     /// What the other side of a call sent.

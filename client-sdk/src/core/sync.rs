@@ -292,6 +292,9 @@ impl Session {
             for chat_id in moved.gone {
                 self.forget(chat_id);
             }
+            if moved.missed_calls {
+                self.tell(ClientEvent::MissedCalls(self.own.missed_calls));
+            }
             for chat_id in moved.changed {
                 self.tell(ClientEvent::Chat { chat_id });
             }

@@ -12,6 +12,9 @@ pub struct Own {
     pub version: Version,
     /// The chats that the user is in.
     pub chats: BTreeMap<ChatId, MyChat>,
+    /// Calls missed and not looked at yet.
+    #[serde(default)]
+    pub missed_calls: u32,
 }
 
 /// What a user delta changed.
@@ -21,6 +24,8 @@ pub(crate) struct Moved {
     pub(crate) changed: Vec<ChatId>,
     /// Chats that the user is no longer in.
     pub(crate) gone: Vec<ChatId>,
+    /// The counter of missed calls is another one.
+    pub(crate) missed_calls: bool,
 }
 
 impl Own {
@@ -31,6 +36,11 @@ impl Own {
             // From nothing it is everything: what it does not name is no longer there.
             let named = |chat_id: &ChatId| delta.chats.iter().any(|mine| mine.chat_id == *chat_id);
             moved.gone.extend(self.chats.keys().filter(|chat_id| !named(chat_id)));
+        }
+        let everything = (delta.from == Version(0)).then_some(0);
+        if let Some(missed) = delta.missed_calls.or(everything) {
+            moved.missed_calls = self.missed_calls != missed;
+            self.missed_calls = missed;
         }
         for mine in delta.chats {
             let chat_id = mine.chat_id;

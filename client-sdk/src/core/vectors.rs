@@ -59,7 +59,7 @@ fn saved(given: &Value) -> Saved {
     let mine = list("mine").iter().map(from::<MyChat>).map(|mine| (mine.chat_id, mine)).collect();
     let state = State {
         epoch: Some(epoch.to_owned()),
-        own: Own { version: from(&given["user_version"]), chats: mine },
+        own: Own { version: from(&given["user_version"]), chats: mine, missed_calls: 0 },
         chats: snapshots.map(|chat| (chat.info.id, chat)).collect(),
     };
     Saved { owner: Some(me()), outbox, state: Some(state) }
@@ -233,7 +233,10 @@ impl World {
                 (chat.info.id.to_string(), value)
             })
             .collect();
-        json!({"epoch": session.epoch(), "user_version": session.own().version, "chats": chats})
+        let own = session.own();
+        json!({
+            "epoch": session.epoch(), "user_version": own.version, "missed_calls": own.missed_calls, "chats": chats,
+        })
     }
 
     fn phase(&self) -> (&'static str, Option<&'static str>) {

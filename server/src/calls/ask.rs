@@ -25,7 +25,13 @@ impl Calls {
             }
             Ok(Input::Ask { who, ask: checked(ask, call, &self.rules)? })
         });
-        step.await?;
+        let call = step.await?;
+        if let CallAsk::Alive { report: Some(report), .. } = ask
+            && call.is_live()
+            && call.seats().contains(&Some(who))
+        {
+            self.quality.report(id, who.user_id, report);
+        }
         Ok(())
     }
 }
@@ -39,7 +45,7 @@ fn checked(ask: &CallAsk, call: &Call, rules: &CallRules) -> Result<Ask, WireErr
         CallAsk::Accept { media, relay_only, answer } => {
             // By accepting, the callee lets the caller learn its address, unless one of the two does not want that.
             let policy = rules.candidates(call.is_relay_only() || *relay_only);
-            let answer = answer.as_ref().map(|answer| CheckedAnswer::check(answer, policy)).transpose();
+            let answer = answer.as_ref().map(|answer| CheckedAnswer::check(answer, &policy)).transpose();
             Ask::Accept { media: *media, relay_only: *relay_only, answer: answer.map_err(bad)? }
         }
         CallAsk::Decline => Ask::Decline,
@@ -56,17 +62,17 @@ fn checked(ask: &CallAsk, call: &Call, rules: &CallRules) -> Result<Ask, WireErr
         CallAsk::Transfer { to } => Ask::Transfer { to: *to },
         CallAsk::TakeOver => Ask::TakeOver,
         CallAsk::Offer { generation, offer } => {
-            Ask::Offer { generation: *generation, offer: CheckedOffer::check(offer, now).map_err(bad)? }
+            Ask::Offer { generation: *generation, offer: CheckedOffer::check(offer, &now).map_err(bad)? }
         }
         CallAsk::Answer { generation, answer } => {
-            Ask::Answer { generation: *generation, answer: CheckedAnswer::check(answer, now).map_err(bad)? }
+            Ask::Answer { generation: *generation, answer: CheckedAnswer::check(answer, &now).map_err(bad)? }
         }
         CallAsk::Reveal { generation, nonce } => {
             let nonce = Nonce::parse(nonce).ok_or(bad(SdpError::Commitment))?;
             Ask::Reveal { generation: *generation, nonce }
         }
         CallAsk::Candidates { generation, candidates } => {
-            let candidates = CheckedCandidates::check(candidates, now).map_err(bad)?;
+            let candidates = CheckedCandidates::check(candidates, &now).map_err(bad)?;
             Ask::Candidates { generation: *generation, candidates }
         }
     })

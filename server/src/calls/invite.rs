@@ -29,7 +29,7 @@ impl Calls {
     /// As `docs/PROTOCOL.md` says of `call_invite`.
     pub async fn invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
         let offer = invite.offer.as_ref();
-        let offer = offer.map(|offer| CheckedOffer::check(offer, self.rules.candidates(true))).transpose();
+        let offer = offer.map(|offer| CheckedOffer::check(offer, &self.rules.candidates(true))).transpose();
         let offer = offer.map_err(bad)?;
         let reached = self.store.reach(who.user_id, invite.user_id).await?;
         let wanted = Invite {

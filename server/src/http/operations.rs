@@ -14,11 +14,6 @@ use super::{
 };
 use crate::metrics;
 
-/// `GET /`: where to go from here.
-pub(super) async fn front() -> &'static str {
-    "Chapar is running.\n\nWebSocket: /ws (subprotocol chapar.v1)\nHTTP API:  /api/v1/openapi.json\nHealth:    /healthz /readyz /metrics\n"
-}
-
 /// `GET /healthz`: the process lives.
 pub(super) async fn health() -> &'static str {
     "ok\n"
@@ -55,7 +50,7 @@ pub(super) async fn openapi() -> Response {
     raw_json(include_str!("../../../protocol/generated/openapi.json"))
 }
 
-/// Everything else.
+/// A route, but not with this method.
 pub(super) async fn not_found() -> Failure {
     WireError::new(ErrorCode::UnknownMethod, "there is nothing at this path").into()
 }

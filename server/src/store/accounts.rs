@@ -35,7 +35,7 @@ impl Store {
     /// # Errors
     /// [`ErrorCode::HandleTaken`].
     pub async fn create_user(&self, handle: &str, name: &str, password_hash: Option<&str>) -> Result<User> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let made = sqlx::query(
             "INSERT INTO users (handle, name, password_hash) VALUES ($1, $2, $3) RETURNING id, handle, name",
         )

@@ -30,7 +30,7 @@ impl Store {
         handles: &[String],
         token: fn(UserId) -> (String, Vec<u8>),
     ) -> Result<Vec<(User, String, DeviceId)>> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let already: i64 = sqlx::query_scalar("SELECT count(*) FROM handles WHERE handle = ANY ($1)")
             .bind(handles)
             .fetch_one(&mut *tx)

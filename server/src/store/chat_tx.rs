@@ -39,7 +39,7 @@ impl Store {
     /// # Errors
     /// [`ErrorCode::ChatNotFound`] when there is none.
     pub async fn lock_any_chat(&self, chat: ChatId, user: UserId) -> Result<ChatTx> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let found = sqlx::query("SELECT kind, seq, version FROM chats WHERE id = $1 FOR NO KEY UPDATE")
             .bind(chat.0)
             .fetch_optional(&mut *tx)
@@ -76,7 +76,7 @@ impl Store {
         title: &str,
         handle: Option<&str>,
     ) -> Result<Created> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let info = insert_chat(&mut tx, kind, Some(title), handle).await?;
         let fresh = sqlx::query(
             "INSERT INTO created_chats (user_id, client_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -127,7 +127,7 @@ impl Store {
         if exists.is_none() {
             return Err(ErrorCode::UserNotFound.into());
         }
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let info = insert_chat(&mut tx, ChatKind::Direct, None, None).await?;
         let fresh = sqlx::query("INSERT INTO direct_chats VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(low.0)

@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// [`ErrorCode::ChatNotFound`].
     pub async fn mark_read(&self, user: UserId, chat: ChatId, seq: Seq) -> Result<MarkedRead> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(user.0).execute(&mut *tx).await?;
         let found = sqlx::query(
             "SELECT c.kind, least($3, c.seq) AS upto, u.read_seq FROM user_chats u JOIN chats c ON c.id = u.chat_id

@@ -57,13 +57,14 @@ impl Ahead {
         clock.advance_ms(millis);
         let (calls, more) = Calls::start(Parts {
             calls: CallStore::Redis(RedisCalls::new(&url).expect("a URL")),
+            quality: chapar_server::calls::quality::CallQualities::new(store.clone(), metrics.clone()),
             store,
             committer: Arc::new(committer),
             fanout,
-            relays: None,
             metrics,
             clock,
             rules: CallRules::new(0, CandidatePolicy::default()),
+            ended: Box::new(|_| {}),
         });
         tasks.extend(more);
         Self { calls, tasks }

@@ -10,6 +10,7 @@ mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_public_channel_is_joined_by_its_handle;
 mod a_removed_member_hears_no_more;
+mod a_request_that_is_given_up_leaves_nothing_open;
 mod a_revoked_device_is_silenced_everywhere;
 mod a_slow_reader_is_let_go;
 mod accounts;

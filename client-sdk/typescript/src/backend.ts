@@ -1,0 +1,34 @@
+// What a client asks of whoever holds the connection: this tab, or another one.
+
+import type { OutboxItem } from "./core/patch.js";
+import type { Effect } from "./core/requests.js";
+import type { User, UserId } from "./protocol.js";
+import type { CachedRows } from "./store/store.js";
+import type { View } from "./view.js";
+
+/** One wish. It crosses between tabs as it is, and may be asked twice when the leading tab changes. */
+export type Op =
+  | { op: "request"; method: string; params: unknown; effect: Effect }
+  | { op: "send"; item: OutboxItem }
+  | { op: "cancel"; clientId: string }
+  | { op: "retry"; clientId: string }
+  | { op: "hurry" }
+  | { op: "watch"; tab: string; userIds: UserId[] }
+  | { op: "users"; userIds: UserId[] }
+  | { op: "rows"; chatId: number; from: number; to: number }
+  | { op: "cache"; chatId: number; rows: CachedRows }
+  | { op: "preference"; key: string; value: unknown }
+  /** Somebody signed in. */
+  | { op: "token"; token: string; user: User }
+  /** Forget the token and everything else. */
+  | { op: "forget" };
+
+/** Whoever does it. */
+export interface Backend {
+  readonly view: View;
+  do(op: Op): Promise<unknown>;
+  /** Saves what changed, now. */
+  save(): Promise<void>;
+  /** Ends it; what is to be saved is saved. */
+  close(): Promise<void>;
+}

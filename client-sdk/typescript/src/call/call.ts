@@ -1,0 +1,604 @@
+// One call, as an application holds it, and its driver: it does what the core says is due.
+
+import type { Client } from "../client.js";
+import { ChaparError } from "../error.js";
+import type { AskCall, CallId, CallMedia, CallSignaled, CallState, ChatId, DeviceId, IceServer, SideState, UserId } from "../protocol.js";
+import { CallCore, type Step } from "./core.js";
+import { openCamera, openMicrophone, type Devices } from "./media.js";
+import { Peer } from "./peer.js";
+import { QualityMeter, networkClass, type CallStats } from "./quality.js";
+import { commit, emojiOf, fingerprintOf, newNonce } from "./sas.js";
+
+/** How often the server is told that the call lives, and how good it is, in milliseconds. */
+const ALIVE = 5_000;
+/** How long an interruption may last before another path is asked for, in milliseconds. */
+const RESTART_AFTER = 2_000;
+
+/** How a call stands for the person at this tab. */
+export type CallStatus =
+  /** One calls, and no device of the other rings yet. */
+  | "calling"
+  /** One calls, and it rings there. */
+  | "ringing_there"
+  /** It rings here: `accept` or `decline`. */
+  | "ringing"
+  /** The own other device, which is in the call, asks this one to take over: `takeOver` or `decline`. */
+  | "take_over"
+  /** Answered; media does not flow yet. */
+  | "connecting"
+  | "active"
+  /** Media flowed and stopped: say that the network is bad, and wait. */
+  | "reconnecting"
+  /** Another own device, or another tab, is in it. Silence. */
+  | "elsewhere"
+  /** This device said that it is busy. Silence. */
+  | "silent"
+  | "ended";
+
+/** An ask without the call that it belongs to. */
+export type Ask = AskCall extends infer T ? (T extends { call_id: CallId } ? Omit<T, "call_id"> : never) : never;
+
+/** What a call needs from the whole. */
+export interface CallHost {
+  readonly client: Client;
+  readonly devices: Devices;
+  relays(callId: CallId): Promise<IceServer[]>;
+  changed(call: Call, what: "change" | "stats"): void;
+}
+
+export class Call {
+  readonly id: CallId;
+  readonly core: CallCore;
+  /** What the other side sends: give it to an `<audio>` or `<video>` element. The same object for the whole call. */
+  readonly remote = new MediaStream();
+  /** What this side sends. The same object for the whole call. */
+  readonly local = new MediaStream();
+  /** The four emoji to compare; absent until both nonces are known. */
+  emoji: readonly string[] | undefined;
+  /** The last measurement. */
+  stats: CallStats | undefined;
+  /** Why the call cannot go on here, in the words of `ChaparError`, when something failed that nobody waited for. */
+  problem: ChaparError | undefined;
+  readonly #host: CallHost;
+  readonly #meter = new QualityMeter();
+  #peer: Peer | undefined;
+  #relayOnly = false;
+  #working = false;
+  #nonce: { generation: number; own: string } | undefined;
+  /** What the callee heard before the reveal. */
+  #commitment: { generation: number; text: string; own: string; caller: string; callee: string } | undefined;
+  #verified: { caller: string; callee: string } | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #restartTimer: ReturnType<typeof setTimeout> | undefined;
+  #gone = false;
+
+  constructor(host: CallHost, core: CallCore) {
+    this.#host = host;
+    this.core = core;
+    this.id = core.state.call_id;
+  }
+
+  // ---- What is shown -----------------------------------------------------------------------------------------------
+
+  get state(): CallState {
+    return this.core.state;
+  }
+
+  get chatId(): ChatId {
+    return this.state.chat_id;
+  }
+
+  /** Whether this person called. */
+  get outgoing(): boolean {
+    return this.core.outgoing;
+  }
+
+  /** The other person. */
+  get peer(): UserId {
+    return this.outgoing ? this.state.callee : this.state.caller;
+  }
+
+  /** What the call carries now. */
+  get media(): CallMedia {
+    return this.state.media;
+  }
+
+  get status(): CallStatus {
+    const { state } = this;
+    switch (state.standing) {
+      case "calling":
+        return this.core.here ? (state.ringing ? "ringing_there" : "calling") : "elsewhere";
+      case "in_call":
+        return this.core.here ? state.phase : "elsewhere";
+      default:
+        return state.standing;
+    }
+  }
+
+  /** Why it ended. */
+  get endReason(): Extract<CallState, { standing: "ended" }>["reason"] | undefined {
+    return this.state.standing === "ended" ? this.state.reason : undefined;
+  }
+
+  /** What this side shows of itself. */
+  get mine(): SideState | undefined {
+    return this.core.inCall?.mine;
+  }
+
+  /** What the other side shows of itself; `away`: it lost its connection to the server. */
+  get theirs(): SideState | undefined {
+    return this.core.inCall?.theirs;
+  }
+
+  /** Whether the other side asks for video: `allowVideo`. */
+  get videoAsked(): boolean {
+    return this.core.inCall?.video_asked_by === this.peer;
+  }
+
+  /** Whether the microphone is off. */
+  get muted(): boolean {
+    return this.local.getAudioTracks().every((track) => !track.enabled);
+  }
+
+  /** The connection, for getStats and the like; absent before the person has called or accepted, and after the end. */
+  get connection(): RTCPeerConnection | undefined {
+    return this.#peer?.pc;
+  }
+
+  // ---- What a person does ------------------------------------------------------------------------------------------
+
+  /** Begins an outgoing call. Called by `Calls.call`. */
+  async begin(media: CallMedia, relayOnly: boolean): Promise<void> {
+    this.core.began(false, false, false, relayOnly);
+    this.#relayOnly = relayOnly;
+    try {
+      const [servers] = await Promise.all([this.#host.relays(this.id), this.#open(media)]);
+      this.#makePeer(servers, relayOnly, true);
+      const { sdp, commitment } = await this.#makeOffer(1, false, true);
+      const offer = { sdp, ...(commitment !== undefined && { commitment }) };
+      this.core.began(true, false, commitment !== undefined, relayOnly);
+      const params = { call_id: this.id, user_id: this.state.callee, media, relay_only: relayOnly, offer };
+      this.takeState(await this.#host.client.call("call_invite", params));
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+    this.#beat();
+  }
+
+  /**
+   * Answers. Opens the microphone, and the camera for video; rejects with `media_denied` or `media_missing` before
+   * anything was said to the caller. `media: "voice"` answers a video call without video.
+   */
+  async accept(options: { media?: CallMedia; relayOnly?: boolean } = {}): Promise<void> {
+    if (this.state.standing !== "ringing") throw new ChaparError("no_call", "it does not ring here");
+    const media = options.media ?? this.state.media;
+    const relayOnly = (options.relayOnly ?? false) || this.state.relay_only;
+    const [servers] = await Promise.all([this.#host.relays(this.id), this.#open(media)]);
+    try {
+      const offer = this.core.ringingOffer;
+      let answer: { sdp: string; nonce?: string } | undefined;
+      this.#relayOnly = relayOnly;
+      if (offer) {
+        this.#makePeer(servers, relayOnly, true);
+        answer = await this.#makeAnswer(1, offer.sdp, offer.commitment, media);
+      }
+      await this.#ask({ ask: "accept", media, relay_only: relayOnly, ...(answer && { answer }) });
+      this.core.began(false, answer !== undefined, false, relayOnly);
+      this.#peer?.release();
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+    this.#beat();
+    this.#work();
+    this.#host.changed(this, "change");
+  }
+
+  /** Declines, on all own devices. */
+  async decline(): Promise<void> {
+    await this.#ask({ ask: "decline" });
+  }
+
+  /** Says that this device is busy; the others may ring on. */
+  async busy(): Promise<void> {
+    await this.#ask({ ask: "busy" });
+  }
+
+  /** Hangs up, or takes the call back while it rings there. The media ends at once. */
+  async hangUp(): Promise<void> {
+    this.release();
+    await this.#ask({ ask: "hang_up" });
+  }
+
+  /** Closes or opens the microphone: at once here, and the other side is told. */
+  async mute(muted: boolean): Promise<void> {
+    for (const track of this.local.getAudioTracks()) track.enabled = !muted;
+    await this.#tellSwitches();
+  }
+
+  /** Closes or opens the camera in a video call. */
+  async setCamera(on: boolean): Promise<void> {
+    if (on && this.local.getVideoTracks().length === 0) await this.#addCamera();
+    for (const track of this.local.getVideoTracks()) track.enabled = on;
+    await this.#tellSwitches();
+  }
+
+  /** Holds the call, or goes on: nothing is sent or played meanwhile. */
+  async hold(held: boolean): Promise<void> {
+    await this.#ask({ ask: "hold", held });
+  }
+
+  /** Asks the other side for video; it begins when they allow it. */
+  async wantVideo(): Promise<void> {
+    await this.#addCamera();
+    await this.#ask({ ask: "want_video" });
+  }
+
+  /** Answers the wish for video. With `camera: false` one watches only. */
+  async allowVideo(allow: boolean, options: { camera?: boolean } = {}): Promise<void> {
+    if (allow && (options.camera ?? true)) await this.#addCamera();
+    await this.#ask({ ask: "allow_video", allow });
+    if (allow) await this.#tellSwitches();
+  }
+
+  /** Goes back to voice only. */
+  async stopVideo(): Promise<void> {
+    await this.#ask({ ask: "stop_video" });
+  }
+
+  /** Asks another own device to take over. */
+  async transfer(deviceId: DeviceId): Promise<void> {
+    await this.#ask({ ask: "transfer", to: deviceId });
+  }
+
+  /** Takes over from the own other device. */
+  async takeOver(): Promise<void> {
+    if (this.state.standing !== "take_over") throw new ChaparError("no_call", "nothing to take over");
+    await this.#open(this.state.media);
+    this.#relayOnly = this.state.relay_only;
+    this.core.here = true;
+    try {
+      await this.#ask({ ask: "take_over" });
+    } catch (error) {
+      this.core.here = false;
+      this.release();
+      throw error;
+    }
+    this.#beat();
+    this.#work();
+  }
+
+  /** Asks for another path: after a change of the network. */
+  async restart(): Promise<void> {
+    if (!this.core.here || !this.core.inCall) return;
+    try {
+      await this.#ask({ ask: "restart_ice" });
+    } catch (error) {
+      // One in a second is enough for the server; what was refused for that is asked again.
+      if (error instanceof ChaparError && error.action === "retry") this.#restartSoon(error.retryAfterMs ?? RESTART_AFTER);
+    }
+  }
+
+  /** How it was: 1 to 5, and what was wrong. Ask when `state.ask_rating` says so. */
+  async rate(stars: number, issues: Parameters<Client["rateCall"]>[2] = []): Promise<void> {
+    await this.#host.client.rateCall(this.id, stars, issues);
+  }
+
+  /** Plays the call in an element, at the chosen speaker. Returns what ends it. */
+  attach(element: HTMLMediaElement): () => void {
+    element.srcObject = this.remote;
+    const { speaker } = this.#host.devices;
+    const sink = element as HTMLMediaElement & { setSinkId?: (id: string) => Promise<void> };
+    if (speaker !== undefined) void sink.setSinkId?.(speaker).catch(() => {});
+    void element.play().catch(() => {});
+    this.#elements.add(element);
+    return () => {
+      this.#elements.delete(element);
+      element.srcObject = null;
+    };
+  }
+
+  readonly #elements = new Set<HTMLMediaElement>();
+
+  /** The person chose other devices, or one went: tracks and speaker follow. */
+  async useDevices(which: "microphone" | "camera" | "speaker"): Promise<void> {
+    const { speaker, microphone, camera } = this.#host.devices;
+    if (which === "speaker") {
+      for (const element of this.#elements) {
+        await (element as { setSinkId?: (id: string) => Promise<void> }).setSinkId?.(speaker ?? "").catch(() => {});
+      }
+      return;
+    }
+    const kind = which === "microphone" ? "audio" : "video";
+    const [old] = this.local.getTracks().filter((track) => track.kind === kind);
+    if (!old) return;
+    const track = await (kind === "audio" ? openMicrophone(microphone) : openCamera(camera));
+    track.enabled = old.enabled;
+    this.local.removeTrack(old);
+    old.stop();
+    this.local.addTrack(track);
+    await this.#peer?.replaceTrack(kind, track);
+  }
+
+  // ---- What the server says ----------------------------------------------------------------------------------------
+
+  takeState(state: CallState): void {
+    if (!this.core.takeState(state)) return;
+    const { standing } = state;
+    const seated = standing === "in_call" || standing === "calling";
+    if (standing === "ended" || (this.core.here && !seated && standing !== "take_over" && standing !== "ringing")) this.release();
+    if (this.core.inCall && this.core.here) {
+      if (state.relay_only === this.#relayOnly || this.#relayOnly) this.#peer?.release();
+      this.#heldTracks();
+      this.#work();
+    }
+    this.#host.changed(this, "change");
+  }
+
+  takeSignal(signal: CallSignaled): void {
+    this.core.takeSignal(signal);
+    this.#work();
+  }
+
+  /** Resolves when the offer that came with the invite is here, or after a moment without one. */
+  async ready(): Promise<void> {
+    for (let turn = 0; turn < 10 && !this.core.ringingOffer; turn++) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  /** The page goes: hangs up by a request that outlives it. */
+  leave(): void {
+    this.release();
+    this.#host.client.callHttp("call_ask", { call_id: this.id, ask: "hang_up" });
+  }
+
+  /** Ends the media here: the microphone closes. */
+  release(): void {
+    this.core.here = false;
+    this.#gone = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#restartTimer);
+    this.#peer?.close();
+    this.#peer = undefined;
+    for (const track of this.local.getTracks()) {
+      track.stop();
+      this.local.removeTrack(track);
+    }
+    for (const track of this.remote.getTracks()) this.remote.removeTrack(track);
+  }
+
+  // ---- The driver --------------------------------------------------------------------------------------------------
+
+  /** Does what is due, one step at a time. */
+  #work(): void {
+    if (this.#working) return;
+    const step = this.core.due();
+    if (!step) return;
+    this.#working = true;
+    void this.#perform(step)
+      .then(
+        (committed) => this.core.did(step, committed),
+        (error: unknown) => this.#failed(step, error),
+      )
+      .finally(() => {
+        this.#working = false;
+        this.#work();
+      });
+  }
+
+  #failed(step: Step, error: unknown): void {
+    // What is out of date is told anew; anything else is shown, and another path may help.
+    this.core.did(step);
+    if (error instanceof ChaparError && ["call_conflict", "call_ended", "call_not_found", "closed"].includes(error.code)) return;
+    this.problem = error instanceof ChaparError ? error : new ChaparError("internal", String(error));
+    this.#host.changed(this, "change");
+    if (step.do === "answer" || step.do === "take_answer" || step.do === "offer") this.#restartSoon();
+  }
+
+  async #perform(step: Step): Promise<boolean> {
+    switch (step.do) {
+      case "offer": {
+        if (step.fresh) this.#makePeer(await this.#host.relays(this.id), this.#relayOnly, false);
+        const { sdp, commitment } = await this.#makeOffer(step.generation, step.renew !== "media" && !step.fresh, step.fresh || !this.emoji);
+        await this.#ask({ ask: "offer", generation: step.generation, sdp, ...(commitment !== undefined && { commitment }) });
+        return commitment !== undefined;
+      }
+      case "answer": {
+        if (step.fresh) this.#makePeer(await this.#host.relays(this.id), this.#relayOnly, false);
+        const answer = await this.#makeAnswer(step.generation, step.sdp, step.commitment, this.state.media);
+        await this.#ask({ ask: "answer", generation: step.generation, ...answer });
+        return false;
+      }
+      case "take_answer":
+        await this.#takeAnswer(step);
+        return false;
+      case "reveal":
+        await this.#ask({ ask: "reveal", generation: step.generation, nonce: this.#nonce?.own ?? "" });
+        return false;
+      case "check":
+        await this.#check(step.generation, step.nonce);
+        return false;
+      case "candidates":
+        await this.#peer?.addCandidates(step.candidates);
+        return false;
+      case "restrict":
+        this.#relayOnly = true;
+        this.#peer?.restrict();
+        await this.restart();
+        return false;
+      case "flows":
+        await this.#ask({ ask: "media", flows: step.flows });
+        return false;
+    }
+  }
+
+  #makePeer(servers: IceServer[], relayOnly: boolean, withhold: boolean): void {
+    this.#peer?.close();
+    this.#meter.reset();
+    const peer: Peer = new Peer(servers, relayOnly, withhold, {
+      onCandidates: (candidates) => {
+        if (this.#peer !== peer || this.#gone) return;
+        const generation = this.core.inCall?.generation ?? 1;
+        this.#ask({ ask: "candidates", generation, candidates }).catch(() => {});
+      },
+      onConnection: (state) => {
+        if (this.#peer === peer) this.#connection(state);
+      },
+      onTrack: (track) => {
+        for (const old of this.remote.getTracks()) if (old.kind === track.kind && old !== track) this.remote.removeTrack(old);
+        this.remote.addTrack(track);
+        this.#host.changed(this, "change");
+      },
+    });
+    this.#peer = peer;
+  }
+
+  async #makeOffer(generation: number, restart: boolean, committing: boolean): Promise<{ sdp: string; commitment: string | undefined }> {
+    const peer = this.#peer;
+    if (!peer) throw new ChaparError("no_call", "no connection");
+    if (this.state.media === "video" && this.local.getVideoTracks().length === 0 && generation > 1) await this.#addCamera().catch(() => {});
+    peer.addTracks(this.#track("audio"), this.#track("video"), this.state.media);
+    await peer.replaceTrack("video", this.#track("video"));
+    const sdp = await peer.offer(restart);
+    if (!committing) return { sdp, commitment: undefined };
+    const own = newNonce();
+    this.#nonce = { generation, own };
+    this.emoji = undefined;
+    return { sdp, commitment: await commit(fingerprintOf(sdp), own) };
+  }
+
+  async #makeAnswer(generation: number, offer: string, commitment: string | undefined, media: CallMedia): Promise<{ sdp: string; nonce?: string }> {
+    const peer = this.#peer;
+    if (!peer) throw new ChaparError("no_call", "no connection");
+    const sdp = await peer.answer(offer, this.#track("audio"), this.#track("video"), media);
+    const [caller, callee] = [fingerprintOf(offer), fingerprintOf(sdp)];
+    if (commitment === undefined) {
+      // The same keys as those that were compared: the emoji still hold.
+      if (this.#verified?.caller !== caller || this.#verified.callee !== callee) this.emoji = undefined;
+      return { sdp };
+    }
+    const own = newNonce();
+    this.emoji = undefined;
+    this.#commitment = { generation, text: commitment, own, caller, callee };
+    return { sdp, nonce: own };
+  }
+
+  async #takeAnswer({ generation, sdp, nonce }: Extract<Step, { do: "take_answer" }>): Promise<void> {
+    const peer = this.#peer;
+    if (!peer) return;
+    await peer.takeAnswer(sdp);
+    const [caller, callee] = [fingerprintOf(peer.pc.localDescription?.sdp ?? ""), fingerprintOf(sdp)];
+    if (nonce !== undefined && this.#nonce?.generation === generation) {
+      this.emoji = await emojiOf({ callId: this.id, caller, callee, callerNonce: this.#nonce.own, calleeNonce: nonce });
+      this.#verified = { caller, callee };
+    } else if (this.#verified?.caller !== caller || this.#verified.callee !== callee) {
+      this.emoji = undefined;
+    }
+    this.#host.changed(this, "change");
+  }
+
+  /** The caller shows its nonce: only the one that it committed to with the offer counts. */
+  async #check(generation: number, nonce: string): Promise<void> {
+    const it = this.#commitment;
+    if (it?.generation !== generation) return;
+    const fits = /^[0-9a-f]{64}$/.test(nonce) && (await commit(it.caller, nonce)) === it.text;
+    if (!fits) throw new ChaparError("bad_description", "the caller's nonce does not fit its commitment");
+    const { caller, callee, own } = it;
+    this.emoji = await emojiOf({ callId: this.id, caller, callee, callerNonce: nonce, calleeNonce: own });
+    this.#verified = { caller, callee };
+    this.#host.changed(this, "change");
+  }
+
+  #connection(state: "connected" | "interrupted" | "failed"): void {
+    this.core.setFlows(state === "connected");
+    clearTimeout(this.#restartTimer);
+    this.#restartTimer = undefined;
+    if (state !== "connected") this.#restartSoon();
+    this.#work();
+  }
+
+  #restartSoon(after = RESTART_AFTER): void {
+    this.#restartTimer ??= setTimeout(() => {
+      this.#restartTimer = undefined;
+      void this.restart();
+    }, after);
+  }
+
+  /** Signs of life and measurements. */
+  #beat(): void {
+    clearInterval(this.#timer);
+    if (this.#gone) return;
+    this.#timer = setInterval(() => void this.#alive(), ALIVE);
+  }
+
+  async #alive(): Promise<void> {
+    const { revision } = this.state;
+    const peer = this.#peer;
+    let report: CallStats | undefined;
+    if (peer && this.core.inCall && peer.pc.connectionState === "connected") {
+      const list = await peer.pc.getStats();
+      const values: unknown[] = [];
+      list.forEach((it) => values.push(it));
+      report = this.#meter.read(values, peer.servers, networkClass());
+      this.stats = report;
+      await peer.adapt(report.level);
+      this.#host.changed(this, "stats");
+    }
+    if (this.#gone) return;
+    const { level: _, audioLevel: __, packetsIn: ___, ...wire } = report ?? ({} as CallStats);
+    await this.#ask({ ask: "alive", revision, ...(report && { report: wire }) }).catch(() => {});
+  }
+
+  async #open(media: CallMedia): Promise<void> {
+    this.#gone = false;
+    if (this.local.getAudioTracks().length === 0) {
+      const track = await openMicrophone(this.#host.devices.microphone);
+      track.onended = () => void this.useDevices("microphone").catch((error: ChaparError) => this.#tellProblem(error));
+      this.local.addTrack(track);
+    }
+    // Without a camera one can still watch.
+    if (media === "video") await this.#addCamera().catch((error: ChaparError) => this.#tellProblem(error));
+  }
+
+  async #addCamera(): Promise<void> {
+    if (this.local.getVideoTracks().length) return;
+    const track = await openCamera(this.#host.devices.camera);
+    this.local.addTrack(track);
+    await this.#peer?.replaceTrack("video", track);
+  }
+
+  #tellProblem(error: ChaparError): void {
+    this.problem = error;
+    this.#host.changed(this, "change");
+  }
+
+  /** On hold nothing is sent, and nothing of the other side is heard. */
+  #heldTracks(): void {
+    const { inCall } = this.core;
+    if (!inCall) return;
+    const held = inCall.mine.held || inCall.theirs.held;
+    void this.#peer?.replaceTrack("audio", held ? undefined : this.#track("audio")).catch(() => {});
+    for (const track of this.remote.getTracks()) track.enabled = !held;
+    if (this.state.media === "voice") {
+      for (const track of this.local.getVideoTracks()) {
+        if (inCall.video_asked_by === this.core.me) continue;
+        track.stop();
+        this.local.removeTrack(track);
+      }
+    }
+  }
+
+  #track(kind: "audio" | "video"): MediaStreamTrack | undefined {
+    return this.local.getTracks().find((track) => track.kind === kind);
+  }
+
+  async #tellSwitches(): Promise<void> {
+    this.#host.changed(this, "change");
+    const camera_off = !this.local.getVideoTracks().some((track) => track.enabled);
+    if (this.core.here && this.core.inCall) await this.#ask({ ask: "mute", muted: this.muted, camera_off });
+  }
+
+  async #ask(ask: Ask): Promise<void> {
+    await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
+  }
+}

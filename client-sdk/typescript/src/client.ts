@@ -1,0 +1,356 @@
+// The client that an application holds.
+
+import type { Backend, Op } from "./backend.js";
+import { Commands, newClientId, textBody } from "./commands.js";
+import type { ClientEvent, Connection } from "./core/event.js";
+import type { Outgoing, OutboxItem } from "./core/patch.js";
+import type { Effect } from "./core/requests.js";
+import type { Config } from "./core/session.js";
+import { Emitter, type EventOf } from "./emitter.js";
+import { endpoint, type Endpoint } from "./endpoint.js";
+import { ChaparError, stopError } from "./error.js";
+import { post } from "./http.js";
+import { openBackend } from "./open.js";
+import type * as wire from "./protocol.js";
+import type { Store } from "./store/store.js";
+import { historyPage } from "./history.js";
+import { Timeline } from "./timeline.js";
+import type { SocketConstructor } from "./transport.js";
+import { chatView, chatViews, memberViews, messageViews, type ChatView, type MessageView, type View } from "./view.js";
+
+/** How a client is made. */
+export interface ClientOptions {
+  /** The server: `http`, `https`, `ws` or `wss`. In a browser the page's own origin unless given. */
+  url?: string;
+  /** The token of an earlier sign-in; the one in the store unless given. */
+  token?: string;
+  /** Names the store and the group of tabs: one name for each account of a browser. `default` unless given. */
+  name?: string;
+  /** Where the local state lives; IndexedDB unless given, memory where there is none or it is blocked. */
+  store?: Store;
+  /** Whether the tabs of a browser share one connection and one store. True unless given, where the browser can. */
+  tabs?: boolean;
+  /** For platforms without a global one (Node 20): the constructor of the package `ws` fits. */
+  WebSocket?: SocketConstructor;
+  /** Bounds and times of the session. */
+  config?: Partial<Config>;
+}
+
+/** A message on its way. */
+export interface Sending {
+  /** Names it in the outbox; the message that comes back carries it too. */
+  readonly clientId: string;
+  /** Resolves when the server has stored it, however long that takes. Need not be awaited. */
+  readonly stored: Promise<wire.Sent>;
+}
+
+/** Typing is told once in so many milliseconds at most. */
+const TYPING_EVERY = 5_000;
+
+/** One device's session with a server. Make one with `Client.open`. */
+export class Client extends Commands {
+  readonly #backend: Backend;
+  readonly #emitter: Emitter;
+  readonly #endpoint: Endpoint;
+  readonly #tab = newClientId();
+  readonly #typed = new Map<wire.ChatId, number>();
+  readonly #unlisten: () => void;
+  #lastOrder = 0;
+
+  private constructor(backend: Backend, emitter: Emitter, at: Endpoint) {
+    super();
+    this.#backend = backend;
+    this.#emitter = emitter;
+    this.#endpoint = at;
+    this.#unlisten = this.#listen();
+  }
+
+  /**
+   * Opens the local state, which can be read at once, and connects if somebody is signed in. Rejects with `bad_url`
+   * only: a store that cannot be opened is replaced by memory (`persistent` is false then).
+   */
+  static async open(options: ClientOptions = {}): Promise<Client> {
+    const url = options.url ?? (globalThis as { location?: { origin: string } }).location?.origin;
+    const at = endpoint(url ?? "");
+    const emitter = new Emitter();
+    const backend = await openBackend(options, at.websocket, (events) => emitter.emit(events));
+    return new Client(backend, emitter, at);
+  }
+
+  // ---- Accounts ----------------------------------------------------------------------------------------------------
+
+  /** Makes an account and signs this device in. */
+  async register(account: wire.Register): Promise<wire.User> {
+    return this.#signedIn(await post(this.#endpoint.http, "/api/v1/register", account));
+  }
+
+  /** Signs this device in. After a forced sign-out the outbox goes on; `other_user` if it is somebody else's. */
+  async signIn(account: wire.SignIn): Promise<wire.User> {
+    return this.#signedIn(await post(this.#endpoint.http, "/api/v1/sign-in", account));
+  }
+
+  /** Signs this device out at the server and forgets everything local, the outbox and preferences included. */
+  async signOut(): Promise<void> {
+    const { token } = this.#view;
+    try {
+      if (token !== undefined) await post(this.#endpoint.http, "/api/v1/sign-out", {}, token);
+    } catch (error) {
+      // A token that is not good any more is signed out already.
+      if (!(error instanceof ChaparError) || error.action === "retry") throw error;
+    }
+    await this.#do({ op: "forget" });
+  }
+
+  /** Forgets everything local without telling the server: for somebody who signs in on another's device, or offline. */
+  async forget(): Promise<void> {
+    await this.#do({ op: "forget" });
+  }
+
+  /** The secret of this device, if somebody is signed in. Keep it as you would keep a password. */
+  get token(): string | undefined {
+    return this.#view.token;
+  }
+
+  /** Closes the connection of this client and saves the state. Other tabs go on. */
+  async close(): Promise<void> {
+    this.#unlisten();
+    await this.#backend.close();
+  }
+
+  // ---- Local state -------------------------------------------------------------------------------------------------
+
+  /** Who the user is; undefined before the first welcome. */
+  get me(): wire.User | undefined {
+    return this.#view.state.me;
+  }
+
+  /** How the connection stands. */
+  get connection(): Connection {
+    return this.#view.connection;
+  }
+
+  /** Whether everything known of is held: no gap is being filled. */
+  get inStep(): boolean {
+    return this.#view.inStep;
+  }
+
+  /** Whether the local state outlives the page. */
+  get persistent(): boolean {
+    return this.#view.persistent;
+  }
+
+  /** The calls that have not ended, as the server last told. `Calls` of `@chapar/client/call` handles them. */
+  liveCalls(): wire.CallState[] {
+    return [...this.#view.calls.values()];
+  }
+
+  /** Calls missed and not looked at yet, on whatever device. */
+  get missedCalls(): number {
+    return this.#view.state.own.missedCalls;
+  }
+
+  /** All chats, those with the newest message first. */
+  chats(): ChatView[] {
+    return chatViews(this.#view.state);
+  }
+
+  /** One chat. */
+  chat(chatId: wire.ChatId): ChatView | undefined {
+    const chat = this.#view.state.chats.get(chatId);
+    return chat && chatView(this.#view.state, chat);
+  }
+
+  /** The direct chat with a user, if there is one. */
+  directChat(userId: wire.UserId): ChatView | undefined {
+    return this.chats().find((chat) => chat.peer === userId);
+  }
+
+  /** The members of a chat as far as told; in channels only oneself. */
+  members(chatId: wire.ChatId): wire.Member[] {
+    const chat = this.#view.state.chats.get(chatId);
+    return chat ? memberViews(chat) : [];
+  }
+
+  /** The messages held of a chat, by seq: a window at its end. For scrolling use `timeline`. */
+  messages(chatId: wire.ChatId): MessageView[] {
+    const chat = this.#view.state.chats.get(chatId);
+    return chat ? messageViews(chat) : [];
+  }
+
+  /** The messages on their way, of one chat or of all, in the order in which they were given. */
+  outbox(chatId?: wire.ChatId): Outgoing[] {
+    const { outbox } = this.#view;
+    return chatId === undefined ? [...outbox] : outbox.filter((it) => it.item.chat_id === chatId);
+  }
+
+  /** Who a user is. When unknown, it is asked for, and the event `users` tells when it is here. */
+  user(userId: wire.UserId): wire.User | undefined {
+    void this.#do({ op: "users", userIds: [userId] }).catch(() => {});
+    return this.#view.users.get(userId);
+  }
+
+  /** What the application kept under a key, such as drafts and settings; kept beside the chats, shared by the tabs. */
+  preference(key: string): unknown {
+    return this.#view.preferences.get(key);
+  }
+
+  /** Keeps something small under a key: anything that `structuredClone` takes. `undefined` forgets it. */
+  async setPreference(key: string, value: unknown): Promise<void> {
+    await this.#do({ op: "preference", key, value });
+  }
+
+  // ---- Events ------------------------------------------------------------------------------------------------------
+
+  /** Calls a function for each event of a type, or with `*` for each event. Returns what ends it. */
+  on<T extends ClientEvent["type"]>(type: T, handler: (event: EventOf<T>) => void): () => void;
+  on(type: "*", handler: (event: ClientEvent) => void): () => void;
+  on(type: string, handler: (event: never) => void): () => void {
+    return this.#emitter.on(type, handler as (event: ClientEvent) => void);
+  }
+
+  /**
+   * Events from now on, until the client is closed or the signal aborts. The queue holds 1,024: a slower reader gets
+   * `lagged` and reads the local state again, which holds everything.
+   */
+  events(signal?: AbortSignal): AsyncGenerator<ClientEvent | { type: "lagged"; count: number }> {
+    return this.#emitter.iterate(signal);
+  }
+
+  /** Waits until the client is connected and welcomed. Rejects when the session ends before. */
+  async online(): Promise<void> {
+    const check = (connection: Connection): boolean => {
+      if (connection.state === "stopped") throw stopError(connection.stop);
+      return connection.state === "online";
+    };
+    if (check(this.connection)) return;
+    await new Promise<void>((resolve, reject) => {
+      const off = this.on("connection", ({ connection }) => {
+        try {
+          if (!check(connection)) return;
+          resolve();
+        } catch (error) {
+          reject(error as ChaparError);
+        }
+        off();
+      });
+    });
+  }
+
+  /** Connects at once instead of waiting, unless the server named the time; checks whether a connection still lives. */
+  hurry(): void {
+    void this.#do({ op: "hurry" }).catch(() => {});
+  }
+
+  // ---- Messages ----------------------------------------------------------------------------------------------------
+
+  /** Sends a message. It stands in `outbox` at once, and goes out however long the network is away. */
+  send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
+    const clientId = options.clientId ?? newClientId();
+    const at = Date.now();
+    const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));
+    const item: OutboxItem = {
+      client_id: clientId,
+      chat_id: chatId,
+      body: typeof body === "string" ? textBody(body) : body,
+      ...(options.replyTo !== undefined && { reply_to: options.replyTo }),
+      at,
+      order,
+    };
+    const stored = this.#do({ op: "send", item }) as Promise<wire.Sent>;
+    // Whoever does not await it is told by the event `outbox`.
+    stored.catch(() => {});
+    return { clientId, stored };
+  }
+
+  /** Takes a message back that was never written to a connection, or discards one that failed. False: it may be stored already. */
+  async cancel(clientId: string): Promise<boolean> {
+    return (await this.#do({ op: "cancel", clientId })) === true;
+  }
+
+  /** Tries a failed message again. */
+  retry(clientId: string): void {
+    void this.#do({ op: "retry", clientId }).catch(() => {});
+  }
+
+  /**
+   * Messages around a place: up to `before` older than `seq` and `after` from it on, together at most 200. Those held
+   * or cached are taken from there, so that it works offline for what was read before; the rest is asked for.
+   */
+  history(chatId: wire.ChatId, seq: wire.Seq, before: number, after: number): Promise<MessageView[]> {
+    return historyPage(this, this.#backend, chatId, seq, before, after);
+  }
+
+  /** A scrollable stretch of a chat that keeps itself up to date. Close it when the chat is left. */
+  timeline(chatId: wire.ChatId, options?: { limit?: number }): Timeline {
+    return new Timeline(this, chatId, options);
+  }
+
+  /** Says that the user is writing. May be called for each key: it is told once in 5 s. */
+  setTyping(chatId: wire.ChatId): void {
+    const now = performance.now();
+    if (now - (this.#typed.get(chatId) ?? -Infinity) < TYPING_EVERY) return;
+    this.#typed.set(chatId, now);
+    this.call("set_typing", { chat_id: chatId }).catch(() => {});
+  }
+
+  /** Replaces the users whose presence this client wants to hear of (with whom one has a direct chat, at most 200). */
+  async watchPresence(userIds: wire.UserId[]): Promise<void> {
+    await this.#do({ op: "watch", tab: this.#tab, userIds });
+  }
+
+  async call<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]> {
+    return (await this.ask(method, params, "none")) as wire.Commands[M]["reply"];
+  }
+
+  /** Asks over HTTP, by a request that outlives the page, and waits for nothing: for a page that goes. */
+  callHttp<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): void {
+    const { token } = this.#view;
+    if (token !== undefined) post(this.#endpoint.http, `/api/v1/call/${method}`, params, token, true).catch(() => {});
+  }
+
+  protected ask(method: string, params: unknown, effect: Effect): Promise<unknown> {
+    return this.#do({ op: "request", method, params, effect });
+  }
+
+  get #view(): View {
+    return this.#backend.view;
+  }
+
+  #do(op: Op): Promise<unknown> {
+    return this.#backend.do(op);
+  }
+
+  async #signedIn(answer: unknown): Promise<wire.User> {
+    const { token, user } = answer as wire.SignedIn;
+    if (typeof token !== "string" || typeof user?.id !== "number") throw new ChaparError("bad_reply", "an answer that cannot be read");
+    try {
+      await this.#do({ op: "token", token, user });
+    } catch (error) {
+      // The device that was just made is of no use.
+      await post(this.#endpoint.http, "/api/v1/sign-out", {}, token).catch(() => {});
+      throw error;
+    }
+    return user;
+  }
+
+  /** A network that came back, or a page that is looked at again, is a reason to hurry. */
+  #listen(): () => void {
+    const scope = globalThis as Partial<Window & typeof globalThis>;
+    if (!scope.addEventListener || !scope.document) return () => {};
+    const { document } = scope;
+    const hurry = (): void => this.hurry();
+    const seen = (): void => {
+      if (document.visibilityState === "visible") this.hurry();
+      else save();
+    };
+    const save = (): void => void this.#backend.save().catch(() => {});
+    addEventListener("online", hurry);
+    addEventListener("pagehide", save);
+    document.addEventListener("visibilitychange", seen);
+    return () => {
+      removeEventListener("online", hurry);
+      removeEventListener("pagehide", save);
+      document.removeEventListener("visibilitychange", seen);
+    };
+  }
+}

@@ -1,0 +1,139 @@
+// Every command of the protocol as a method.
+
+import type { Effect } from "./core/requests.js";
+import type * as wire from "./protocol.js";
+
+/** A new client id: a random UUID (RFC 9562 version 4), also where `crypto.randomUUID` is missing (plain http). */
+export function newClientId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
+
+/** A text without marks as a body. */
+export const textBody = (text: string, entities?: wire.Entity[]): wire.NewBody =>
+  entities?.length ? { kind: "text", text, entities } : { kind: "text", text };
+
+/**
+ * All methods reject with `ChaparError`; the server's own codes are in `ErrorCode`. A request survives reconnections
+ * until its time is over (30 s). What it changes comes as an event, like what others change.
+ */
+export abstract class Commands {
+  /** Asks any command of the protocol. */
+  abstract call<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]>;
+  protected abstract ask(method: string, params: unknown, effect: Effect): Promise<unknown>;
+
+  /** Changes the text of one's own message. */
+  edit(chatId: wire.ChatId, seq: wire.Seq, body: string | wire.NewBody): Promise<wire.Changed> {
+    return this.call("edit", { chat_id: chatId, seq, body: typeof body === "string" ? textBody(body) : body });
+  }
+
+  /** Deletes a message for all. */
+  delete(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
+    return this.call("delete", { chat_id: chatId, seq });
+  }
+
+  /** Sets one's reaction to a message; without one takes it back. */
+  react(chatId: wire.ChatId, seq: wire.Seq, emoji?: string): Promise<wire.Changed> {
+    return this.call("react", { chat_id: chatId, seq, ...(emoji !== undefined && { emoji }) });
+  }
+
+  /** Marks everything up to a message as read, on all own devices. Never goes back. */
+  markRead(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Done> {
+    return this.call("mark_read", { chat_id: chatId, seq });
+  }
+
+  /** Opens the direct chat with a user, making it if there is none; one's own id: the chat with oneself. */
+  async openDirect(userId: wire.UserId): Promise<wire.ChatSnapshot> {
+    return (await this.ask("open_direct", { user_id: userId }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** Makes a group or a channel. With a `clientId` of one's own a repetition finds the chat of the first try. */
+  async createChat(options: {
+    kind: "group" | "channel";
+    title: string;
+    handle?: string;
+    members?: wire.UserId[];
+    clientId?: string;
+  }): Promise<wire.ChatSnapshot> {
+    const { clientId, ...rest } = options;
+    return (await this.ask("create_chat", { client_id: clientId ?? newClientId(), ...rest }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** A chat from scratch. Seldom needed: the SDK keeps chats up to date by itself. */
+  async getChat(chatId: wire.ChatId): Promise<wire.ChatSnapshot> {
+    return (await this.ask("get_chat", { chat_id: chatId }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** The members of a chat by user id, 200 a page; in a channel for owner and admins only. */
+  getMembers(chatId: wire.ChatId, after?: wire.UserId): Promise<wire.Members> {
+    return this.call("get_members", { chat_id: chatId, ...(after !== undefined && { after }) });
+  }
+
+  /** Adds users to a group or channel, at most 200. */
+  addMembers(chatId: wire.ChatId, userIds: wire.UserId[]): Promise<wire.Changed> {
+    return this.call("add_members", { chat_id: chatId, user_ids: userIds });
+  }
+
+  /** Removes somebody from a group or channel. */
+  removeMember(chatId: wire.ChatId, userId: wire.UserId): Promise<wire.Changed> {
+    return this.call("remove_member", { chat_id: chatId, user_id: userId });
+  }
+
+  /** Changes a role. Naming another owner makes the old one an admin. */
+  setRole(chatId: wire.ChatId, userId: wire.UserId, role: wire.Role): Promise<wire.Changed> {
+    return this.call("set_role", { chat_id: chatId, user_id: userId, role });
+  }
+
+  /** Joins a public group or channel by its handle, without `@`. */
+  async join(handle: string): Promise<wire.ChatSnapshot> {
+    return (await this.ask("join", { handle }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** Leaves a group or channel. */
+  leave(chatId: wire.ChatId): Promise<wire.Done> {
+    return this.call("leave", { chat_id: chatId });
+  }
+
+  /** What a handle stands for, without `@`: a user or a public chat. */
+  resolve(handle: string): Promise<wire.Resolved> {
+    return this.call("resolve", { handle });
+  }
+
+  /** Who some users are, at most 200. `Client.user` does this by itself. */
+  getUsers(userIds: wire.UserId[]): Promise<wire.Users> {
+    return this.call("get_users", { user_ids: userIds });
+  }
+
+  /** Changes the own name, 1 to 128 characters. Others see it when they ask next. */
+  setName(name: string): Promise<wire.User> {
+    return this.call("set_name", { name });
+  }
+
+  /** The own call log, the latest first: those before a call, or from the start. */
+  getCalls(limit = 50, before?: wire.CallId): Promise<wire.Calls> {
+    return this.call("get_calls", { limit, ...(before !== undefined && { before }) });
+  }
+
+  /** Sets the own counter of missed calls to 0, on all own devices. */
+  seeCalls(): Promise<wire.Done> {
+    return this.call("see_calls", {});
+  }
+
+  /** How the person found a call that has ended: 1 to 5, and what was wrong. */
+  rateCall(callId: wire.CallId, stars: number, issues: wire.CallIssue[] = []): Promise<wire.Done> {
+    return this.call("call_rate", { call_id: callId, stars, ...(issues.length && { issues }) });
+  }
+
+  /** The own signed-in devices. */
+  getDevices(): Promise<wire.Devices> {
+    return this.call("get_devices", {});
+  }
+
+  /** Signs one of the own devices out. */
+  revokeDevice(deviceId: wire.DeviceId): Promise<wire.Done> {
+    return this.call("revoke_device", { device_id: deviceId });
+  }
+}

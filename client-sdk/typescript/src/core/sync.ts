@@ -1,0 +1,385 @@
+// Staying in step: welcome, deltas, gaps, differences, snapshots (R2 to R11).
+
+import type { ChatDelta, ChatId, ChatSnapshot, ChatSync, Message, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
+import { Backoff, type Dice } from "./backoff.js";
+import { Catchup } from "./catchup.js";
+import { Chat, fit } from "./chat.js";
+import type { ClientEvent } from "./event.js";
+import { applyOwn, type Own } from "./own.js";
+import type { ChatPatch, Patch } from "./patch.js";
+import type { Awaited } from "./requests.js";
+
+/** User deltas and read marks kept back. Beyond that they are dropped and asked for. */
+const KEPT = 256;
+
+/** The local state that survives the process, besides the outbox. */
+export interface State {
+  me: User | undefined;
+  /** The history that the versions belong to. */
+  epoch: string | undefined;
+  own: Own;
+  chats: Map<ChatId, Chat>;
+}
+
+export const emptyState = (): State => ({ me: undefined, epoch: undefined, own: { version: 0, chats: new Map(), missedCalls: 0 }, chats: new Map() });
+
+/** What the session does for this part of it. */
+export interface SyncHost {
+  readonly window: number;
+  live(): boolean;
+  tell(event: ClientEvent): void;
+  ask(awaited: Awaited, method: string, params: unknown): number;
+  /** A message of the own user is stored, as its row says. */
+  stored(clientId: string, sent: Sent): void;
+  /** A chat has reached a version, or is gone. */
+  settle(chatId: ChatId, version: Version | undefined): void;
+}
+
+interface OwnCatchup {
+  kept: UserDelta[];
+  target: Version;
+  asked: boolean;
+  notBefore: number | undefined;
+  backoff: Backoff;
+  /** Read marks of others that came before the welcome. */
+  reads: Read[];
+}
+
+const ownCatchup = (): OwnCatchup => ({ kept: [], target: 0, asked: false, notBefore: undefined, backoff: new Backoff(), reads: [] });
+
+export class SyncPart {
+  readonly state: State;
+  readonly #host: SyncHost;
+  #catchups = new Map<ChatId, Catchup>();
+  /** Chats whose difference is to be asked, in this order. */
+  #toAsk: ChatId[] = [];
+  #own = ownCatchup();
+  #dirty: { reset: boolean; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; own: boolean; gone: Set<ChatId> };
+
+  constructor(state: State, host: SyncHost) {
+    this.state = state;
+    this.#host = host;
+    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+  }
+
+  /** Whether nothing that is known of is still to be fetched. */
+  get inStep(): boolean {
+    return this.#catchups.size === 0 && this.#own.target <= this.state.own.version;
+  }
+
+  version(chatId: ChatId): Version {
+    return this.state.chats.get(chatId)?.version ?? 0;
+  }
+
+  /** The connection is gone: what was kept back or asked comes with the next welcome. */
+  lost(): void {
+    for (const chat of this.state.chats.values()) chat.pagesLost();
+    this.#catchups.clear();
+    this.#toAsk = [];
+    this.#own = ownCatchup();
+  }
+
+  welcome(welcome: Welcome): void {
+    const { sync } = welcome;
+    const { state } = this;
+    state.me = welcome.user;
+    this.#dirty.me = true;
+    if (sync.reset) this.reset();
+    state.epoch = sync.epoch;
+    for (const chat of sync.chats) {
+      if (chat.kind === "snapshot") {
+        this.snapshot(chat.snapshot);
+      } else {
+        this.delta(chat.delta);
+        if (chat.more) this.#wish(chat.delta.chat_id);
+      }
+    }
+    for (const chatId of sync.behind ?? []) this.#wish(chatId);
+    this.#own.target = Math.max(this.#own.target, sync.user.version);
+    this.#own.kept.unshift(sync.user);
+    this.#settleOwn();
+    // A chat that we hold and are not in was left while we were away.
+    for (const chatId of [...state.chats.keys()]) if (!state.own.chats.has(chatId)) this.#forget(chatId);
+    for (const [chatId, seq] of sync.others_read ?? []) state.chats.get(chatId)?.raiseOthersRead(seq);
+    for (const read of this.#own.reads.splice(0)) {
+      state.chats.get(read.chat_id)?.setRead(read.user_id, read.seq, welcome.user.id);
+    }
+    for (const chatId of [...this.#catchups.keys()]) this.#settle(chatId);
+  }
+
+  /** Forgets the user version and all chats (R8). */
+  reset(): void {
+    const { state } = this;
+    // A client that knew nothing has nothing to be told of.
+    if (state.epoch !== undefined) this.#host.tell({ type: "reset" });
+    state.chats.clear();
+    state.own.version = 0;
+    state.own.chats.clear();
+    state.own.missedCalls = 0;
+    state.epoch = undefined;
+    this.#dirty = { ...this.#dirty, reset: true, own: true, ownChanged: new Set(), ownGone: new Set(), gone: new Set() };
+  }
+
+  delta(delta: ChatDelta): void {
+    const chatId = delta.chat_id;
+    if (!this.state.me || !this.#host.live()) return this.#catchup(chatId).keep(delta);
+    switch (fit(this.version(chatId), delta.from, delta.version)) {
+      case "known":
+        return;
+      case "gap":
+        this.#catchup(chatId).keep(delta);
+        break;
+      case "apply":
+        // It may not say what the chat is: then a snapshot is needed.
+        if (!this.#apply(delta)) this.#catchup(chatId).wished = true;
+    }
+    this.#settle(chatId);
+  }
+
+  snapshot(snapshot: ChatSnapshot): void {
+    const me = this.state.me?.id;
+    if (me === undefined) return;
+    const chatId = snapshot.chat.id;
+    const known = this.state.chats.get(chatId);
+    if (known && known.version >= snapshot.version) return;
+    const chat = Chat.fromSnapshot(snapshot, me);
+    // Read marks only grow, and may have come on their own while the snapshot was under way.
+    for (const [userId, seq] of known?.reads ?? []) chat.setRead(userId, seq, me);
+    if (known) chat.raiseOthersRead(known.others_read);
+    this.state.chats.set(chatId, chat);
+    this.#dirty.gone.delete(chatId);
+    this.#host.tell({ type: "replaced", chatId });
+    this.#acknowledge(snapshot.messages, me);
+    this.#host.settle(chatId, chat.version);
+    if (this.#host.live()) this.#settle(chatId);
+  }
+
+  ownDelta(delta: UserDelta): void {
+    const own = this.#own;
+    own.target = Math.max(own.target, delta.version);
+    if (own.kept.length < KEPT || (this.#host.live() && delta.from <= this.state.own.version)) own.kept.push(delta);
+    if (this.#host.live()) this.#settleOwn();
+  }
+
+  read(read: Read): void {
+    const me = this.state.me?.id;
+    if (me === undefined || !this.#host.live()) {
+      if (this.#own.reads.length < KEPT) this.#own.reads.push(read);
+      return;
+    }
+    if (this.state.chats.get(read.chat_id)?.setRead(read.user_id, read.seq, me)) {
+      this.#host.tell({ type: "read", chatId: read.chat_id, userId: read.user_id, seq: read.seq });
+    }
+  }
+
+  /** Asks the next difference that waits; false when none does. */
+  askNext(): boolean {
+    const chatId = this.#toAsk.shift();
+    if (chatId === undefined) return false;
+    const from = this.version(chatId);
+    const catchup = this.#catchups.get(chatId);
+    if (!catchup) return true;
+    catchup.queued = false;
+    if (catchup.asked !== undefined) return true;
+    if (!catchup.behind(from)) this.#catchups.delete(chatId);
+    else catchup.asked = this.#host.ask({ for: "difference", chatId, from }, "difference", { chat_id: chatId, from });
+    return true;
+  }
+
+  difference(now: number, dice: Dice, chatId: ChatId, from: Version, reply: ChatSync | undefined): void {
+    const asked = this.#catchups.get(chatId);
+    if (!asked) return;
+    asked.asked = undefined;
+    // Whatever was wished for is in this answer, or its `more` is the new wish.
+    asked.wished = false;
+    // Not to be asked again from within the next lines.
+    asked.queued = true;
+    let more = true;
+    if (reply?.kind === "snapshot" && reply.snapshot.chat.id === chatId) {
+      this.snapshot(reply.snapshot);
+      more = false;
+    } else if (reply?.kind === "delta" && reply.delta.chat_id === chatId) {
+      this.delta(reply.delta);
+      more = reply.more;
+    }
+    const mine = this.version(chatId);
+    const catchup = this.#catchup(chatId);
+    catchup.queued = false;
+    catchup.wished ||= more;
+    if (mine > from) catchup.backoff.reset();
+    // The server has not reached what it told of, or we do not understand it: no hurry then.
+    else if (catchup.behind(mine)) catchup.notBefore = now + catchup.backoff.next(dice);
+    this.#settle(chatId);
+  }
+
+  differenceRefused(now: number, dice: Dice, chatId: ChatId, error: WireError): void {
+    const catchup = this.#catchups.get(chatId);
+    if (!catchup) return;
+    catchup.asked = undefined;
+    if (error.action === "retry" || error.action === "resume") {
+      const own = catchup.backoff.next(dice);
+      catchup.notBefore = now + (error.retry_after_ms ?? own);
+    } else {
+      // There is no such chat for us. If we were removed from it, `me` says so.
+      this.#catchups.delete(chatId);
+    }
+  }
+
+  askOwn(now: number): void {
+    const own = this.#own;
+    const mine = this.state.own.version;
+    if (own.asked || own.target <= mine || (own.notBefore !== undefined && own.notBefore > now)) return;
+    own.asked = true;
+    own.notBefore = undefined;
+    this.#host.ask({ for: "user_difference" }, "user_difference", { from: mine });
+  }
+
+  ownDifference(now: number, dice: Dice, reply: UserDelta | undefined): void {
+    const own = this.#own;
+    own.asked = false;
+    const before = this.state.own.version;
+    if (reply) {
+      own.kept.unshift(reply);
+      this.#settleOwn();
+    }
+    if (this.state.own.version > before) own.backoff.reset();
+    else if (own.target > this.state.own.version) own.notBefore = now + own.backoff.next(dice);
+  }
+
+  ownDifferenceRefused(now: number, dice: Dice, error: WireError): void {
+    this.#own.asked = false;
+    const wait = this.#own.backoff.next(dice);
+    this.#own.notBefore = now + (error.retry_after_ms ?? wait);
+  }
+
+  /** Asks again where a wait is over. */
+  tick(now: number): void {
+    for (const [chatId, catchup] of [...this.#catchups]) {
+      if (catchup.notBefore === undefined || catchup.notBefore > now) continue;
+      catchup.notBefore = undefined;
+      this.#settle(chatId);
+    }
+  }
+
+  deadline(): number {
+    const times = [...this.#catchups.values()].map((it) => it.notBefore ?? Infinity);
+    return Math.min(...times, this.#own.notBefore ?? Infinity);
+  }
+
+  /** What changed since the last time. */
+  takePatch(): Patch {
+    const dirty = this.#dirty;
+    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    const { state } = this;
+    const patch: Patch = {};
+    if (dirty.reset) patch.reset = true;
+    if (dirty.me && state.me) patch.me = state.me;
+    if ((dirty.me || dirty.reset) && state.epoch !== undefined) patch.epoch = state.epoch;
+    if (dirty.own) {
+      const chats = [...dirty.ownChanged].map((id) => state.own.chats.get(id)).filter((it) => it !== undefined);
+      patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone] };
+    }
+    if (dirty.gone.size) patch.gone = [...dirty.gone];
+    const chats: ChatPatch[] = [];
+    for (const chat of state.chats.values()) {
+      const it = chat.takePatch();
+      if (it) chats.push(it);
+    }
+    if (chats.length) patch.chats = chats;
+    return patch;
+  }
+
+  #catchup(chatId: ChatId): Catchup {
+    let catchup = this.#catchups.get(chatId);
+    if (!catchup) this.#catchups.set(chatId, (catchup = new Catchup()));
+    return catchup;
+  }
+
+  /** Applies what is kept back as far as it goes, and asks for the rest. */
+  #settle(chatId: ChatId): void {
+    if (!this.state.me) return;
+    for (;;) {
+      const delta = this.#catchups.get(chatId)?.take(this.version(chatId));
+      if (!delta) break;
+      if (!this.#apply(delta)) {
+        this.#catchup(chatId).wished = true;
+        break;
+      }
+    }
+    const catchup = this.#catchups.get(chatId);
+    if (!catchup) return;
+    if (!catchup.behind(this.version(chatId))) {
+      if (catchup.asked === undefined) this.#catchups.delete(chatId);
+    } else if (catchup.asked === undefined && !catchup.queued && catchup.notBefore === undefined) {
+      catchup.queued = true;
+      this.#toAsk.push(chatId);
+    }
+  }
+
+  /** Applies a delta that fits; false when it cannot begin a chat, so that a snapshot is needed. */
+  #apply(delta: ChatDelta): boolean {
+    const me = this.state.me?.id;
+    if (me === undefined) return false;
+    let chat = this.state.chats.get(delta.chat_id);
+    if (!chat) {
+      chat = Chat.begin(delta);
+      if (!chat) return false;
+      this.state.chats.set(delta.chat_id, chat);
+      this.#dirty.gone.delete(delta.chat_id);
+    }
+    const told: ClientEvent[] = [];
+    chat.apply(delta, me, this.#host.window, told);
+    for (const event of told) this.#host.tell(event);
+    this.#acknowledge(delta.messages ?? [], me);
+    this.#host.settle(delta.chat_id, chat.version);
+    return true;
+  }
+
+  /** The user's own messages among rows: what came back was stored (R13). */
+  #acknowledge(messages: Message[], me: number): void {
+    for (const it of messages) {
+      if (it.sender === me) this.#host.stored(it.client_id, { seq: it.seq, version: it.version, sent_at: it.sent_at });
+    }
+  }
+
+  /** Notes that a chat has something that is not known here. */
+  #wish(chatId: ChatId): void {
+    this.#catchup(chatId).wished = true;
+    if (this.#host.live()) this.#settle(chatId);
+  }
+
+  #settleOwn(): void {
+    const own = this.#own;
+    const { state } = this;
+    for (;;) {
+      const mine = state.own.version;
+      own.kept = own.kept.filter((it) => fit(mine, it.from, it.version) !== "known");
+      const index = own.kept.findIndex((it) => fit(mine, it.from, it.version) === "apply");
+      const delta = own.kept.splice(index, index < 0 ? 0 : 1)[0];
+      if (!delta) break;
+      const moved = applyOwn(state.own, delta);
+      this.#dirty.own = true;
+      for (const chatId of moved.gone) {
+        this.#dirty.ownGone.add(chatId);
+        this.#dirty.ownChanged.delete(chatId);
+        this.#forget(chatId);
+      }
+      if (moved.missedCalls) this.#host.tell({ type: "missed_calls", count: state.own.missedCalls });
+      for (const chatId of moved.changed) {
+        this.#dirty.ownChanged.add(chatId);
+        this.#dirty.ownGone.delete(chatId);
+        this.#host.tell({ type: "chat", chatId });
+      }
+    }
+    // Chats that we are in and do not hold: a delta from 0 may be on its way, but a snapshot never harms.
+    for (const chatId of state.own.chats.keys()) if (!state.chats.has(chatId)) this.#wish(chatId);
+  }
+
+  #forget(chatId: ChatId): void {
+    this.#catchups.delete(chatId);
+    this.#host.settle(chatId, undefined);
+    if (!this.state.chats.delete(chatId)) return;
+    this.#dirty.gone.add(chatId);
+    this.#host.tell({ type: "gone", chatId });
+  }
+}

@@ -1,0 +1,351 @@
+// Does what the core says: opens sockets, writes frames, keeps what changed, answers callers.
+
+import type { Backend, Op } from "./backend.js";
+import type { ClientEvent } from "./core/event.js";
+import type { Patch } from "./core/patch.js";
+import type { Effect } from "./core/requests.js";
+import { Session, type Config, type Input, type Output } from "./core/session.js";
+import { emptyState } from "./core/sync.js";
+import { ChaparError, refusalError, stopError } from "./error.js";
+import type { User, UserId } from "./protocol.js";
+import { isObject } from "./core/read.js";
+import type { Store } from "./store/store.js";
+import { Connection, type SocketConstructor } from "./transport.js";
+import { noteEvents, type View } from "./view.js";
+
+/** How long changes gather before they are saved, in milliseconds. */
+const SAVE_AFTER = 300;
+/** How long unknown users gather before they are asked for, in milliseconds. */
+const USERS_AFTER = 20;
+/** Most users in one `get_users`. */
+const USERS = 200;
+/** Largest request, in bytes: a larger one would close the connection. */
+const FRAME_BYTES = 131_072 - 256;
+/** Commands whose answers name users. */
+const NAMES_USERS = new Set(["get_users", "resolve", "set_name"]);
+/** Longest time that a timer can wait. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** What a host needs from outside. */
+export interface HostOptions {
+  websocketUrl: string;
+  WebSocket: SocketConstructor | undefined;
+  config: Config;
+  store: Store;
+  /** Everything that changed, in order. */
+  onChange(change: Change): void;
+}
+
+/** What changed, with the events that tell of it. */
+export interface Change {
+  patch: Patch;
+  users: User[];
+  events: ClientEvent[];
+  preference?: [key: string, value: unknown];
+  inStep: boolean;
+  token: string | undefined;
+  /** Too much to say: take the whole view. */
+  whole: boolean;
+}
+
+const isEmpty = (patch: Patch): boolean => Object.keys(patch).length === 0;
+
+export class Host implements Backend {
+  readonly view: View;
+  readonly #options: HostOptions;
+  #session: Session;
+  #socket: Connection | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #waiting = new Map<number, { resolve: (reply: unknown) => void; reject: (error: ChaparError) => void }>();
+  #lastTicket = 0;
+  #inputs: Input[] = [];
+  #running = false;
+  #unsaved: Patch[] = [];
+  #unsavedUsers: User[] = [];
+  #saveTimer: ReturnType<typeof setTimeout> | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #wanted = new Set<UserId>();
+  /** Users that were asked for in this session: known to be as told, or not to exist. */
+  #asked = new Set<UserId>();
+  #usersTimer: ReturnType<typeof setTimeout> | undefined;
+  #watches = new Map<string, UserId[]>();
+  #closed = false;
+  #toldInStep = false;
+
+  /** Begins with what was saved; connects at once if there is a token. */
+  constructor(options: HostOptions, view: View) {
+    this.#options = options;
+    this.view = view;
+    const items = view.outbox.map((it) => it.item);
+    this.#session = new Session(options.config, view.token, view.state, items);
+    view.outbox = this.#session.outbox();
+    this.#run({ type: "tick" });
+  }
+
+  async do(op: Op): Promise<unknown> {
+    switch (op.op) {
+      case "request":
+        return this.#request(op.method, op.params, op.effect);
+      case "send":
+        return this.#ticket((ticket) => ({ type: "send", ticket, item: op.item }));
+      case "cancel":
+        this.#run({ type: "cancel", clientId: op.clientId });
+        return !this.view.outbox.some((it) => it.item.client_id === op.clientId);
+      case "retry":
+        return this.#run({ type: "retry", clientId: op.clientId });
+      case "hurry":
+        return this.#run({ type: "hurry" });
+      case "watch":
+        return this.#watch(op.tab, op.userIds);
+      case "users":
+        return this.#wantUsers(op.userIds);
+      case "rows":
+        // What changed a moment ago is not in the store yet.
+        await this.save();
+        return this.#options.store.rows(op.chatId, op.from, op.to).catch(() => ({ messages: [], reacted: [] }));
+      case "cache":
+        await this.save();
+        return this.#options.store.cacheRows(op.chatId, op.rows).catch(() => this.#notPersistent());
+      case "preference":
+        return this.#setPreference(op.key, op.value);
+      case "token":
+        return this.#setToken(op.token, op.user);
+      case "forget":
+        return this.#forget();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#run({ type: "close", stop: { reason: "closed" } });
+    this.#closed = true;
+    clearTimeout(this.#usersTimer);
+    await this.save();
+  }
+
+  /** Saves what changed, now. */
+  async save(): Promise<void> {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
+    const patches = this.#unsaved.splice(0);
+    const users = this.#unsavedUsers.splice(0);
+    if ((patches.length || users.length) && this.view.persistent) {
+      const before = this.#saving;
+      // After a failure nothing more is saved: a cursor must never be ahead of its rows.
+      this.#saving = before.then(async () => {
+        if (this.view.persistent) await this.#options.store.save(patches, users).catch(() => this.#notPersistent());
+      });
+    }
+    await this.#saving;
+  }
+
+  #now(): number {
+    return performance.now();
+  }
+
+  /** Tells the core what happened, does what it says, then tells what changed. */
+  #run(input: Input): void {
+    if (this.#closed) return;
+    this.#inputs.push(input);
+    if (this.#running) return;
+    this.#running = true;
+    const events: ClientEvent[] = [];
+    const session = this.#session;
+    try {
+      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
+        session.handle(this.#now(), (bound) => Math.floor(Math.random() * bound), next);
+        for (const output of session.take()) this.#act(output, events);
+      }
+    } finally {
+      this.#running = false;
+    }
+    const patch = session.takePatch();
+    if (patch.outbox) this.view.outbox = patch.outbox;
+    this.view.inStep = session.inStep;
+    noteEvents(this.view, events);
+    this.#schedule();
+    this.#changed(patch, events);
+  }
+
+  #changed(patch: Patch, events: ClientEvent[], users: User[] = [], preference?: [string, unknown]): void {
+    if (patch.me) {
+      this.view.users.set(patch.me.id, patch.me);
+      users.push(patch.me);
+    }
+    for (const user of users) this.view.users.set(user.id, user);
+    const { outbox: _, ...state } = patch;
+    if (!isEmpty(state) || users.length) {
+      this.#unsaved.push(state);
+      this.#unsavedUsers.push(...users);
+      this.#saveTimer ??= setTimeout(() => void this.save(), SAVE_AFTER);
+    }
+    const { inStep, token } = this.view;
+    if (inStep !== this.#toldInStep) events.push({ type: "in_step", inStep });
+    this.#toldInStep = inStep;
+    if (isEmpty(patch) && events.length === 0 && users.length === 0) return;
+    this.#options.onChange({ patch, users, events, inStep, token, whole: false, ...(preference && { preference }) });
+  }
+
+  #act(output: Output, events: ClientEvent[]): void {
+    switch (output.type) {
+      case "connect":
+        return this.#connect();
+      case "write":
+        return this.#socket?.write(output.text);
+      case "disconnect":
+        this.#socket?.close(output.code);
+        this.#socket = undefined;
+        return;
+      case "store":
+        return this.#keep(output.item);
+      case "unstore":
+        // If this is lost, the message is sent once more, which does no harm.
+        this.#options.store.removeOutbox([output.clientId]).catch(() => this.#notPersistent());
+        return;
+      case "answer":
+        return this.#settle(output.ticket)?.resolve(output.reply);
+      case "refuse":
+        return this.#settle(output.ticket)?.reject(refusalError(output.refusal));
+      case "tell":
+        events.push(output.event);
+    }
+  }
+
+  #keep(item: Extract<Output, { type: "store" }>["item"]): void {
+    const clientId = item.client_id;
+    const kept = (): void => this.#run({ type: "stored", clientId, ok: true });
+    // A full or blocked disk must not keep people from writing: it goes out from memory then, and the flag says so.
+    this.#options.store.putOutbox([item]).then(kept, () => {
+      this.#notPersistent();
+      kept();
+    });
+  }
+
+  #connect(): void {
+    const { websocketUrl, WebSocket } = this.#options;
+    try {
+      const socket: Connection = new Connection(WebSocket, websocketUrl, {
+        onOpen: () => this.#socket === socket && this.#run({ type: "opened" }),
+        onFrame: (text) => this.#socket === socket && this.#run({ type: "frame", text }),
+        onLost: (code, message) => this.#socket === socket && this.#run({ type: "lost", code, message }),
+      });
+      this.#socket = socket;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "the connection could not be opened";
+      this.#inputs.push({ type: "lost", message });
+    }
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const now = this.#now();
+    const deadline = this.#session.deadline(now);
+    if (deadline === Infinity) return;
+    const wait = Math.min(Math.max(Math.ceil(deadline - now), 0), LONGEST_TIMER);
+    this.#timer = setTimeout(() => this.#run({ type: "tick" }), wait);
+  }
+
+  #ticket(input: (ticket: number) => Input): Promise<unknown> {
+    if (this.#closed) return Promise.reject(stopError({ reason: "closed" }));
+    const ticket = ++this.#lastTicket;
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(ticket, { resolve, reject }));
+    this.#run(input(ticket));
+    return answer;
+  }
+
+  #settle(ticket: number): { resolve: (reply: unknown) => void; reject: (error: ChaparError) => void } | undefined {
+    const waiting = this.#waiting.get(ticket);
+    this.#waiting.delete(ticket);
+    return waiting;
+  }
+
+  #request(method: string, params: unknown, effect: Effect): Promise<unknown> {
+    const bytes = new TextEncoder().encode(JSON.stringify(params)).length;
+    if (bytes > FRAME_BYTES) return Promise.reject(new ChaparError("too_large", "the request is too large"));
+    const answer = this.#ticket((ticket) => ({ type: "request", ticket, method, params, effect }));
+    return NAMES_USERS.has(method) ? answer.then((reply) => (this.#noteUsers(reply), reply)) : answer;
+  }
+
+  /** Takes note of the users that an answer names. */
+  #noteUsers(reply: unknown): void {
+    if (!isObject(reply)) return;
+    const list = Array.isArray(reply.users) ? reply.users : [reply.user ?? reply];
+    const users = list.filter((it): it is User => isObject(it) && typeof it.id === "number" && typeof it.name === "string");
+    if (users.length === 0) return;
+    for (const user of users) this.#asked.add(user.id);
+    const me = users.find((user) => user.id === this.view.state.me?.id);
+    if (me) this.view.state.me = me;
+    this.#changed(me ? { me } : {}, [{ type: "users", users }], users);
+  }
+
+  #watch(tab: string, userIds: UserId[]): Promise<unknown> {
+    if (userIds.length) this.#watches.set(tab, userIds);
+    else this.#watches.delete(tab);
+    const all = [...new Set([...this.#watches.values()].flat())].slice(0, USERS);
+    this.#run({ type: "watch", userIds: all });
+    return this.#request("watch_presence", { user_ids: all }, "none").then((reply) => {
+      const presences = isObject(reply) && Array.isArray(reply.presences) ? reply.presences : [];
+      const events = presences.map((it): ClientEvent => ({ type: "presence", userId: it.user_id, presence: it }));
+      this.#changed({}, events);
+      return reply;
+    });
+  }
+
+  #wantUsers(userIds: UserId[]): void {
+    for (const id of userIds) if (!this.#asked.has(id)) this.#wanted.add(id);
+    if (this.#wanted.size) this.#usersTimer ??= setTimeout(() => void this.#askUsers(), USERS_AFTER);
+  }
+
+  async #askUsers(): Promise<void> {
+    const ids = [...this.#wanted].slice(0, USERS);
+    for (const id of ids) {
+      this.#wanted.delete(id);
+      this.#asked.add(id);
+    }
+    try {
+      await this.#request("get_users", { user_ids: ids }, "none");
+    } catch {
+      // Whoever shows them asks again.
+      for (const id of ids) this.#asked.delete(id);
+    }
+    this.#usersTimer = undefined;
+    this.#wantUsers([]);
+  }
+
+  async #setPreference(key: string, value: unknown): Promise<void> {
+    if (value === undefined) this.view.preferences.delete(key);
+    else this.view.preferences.set(key, value);
+    this.#changed({}, [{ type: "preference", key }], [], [key, value]);
+    await this.#options.store.setPreference(key, value).catch(() => this.#notPersistent());
+  }
+
+  async #setToken(token: string, user: User): Promise<void> {
+    const { me } = this.view.state;
+    if (me && me.id !== user.id) throw stopError({ reason: "other_user" });
+    this.view.token = token;
+    await this.#options.store.setToken(token).catch(() => this.#notPersistent());
+    this.#run({ type: "token", token });
+  }
+
+  async #forget(): Promise<void> {
+    const stop = { reason: "signed_out", message: "signed out" } as const;
+    this.#run({ type: "close", stop });
+    await this.save();
+    this.#asked.clear();
+    this.#watches.clear();
+    const { view } = this;
+    Object.assign(view, { state: emptyState(), outbox: [], inStep: false, token: undefined });
+    view.users.clear();
+    view.preferences.clear();
+    view.calls.clear();
+    this.#session = new Session(this.#options.config, undefined, view.state);
+    await this.#options.store.clear().catch(() => this.#notPersistent());
+    this.#options.onChange({ patch: {}, users: [], events: [{ type: "reset" }], inStep: false, token: undefined, whole: true });
+  }
+
+  #notPersistent(): void {
+    if (!this.view.persistent) return;
+    this.view.persistent = false;
+    this.#unsaved = [];
+    this.#changed({}, [{ type: "persistent", persistent: false }]);
+  }
+}

@@ -1,0 +1,1743 @@
+// Generated from the protocol crate. Do not edit.
+
+/**
+ * What a client should do about an error or a closed connection.
+ */
+export type Action = "retry" | "re_authenticate" | "resume" | "give_up";
+
+/**
+ * Adds users to a group or channel. For owners and admins. Those who are in it already stay as they are.
+ */
+export type AddMembers = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom, at most 200.
+ */
+user_ids: Array<UserId>, };
+
+/**
+ * A session description that answers.
+ */
+export type Answer = { 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * The callee's nonce, 32 bytes in lower-case hexadecimal.
+ */
+nonce?: string, };
+
+/**
+ * Anything that a device asks of a call that it was told of. What comes of it arrives as events.
+ */
+export type AskCall = { 
+/**
+ * Which call.
+ */
+call_id: CallId, } & ({ "ask": "look" } | { "ask": "ringing" } | { "ask": "accept", 
+/**
+ * `voice` answers a video call without video; `video` cannot be had for a voice call.
+ */
+media: CallMedia, 
+/**
+ * The callee's own wish: relay candidates only.
+ */
+relay_only: boolean, 
+/**
+ * The answer to the offer that came with the invite, if there is one already.
+ */
+answer?: Answer, } | { "ask": "decline" } | { "ask": "busy" } | { "ask": "hang_up" } | { "ask": "alive", 
+/**
+ * The highest revision that was told here. What is newer is told again.
+ */
+revision: number, 
+/**
+ * What was measured since the last one.
+ */
+report?: QualityReport, } | { "ask": "media", 
+/**
+ * It flows.
+ */
+flows: boolean, } | { "ask": "restart_ice" } | { "ask": "mute", 
+/**
+ * The microphone is off.
+ */
+muted: boolean, 
+/**
+ * The camera is off.
+ */
+camera_off: boolean, } | { "ask": "hold", 
+/**
+ * On hold.
+ */
+held: boolean, } | { "ask": "want_video" } | { "ask": "allow_video", 
+/**
+ * Yes.
+ */
+allow: boolean, } | { "ask": "stop_video" } | { "ask": "transfer", 
+/**
+ * Which.
+ */
+to: DeviceId, } | { "ask": "take_over" } | { "ask": "offer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * SHA-256 over the caller's fingerprint and nonce, in lower-case hexadecimal: see the short authentication string.
+ */
+commitment?: string, } | { "ask": "answer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * The callee's nonce, 32 bytes in lower-case hexadecimal.
+ */
+nonce?: string, } | { "ask": "reveal", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * 32 bytes in lower-case hexadecimal.
+ */
+nonce: string, } | { "ask": "candidates", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * Each as in `a=candidate`, without `a=`.
+ */
+candidates: Array<string>, });
+
+/**
+ * How audio is coded.
+ */
+export type AudioCodec = "opus" | "red" | "unknown";
+
+/**
+ * What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
+ * and shows a line such as «update to see this message».
+ */
+export type Body = { "kind": "text" } & Text | { "kind": "service", 
+/**
+ * What happened.
+ */
+action: ServiceAction, } | { "kind": "deleted" } | { kind: string } & Record<string, unknown>;
+
+/**
+ * `POST /api/v1/admin/users`: makes accounts in bulk, for operators and load tests. They have no password.
+ */
+export type BulkUsers = { 
+/**
+ * How many, at most 10,000 a request.
+ */
+count: number, 
+/**
+ * The handles are this prefix and a number.
+ */
+prefix: string, };
+
+/**
+ * The answer to [`BulkUsers`].
+ */
+export type BulkUsersMade = { 
+/**
+ * In the order of their numbers.
+ */
+users: Array<SignedIn>, };
+
+/**
+ * A line of the call log.
+ */
+export type CallEntry = { 
+/**
+ * Which call.
+ */
+call_id: CallId, 
+/**
+ * In which direct chat.
+ */
+chat_id: ChatId, 
+/**
+ * Who called.
+ */
+caller: UserId, 
+/**
+ * Who was called.
+ */
+callee: UserId, 
+/**
+ * What it carried at its most.
+ */
+media: CallMedia, 
+/**
+ * When it began to ring.
+ */
+began_at: Timestamp, 
+/**
+ * When it ended.
+ */
+ended_at: Timestamp, 
+/**
+ * How long the two were connected, in seconds; 0 when they never were.
+ */
+seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason": "busy" } | { "reason": "cancelled" } | { "reason": "missed" } | { "reason": "unreachable" } | { "reason": "glare", 
+/**
+ * The call that goes on.
+ */
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" });
+
+/**
+ * A call. The calling device makes it, so that an invite can be sent again and still means one call.
+ */
+export type CallId = string;
+
+/**
+ * Calls somebody with whom the asking user shares a direct chat. Asked over the connection of the device that calls.
+ */
+export type CallInvite = { 
+/**
+ * Made by the calling device, new for each call, the same for each retry.
+ */
+call_id: CallId, 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What is wished for.
+ */
+media: CallMedia, 
+/**
+ * Relay candidates only, for the whole call. Until the callee has accepted it is so for every call.
+ */
+relay_only: boolean, 
+/**
+ * The offer of generation 1, with relay candidates at most. Saves a round trip.
+ */
+offer?: Offer, };
+
+/**
+ * What was wrong with a call, in the person's words.
+ */
+export type CallIssue = "choppy" | "delay" | "echo" | "noise" | "quiet" | "one_way" | "slow_start" | "dropped" | "video" | "other";
+
+/**
+ * What a call carries.
+ */
+export type CallMedia = "voice" | "video";
+
+/**
+ * Credentials for one call, at the relays that are nearest to the asking device.
+ */
+export type CallRelays = { 
+/**
+ * Which call; it need not exist yet.
+ */
+call_id: CallId, 
+/**
+ * What was measured, at most 64. Without, the server guesses.
+ */
+round_trips?: Array<RelayRoundTrip>, };
+
+/**
+ * The answer to [`CallRelays`].
+ */
+export type CallServers = { 
+/**
+ * The nearest first, at most 3. None when the operator runs no relay.
+ */
+servers: Array<IceServer>, 
+/**
+ * Until when the credentials open a new allocation. An allocation that exists outlives them.
+ */
+expires_at: Timestamp, };
+
+/**
+ * A [`CallSignal`] and the call that it belongs to.
+ */
+export type CallSignaled = { 
+/**
+ * Which call.
+ */
+call_id: CallId, } & ({ "kind": "offer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * SHA-256 over the caller's fingerprint and nonce, in lower-case hexadecimal: see the short authentication string.
+ */
+commitment?: string, } | { "kind": "answer", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * The callee's nonce, 32 bytes in lower-case hexadecimal.
+ */
+nonce?: string, } | { "kind": "reveal", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * 32 bytes in lower-case hexadecimal.
+ */
+nonce: string, } | { "kind": "candidates", 
+/**
+ * Which exchange.
+ */
+generation: number, 
+/**
+ * Each as in `a=candidate`, without `a=`.
+ */
+candidates: Array<string>, });
+
+/**
+ * What one device is told about a call: the whole, as seen from there.
+ */
+export type CallState = { 
+/**
+ * Which call.
+ */
+call_id: CallId, 
+/**
+ * Counts the changes of the call. Keep the highest, ignore what is not higher.
+ */
+revision: number, 
+/**
+ * The direct chat that it belongs to.
+ */
+chat_id: ChatId, 
+/**
+ * Who called.
+ */
+caller: UserId, 
+/**
+ * Who was called.
+ */
+callee: UserId, 
+/**
+ * What it carries now.
+ */
+media: CallMedia, 
+/**
+ * Neither side learns the other's address: only relay candidates, for the whole call.
+ */
+relay_only: boolean, 
+/**
+ * Whether to ask the person afterwards how it was. Asked sparingly: the operator says of how many calls.
+ */
+ask_rating: boolean, } & ({ "standing": "calling", 
+/**
+ * A device of the callee rings. Until then, say «calling», not «ringing».
+ */
+ringing: boolean, 
+/**
+ * When it ends as missed.
+ */
+until: Timestamp, } | { "standing": "ringing", 
+/**
+ * When it ends as missed.
+ */
+until: Timestamp, 
+/**
+ * The person called the caller at the same moment and lost to this call: it may be accepted at once.
+ */
+glare: boolean, } | { "standing": "take_over", 
+/**
+ * Until when.
+ */
+until: Timestamp, } | { "standing": "in_call" } & InCall | { "standing": "elsewhere" } | { "standing": "silent" } | { "standing": "ended", 
+/**
+ * Whose doing it was; absent when a timer ended it.
+ */
+by?: Party, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason": "busy" } | { "reason": "cancelled" } | { "reason": "missed" } | { "reason": "unreachable" } | { "reason": "glare", 
+/**
+ * The call that goes on.
+ */
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }));
+
+/**
+ * The answer to [`GetCalls`].
+ */
+export type Calls = { 
+/**
+ * The latest first.
+ */
+calls: Array<CallEntry>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * Where a candidate comes from (RFC 8445 section 5.1.1).
+ */
+export type CandidateType = "host" | "srflx" | "prflx" | "relay" | "unknown";
+
+/**
+ * The answer to [`Edit`], [`Delete`], [`React`] and the commands that change members.
+ */
+export type Changed = { 
+/**
+ * The chat's version after the change (or now, when nothing was to be changed).
+ */
+version: Version, };
+
+/**
+ * How far a client knows one chat, written `[chat_id, version, others_read]`.
+ */
+export type ChatCursor = [ChatId, Version, Seq];
+
+/**
+ * All changes of one chat after `from` up to and with `version`, each row in its final state.
+ */
+export type ChatDelta = { 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * The version that the receiver must have reached.
+ */
+from: Version, 
+/**
+ * The version that the receiver has afterwards.
+ */
+version: Version, 
+/**
+ * The chat itself, when its title or the like changed.
+ */
+chat?: ChatInfo, 
+/**
+ * Members who came, went or changed their role.
+ */
+members?: Array<Member>, 
+/**
+ * New and changed messages, by version.
+ */
+messages?: Array<Message>, 
+/**
+ * Whose reactions changed. In an answer only those of the asking user; in an event those of anybody.
+ */
+reacted?: Array<Reacted>, };
+
+/**
+ * A direct chat, a group or a channel.
+ */
+export type ChatId = number;
+
+/**
+ * What all members of a chat see of it alike.
+ */
+export type ChatInfo = { 
+/**
+ * Which.
+ */
+id: ChatId, 
+/**
+ * Its form.
+ */
+kind: ChatKind, 
+/**
+ * Its title; absent in direct chats.
+ */
+title?: string, 
+/**
+ * Its public handle, if anybody may join it by that.
+ */
+handle?: string, 
+/**
+ * When it was made.
+ */
+created_at: Timestamp, };
+
+/**
+ * The three forms of a chat.
+ */
+export type ChatKind = "direct" | "group" | "channel";
+
+/**
+ * A chat from scratch: forget what was known of it and begin here.
+ */
+export type ChatSnapshot = { 
+/**
+ * The chat.
+ */
+chat: ChatInfo, 
+/**
+ * Its version, which this snapshot is at.
+ */
+version: Version, 
+/**
+ * The seq of its last message.
+ */
+last_seq: Seq, 
+/**
+ * Its members, for direct chats and groups; in channels only the asking user. Further ones: `members`.
+ */
+members: Array<Member>, 
+/**
+ * Its last messages, by seq, without holes. Older ones: `history`.
+ */
+messages: Array<Message>, 
+/**
+ * The asking user's reactions to those messages.
+ */
+reacted?: Array<Reacted>, };
+
+/**
+ * What brings one chat up to date.
+ */
+export type ChatSync = { "kind": "delta", 
+/**
+ * The changes.
+ */
+delta: ChatDelta, 
+/**
+ * Whether there are more after `delta.version`: ask `difference` again.
+ */
+more: boolean, } | { "kind": "snapshot", 
+/**
+ * From scratch.
+ */
+snapshot: ChatSnapshot, };
+
+/**
+ * Makes a group or a channel, with the asking user as owner.
+ */
+export type CreateChat = { 
+/**
+ * Makes a retry return the chat that the first try made.
+ */
+client_id: string, 
+/**
+ * `group` or `channel`.
+ */
+kind: ChatKind, 
+/**
+ * 1 to 128 characters.
+ */
+title: string, 
+/**
+ * A public handle, under which anybody may join.
+ */
+handle?: string, 
+/**
+ * Further members from the start, at most 200.
+ */
+members?: Array<UserId>, };
+
+/**
+ * Deletes a message for all, leaving a tombstone. One's own, or as owner or admin of a group or channel anybody's.
+ */
+export type Delete = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which.
+ */
+seq: Seq, };
+
+/**
+ * One signed-in device.
+ */
+export type Device = { 
+/**
+ * Which.
+ */
+id: DeviceId, 
+/**
+ * What the device called itself when it signed in.
+ */
+name: string, 
+/**
+ * When it signed in.
+ */
+created_at: Timestamp, 
+/**
+ * When it was last connected.
+ */
+last_seen_at: Timestamp, 
+/**
+ * Whether it is the device that asks.
+ */
+current: boolean, };
+
+/**
+ * One signed-in device of a user: a session with its own token.
+ */
+export type DeviceId = number;
+
+/**
+ * The answer to [`GetDevices`].
+ */
+export type Devices = { 
+/**
+ * The newest first.
+ */
+devices: Array<Device>, };
+
+/**
+ * The changes of a chat since a version.
+ */
+export type Difference = { 
+/**
+ * Which.
+ */
+chat_id: ChatId, 
+/**
+ * The own version; 0 for a snapshot.
+ */
+from: Version, };
+
+/**
+ * An empty answer.
+ */
+export type Done = Record<symbol, never>;
+
+/**
+ * See [`Event::Drain`].
+ */
+export type Drain = { 
+/**
+ * Wait this long, in milliseconds, before connecting. The server spreads its clients by it.
+ */
+reconnect_after_ms: number, };
+
+/**
+ * Changes the text of one's own message.
+ */
+export type Edit = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which.
+ */
+seq: Seq, 
+/**
+ * The new body.
+ */
+body: NewBody, };
+
+/**
+ * A mark on a stretch of text.
+ */
+export type Entity = { 
+/**
+ * Where it begins, in UTF-16 code units from the start of the text. Never inside a surrogate pair.
+ */
+offset: number, 
+/**
+ * How long it is, in UTF-16 code units, at least 1.
+ */
+length: number, } & ({ "type": "bold" } | { "type": "italic" } | { "type": "underline" } | { "type": "strike" } | { "type": "spoiler" } | { "type": "quote" } | { "type": "code" } | { "type": "pre", 
+/**
+ * The programming language, for highlighting.
+ */
+language?: string, } | { "type": "link", 
+/**
+ * `http` or `https`, at most 2048 bytes.
+ */
+url: string, } | { "type": "mention", 
+/**
+ * Whose.
+ */
+user_id: UserId, } | { type: string } & Record<string, unknown>);
+
+/**
+ * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
+ */
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+
+/**
+ * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
+ */
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+
+/**
+ * The own call log, the latest first.
+ */
+export type GetCalls = { 
+/**
+ * Only those before this one; absent for the first page.
+ */
+before?: CallId, 
+/**
+ * How many, 1 to 100.
+ */
+limit: number, };
+
+/**
+ * A chat from scratch.
+ */
+export type GetChat = { 
+/**
+ * Which.
+ */
+chat_id: ChatId, };
+
+/**
+ * The own devices.
+ */
+export type GetDevices = Record<symbol, never>;
+
+/**
+ * The members of a chat, by user id. In a channel only for owners and admins.
+ */
+export type GetMembers = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Only ids greater than this; absent for the first page.
+ */
+after?: UserId, };
+
+/**
+ * The relays, to measure the round trip to each.
+ */
+export type GetRelays = Record<symbol, never>;
+
+/**
+ * Who some users are. Unknown ids are left out.
+ */
+export type GetUsers = { 
+/**
+ * At most 200.
+ */
+user_ids: Array<UserId>, };
+
+/**
+ * The first request of a connection: who, and from where to go on.
+ */
+export type Hello = { 
+/**
+ * The device's token.
+ */
+token: string, 
+/**
+ * The cursors; absent on a device that knows nothing yet.
+ */
+resume?: Resume, };
+
+/**
+ * A page of messages around a place: up to `before` messages with seq < `seq` and up to `after` with seq ≥ `seq`.
+ */
+export type History = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * The place. A number beyond the end means the end.
+ */
+seq: Seq, 
+/**
+ * How many older ones, 0 to 200.
+ */
+before: number, 
+/**
+ * How many from the place on, 0 to 200; together at most 200.
+ */
+after: number, };
+
+/**
+ * A relay with credentials for one person in one call.
+ */
+export type IceServer = { 
+/**
+ * The relay's name.
+ */
+name: string, 
+/**
+ * Where it stands.
+ */
+region: string, 
+/**
+ * `stun:`, `turn:` and `turns:` URLs (RFC 7064, RFC 7065), the fastest transport first.
+ */
+urls: Array<string>, 
+/**
+ * For `turn:` and `turns:`.
+ */
+username: string, 
+/**
+ * For `turn:` and `turns:`.
+ */
+credential: string, };
+
+/**
+ * A device in a call.
+ */
+export type InCall = { 
+/**
+ * How far the media is.
+ */
+phase: MediaPhase, 
+/**
+ * The device on the other side.
+ */
+peer: Party, 
+/**
+ * The exchange of offer and answer that is due or done. When it grows, the caller's side makes a new offer.
+ */
+generation: number, 
+/**
+ * What the offer of this generation renews.
+ */
+renew: Renew, 
+/**
+ * This side.
+ */
+mine: SideState, 
+/**
+ * The other side.
+ */
+theirs: SideState, 
+/**
+ * Who asks for video and waits for consent.
+ */
+video_asked_by?: UserId, };
+
+/**
+ * Joins a public group or channel.
+ */
+export type Join = { 
+/**
+ * Its handle.
+ */
+handle: string, };
+
+/**
+ * Leaves a group or channel.
+ */
+export type Leave = { 
+/**
+ * Which.
+ */
+chat_id: ChatId, };
+
+/**
+ * Marks everything up to a message as read, on all own devices. Never goes back.
+ */
+export type MarkRead = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Up to and with this message.
+ */
+seq: Seq, };
+
+/**
+ * How far the media of an answered call is.
+ */
+export type MediaPhase = "connecting" | "active" | "reconnecting";
+
+/**
+ * Somebody in a chat, or somebody who was.
+ */
+export type Member = { 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * The role; absent when the user is no longer in the chat.
+ */
+role?: Role, 
+/**
+ * How far this member has read; absent in channels, where nobody sees it.
+ */
+read_seq?: Seq, };
+
+/**
+ * The answer to [`GetMembers`].
+ */
+export type Members = { 
+/**
+ * At most 200.
+ */
+members: Array<Member>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * A message in its final state. Its identity is (chat, seq).
+ */
+export type Message = { 
+/**
+ * Its place in the chat.
+ */
+seq: Seq, 
+/**
+ * The chat's version at this message's last change.
+ */
+version: Version, 
+/**
+ * Who sent it.
+ */
+sender: UserId, 
+/**
+ * The id that the sender's device gave it. (chat, sender, client id) is unique for good.
+ */
+client_id: string, 
+/**
+ * When the server stored it.
+ */
+sent_at: Timestamp, 
+/**
+ * What it says.
+ */
+body: Body, 
+/**
+ * The message that it answers, in the same chat.
+ */
+reply_to?: Seq, 
+/**
+ * When it was last edited.
+ */
+edited_at?: Timestamp, 
+/**
+ * How often each reaction stands on it, most frequent first.
+ */
+reactions?: Array<ReactionCount>, };
+
+/**
+ * What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.
+ */
+export type MyChat = { 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * The own role; absent when no longer a member: forget the chat.
+ */
+role?: Role, 
+/**
+ * How far this user has read. Unread = the chat's last seq − this.
+ */
+read_seq: Seq, 
+/**
+ * The per-user version at which this last changed.
+ */
+version: Version, };
+
+/**
+ * How a device is connected.
+ */
+export type NetworkClass = "wired" | "wifi" | "mobile" | "unknown";
+
+/**
+ * What a client may put into a new or edited message.
+ */
+export type NewBody = { "kind": "text" } & Text;
+
+/**
+ * A session description that asks.
+ */
+export type Offer = { 
+/**
+ * SDP, at most 16 KB; the server writes it anew.
+ */
+sdp: string, 
+/**
+ * SHA-256 over the caller's fingerprint and nonce, in lower-case hexadecimal: see the short authentication string.
+ */
+commitment?: string, };
+
+/**
+ * Opens the direct chat with a user, making it if there is none.
+ */
+export type OpenDirect = { 
+/**
+ * With whom. One's own id opens the chat with oneself.
+ */
+user_id: UserId, };
+
+/**
+ * The answer to [`History`].
+ */
+export type Page = { 
+/**
+ * By seq, without holes.
+ */
+messages: Array<Message>, 
+/**
+ * The asking user's reactions to them.
+ */
+reacted?: Array<Reacted>, 
+/**
+ * The chat's version that they are at.
+ */
+version: Version, 
+/**
+ * The seq of the chat's last message.
+ */
+last_seq: Seq, };
+
+/**
+ * One device of one person. The server fills it in; it is never taken from a client's word.
+ */
+export type Party = { 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which.
+ */
+device_id: DeviceId, };
+
+/**
+ * How media reaches the other side.
+ */
+export type PathKind = "direct" | "relay_udp" | "relay_tcp" | "relay_tls" | "unknown";
+
+/**
+ * Does nothing. For clients that cannot send WebSocket pings.
+ */
+export type Ping = Record<symbol, never>;
+
+/**
+ * Whether somebody is connected.
+ */
+export type Presence = { 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * Connected with at least one device.
+ */
+online: boolean, 
+/**
+ * When last connected; absent while online or when never.
+ */
+last_seen_at?: Timestamp, };
+
+/**
+ * The answer to [`WatchPresence`].
+ */
+export type Presences = { 
+/**
+ * For each watched user. Who is online on another node may follow as an event.
+ */
+presences: Array<Presence>, };
+
+/**
+ * What one side measured since its last report, every 5 s. Holds no address.
+ */
+export type QualityReport = { 
+/**
+ * Round trip of the media path, in milliseconds, at most 60 000.
+ */
+round_trip_ms: number, 
+/**
+ * Jitter of what arrives, in milliseconds, at most 60 000.
+ */
+jitter_ms: number, 
+/**
+ * Lost of 1000 packets on the way here, before repair.
+ */
+lost_per_mille: number, 
+/**
+ * Not played of 1000 packets: lost or late, and not repaired by FEC or RED.
+ */
+concealed_per_mille: number, 
+/**
+ * Lost of 1000 packets on the way to the other side, as it says.
+ */
+lost_there_per_mille: number, 
+/**
+ * Bits a second that arrive, at most 100 000 000.
+ */
+bit_rate_in: number, 
+/**
+ * Bits a second that leave, at most 100 000 000.
+ */
+bit_rate_out: number, 
+/**
+ * The length of an audio frame, in milliseconds, 10 to 120.
+ */
+frame_ms: number, 
+/**
+ * How media reaches the other side.
+ */
+path: PathKind, 
+/**
+ * How the device is connected.
+ */
+network: NetworkClass, 
+/**
+ * The own end of the path.
+ */
+local: CandidateType, 
+/**
+ * The other end of the path.
+ */
+remote: CandidateType, 
+/**
+ * How audio that arrives is coded.
+ */
+codec: AudioCodec, 
+/**
+ * The name of the relay on this side of the path, if there is one.
+ */
+relay?: string, };
+
+/**
+ * How the person found a call that has ended.
+ */
+export type RateCall = { 
+/**
+ * Which.
+ */
+call_id: CallId, 
+/**
+ * 1 (bad) to 5 (excellent).
+ */
+stars: number, 
+/**
+ * What was wrong.
+ */
+issues?: Array<CallIssue>, };
+
+/**
+ * Sets or takes back one's reaction to a message.
+ */
+export type React = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, 
+/**
+ * One emoji; absent to take it back.
+ */
+emoji?: string, };
+
+/**
+ * One user's reaction to one message. Each user has at most one on a message.
+ */
+export type Reacted = { 
+/**
+ * On which message.
+ */
+seq: Seq, 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which; absent when it was taken back.
+ */
+emoji?: string, };
+
+/**
+ * How often one reaction stands on a message.
+ */
+export type ReactionCount = { 
+/**
+ * The reaction.
+ */
+emoji: string, 
+/**
+ * At least 1.
+ */
+count: number, };
+
+/**
+ * See [`Event::Read`].
+ */
+export type Read = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * Up to and with this message.
+ */
+seq: Seq, };
+
+/**
+ * `POST /api/v1/register`: makes an account and signs its first device in.
+ */
+export type Register = { 
+/**
+ * The wished handle; upper case is folded to lower.
+ */
+handle: string, 
+/**
+ * 8 to 1024 bytes.
+ */
+password: string, 
+/**
+ * The name that people see; the handle when absent.
+ */
+name?: string, 
+/**
+ * What the device calls itself.
+ */
+device?: string, };
+
+/**
+ * A relay that clients can measure.
+ */
+export type RelayInfo = { 
+/**
+ * Its name, by which it is measured and reported.
+ */
+name: string, 
+/**
+ * Where it stands, in the operator's words.
+ */
+region: string, 
+/**
+ * `stun:` URLs (RFC 7064).
+ */
+stun: Array<string>, };
+
+/**
+ * How long a relay took to answer.
+ */
+export type RelayRoundTrip = { 
+/**
+ * Its name.
+ */
+relay: string, 
+/**
+ * In milliseconds.
+ */
+ms: number, };
+
+/**
+ * The answer to [`GetRelays`].
+ */
+export type Relays = { 
+/**
+ * At most 64.
+ */
+relays: Array<RelayInfo>, };
+
+/**
+ * Removes somebody. For owners and admins; an admin cannot remove an admin or the owner.
+ */
+export type RemoveMember = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom.
+ */
+user_id: UserId, };
+
+/**
+ * What a new offer renews; each includes those before it.
+ */
+export type Renew = "media" | "ice" | "transport";
+
+/**
+ * Looks a handle up.
+ */
+export type Resolve = { 
+/**
+ * The handle of a user, a group or a channel, without `@`.
+ */
+handle: string, };
+
+/**
+ * The answer to [`Resolve`]: one of the two.
+ */
+export type Resolved = { 
+/**
+ * The user with that handle.
+ */
+user?: User, 
+/**
+ * The public chat with that handle.
+ */
+chat?: ChatInfo, };
+
+/**
+ * Where a client wants to go on.
+ */
+export type Resume = { 
+/**
+ * The epoch of the cursors.
+ */
+epoch: string, 
+/**
+ * The per-user version that the client has.
+ */
+user_version: Version, 
+/**
+ * A cursor for each chat that the client keeps, at most 4000. Chats of the user that are missing here come as snapshots.
+ */
+chats: Array<ChatCursor>, };
+
+/**
+ * Signs one of the own devices out, at once and on every node.
+ */
+export type RevokeDevice = { 
+/**
+ * Which. The own one closes this connection.
+ */
+device_id: DeviceId, };
+
+/**
+ * What a member may do.
+ */
+export type Role = "member" | "admin" | "owner";
+
+/**
+ * The person has seen the missed calls: their counter is 0 again, on all own devices.
+ */
+export type SeeCalls = Record<symbol, never>;
+
+/**
+ * Sends a message. Acknowledged after it is stored. A retry with the same client id and content returns the message that exists.
+ */
+export type Send = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Made by the client, new for each message, the same for each retry of it.
+ */
+client_id: string, 
+/**
+ * What it says.
+ */
+body: NewBody, 
+/**
+ * The message that it answers.
+ */
+reply_to?: Seq, };
+
+/**
+ * The answer to [`Send`]: the message is stored for good.
+ */
+export type Sent = { 
+/**
+ * Its place.
+ */
+seq: Seq, 
+/**
+ * The chat's version that brought it. It arrives in a delta too: do not move the cursor by this.
+ */
+version: Version, 
+/**
+ * When it was stored.
+ */
+sent_at: Timestamp, };
+
+/**
+ * The place of a message in its chat: 1, 2, 3 … without holes. 0 stands before the first.
+ */
+export type Seq = number;
+
+/**
+ * Something that happened in a chat.
+ */
+export type ServiceAction = { "type": "created" } | { "type": "joined" } | { "type": "left" } | { "type": "added", 
+/**
+ * Whom.
+ */
+user_ids: Array<UserId>, } | { "type": "removed", 
+/**
+ * Whom.
+ */
+user_id: UserId, } | { "type": "call", 
+/**
+ * Which call.
+ */
+call_id: CallId, 
+/**
+ * Who called.
+ */
+caller: UserId, 
+/**
+ * What it carried at its most.
+ */
+media: CallMedia, 
+/**
+ * How long the two were connected, in seconds; 0 when they never were.
+ */
+seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason": "busy" } | { "reason": "cancelled" } | { "reason": "missed" } | { "reason": "unreachable" } | { "reason": "glare", 
+/**
+ * The call that goes on.
+ */
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }) | { type: string } & Record<string, unknown>;
+
+/**
+ * Changes the own name. Others see it when they ask next.
+ */
+export type SetName = { 
+/**
+ * 1 to 128 characters.
+ */
+name: string, };
+
+/**
+ * Changes a role. For the owner. Naming another owner makes the old one an admin.
+ */
+export type SetRole = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * The new role.
+ */
+role: Role, };
+
+/**
+ * Says that the user is writing. Answered, not stored.
+ */
+export type SetTyping = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, };
+
+/**
+ * What one side shows of itself.
+ */
+export type SideState = { 
+/**
+ * The microphone is off.
+ */
+muted: boolean, 
+/**
+ * The camera is off. Means nothing in a voice call.
+ */
+camera_off: boolean, 
+/**
+ * Put the call on hold.
+ */
+held: boolean, 
+/**
+ * Its connection to the server is lost; the call ends if it stays so for 15 s.
+ */
+away: boolean, };
+
+/**
+ * `POST /api/v1/sign-in`: signs a device in.
+ */
+export type SignIn = { 
+/**
+ * The handle.
+ */
+handle: string, 
+/**
+ * The password.
+ */
+password: string, 
+/**
+ * What the device calls itself.
+ */
+device?: string, };
+
+/**
+ * The answer to [`Register`] and [`SignIn`].
+ */
+export type SignedIn = { 
+/**
+ * The secret of this device: `Authorization: Bearer …` over HTTP, `token` in `hello`. It is shown once.
+ */
+token: string, 
+/**
+ * Who signed in.
+ */
+user: User, 
+/**
+ * Which device this is now.
+ */
+device_id: DeviceId, };
+
+/**
+ * The answer to a [`Resume`]: only what changed.
+ */
+export type Sync = { 
+/**
+ * Names the history that versions belong to. It changes when the database may have lost commits.
+ */
+epoch: string, 
+/**
+ * The cursors were of another epoch or absent: forget all versions and cached chats; this is everything. The outbox stays.
+ */
+reset: boolean, 
+/**
+ * What changed of the user's own things.
+ */
+user: UserDelta, 
+/**
+ * Chats that changed, those with the newest messages first.
+ */
+chats: Array<ChatSync>, 
+/**
+ * Chats that changed too, but did not fit: ask `difference` for each from the own version (0 when unknown).
+ */
+behind?: Array<ChatId>, 
+/**
+ * Read marks of others that are further than the cursor's, as `[chat_id, seq]`.
+ */
+others_read?: Array<[ChatId, Seq]>, };
+
+/**
+ * Text with marks.
+ */
+export type Text = { 
+/**
+ * 1 to 4096 UTF-16 code units, without U+0000.
+ */
+text: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
+ * A moment, written like `2026-11-23T08:30:00.125Z`. Resolution: one millisecond.
+ */
+export type Timestamp = string;
+
+/**
+ * See [`Event::Typing`].
+ */
+export type Typing = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Who.
+ */
+user_id: UserId, };
+
+/**
+ * What everybody may know of a user.
+ */
+export type User = { 
+/**
+ * Who.
+ */
+id: UserId, 
+/**
+ * Unique name in lower case, `a–z 0–9 _`.
+ */
+handle: string, 
+/**
+ * The name that people see.
+ */
+name: string, };
+
+/**
+ * All changes of what belongs to one user, after `from` up to and with `version`.
+ * From version 0 it is everything.
+ */
+export type UserDelta = { 
+/**
+ * The version that the receiver must have reached.
+ */
+from: Version, 
+/**
+ * The version that the receiver has afterwards.
+ */
+version: Version, 
+/**
+ * Chats joined, left or read.
+ */
+chats?: Array<MyChat>, 
+/**
+ * Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
+ */
+missed_calls?: number, };
+
+/**
+ * The changes of the user's own things since a version.
+ */
+export type UserDifference = { 
+/**
+ * The own version; 0 for everything.
+ */
+from: Version, };
+
+/**
+ * A person or a bot.
+ */
+export type UserId = number;
+
+/**
+ * The answer to [`GetUsers`].
+ */
+export type Users = { 
+/**
+ * In no order.
+ */
+users: Array<User>, };
+
+/**
+ * The count of changes of a chat, or of what belongs to one user: 1, 2, 3 … without holes. 0 stands before the first.
+ */
+export type Version = number;
+
+/**
+ * Replaces the set of users whose presence this connection watches.
+ */
+export type WatchPresence = { 
+/**
+ * People with whom the asking user has a direct chat, at most 200.
+ */
+user_ids: Array<UserId>, };
+
+/**
+ * The answer to [`Hello`].
+ */
+export type Welcome = { 
+/**
+ * Who you are.
+ */
+user: User, 
+/**
+ * Which device this is.
+ */
+device_id: DeviceId, 
+/**
+ * The server's clock.
+ */
+server_time: Timestamp, 
+/**
+ * The server pings after this many seconds of silence, and closes after twice as many.
+ */
+heartbeat_seconds: number, 
+/**
+ * What you missed.
+ */
+sync: Sync, };
+
+/**
+ * An error as it crosses the wire.
+ */
+export type WireError = { 
+/**
+ * Why.
+ */
+code: ErrorCode, 
+/**
+ * A sentence in English for people who read logs. Never shown by its text alone: translate the code.
+ */
+message: string, 
+/**
+ * What to do.
+ */
+action: Action, 
+/**
+ * How long to wait before the retry, in milliseconds.
+ */
+retry_after_ms?: number, };
+
+/** Every command with its params and its reply. */
+export interface Commands {
+  hello: { params: Hello; reply: Welcome };
+  ping: { params: Ping; reply: Done };
+  send: { params: Send; reply: Sent };
+  edit: { params: Edit; reply: Changed };
+  delete: { params: Delete; reply: Changed };
+  react: { params: React; reply: Changed };
+  mark_read: { params: MarkRead; reply: Done };
+  set_typing: { params: SetTyping; reply: Done };
+  watch_presence: { params: WatchPresence; reply: Presences };
+  history: { params: History; reply: Page };
+  difference: { params: Difference; reply: ChatSync };
+  user_difference: { params: UserDifference; reply: UserDelta };
+  open_direct: { params: OpenDirect; reply: ChatSnapshot };
+  create_chat: { params: CreateChat; reply: ChatSnapshot };
+  get_chat: { params: GetChat; reply: ChatSnapshot };
+  get_members: { params: GetMembers; reply: Members };
+  add_members: { params: AddMembers; reply: Changed };
+  remove_member: { params: RemoveMember; reply: Changed };
+  set_role: { params: SetRole; reply: Changed };
+  join: { params: Join; reply: ChatSnapshot };
+  leave: { params: Leave; reply: Done };
+  resolve: { params: Resolve; reply: Resolved };
+  get_users: { params: GetUsers; reply: Users };
+  call_invite: { params: CallInvite; reply: CallState };
+  call_ask: { params: AskCall; reply: Done };
+  get_relays: { params: GetRelays; reply: Relays };
+  call_relays: { params: CallRelays; reply: CallServers };
+  call_rate: { params: RateCall; reply: Done };
+  get_calls: { params: GetCalls; reply: Calls };
+  see_calls: { params: SeeCalls; reply: Done };
+  set_name: { params: SetName; reply: User };
+  get_devices: { params: GetDevices; reply: Devices };
+  revoke_device: { params: RevokeDevice; reply: Done };
+}
+
+/** What a server answers to a request. */
+export type Reply<M extends keyof Commands> =
+  | { id: number; ok: Commands[M]["reply"] }
+  | { id: number | null; error: WireError };
+
+/** Close codes and what to do about them. */
+export const CLOSE_CODES: Record<number, Action> = {
+  1000: "give_up", // closed as asked
+  1002: "give_up", // protocol violation
+  1009: "give_up", // frame too large
+  4001: "resume", // no hello in time
+  4002: "resume", // nothing heard for too long
+  4003: "re_authenticate", // token unknown, expired or revoked
+  4004: "resume", // reading too slowly: resume from your cursors
+  4005: "resume", // node going away: resume elsewhere
+  4006: "resume", // epoch changed: resume
+  4008: "give_up", // too many errors
+};

@@ -1,0 +1,344 @@
+// The tabs of a browser share one connection and one store.
+//
+// The tab that holds the lock leads: it has the connection, and writes the store. The others keep a copy of its view,
+// by the changes that it tells over a BroadcastChannel, and ask it for everything else. When the leading tab goes,
+// the lock falls to another one, which goes on from its copy. What was asked and not answered is asked again:
+// every command may be sent twice, and messages keep their client id, so nothing is lost or doubled.
+//
+// Not a SharedWorker: Chrome for Android has none.
+
+import type { Backend, Op } from "./backend.js";
+import { newClientId } from "./commands.js";
+import { Chat } from "./core/chat.js";
+import type { ClientEvent } from "./core/event.js";
+import type { ChatPatch, Outgoing, OutboxItem, Patch } from "./core/patch.js";
+import { ChaparError, stopError } from "./error.js";
+import { Host, type Change, type HostOptions } from "./host.js";
+import type { MyChat, User } from "./protocol.js";
+import type { Saved } from "./store/store.js";
+import { applyChange, stateOf, type View } from "./view.js";
+
+/** How long the leading tab may take to answer, in milliseconds: a little longer than the server's time. */
+const ANSWER = 35_000;
+/** Removed messages that are remembered, so that a late look into the store does not bring them back. */
+const REMOVED = 1_000;
+
+/** A view as it crosses between tabs. */
+interface Whole {
+  me: User | undefined;
+  epoch: string | undefined;
+  own: { version: number; missedCalls: number; chats: MyChat[] };
+  chats: ChatPatch[];
+  rest: Omit<View, "state">;
+}
+
+type Said =
+  /** A tab that came asks for the leader's view. */
+  | { say: "who" }
+  /** The leader's view, for all who have none or another leader's. */
+  | { say: "state"; leader: string; number: number; whole: Whole }
+  /** The next change. */
+  | { say: "change"; leader: string; number: number; change: Change }
+  | { say: "op"; from: string; id: number; op: Op }
+  | { say: "reply"; to: string; id: number; ok?: unknown; error?: ReturnType<ChaparError["toJSON"]> };
+
+interface Pending {
+  op: Op;
+  resolve: (reply: unknown) => void;
+  reject: (error: unknown) => void;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  /** The leader's outbox has had it: from then on the leader's word counts. */
+  seen: boolean;
+}
+
+/** What of the browser is used; tests pass their own. */
+export interface TabsPlatform {
+  channel(name: string): BroadcastChannel;
+  /** Waits for the lock, and holds it until the promise that `held` returns is settled. */
+  lock(name: string, signal: AbortSignal, held: () => Promise<void>): Promise<void>;
+}
+
+/** The browser's own, where it can: Web Locks exist in secure contexts only. */
+export function browserTabs(): TabsPlatform | undefined {
+  const locks = (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks;
+  if (!locks || typeof BroadcastChannel === "undefined") return undefined;
+  return {
+    channel: (name) => new BroadcastChannel(name),
+    lock: (name, signal, held) => locks.request(name, { signal }, held) as Promise<void>,
+  };
+}
+
+export class Tabs implements Backend {
+  view: View;
+  readonly #options: Omit<HostOptions, "onChange">;
+  readonly #tell: (events: ClientEvent[]) => void;
+  readonly #tab = newClientId();
+  readonly #channel: BroadcastChannel;
+  readonly #aborted = new AbortController();
+  #host: Host | undefined;
+  #release: (() => void) | undefined;
+  /** The leader whose view this is a copy of, and the number of its last change. */
+  #leader: string | undefined;
+  #number = 0;
+  #lastId = 0;
+  #pending = new Map<number, Pending>();
+  #removed = new Set<string>();
+  /** Users that the leader was asked for. */
+  #wanted = new Set<number>();
+  #closed = false;
+
+  constructor(platform: TabsPlatform, name: string, options: Omit<HostOptions, "onChange">, view: View, tell: (events: ClientEvent[]) => void) {
+    this.#options = options;
+    this.view = view;
+    this.#tell = tell;
+    this.#channel = platform.channel(`chapar:${name}`);
+    this.#channel.onmessage = ({ data }) => this.#hear(data as Said);
+    this.#post({ say: "who" });
+    let granted = false;
+    const held = (): Promise<void> => {
+      granted = true;
+      return this.#lead();
+    };
+    platform.lock(`chapar:${name}`, this.#aborted.signal, held).catch(() => {
+      // Closed before it was this tab's turn; or a browser that blocks storage refuses locks, too: then each tab is alone.
+      if (!granted && !this.#closed) void this.#lead();
+    });
+  }
+
+  /** Whether this tab holds the connection. */
+  get leads(): boolean {
+    return this.#host !== undefined;
+  }
+
+  do(op: Op): Promise<unknown> {
+    if (this.#closed) return Promise.reject(stopError({ reason: "closed" }));
+    if (this.#host) return this.#host.do(op);
+    // Asked for each line that is shown: not worth a message when all are known.
+    if (op.op === "users") {
+      const unknown = op.userIds.filter((id) => !this.view.users.has(id) && !this.#wanted.has(id));
+      if (unknown.length === 0) return Promise.resolve();
+      for (const id of unknown) this.#wanted.add(id);
+    }
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      const late = (): void => {
+        this.#pending.delete(id);
+        reject(new ChaparError("timeout", "the leading tab does not answer", "retry"));
+      };
+      // A message is waited for without end: it is in the view until it is answered.
+      const timer = op.op === "send" ? undefined : setTimeout(late, ANSWER);
+      this.#pending.set(id, { op, resolve, reject, timer, seen: false });
+      if (op.op === "send") this.#showSending(op.item);
+      if (op.op === "preference") this.view.preferences.set(op.key, op.value);
+      if (this.#leader) this.#post({ say: "op", from: this.#tab, id, op });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#aborted.abort();
+    await this.#host?.close();
+    this.#release?.();
+    this.#channel.close();
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(stopError({ reason: "closed" }));
+    }
+    this.#pending.clear();
+  }
+
+  /** Saves what changed, if this tab leads. */
+  async save(): Promise<void> {
+    await this.#host?.save();
+  }
+
+  #post(said: Said): void {
+    if (!this.#closed) this.#channel.postMessage(said);
+  }
+
+  #hear(said: Said): void {
+    if (this.#closed) return;
+    switch (said.say) {
+      case "who":
+        if (this.#host) this.#sayState();
+        return;
+      case "state":
+        return this.#takeState(said.leader, said.number, said.whole);
+      case "change":
+        return this.#takeChange(said.leader, said.number, said.change);
+      case "op":
+        if (this.#host) this.#doFor(said.from, said.id, said.op, this.#host);
+        return;
+      case "reply":
+        if (said.to === this.#tab) this.#answer(said.id, said.ok, said.error && ChaparError.from(said.error));
+    }
+  }
+
+  // ---- Leading -----------------------------------------------------------------------------------------------------
+
+  /** The lock is ours: from now on this tab has the connection. Resolves when it is closed. */
+  async #lead(): Promise<void> {
+    if (this.#closed) return;
+    const { store } = this.#options;
+    const saved = await store.load();
+    if (this.#closed) return;
+    if (this.#leader === undefined) {
+      // Nobody led before: what this tab read when it opened may be older than what is there now.
+      Object.assign(this.view, { state: stateOf(saved), token: this.view.token ?? saved.token, outbox: [] });
+    } else if (this.view.persistent) {
+      const patch = ahead(saved, this.view);
+      await store.save([patch], []).catch(() => (this.view.persistent = false));
+    }
+    const items = new Map(saved.outbox.filter((it) => !this.#removed.has(it.client_id)).map((it) => [it.client_id, it]));
+    for (const { item } of this.view.outbox) items.set(item.client_id, item);
+    for (const { op } of this.#pending.values()) if (op.op === "send") items.delete(op.item.client_id);
+    this.view.outbox = [...items.values()].map((item) => ({ item, state: { state: "waiting", written: true } }));
+    this.#leader = this.#tab;
+    this.#number = 0;
+    const released = new Promise<void>((resolve) => (this.#release = resolve));
+    this.#host = new Host({ ...this.#options, onChange: (change) => this.#publish(change) }, this.view);
+    this.#sayState();
+    this.#tell([{ type: "reset" }, { type: "connection", connection: this.view.connection }]);
+    for (const [id, { op }] of [...this.#pending]) this.#doFor(this.#tab, id, op, this.#host);
+    await released;
+  }
+
+  #publish(change: Change): void {
+    this.#number += 1;
+    if (change.whole) this.#sayState();
+    else this.#post({ say: "change", leader: this.#tab, number: this.#number, change });
+    this.#tell(change.events);
+  }
+
+  #sayState(): void {
+    const { state, ...rest } = this.view;
+    const { me, epoch, own } = state;
+    const whole: Whole = {
+      me,
+      epoch,
+      own: { version: own.version, missedCalls: own.missedCalls, chats: [...own.chats.values()] },
+      chats: [...state.chats.values()].map((chat) => chat.whole()),
+      rest,
+    };
+    this.#post({ say: "state", leader: this.#tab, number: this.#number, whole });
+  }
+
+  #doFor(from: string, id: number, op: Op, host: Host): void {
+    const reply = (ok: unknown, error?: ChaparError): void => {
+      if (from === this.#tab) this.#answer(id, ok, error);
+      else this.#post({ say: "reply", to: from, id, ok, ...(error && { error: error.toJSON() }) });
+    };
+    host.do(op).then(
+      (ok) => reply(ok),
+      (error: unknown) => reply(undefined, error instanceof ChaparError ? error : new ChaparError("internal", String(error))),
+    );
+  }
+
+  // ---- Following ---------------------------------------------------------------------------------------------------
+
+  #takeState(leader: string, number: number, whole: Whole): void {
+    // A state that we follow already was meant for another tab.
+    if (this.#host || (leader === this.#leader && number <= this.#number)) return;
+    const another = leader !== this.#leader;
+    this.#leader = leader;
+    this.#number = number;
+    const { me, epoch, own, chats, rest } = whole;
+    const state = {
+      me,
+      epoch,
+      own: { ...own, chats: new Map(own.chats.map((it) => [it.chat_id, it])) },
+      chats: new Map(chats.map((it) => [it.head.info.id, Chat.fromPatch(it)])),
+    };
+    this.view = { state, ...rest };
+    this.#mergeSending();
+    if (another) {
+      this.#wanted.clear();
+      this.#askAgain();
+    }
+    this.#tell([{ type: "reset" }, { type: "connection", connection: rest.connection }]);
+  }
+
+  #takeChange(leader: string, number: number, change: Change): void {
+    if (this.#host) return;
+    if (leader !== this.#leader || number !== this.#number + 1) {
+      // Something is missing: a tab that slept, or a leader whose view we never had.
+      if (leader !== this.#leader || number > this.#number) this.#post({ say: "who" });
+      return;
+    }
+    this.#number = number;
+    const before = this.view.outbox;
+    applyChange(this.view, change);
+    if (change.patch.outbox) {
+      const now = new Set(this.view.outbox.map((it) => it.item.client_id));
+      for (const { item } of before) if (!now.has(item.client_id)) this.#remember(item.client_id);
+      this.#mergeSending();
+    }
+    this.#tell(change.events);
+  }
+
+  #remember(clientId: string): void {
+    this.#removed.add(clientId);
+    if (this.#removed.size > REMOVED) for (const first of this.#removed) return void this.#removed.delete(first);
+  }
+
+  #askAgain(): void {
+    for (const [id, it] of this.#pending) {
+      it.seen = false;
+      this.#post({ say: "op", from: this.#tab, id, op: it.op });
+    }
+  }
+
+  #answer(id: number, ok: unknown, error: ChaparError | undefined): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    if (error) pending.reject(error);
+    else pending.resolve(ok);
+    if (pending.op.op === "send" && !this.#host && !pending.seen) {
+      const { client_id } = pending.op.item;
+      this.view.outbox = this.view.outbox.filter((it) => it.item.client_id !== client_id);
+    }
+  }
+
+  #showSending(item: OutboxItem): void {
+    this.#mergeSending();
+    const state = { state: "waiting", written: false } as const;
+    this.#tell([{ type: "outbox", chatId: item.chat_id, clientId: item.client_id, state }]);
+  }
+
+  /** Puts what this tab sends and the leader has not shown yet at the end of the outbox. */
+  #mergeSending(): void {
+    const shown = new Set(this.view.outbox.map((it) => it.item.client_id));
+    const more: Outgoing[] = [];
+    for (const pending of this.#pending.values()) {
+      if (pending.op.op !== "send") continue;
+      const { item } = pending.op;
+      if (shown.has(item.client_id)) pending.seen = this.#leader !== undefined;
+      else if (!pending.seen) more.push({ item, state: { state: "waiting", written: false } });
+    }
+    if (more.length) this.view.outbox = [...this.view.outbox, ...more];
+  }
+}
+
+/** What a view has that the store has not: changes that the leading tab could not save any more. */
+function ahead(saved: Saved, view: View): Patch {
+  const { state } = view;
+  const patch: Patch = {};
+  if (!state.me || state.epoch === undefined) return patch;
+  const another = saved.epoch !== state.epoch || saved.me?.id !== state.me.id;
+  if (another) patch.reset = true;
+  patch.me = state.me;
+  patch.epoch = state.epoch;
+  const kept = new Map(another ? [] : saved.chats.map((it) => [it.head.info.id, it.head.version]));
+  const own = another ? [] : (saved.own?.chats ?? []);
+  patch.own = {
+    version: state.own.version,
+    missedCalls: state.own.missedCalls,
+    chats: [...state.own.chats.values()],
+    gone: own.map((it) => it.chat_id).filter((id) => !state.own.chats.has(id)),
+  };
+  patch.gone = [...kept.keys()].filter((id) => !state.chats.has(id));
+  patch.chats = [...state.chats.values()].filter((it) => kept.get(it.info.id) !== it.version).map((it) => it.whole());
+  return patch;
+}

@@ -1,0 +1,152 @@
+// The local state as an application reads it.
+
+import { Chat } from "./core/chat.js";
+import type { ClientEvent, Connection } from "./core/event.js";
+import type { Outgoing } from "./core/patch.js";
+import { emptyState, type State } from "./core/sync.js";
+import type { Change } from "./host.js";
+import type { Saved } from "./store/store.js";
+import type { CallId, CallState, ChatId, ChatInfo, Member, Message, Role, Seq, User, UserId, Version } from "./protocol.js";
+
+/** A line in the list of chats. */
+export interface ChatView {
+  readonly id: ChatId;
+  /** Kind, title, handle. A direct chat has no title: show the name of `peer`. */
+  readonly info: ChatInfo;
+  /** In a direct chat the other person; oneself in the chat with oneself. */
+  readonly peer: UserId | undefined;
+  /** The own role; absent in the moment between joining and being told. */
+  readonly role: Role | undefined;
+  /** Messages after the own read mark. */
+  readonly unread: number;
+  /** The own read mark. */
+  readonly readSeq: Seq;
+  /** The furthest read mark of anybody else: the double tick for messages up to it. */
+  readonly othersRead: Seq;
+  /** The seq of the last message. */
+  readonly lastSeq: Seq;
+  /** The last message, if held. */
+  readonly lastMessage: Message | undefined;
+  /** The version that all this is at. */
+  readonly version: Version;
+}
+
+/** A message with what only the user knows of it. */
+export interface MessageView {
+  readonly message: Message;
+  /** The own reaction to it. */
+  readonly myReaction: string | undefined;
+}
+
+/** Everything that is shown; kept by the tab that leads, and by the others as they are told. */
+export interface View {
+  state: State;
+  outbox: Outgoing[];
+  connection: Connection;
+  inStep: boolean;
+  users: Map<UserId, User>;
+  preferences: Map<string, unknown>;
+  persistent: boolean;
+  token: string | undefined;
+  /** The calls that have not ended, as last told. */
+  calls: Map<CallId, CallState>;
+}
+
+/** The state that was saved, as the core begins with it. */
+export function stateOf(saved: Saved): State {
+  const state = emptyState();
+  state.me = saved.me;
+  if (saved.epoch === undefined || !saved.own) return state;
+  state.epoch = saved.epoch;
+  state.own = { version: saved.own.version, missedCalls: saved.own.missedCalls, chats: new Map(saved.own.chats.map((it) => [it.chat_id, it])) };
+  for (const patch of saved.chats) state.chats.set(patch.head.info.id, Chat.fromPatch(patch));
+  return state;
+}
+
+/** Takes note of what events say of the view itself. */
+export function noteEvents(view: View, events: readonly ClientEvent[]): void {
+  for (const event of events) {
+    if (event.type === "connection") view.connection = event.connection;
+    if (event.type === "persistent") view.persistent = event.persistent;
+    if (event.type !== "call") continue;
+    const { state } = event;
+    if ((view.calls.get(state.call_id)?.revision ?? -1) >= state.revision) continue;
+    if (state.standing === "ended") view.calls.delete(state.call_id);
+    else view.calls.set(state.call_id, state);
+  }
+}
+
+/** Takes over what another tab's host changed. */
+export function applyChange(view: View, change: Change): void {
+  const { patch, users, events, preference } = change;
+  const { state } = view;
+  if (patch.reset) {
+    state.epoch = undefined;
+    state.own = { version: 0, chats: new Map(), missedCalls: 0 };
+    state.chats.clear();
+  }
+  if (patch.me) state.me = patch.me;
+  if (patch.epoch !== undefined) state.epoch = patch.epoch;
+  if (patch.own) {
+    state.own.version = patch.own.version;
+    state.own.missedCalls = patch.own.missedCalls;
+    for (const chatId of patch.own.gone) state.own.chats.delete(chatId);
+    for (const mine of patch.own.chats) state.own.chats.set(mine.chat_id, mine);
+  }
+  for (const chatId of patch.gone ?? []) state.chats.delete(chatId);
+  for (const it of patch.chats ?? []) {
+    const chat = state.chats.get(it.head.info.id);
+    if (chat) chat.applyPatch(it);
+    else state.chats.set(it.head.info.id, Chat.fromPatch(it));
+  }
+  if (patch.outbox) view.outbox = patch.outbox;
+  for (const user of users) view.users.set(user.id, user);
+  if (preference) {
+    const [key, value] = preference;
+    if (value === undefined) view.preferences.delete(key);
+    else view.preferences.set(key, value);
+  }
+  view.inStep = change.inStep;
+  view.token = change.token;
+  noteEvents(view, events);
+}
+
+/** One chat. */
+export function chatView(state: State, chat: Chat): ChatView {
+  const id = chat.info.id;
+  const mine = state.own.chats.get(id);
+  const readSeq = mine?.read_seq ?? 0;
+  const others = [...chat.members.keys()].filter((user) => user !== state.me?.id);
+  return {
+    id,
+    info: chat.info,
+    peer: chat.info.kind === "direct" ? (others[0] ?? state.me?.id) : undefined,
+    role: mine?.role,
+    unread: Math.max(chat.last_seq - readSeq, 0),
+    readSeq,
+    othersRead: chat.others_read,
+    lastSeq: chat.last_seq,
+    lastMessage: chat.last(),
+    version: chat.version,
+  };
+}
+
+/** All chats, those with the newest message first; chats without any by when they were made. */
+export function chatViews(state: State): ChatView[] {
+  // A chat without a role is one that `me` has not told of yet.
+  const views = [...state.chats.values()].map((chat) => chatView(state, chat)).filter((it) => it.role !== undefined);
+  const moment = (it: ChatView): string => it.lastMessage?.sent_at ?? it.info.created_at;
+  return views.sort((a, b) => (moment(a) < moment(b) ? 1 : moment(a) > moment(b) ? -1 : b.id - a.id));
+}
+
+export function memberViews(chat: Chat): Member[] {
+  const members = [...chat.members.values()].sort((a, b) => a.user_id - b.user_id);
+  return members.map((it) => {
+    const read = chat.reads.get(it.user_id);
+    return read === undefined ? it : { ...it, read_seq: read };
+  });
+}
+
+export function messageViews(chat: Chat): MessageView[] {
+  return chat.rows().map((message) => ({ message, myReaction: chat.reacted.get(message.seq) }));
+}

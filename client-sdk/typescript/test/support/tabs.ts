@@ -1,0 +1,42 @@
+// What browsers have and Node has not: Web Locks and IndexedDB, so that the logic of tabs runs here too. The real ones
+// are used by the tests in test/browser.
+
+import "fake-indexeddb/auto";
+
+interface Held {
+  run(): void;
+}
+
+/** Exclusive locks, first come first served. */
+class Locks {
+  #queues = new Map<string, Held[]>();
+
+  request(name: string, { signal }: { signal: AbortSignal }, held: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues.get(name) ?? [];
+      this.#queues.set(name, queue);
+      const entry: Held = {
+        run: () => {
+          const next = (): void => {
+            queue.shift();
+            queue[0]?.run();
+          };
+          held().then(resolve, reject).finally(next);
+        },
+      };
+      signal.addEventListener("abort", () => {
+        const at = queue.indexOf(entry);
+        if (at > 0) queue.splice(at, 1), reject(new Error("aborted"));
+      });
+      queue.push(entry);
+      if (queue.length === 1) queueMicrotask(() => entry.run());
+    });
+  }
+}
+
+/** Gives this process Web Locks. */
+export function installLocks(): void {
+  const navigator = Object.create(globalThis.navigator ?? {});
+  Object.defineProperty(navigator, "locks", { value: new Locks() });
+  Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
+}

@@ -1,0 +1,43 @@
+//! A client that goes away takes its request with it, at whatever moment. The connection to Postgres on which that ran
+//! serves others next: what is stored on it then must be committed, also when the request went while it began.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use chapar_protocol::UserId;
+use chapar_server::store::Store;
+
+use crate::support::world::Plan;
+
+/// Polls a request so often, with time for an answer in between, and gives it up.
+async fn give_up_after<F: Future>(polls: u32, request: F) {
+    let mut request = pin!(request);
+    for _ in 0..polls {
+        if let Poll::Ready(_) = request.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_next_is_committed() {
+    let world = Plan::single().start().await;
+    let options = world.database.url().parse().expect("a URL");
+    // One connection: what one leaves, the next one gets.
+    let store = Store::connect(options, 1, Duration::from_secs(10)).await.expect("connects");
+    for polls in 1..16 {
+        give_up_after(polls, store.resume(UserId(1), None)).await;
+        let read = store.create_user(&format!("after_read_{polls}"), "somebody", None).await;
+        read.unwrap_or_else(|error| panic!("given up after {polls} polls of a read: {error}"));
+        give_up_after(polls, store.create_user(&format!("given_up_{polls}"), "somebody", None)).await;
+        let user = store.create_user(&format!("after_write_{polls}"), "somebody", None).await.expect("is stored");
+        store.create_device(user.id, polls.to_string().as_bytes(), "a phone").await.expect("is stored");
+        // Asked over another connection, which sees only what is committed.
+        let seen = world.database.sql(&format!("SELECT count(*) FROM devices WHERE user_id = {}", user.id));
+        assert_eq!(seen.trim(), "1", "given up after {polls} polls of a write");
+    }
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import { beforeAll, expect, test } from 'vitest';
+import type { Device } from './support/browser';
+import { device, url } from './support/stage';
+import { leave, SCREENS, show, type World } from './support/screens';
+import { seed } from './support/seed';
+import type { Language } from './support/words';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+let world: World;
+
+beforeAll(async () => {
+  world = await seed(url());
+});
+
+const looks = ['light', 'dark'] as const;
+
+for (const [language, size] of [
+  ['fa', 'desktop'],
+  ['en', 'phone'],
+] as [Language, 'desktop' | 'phone'][]) {
+  test(`axe finds nothing: ${language}, ${size}, light and dark`, async () => {
+    const mina = await device({ language, size, theme: 'system' });
+    const found: Record<string, unknown> = {};
+    let inside = false;
+    for (const screen of SCREENS) {
+      if (!screen.outside && !inside) {
+        await mina.signIn(world.mina.handle);
+        inside = true;
+      }
+      await show(screen, mina, world);
+      await mina.page.evaluate(AXE);
+      for (const look of looks) {
+        await mina.page.emulateMedia({ colorScheme: look });
+        const violations = await findings(mina, look);
+        if (violations.length > 0) found[`${screen.name}, ${look}`] = violations;
+      }
+      await leave(screen, mina);
+    }
+    expect(found).toEqual({});
+  }, 300_000);
+}
+
+/** All rules in the first look; in the other one what may differ there, which are the colours. */
+async function findings(mina: Device, look: (typeof looks)[number]): Promise<unknown[]> {
+  // What is still moving has not its own colours yet.
+  await mina.page.evaluate(() => Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {}))));
+  const only = look === looks[0] ? { type: 'tag', values: RULES } : { type: 'rule', values: ['color-contrast'] };
+  const { violations } = (await mina.page.evaluate(
+    (runOnly) => (window as unknown as { axe: { run(options: unknown): Promise<unknown> } }).axe.run({ runOnly, resultTypes: ['violations'] }),
+    only,
+  )) as AxeResults;
+  return violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`) }));
+}

@@ -1,0 +1,60 @@
+// Pictures of every screen at three sizes, in two languages and two themes, in web/screenshots (not kept in git).
+// A dozen that speak for the rest go to docs/screenshots when KEEP_SCREENSHOTS is set. ONLY filters by name.
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, test } from 'vitest';
+import { SIZES } from '../support/browser';
+import { leave, SCREENS, show, type World } from '../support/screens';
+import { seed } from '../support/seed';
+import { device, url } from '../support/stage';
+import type { Language } from '../support/words';
+
+const FOLDER = fileURLToPath(new URL('../../screenshots/', import.meta.url));
+const KEPT_FOLDER = fileURLToPath(new URL('../../../docs/screenshots/', import.meta.url));
+const KEPT = [
+  'sign-up-phone-fa-light',
+  'list-phone-fa-light',
+  'chat-phone-fa-light',
+  'chat-phone-fa-dark',
+  'message-menu-phone-fa-light',
+  'emoji-phone-fa-dark',
+  'chat-desktop-fa-light',
+  'chat-desktop-fa-dark',
+  'group-desktop-en-light',
+  'chat-tablet-fa-light',
+  'calendar-phone-fa-light',
+  'settings-phone-en-dark',
+];
+const only = process.env.ONLY ?? '';
+let world: World;
+
+beforeAll(async () => {
+  mkdirSync(FOLDER, { recursive: true });
+  mkdirSync(KEPT_FOLDER, { recursive: true });
+  world = await seed(url());
+});
+
+for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
+  for (const language of ['fa', 'en'] as Language[]) {
+    for (const theme of ['light', 'dark'] as const) {
+      const suffix = `${size}-${language}-${theme}`;
+      const wanted = SCREENS.filter((screen) => `${screen.name}-${suffix}`.includes(only));
+      test.skipIf(wanted.length === 0)(suffix, async () => {
+        const mina = await device({ size, language, theme });
+        let inside = false;
+        for (const screen of wanted) {
+          if (!screen.outside && !inside) {
+            await mina.signIn(world.mina.handle);
+            inside = true;
+          }
+          await show(screen, mina, world);
+          await mina.page.evaluate(() => document.fonts.ready.then(() => undefined));
+          await mina.page.screenshot({ path: `${FOLDER}${screen.name}-${suffix}.png`, animations: 'disabled', caret: 'hide' });
+          await leave(screen, mina);
+          const name = `${screen.name}-${suffix}`;
+          if (process.env.KEEP_SCREENSHOTS && KEPT.includes(name)) copyFileSync(`${FOLDER}${name}.png`, `${KEPT_FOLDER}${name}.png`);
+        }
+      }, 300_000);
+    }
+  }
+}

@@ -1,0 +1,246 @@
+// Every screen of the app and how one gets there: what axe looks at, and what the pictures show.
+import type { Locator } from 'playwright-core';
+import type { Device, Tab } from './browser';
+import type { seed } from './seed';
+
+export type World = Awaited<ReturnType<typeof seed>>;
+
+export interface Screen {
+  name: string;
+  /** Before anybody has signed in. */
+  outside?: boolean;
+  go(device: Device, tab: Tab, world: World): Promise<void>;
+}
+
+const chatOf =
+  (which: keyof World['chats']) =>
+  async (device: Device, tab: Tab, world: World): Promise<void> => {
+    await device.visit(`#/chat/${world.chats[which]}`);
+    await tab.history.locator('ol.opened').waitFor();
+    await tab.history.locator('li').last().waitFor();
+  };
+const sara = chatOf('saraChat');
+const family = chatOf('family');
+
+/** On a phone the list is hidden behind the chat; everywhere else it stands beside it. */
+async function newChat(device: Device, tab: Tab): Promise<Locator> {
+  await device.visit('#/');
+  await tab.list.getByRole('button', { name: tab.words.list.newChat, exact: true }).click();
+  const dialog = tab.dialog(tab.words.list.newChat);
+  await dialog.waitFor();
+  return dialog;
+}
+
+export const SCREENS: Screen[] = [
+  {
+    name: 'sign-up',
+    outside: true,
+    go: async (device) => {
+      await device.visit();
+      await device.page.locator('#name').waitFor();
+    },
+  },
+  {
+    name: 'sign-up-refused',
+    outside: true,
+    go: async (device, tab) => {
+      await device.visit();
+      await device.page.locator('#handle').fill('no');
+      await device.page.locator('#password').fill('short');
+      await device.page.getByRole('button', { name: tab.words.auth.signUp, exact: true }).click();
+      await device.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'sign-in',
+    outside: true,
+    go: async (device, tab) => {
+      await device.visit();
+      await device.page.getByRole('button', { name: tab.words.auth.signIn, exact: true }).click();
+      await device.page.locator('#name').waitFor({ state: 'detached' });
+    },
+  },
+  {
+    name: 'list',
+    go: async (device, tab) => {
+      await device.visit('#/');
+      await tab.row('خانواده').waitFor();
+    },
+  },
+  {
+    name: 'search-finds-nothing',
+    go: async (device, tab) => {
+      await device.visit('#/');
+      await tab.list.getByRole('searchbox').fill('nobody_of_this_name');
+      await tab.list.getByText(tab.words.list.none).waitFor();
+    },
+  },
+  { name: 'chat', go: sara },
+  { name: 'chat-unread', go: chatOf('amirChat') },
+  { name: 'chat-ltr', go: chatOf('johnChat') },
+  { name: 'group', go: family },
+  {
+    name: 'channel',
+    go: async (device, tab, world) => {
+      await chatOf('news')(device, tab, world);
+      await device.page.getByText(tab.words.chat.readOnly).waitFor();
+    },
+  },
+  {
+    name: 'message-menu',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await tab.message('4821-IR').locator('.content').first().click({ button: 'right', position: { x: 40, y: 10 } });
+      await device.page.getByRole('menu').first().waitFor();
+    },
+  },
+  {
+    name: 'reply',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await tab.act('4821-IR', tab.words.chat.reply);
+      await device.page.locator('.composer .about').waitFor();
+    },
+  },
+  {
+    name: 'edit',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await tab.act('روان است', tab.words.common.edit);
+      await device.page.locator('.composer').getByText(tab.words.chat.editing).waitFor();
+    },
+  },
+  {
+    name: 'select',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await tab.act('روان است', tab.words.chat.select);
+      await device.page.getByText(tab.words.chat.selected(1)).waitFor();
+    },
+  },
+  {
+    name: 'delete-question',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await tab.act('روان است', tab.words.common.delete);
+      await tab.dialog(tab.words.chat.deleteQuestion(1)).waitFor();
+    },
+  },
+  {
+    name: 'emoji',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.chat.emoji, exact: true }).click();
+      await device.page.locator('.picker .cell').first().waitFor();
+    },
+  },
+  {
+    name: 'formatting',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.format.bar, exact: true }).click();
+      await device.page.getByRole('toolbar').waitFor();
+    },
+  },
+  {
+    name: 'calendar',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.common.more, exact: true }).click();
+      await tab.menuItem(tab.words.chat.jumpToDate).click();
+      await device.page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'about-person',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.page.locator('section.chat header .who').click();
+      await tab.dialog(tab.words.chat.info).waitFor();
+    },
+  },
+  {
+    name: 'members',
+    go: async (device, tab, world) => {
+      await family(device, tab, world);
+      await device.page.locator('section.chat header .who').click();
+      await tab.dialog(tab.words.chat.info).getByText(tab.words.members.title, { exact: true }).waitFor();
+    },
+  },
+  { name: 'new-chat', go: async (device, tab) => void (await newChat(device, tab)) },
+  {
+    name: 'new-group',
+    go: async (device, tab, world) => {
+      const dialog = await newChat(device, tab);
+      await dialog.getByRole('button', { name: tab.words.create.group, exact: true }).click();
+      await dialog.getByLabel(tab.words.create.title, { exact: true }).fill('هم‌سفران');
+      await dialog.getByLabel(tab.words.create.addMember).fill(world.sara.handle);
+      await dialog.getByRole('button', { name: tab.words.create.add, exact: true }).click();
+      await dialog.getByRole('list', { name: tab.words.create.members }).waitFor();
+    },
+  },
+  {
+    name: 'settings',
+    go: async (device, tab) => {
+      await device.visit('#/settings');
+      await device.page.getByText(tab.words.settings.thisDevice).waitFor();
+    },
+  },
+  {
+    name: 'settings-end',
+    go: async (device, tab) => {
+      await device.visit('#/settings');
+      await device.page.getByText(tab.words.settings.thisDevice).waitFor();
+      await device.page.getByText(tab.words.settings.aboutLead).scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'shortcuts',
+    go: async (device, tab) => {
+      await device.visit('#/settings');
+      await device.page.getByRole('button', { name: tab.words.settings.shortcuts }).click();
+      await tab.dialog(tab.words.keys.title).waitFor();
+    },
+  },
+  {
+    name: 'call-log',
+    go: async (device, tab) => {
+      await device.visit('#/calls');
+      await device.page.getByRole('region', { name: tab.words.call.log }).waitFor();
+    },
+  },
+  {
+    name: 'no-such-chat',
+    go: async (device, tab) => {
+      await device.visit('#/chat/999999999');
+      await device.page.getByText(tab.words.errors.chat_not_found).first().waitFor();
+    },
+  },
+  {
+    name: 'offline',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.context.setOffline(true);
+      await tab.band(tab.words.net.offline).waitFor();
+      await tab.say('این پیام منتظر شبکه است');
+      await tab.mark('این پیام منتظر شبکه است', 'waiting').waitFor();
+    },
+  },
+];
+
+/** Goes to a screen from whatever stands there: each begins with a page of its own, so that no dialog is left over. */
+export async function show(screen: Screen, device: Device, world: World): Promise<void> {
+  await device.page.goto('about:blank');
+  await screen.go(device, device.main, world);
+}
+
+/** Leaves a screen as the next one wants to find it. */
+export async function leave(screen: Screen, device: Device): Promise<void> {
+  if (screen.name !== 'offline') return;
+  const tab = device.main;
+  await device.context.setOffline(false);
+  await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();
+  await tab.act('این پیام منتظر شبکه است', tab.words.common.delete);
+  await device.page.getByRole('dialog').getByRole('button', { name: tab.words.common.delete, exact: true }).click();
+  await tab.message('این پیام منتظر شبکه است').waitFor({ state: 'detached' });
+}

@@ -1,0 +1,59 @@
+// A server full of Persian and English talk, for looking at.
+import { handle, Person } from './people';
+
+export async function seed(url: string) {
+  const [mina, sara, amir, reza, john] = await Promise.all([
+    Person.register(url, 'مینا احمدی', handle('mina')),
+    Person.register(url, 'سارا رضایی', handle('sara')),
+    Person.register(url, 'امیر', handle('amir')),
+    Person.register(url, 'سید محمدرضا حسینی‌نژاد طباطبایی اصفهانی', handle('reza')),
+    Person.register(url, 'John Appleseed', handle('john')),
+  ]);
+
+  const saraChat = await sara.direct(mina);
+  const say = (who: Person, text: string, more?: Parameters<Person['say']>[2]): Promise<number> => who.say(saraChat, text, more);
+  await say(sara, 'سلام مینا جان، خوبی؟ 🌹');
+  const asked = await say(sara, 'بلیت قطار ساعت ۷:۳۰ شنبه را گرفتم. شماره‌اش 4821-IR است.');
+  await say(mina, 'سلام، ممنون. عالی شد!', { reply_to: asked });
+  await say(mina, 'Chapar را هم نصب کردم، خیلی روان است 😊');
+  await say(sara, 'The meeting link is https://example.org/rooms/چاپار?room=12&lang=fa and it opens at 9.');
+  const list = await say(sara, 'برای سفر:\n۱. شناسنامه\n۲. شارژر\n۳. دارو\n@amir هم می‌آید، نشانی‌اش: خیابان ولی‌عصر، پلاک ۱۲');
+  const code = 'npm run build && echo "تمام"';
+  const lead = 'این را اجرا کن:\n';
+  await say(mina, lead + code, { entities: [{ offset: lead.length, length: code.length, type: 'pre', language: 'bash' }] });
+  await say(sara, 'مهم: فردا نه، پس‌فردا', { entities: [{ offset: 0, length: 3, type: 'bold' }, { offset: 10, length: 2, type: 'strike' }] });
+  await say(mina, '👍');
+  await sara.react(saraChat, list, '❤️');
+  await mina.react(saraChat, asked, '🙏');
+  await sara.read(saraChat, list + 3);
+  await mina.read(saraChat, list + 3);
+
+  const amirChat = await amir.direct(mina);
+  for (const text of ['سلام', 'کجایی؟', 'یک ساعت است منتظرم', 'زنگ بزن']) await amir.say(amirChat, text);
+
+  const johnChat = await john.direct(mina);
+  await john.say(johnChat, 'Hi Mina! Did you get the documents?');
+  await mina.say(johnChat, 'Yes, thank you. I will read them tonight.');
+  await john.say(johnChat, 'Great. Page 12 matters most; the rest is background.');
+  await mina.read(johnChat, 3);
+
+  const rezaChat = await reza.direct(mina);
+  await reza.say(rezaChat, 'یک پیام خیلی دراز که در فهرست گفت‌وگوها جا نمی‌شود و باید با سه نقطه بریده شود تا چیزی به هم نریزد');
+
+  const family = await mina.create('group', 'خانواده', [sara, amir, reza]);
+  await sara.say(family, 'شام جمعه خانهٔ ما 🍲');
+  const plan = await amir.say(family, 'من دوغ می‌آورم');
+  await reza.say(family, 'ما هم می‌آییم، ان‌شاءالله');
+  await sara.react(family, plan, '😂');
+  await reza.react(family, plan, '😂');
+  await amir.say(family, 'ساعت چند؟');
+  await mina.say(family, 'هشت شب خوب است؟');
+
+  const news = await sara.create('channel', 'خبرهای چاپار', [mina], handle('news'));
+  const headline = 'نسخهٔ تازهٔ چاپار آمد';
+  const post = await sara.say(news, `${headline}\nتماس صوتی روی شبکهٔ ضعیف هم کار می‌کند.`, {
+    entities: [{ offset: 0, length: headline.length, type: 'bold' }],
+  });
+  await mina.react(news, post, '🎉');
+  return { mina, sara, amir, reza, john, chats: { saraChat, amirChat, johnChat, rezaChat, family, news } };
+}

@@ -1,0 +1,10 @@
+// The words on the screen, from the app's own catalogues: what is looked for is what a person reads.
+import en from '../../src/lib/i18n/en';
+import fa from '../../src/lib/i18n/fa';
+import { numbers } from '../../src/lib/i18n/numbers';
+
+export type Language = 'fa' | 'en';
+export const WORDS = { fa, en } as const;
+export const number = { fa: numbers('fa'), en: numbers('en') } as const;
+/** The line that a call leaves in the chat, with any duration. */
+export const lasted = new RegExp(`^${fa.service.callLasted('')}\\S`);

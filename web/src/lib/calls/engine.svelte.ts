@@ -1,0 +1,259 @@
+import { ChaparError } from '@chapar/client';
+import { Calls as CallClient, type Call, type CallStats, type CallStatus } from '@chapar/client/call';
+import { sentence, t } from '../i18n/index.svelte';
+import { notifications } from '../state/notifications.svelte';
+import { prefs } from '../state/prefs.svelte';
+import { session } from '../state/session.svelte';
+import { notices } from '../ui/notices.svelte';
+import { endTone, ring, ringBack, unlockSound } from './ring';
+
+/** A state in which nothing is shown: the call belongs to another device or tab. */
+const SILENT: readonly CallStatus[] = ['elsewhere', 'silent', 'ended'];
+/** How long the reason of an end stays on the screen, in milliseconds. */
+const GOODBYE = 2_500;
+
+/** How the network is, in words: by the last measurement. */
+export type Quality = 'good' | 'fair' | 'poor' | 'lost';
+
+/** What came of a call that has ended, until it is put away. */
+export interface Ended {
+  id: string;
+  peer: number;
+  reason: string;
+  rate: boolean;
+}
+
+/** The one call that may be on the screen, its sound and its lock. */
+export class CallEngine {
+  readonly client: CallClient;
+  /** The call on the screen; the same object through the call, so `version` says when to read it again. */
+  call = $state.raw<Call | undefined>();
+  version = $state(0);
+  stats = $state.raw<CallStats | undefined>();
+  ended = $state.raw<Ended | undefined>();
+  /** Why the microphone or camera did not open. */
+  refused = $state.raw<{ code: string; peer: number; media: 'voice' | 'video' } | undefined>();
+  minimised = $state(false);
+  /** When sound first flowed, for the clock. */
+  since = $state.raw<number | undefined>();
+  #stopSound: (() => void) | undefined;
+  #sounding: CallStatus | undefined;
+  #lock: WakeLockSentinel | undefined;
+
+  constructor() {
+    unlockSound();
+    this.client = new CallClient(session.client);
+    this.client.on('incoming', (call) => this.#comes(call));
+    this.client.on('change', (call) => this.#changed(call));
+    this.client.on('stats', (call) => {
+      if (call === this.call) this.stats = call.stats;
+    });
+    this.client.on('ended', (call) => this.#ended(call));
+    document.addEventListener('visibilitychange', () => void this.#stayAwake());
+  }
+
+  /** Whether there is anything of a call to show. */
+  get busy(): boolean {
+    return this.call !== undefined || this.ended !== undefined || this.refused !== undefined;
+  }
+
+  get status(): CallStatus | undefined {
+    void this.version;
+    return this.call?.status;
+  }
+
+  get quality(): Quality {
+    if (this.status === 'reconnecting') return 'lost';
+    return this.stats?.level ?? 'good';
+  }
+
+  async start(peer: number, media: 'voice' | 'video'): Promise<void> {
+    this.ended = undefined;
+    this.refused = undefined;
+    await this.#withMedia(peer, media, async () => {
+      const call = await this.client.call(peer, { media, relayOnly: prefs.relayOnly });
+      if (this.call !== call && !this.ended) this.#show(call);
+      // It may have ended by now: the other side is busy, for one.
+      if (call.status === 'ended' && this.call === call) this.#ended(call);
+    });
+  }
+
+  async accept(media: 'voice' | 'video'): Promise<void> {
+    const { call } = this;
+    if (!call) return;
+    await this.#withMedia(call.peer, media, () =>
+      call.status === 'take_over' ? call.takeOver() : call.accept({ media, relayOnly: prefs.relayOnly }),
+    );
+  }
+
+  async decline(): Promise<void> {
+    await this.#quietly(this.call?.decline());
+  }
+
+  async hangUp(): Promise<void> {
+    const { call } = this;
+    if (!call) return;
+    await this.#quietly(call.hangUp());
+    if (this.call === call && call.status !== 'ended') this.#putAway();
+  }
+
+  async mute(): Promise<void> {
+    await this.#quietly(this.call?.mute(!this.call.muted));
+    this.version += 1;
+  }
+
+  /** Turns one's own picture on or off; in a voice call asks the other side for video. */
+  async video(): Promise<void> {
+    const { call } = this;
+    if (!call) return;
+    try {
+      if (call.media === 'voice') await call.wantVideo();
+      else await call.setCamera(!this.cameraOn);
+    } catch (error) {
+      notices.tell(mediaSentence(error));
+    }
+    this.version += 1;
+  }
+
+  async allowVideo(allow: boolean): Promise<void> {
+    const { call } = this;
+    if (!call) return;
+    try {
+      await call.allowVideo(allow);
+    } catch (error) {
+      // Without a camera one can still watch.
+      notices.tell(mediaSentence(error));
+      await this.#quietly(call.allowVideo(allow, { camera: false }));
+    }
+    this.version += 1;
+  }
+
+  get cameraOn(): boolean {
+    void this.version;
+    return this.call?.local.getVideoTracks().some((track) => track.enabled) ?? false;
+  }
+
+  async rate(stars: number, issues: string[]): Promise<void> {
+    const { ended } = this;
+    this.ended = undefined;
+    if (!ended) return;
+    try {
+      await session.client.rateCall(ended.id, stars, issues as Parameters<typeof session.client.rateCall>[2]);
+      notices.tell(t().call.thanks);
+    } catch (error) {
+      notices.tell(sentence(error));
+    }
+  }
+
+  dismiss(): void {
+    this.ended = undefined;
+    this.refused = undefined;
+  }
+
+  #comes(call: Call): void {
+    if (this.call && this.call !== call) return;
+    this.ended = undefined;
+    this.#show(call);
+    const name = session.name(call.peer);
+    const words = call.media === 'video' ? t().call.incomingVideo(name) : t().call.incoming(name);
+    void notifications.show(t().notify.call, words, `call-${call.id}`, '#/', true);
+  }
+
+  #show(call: Call): void {
+    this.call = call;
+    this.minimised = false;
+    this.since = undefined;
+    this.stats = undefined;
+    this.#changed(call);
+  }
+
+  #changed(call: Call): void {
+    if (call !== this.call) {
+      // A call that this page began, or took over, before it was shown.
+      if (!this.call && !SILENT.includes(call.status) && call.core.here) this.#show(call);
+      return;
+    }
+    this.version += 1;
+    const { status } = call;
+    if (status === 'active') this.since ??= Date.now();
+    if (SILENT.includes(status) && status !== 'ended') {
+      if (status === 'elsewhere') notices.tell(t().call.ended.answered_elsewhere);
+      this.#putAway();
+      return;
+    }
+    this.#sound(status);
+    void this.#stayAwake();
+  }
+
+  #ended(call: Call): void {
+    if (call !== this.call) return;
+    const reason = call.endReason ?? 'hung_up';
+    const lasted = this.since !== undefined;
+    this.#putAway();
+    if (lasted || call.outgoing) endTone();
+    const rate = call.state.ask_rating && prefs.askRating && lasted;
+    this.ended = { id: call.id, peer: call.peer, reason, rate };
+    if (rate) return;
+    const { id } = call;
+    setTimeout(() => {
+      if (this.ended?.id === id) this.ended = undefined;
+    }, GOODBYE);
+  }
+
+  #putAway(): void {
+    const { call } = this;
+    this.#sound(undefined);
+    this.call = undefined;
+    this.minimised = false;
+    this.since = undefined;
+    void this.#lock?.release().catch(() => {});
+    this.#lock = undefined;
+    if (call) void notifications.clear(`call-${call.id}`).catch(() => {});
+  }
+
+  #sound(status: CallStatus | undefined): void {
+    const wanted = status === 'ringing' || status === 'take_over' || status === 'ringing_there' ? status : undefined;
+    if (wanted === this.#sounding) return;
+    this.#sounding = wanted;
+    this.#stopSound?.();
+    this.#stopSound = wanted === undefined ? undefined : wanted === 'ringing_there' ? ringBack() : ring();
+  }
+
+  /** The screen stays on in a call; the lock is lost whenever the page is hidden. */
+  async #stayAwake(): Promise<void> {
+    if (!this.call || document.visibilityState !== 'visible' || (this.#lock && !this.#lock.released)) return;
+    try {
+      this.#lock = await navigator.wakeLock?.request('screen');
+    } catch {
+      // Low battery, or not allowed: the call goes on.
+    }
+  }
+
+  async #withMedia(peer: number, media: 'voice' | 'video', work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const code = error instanceof ChaparError ? error.code : '';
+      if (code !== 'media_denied' && code !== 'media_missing') throw error;
+      this.refused = { code: globalThis.isSecureContext ? code : 'insecure', peer, media };
+    }
+  }
+
+  async #quietly(work: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await work;
+    } catch {
+      // The call's state tells what came of it.
+    }
+  }
+}
+
+/** What to do about a microphone or camera that did not open. */
+export function mediaSentence(error: unknown): string {
+  const code = error instanceof ChaparError ? error.code : String(error);
+  const words = t().call;
+  if (code === 'insecure' || !globalThis.isSecureContext) return words.insecure;
+  if (code === 'media_denied') return words.microphoneDenied;
+  if (code === 'media_missing') return words.microphoneMissing;
+  return t().errors.unexpected;
+}

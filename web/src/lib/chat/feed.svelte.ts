@@ -1,0 +1,124 @@
+import type { Message, MessageView, Outgoing, Timeline } from '@chapar/client';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import { session } from '../state/session.svelte';
+
+/** Messages in the page at most: the window slides over the rest. */
+const WINDOW = 160;
+const STEP = 30;
+
+/** One open chat: its window of messages, what is selected, answered or edited in it. */
+export class Feed {
+  readonly chatId: number;
+  readonly #timeline: Timeline;
+  readonly #off: (() => void)[] = [];
+  rows = $state.raw<readonly MessageView[]>([]);
+  outgoing = $state.raw<readonly Outgoing[]>([]);
+  atStart = $state(false);
+  atEnd = $state(true);
+  loading = $state<'older' | 'newer' | 'jump' | undefined>();
+  /** Older or newer messages are neither here nor to be had: no network. */
+  missing = $state(false);
+  /** The stretch was replaced as a whole this many times: what is on the screen has no anchor in it. */
+  moves = $state(0);
+
+  selected = new SvelteSet<number>();
+  selecting = $state(false);
+  replyTo = $state.raw<number | undefined>();
+  editing = $state.raw<number | undefined>();
+  #quotes = new SvelteMap<number, Message | null>();
+
+  constructor(chatId: number) {
+    this.chatId = chatId;
+    this.#timeline = session.client.timeline(chatId, { limit: WINDOW });
+    this.#off.push(
+      this.#timeline.onChange((change) => {
+        if (change === 'moved') this.moves += 1;
+        this.#take();
+      }),
+      session.client.on('outbox', (event) => event.chatId === chatId && this.#take()),
+      session.client.on('message', (event) => event.chatId === chatId && this.#take()),
+      session.client.on('connection', ({ connection }) => {
+        if (connection.state === 'online') this.missing = false;
+      }),
+    );
+    this.#take();
+  }
+
+  close(): void {
+    for (const off of this.#off) off();
+    this.#timeline.close();
+  }
+
+  older(): Promise<void> {
+    return this.#load('older', () => this.#timeline.loadOlder(STEP));
+  }
+
+  newer(): Promise<void> {
+    return this.#load('newer', () => this.#timeline.loadNewer(STEP));
+  }
+
+  /** Makes the window hold a message; says whether it does then. */
+  async around(seq: number): Promise<boolean> {
+    await this.#load('jump', () => this.#timeline.loadAround(seq, STEP * 2));
+    return this.rows.some((row) => row.message.seq === seq);
+  }
+
+  toEnd(): void {
+    this.#timeline.toEnd();
+    this.#take();
+  }
+
+  row(seq: number): MessageView | undefined {
+    const first = this.rows[0]?.message.seq ?? 0;
+    return this.rows[seq - first];
+  }
+
+  /** A message that another answers: from the window, else asked for once. `null`: it cannot be had. */
+  quoted(seq: number): Message | null | undefined {
+    const here = this.row(seq)?.message;
+    if (here?.seq === seq) return here;
+    const known = this.#quotes.get(seq);
+    if (known !== undefined) return known;
+    queueMicrotask(() => void this.#fetchQuote(seq));
+    return undefined;
+  }
+
+  toggle(seq: number): void {
+    if (this.selected.has(seq)) this.selected.delete(seq);
+    else this.selected.add(seq);
+    if (this.selected.size === 0) this.selecting = false;
+  }
+
+  async #fetchQuote(seq: number): Promise<void> {
+    if (this.#quotes.has(seq)) return;
+    this.#quotes.set(seq, null);
+    try {
+      const [view] = await session.client.history(this.chatId, seq, 0, 1);
+      if (view?.message.seq === seq) this.#quotes.set(seq, view.message);
+    } catch {
+      // Offline: asked again when the chat is opened next.
+    }
+  }
+
+  async #load(what: 'older' | 'newer' | 'jump', work: () => Promise<void>): Promise<void> {
+    if (this.loading === what && what !== 'jump') return;
+    this.loading = what;
+    try {
+      await work();
+      this.missing = false;
+    } catch {
+      this.missing = true;
+    } finally {
+      if (this.loading === what) this.loading = undefined;
+      this.#take();
+    }
+  }
+
+  #take(): void {
+    const { rows, outgoing, atStart, atEnd } = this.#timeline;
+    this.rows = rows;
+    this.outgoing = outgoing;
+    this.atStart = atStart;
+    this.atEnd = atEnd;
+  }
+}

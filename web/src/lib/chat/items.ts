@@ -1,0 +1,137 @@
+import type { Entity, Message, MessageView, Outgoing, ServiceAction } from '@chapar/client';
+import { startOfDay } from '../time/format';
+
+/** How far a message of one's own has come. */
+export type SendMark = 'waiting' | 'sent' | 'read' | 'failed';
+
+/** A message as the screen shows it, stored or still on its way: one shape, so that it keeps its element when it is stored. */
+export interface Shown {
+  kind: 'message';
+  /** The same before and after it is stored. */
+  key: string;
+  /** Absent while it is on its way. */
+  seq: number | undefined;
+  clientId: string;
+  sender: number;
+  own: boolean;
+  content: { type: 'text'; text: string; entities: readonly Entity[] } | { type: 'deleted' } | { type: 'unknown' };
+  at: Date;
+  edited: boolean;
+  replyTo: number | undefined;
+  reactions: readonly { emoji: string; count: number }[];
+  myReaction: string | undefined;
+  mark: SendMark | undefined;
+  /** Why it will never be taken: the server's code. */
+  failure: string | undefined;
+  /** The first and the last of a run of one person's messages. */
+  first: boolean;
+  last: boolean;
+}
+
+export type Item =
+  | { kind: 'day'; key: string; at: Date }
+  | { kind: 'unread'; key: string }
+  | { kind: 'service'; key: string; seq: number; sender: number; action: ServiceAction; at: Date }
+  | Shown;
+
+export interface ItemsInput {
+  rows: readonly MessageView[];
+  /** What is on its way; shown only where the rows reach the chat's end. */
+  outgoing: readonly Outgoing[];
+  me: number;
+  othersRead: number;
+  /** The first message that was unread when the chat was opened. */
+  unreadFrom: number | undefined;
+}
+
+/** Messages of one person that follow each other within this time stand together, in milliseconds. */
+const TOGETHER = 5 * 60_000;
+
+/** Puts separators between the days and before the unread, and groups what one person wrote in one go. */
+export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInput): Item[] {
+  const items: Item[] = [];
+  let day: number | undefined;
+  let before: Shown | undefined;
+  const put = (item: Item, at: Date): void => {
+    const today = startOfDay(at).getTime();
+    if (today !== day) {
+      day = today;
+      before = undefined;
+      items.push({ kind: 'day', key: `day:${today}`, at });
+    }
+    if ('seq' in item && item.seq !== undefined && item.seq === unreadFrom) {
+      before = undefined;
+      items.push({ kind: 'unread', key: 'unread' });
+    }
+    if (item.kind !== 'message') before = undefined;
+    else {
+      item.first = !before || before.sender !== item.sender || item.at.getTime() - before.at.getTime() > TOGETHER;
+      if (before && !item.first) before.last = false;
+      before = item;
+    }
+    items.push(item);
+  };
+  const stored = new Set<string>();
+  for (const view of rows) {
+    const { message } = view;
+    const at = new Date(message.sent_at);
+    if (message.sender === me) stored.add(message.client_id);
+    if (message.body.kind === 'service' && 'action' in message.body) {
+      const action = message.body.action as ServiceAction;
+      put({ kind: 'service', key: `s:${message.seq}`, seq: message.seq, sender: message.sender, action, at }, at);
+    } else put(shownRow(view, me, othersRead, at), at);
+  }
+  for (const out of outgoing) if (!stored.has(out.item.client_id)) put(shownOutgoing(out, me), new Date(out.item.at));
+  return items;
+}
+
+function shownRow({ message, myReaction }: MessageView, me: number, othersRead: number, at: Date): Shown {
+  const own = message.sender === me;
+  return {
+    kind: 'message',
+    key: `${message.sender}:${message.client_id}`,
+    seq: message.seq,
+    clientId: message.client_id,
+    sender: message.sender,
+    own,
+    content: contentOf(message),
+    at,
+    edited: message.edited_at !== undefined,
+    replyTo: message.reply_to,
+    reactions: message.reactions ?? [],
+    myReaction,
+    mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
+    failure: undefined,
+    first: true,
+    last: true,
+  };
+}
+
+function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
+  return {
+    kind: 'message',
+    key: `${me}:${item.client_id}`,
+    seq: state.state === 'sent' ? state.seq : undefined,
+    clientId: item.client_id,
+    sender: me,
+    own: true,
+    content: { type: 'text', text: item.body.text, entities: item.body.entities ?? [] },
+    at: new Date(item.at),
+    edited: false,
+    replyTo: item.reply_to,
+    reactions: [],
+    myReaction: undefined,
+    mark: state.state,
+    failure: state.state === 'failed' ? state.error.code : undefined,
+    first: true,
+    last: true,
+  };
+}
+
+function contentOf({ body }: Message): Shown['content'] {
+  if (body.kind === 'deleted') return { type: 'deleted' };
+  if (body.kind === 'text' && 'text' in body && typeof body.text === 'string') {
+    return { type: 'text', text: body.text, entities: (body.entities as Entity[] | undefined) ?? [] };
+  }
+  return { type: 'unknown' };
+}

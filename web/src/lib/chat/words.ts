@@ -1,0 +1,49 @@
+import type { Message, ServiceAction } from '@chapar/client';
+import { dates, t } from '../i18n/index.svelte';
+import { session, textOf } from '../state/session.svelte';
+import { isolate } from '../text/direction';
+import { toPreview } from '../text/render';
+
+/** What happened in a chat, as a sentence. */
+export function serviceText(action: ServiceAction, sender: number): string {
+  const words = t().service;
+  const name = (id: number): string => isolate(id === session.me?.id ? t().common.you : session.name(id));
+  const fields = action as Record<string, unknown>;
+  switch (action.type) {
+    case 'created':
+      return words.created(name(sender));
+    case 'joined':
+      return words.joined(name(sender));
+    case 'left':
+      return words.left(name(sender));
+    case 'added': {
+      const ids = Array.isArray(fields['user_ids']) ? (fields['user_ids'] as number[]) : [];
+      return words.added(name(sender), ids.map(name).join(t().common.and));
+    }
+    case 'removed':
+      return words.removed(name(sender), name(Number(fields['user_id'])));
+    case 'call':
+      return callText(fields);
+    default:
+      return words.other;
+  }
+}
+
+function callText(fields: Record<string, unknown>): string {
+  const words = t().service;
+  const seconds = Number(fields['seconds'] ?? 0);
+  if (seconds > 0) return words.callLasted(dates().duration(seconds * 1000));
+  const own = fields['caller'] === session.me?.id;
+  if (fields['reason'] === 'declined' || fields['reason'] === 'busy') return words.callDeclined;
+  return own ? words.call : words.callMissed;
+}
+
+/** One line of a message, for lists, quotes and notifications. */
+export function messageLine(message: Message): string {
+  const { body } = message;
+  const text = textOf(message);
+  if (text !== undefined) return toPreview(text, 'entities' in body && Array.isArray(body.entities) ? body.entities : []);
+  if (body.kind === 'deleted') return t().chat.deleted;
+  if (body.kind === 'service' && 'action' in body) return serviceText(body.action as ServiceAction, message.sender);
+  return t().chat.unsupported;
+}

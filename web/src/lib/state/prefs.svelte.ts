@@ -1,0 +1,92 @@
+import { LANGUAGES, REGIONS, type Language } from '../i18n/numbers';
+import { keep, load } from './storage';
+
+export const THEMES = ['system', 'light', 'dark'] as const;
+export const TEXT_SIZES = ['small', 'normal', 'large', 'huge'] as const;
+export type Theme = (typeof THEMES)[number];
+export type TextSize = (typeof TEXT_SIZES)[number];
+
+const one = <T extends string>(options: readonly T[], value: string | undefined, otherwise: T): T =>
+  options.find((option) => option === value) ?? otherwise;
+
+/** The language of a new visitor: Persian, unless the browser asks for another that there is and not for Persian. */
+export function firstLanguage(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const language = LANGUAGES.find((known) => known === tag.toLowerCase().split('-')[0]);
+    if (language) return language;
+  }
+  return 'fa';
+}
+
+/** What a person chose on this device. */
+class Preferences {
+  language = $state<Language>('fa');
+  theme = $state<Theme>('system');
+  textSize = $state<TextSize>('normal');
+  relayOnly = $state(false);
+  askRating = $state(true);
+  notify = $state(false);
+  #systemDark = $state(false);
+
+  constructor() {
+    this.language = one(LANGUAGES, load('language'), firstLanguage(navigator.languages ?? []));
+    this.theme = one(THEMES, load('theme'), 'system');
+    this.textSize = one(TEXT_SIZES, load('text-size'), 'normal');
+    this.relayOnly = load('relay-only') === 'true';
+    this.askRating = load('ask-rating') !== 'false';
+    this.notify = load('notify') === 'true';
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    this.#systemDark = dark.matches;
+    dark.addEventListener('change', (event) => {
+      this.#systemDark = event.matches;
+      this.apply();
+    });
+    // Another tab may have changed them.
+    addEventListener('storage', (event) => {
+      if (event.key === 'chapar.theme') this.theme = one(THEMES, event.newValue ?? undefined, this.theme);
+      if (event.key === 'chapar.text-size') this.textSize = one(TEXT_SIZES, event.newValue ?? undefined, this.textSize);
+      if (event.key === 'chapar.language') this.language = one(LANGUAGES, event.newValue ?? undefined, this.language);
+      this.apply();
+    });
+  }
+
+  get dark(): boolean {
+    return this.theme === 'dark' || (this.theme === 'system' && this.#systemDark);
+  }
+
+  setLanguage(language: Language): void {
+    this.language = language;
+    keep('language', language);
+    this.apply();
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme = theme;
+    keep('theme', theme);
+    this.apply();
+  }
+
+  setTextSize(size: TextSize): void {
+    this.textSize = size;
+    keep('text-size', size);
+    this.apply();
+  }
+
+  setFlag(flag: 'relayOnly' | 'askRating' | 'notify', value: boolean): void {
+    this[flag] = value;
+    keep({ relayOnly: 'relay-only', askRating: 'ask-rating', notify: 'notify' }[flag], String(value));
+  }
+
+  /** Puts the choices onto the document, where the style sheets read them. */
+  apply(): void {
+    const root = document.documentElement;
+    root.lang = this.language;
+    root.dir = REGIONS[this.language].dir;
+    root.dataset['theme'] = this.dark ? 'dark' : 'light';
+    root.dataset['text'] = this.textSize;
+    const colour = this.dark ? '#11191b' : '#f6f1e6';
+    for (const meta of document.querySelectorAll('meta[name=theme-color]')) meta.setAttribute('content', colour);
+  }
+}
+
+export const prefs = new Preferences();

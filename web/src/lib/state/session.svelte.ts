@@ -1,0 +1,148 @@
+import { Client, type ChatView, type Connection, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
+import { SvelteMap } from 'svelte/reactivity';
+import { t } from '../i18n/index.svelte';
+
+/** How long a `typing` holds, in milliseconds. */
+const TYPING = 6_000;
+/** People whose presence is watched at most. */
+const WATCHED = 200;
+
+/**
+ * What the screens read of the SDK's client. Each field is replaced as a whole when something in it changed; the changes
+ * of one batch of events are gathered into one.
+ */
+class Session {
+  #client: Client | undefined;
+  #dirty = false;
+  #watched = '';
+  #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  #people = $state(0);
+
+  ready = $state(false);
+  me = $state.raw<User | undefined>();
+  signedIn = $state(false);
+  connection = $state.raw<Connection>({ state: 'connecting' });
+  inStep = $state(false);
+  persistent = $state(true);
+  chats = $state.raw<ChatView[]>([]);
+  outbox = $state.raw<Outgoing[]>([]);
+  presences = new SvelteMap<number, Presence>();
+  /** Chat to those who write in it now. */
+  typing = new SvelteMap<number, readonly number[]>();
+
+  get client(): Client {
+    if (!this.#client) throw new Error('the client is not open yet');
+    return this.#client;
+  }
+
+  async open(): Promise<void> {
+    const client = await Client.open();
+    this.#client = client;
+    client.on('*', () => this.#touch());
+    client.on('users', () => (this.#people += 1));
+    client.on('presence', ({ userId, presence }) => this.presences.set(userId, presence));
+    client.on('typing', ({ chatId, userId }) => this.#typed(chatId, userId));
+    client.on('message', ({ chatId, message }) => this.#silent(chatId, message.sender));
+    this.#refresh();
+    this.ready = true;
+  }
+
+  chat(chatId: number): ChatView | undefined {
+    return this.chats.find((chat) => chat.id === chatId);
+  }
+
+  /** Somebody's name; asked for when it is not known, and shown when it comes. */
+  name(userId: number): string {
+    void this.#people;
+    if (userId === this.me?.id) return this.me.name;
+    return this.#client?.user(userId)?.name ?? t().common.unknownPerson;
+  }
+
+  user(userId: number): User | undefined {
+    void this.#people;
+    return userId === this.me?.id ? this.me : this.#client?.user(userId);
+  }
+
+  isNotes(chat: ChatView): boolean {
+    return chat.info.kind === 'direct' && chat.peer === this.me?.id;
+  }
+
+  title(chat: ChatView): string {
+    if (this.isNotes(chat)) return t().list.saved;
+    if (chat.info.kind === 'direct') return chat.peer === undefined ? t().common.unknownPerson : this.name(chat.peer);
+    return chat.info.title ?? '';
+  }
+
+  /** Messages that nobody has looked at, in all chats. */
+  get unread(): number {
+    return this.chats.reduce((sum, chat) => sum + chat.unread, 0);
+  }
+
+  #touch(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    queueMicrotask(() => {
+      this.#dirty = false;
+      this.#refresh();
+    });
+  }
+
+  #refresh(): void {
+    const client = this.client;
+    this.me = client.me;
+    this.connection = client.connection;
+    this.inStep = client.inStep;
+    this.persistent = client.persistent;
+    this.signedIn = client.token !== undefined && client.connection.state !== 'stopped' ? true : this.#stillIn(client);
+    this.chats = client.chats();
+    this.outbox = client.outbox();
+    this.#watch();
+  }
+
+  /** A session that ended for another reason than signing out keeps what it has on the screen. */
+  #stillIn(client: Client): boolean {
+    const { connection } = client;
+    if (client.token === undefined) return false;
+    return !(connection.state === 'stopped' && connection.stop.reason === 'signed_out');
+  }
+
+  #watch(): void {
+    if (this.connection.state !== 'online') {
+      this.#watched = '';
+      return;
+    }
+    const peers = this.chats.map((chat) => chat.peer).filter((peer) => peer !== undefined && peer !== this.me?.id).slice(0, WATCHED);
+    const key = [...peers].sort().join();
+    if (key === this.#watched) return;
+    this.#watched = key;
+    this.client.watchPresence(peers as number[]).catch(() => (this.#watched = ''));
+  }
+
+  #typed(chatId: number, userId: number): void {
+    if (userId === this.me?.id) return;
+    const now = this.typing.get(chatId) ?? [];
+    if (!now.includes(userId)) this.typing.set(chatId, [...now, userId]);
+    const key = `${chatId}:${userId}`;
+    clearTimeout(this.#typingTimers.get(key));
+    this.#typingTimers.set(key, setTimeout(() => this.#silent(chatId, userId), TYPING));
+  }
+
+  #silent(chatId: number, userId: number): void {
+    const key = `${chatId}:${userId}`;
+    clearTimeout(this.#typingTimers.get(key));
+    this.#typingTimers.delete(key);
+    const now = this.typing.get(chatId);
+    if (!now?.includes(userId)) return;
+    const left = now.filter((id) => id !== userId);
+    if (left.length > 0) this.typing.set(chatId, left);
+    else this.typing.delete(chatId);
+  }
+}
+
+export const session = new Session();
+
+/** Whether somebody's words are in a body. */
+export function textOf(message: Pick<Message, 'body'>): string | undefined {
+  const { body } = message;
+  return body.kind === 'text' && 'text' in body && typeof body.text === 'string' ? body.text : undefined;
+}

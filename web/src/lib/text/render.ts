@@ -1,0 +1,156 @@
+import type { Entity } from '@chapar/client';
+import { paragraphDirection, type Direction } from './direction';
+import { safeUrl } from './markup';
+
+/** A stretch of text whose marks are the same throughout. */
+export interface Run {
+  text: string;
+  /** `bold`, `italic`, `underline`, `strike`, `spoiler`, `code`. */
+  marks: readonly string[];
+  /** A checked http(s) address. */
+  url?: string;
+  /** Of whom it speaks. */
+  userId?: number;
+  /** `@handle` as typed in the text, without the sign. */
+  handle?: string;
+}
+
+export interface Line {
+  dir: Direction;
+  runs: Run[];
+}
+
+/** A message is a list of blocks, each a list of lines with a direction of their own. */
+export type Block =
+  | { kind: 'text' | 'quote'; lines: Line[] }
+  | { kind: 'pre'; text: string; language: string };
+
+const AUTO = /https?:\/\/[^\s<>«»"]+|@[A-Za-z][A-Za-z0-9_]{2,31}\b/g;
+const INLINE = new Set(['bold', 'italic', 'underline', 'strike', 'spoiler', 'code']);
+
+/**
+ * Cuts a message into what is to be drawn. Never HTML: the result holds plain strings, and components put them into text
+ * nodes. Marks of an unknown type are passed over, so that their text is shown without them.
+ */
+export function toBlocks(text: string, entities: readonly Entity[], fallback: Direction): Block[] {
+  const sound = entities.filter((e) => e.offset >= 0 && e.length > 0 && e.offset + e.length <= text.length);
+  const blocks: Block[] = [];
+  let at = 0;
+  const large = sound.filter((e) => e.type === 'pre' || e.type === 'quote').sort((a, b) => a.offset - b.offset);
+  const plain = (to: number): void => {
+    // The line breaks that set a block apart from its neighbours are the block's own.
+    const from = at > 0 && text.charAt(at) === '\n' ? at + 1 : at;
+    const end = to < text.length && text.charAt(to - 1) === '\n' ? to - 1 : to;
+    if (end > from) blocks.push({ kind: 'text', lines: toLines(text, from, end, sound, fallback) });
+  };
+  for (const entity of large) {
+    if (entity.offset < at) continue;
+    plain(entity.offset);
+    const end = entity.offset + entity.length;
+    if (entity.type === 'pre') {
+      const language = 'language' in entity && typeof entity.language === 'string' ? entity.language : '';
+      blocks.push({ kind: 'pre', text: text.slice(entity.offset, end), language });
+    } else {
+      blocks.push({ kind: 'quote', lines: toLines(text, entity.offset, end, sound, fallback) });
+    }
+    at = end;
+  }
+  plain(text.length);
+  return blocks;
+}
+
+/** One line for lists and quotes: blocks and lines flattened, spoilers covered. */
+export function toPreview(text: string, entities: readonly Entity[]): string {
+  let shown = text;
+  for (const entity of entities) {
+    if (entity.type !== 'spoiler') continue;
+    shown = shown.slice(0, entity.offset) + '░'.repeat(entity.length) + shown.slice(entity.offset + entity.length);
+  }
+  return shown.replace(/\s+/g, ' ').trim().slice(0, 200);
+}
+
+/** Whether a text is nothing but one to three emoji, which are drawn large. */
+export function isJumbo(text: string): boolean {
+  if (text.length > 40) return false;
+  return /^(?:(?:\p{Regional_Indicator}{2}|[0-9#*]\ufe0f?\u20e3|\p{Emoji_Presentation}|\p{Emoji}\ufe0f)(?:\p{Emoji_Modifier}|\ufe0f|\u200d(?:\p{Emoji_Presentation}|\p{Emoji}\ufe0f?))*\s*){1,3}$/u.test(
+    text,
+  );
+}
+
+function toLines(text: string, from: number, to: number, entities: readonly Entity[], fallback: Direction): Line[] {
+  const lines: Line[] = [];
+  let at = from;
+  while (at <= to) {
+    const found = text.indexOf('\n', at);
+    const end = found === -1 || found > to ? to : found;
+    lines.push({ dir: paragraphDirection(text.slice(at, end), fallback), runs: toRuns(text, at, end, entities) });
+    at = end + 1;
+  }
+  return lines;
+}
+
+function toRuns(text: string, from: number, to: number, entities: readonly Entity[]): Run[] {
+  const here = entities.filter((e) => e.offset < to && e.offset + e.length > from && e.type !== 'pre' && e.type !== 'quote');
+  const cuts = new Set([from, to]);
+  for (const entity of here) {
+    cuts.add(Math.max(from, entity.offset));
+    cuts.add(Math.min(to, entity.offset + entity.length));
+  }
+  const auto = findAuto(text, from, to, here);
+  for (const found of auto) {
+    cuts.add(found.from);
+    cuts.add(found.to);
+  }
+  const places = [...cuts].sort((a, b) => a - b);
+  const runs: Run[] = [];
+  for (let i = 0; i + 1 < places.length; i++) {
+    const start = places[i] as number;
+    const end = places[i + 1] as number;
+    const run: Run = { text: text.slice(start, end), marks: [] };
+    const marks = new Set<string>();
+    for (const entity of here) {
+      if (entity.offset > start || entity.offset + entity.length < end) continue;
+      if (INLINE.has(entity.type)) marks.add(entity.type);
+      else if (entity.type === 'link' && 'url' in entity && typeof entity.url === 'string') {
+        const url = safeUrl(entity.url);
+        if (url !== undefined) run.url = url;
+      } else if (entity.type === 'mention' && 'user_id' in entity && typeof entity.user_id === 'number') run.userId = entity.user_id;
+    }
+    const found = auto.find((a) => a.from <= start && a.to >= end);
+    if (found?.url !== undefined) run.url = found.url;
+    if (found?.handle !== undefined) run.handle = found.handle;
+    run.marks = [...marks];
+    runs.push(run);
+  }
+  return runs;
+}
+
+interface Found {
+  from: number;
+  to: number;
+  url?: string;
+  handle?: string;
+}
+
+/** Addresses and handles that were simply typed, outside of code and links. */
+function findAuto(text: string, from: number, to: number, entities: readonly Entity[]): Found[] {
+  const found: Found[] = [];
+  for (const match of text.slice(from, to).matchAll(AUTO)) {
+    const start = from + match.index;
+    // A handle begins where no word does: the domain of an e-mail address is none.
+    if (match[0].startsWith('@') && start > from && /[\w@/.-]/.test(text.charAt(start - 1))) continue;
+    // Punctuation after an address belongs to the sentence.
+    const word = match[0].replace(/[.,;:!?؟،؛)\]}'"…]+$/u, '');
+    const end = start + word.length;
+    const taken = entities.some(
+      (e) => (e.type === 'code' || e.type === 'link' || e.type === 'mention') && e.offset < end && e.offset + e.length > start,
+    );
+    if (taken) continue;
+    if (word.startsWith('@')) found.push({ from: start, to: end, handle: word.slice(1) });
+    else {
+      const url = safeUrl(word);
+      if (url !== undefined) found.push({ from: start, to: end, url });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,66 @@
+import { fileURLToPath } from 'node:url';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+import { compress } from './scripts/compress.mjs';
+import { licences } from './scripts/licences.mjs';
+import { serviceWorker } from './scripts/service-worker.mjs';
+
+/** Where `npm run dev` finds a running server. */
+const SERVER = process.env['CHAPAR_URL'] ?? 'http://127.0.0.1:8080';
+
+const proxy = {
+  '/api': { target: SERVER },
+  '/ws': { target: SERVER, ws: true },
+};
+
+/** What `server/src/http/web.rs` sends. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+  "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
+
+/** What is loaded when it is wanted: everything else comes with the first load. */
+const LATER = new RegExp(
+  [
+    '/lib/emoji/',
+    '/lib/settings/',
+    '/lib/calls/(?!calls\\.svelte)',
+    '/lib/time/[cC]alendar',
+    '/lib/i18n/(en|ar)\\.',
+    '/lib/chats/NewChat',
+    '/lib/chat/ChatInfo',
+    '/lib/ui/(Shortcuts|Switch)',
+    '/typescript/src/call/',
+    'jalaali-js',
+  ].join('|'),
+);
+
+/** The SDK is built from its sources, so that one build makes the app. */
+const sdk = (path: string): string => fileURLToPath(new URL(`../client-sdk/typescript/src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@chapar\/client\/call$/, replacement: sdk('call/index.ts') },
+      { find: /^@chapar\/client$/, replacement: sdk('index.ts') },
+    ],
+  },
+  plugins: [svelte(), licences(), serviceWorker(), compress()],
+  build: {
+    target: ['chrome96', 'firefox115', 'safari15.4'],
+    // A data: URL would be a hole in the Content-Security-Policy; every asset is a file of its own.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+    reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // One file for the first load: on a slow network each further file costs a turn of its own.
+        codeSplitting: { groups: [{ name: 'app', test: (id: string) => !LATER.test(id) }] },
+      },
+    },
+  },
+  server: { proxy },
+  // For looking at the build without the server's binary: under the same policy as there.
+  preview: { proxy, headers: { 'Content-Security-Policy': POLICY } },
+});
