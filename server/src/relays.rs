@@ -5,7 +5,11 @@ mod revoker;
 mod secret;
 mod watch;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use chapar_protocol::{
     ErrorCode, Timestamp, UserId, WireError,
@@ -22,7 +26,6 @@ use chapar_signaling::{
         server::Relay,
     },
 };
-use ipnet::IpNet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{serve::Failure, settings::Settings};
@@ -40,8 +43,6 @@ pub struct Relays {
     /// Those that register themselves, and the way to them.
     registry: Option<Arc<Registry>>,
     revoker: Revoker,
-    /// Private networks that may be relayed to.
-    allow: Vec<IpNet>,
 }
 
 impl Relays {
@@ -62,7 +63,7 @@ impl Relays {
         };
         let fixed = settings.relay.others.iter().cloned().map(Watched::start).collect();
         let revoker = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
-        Ok(Arc::new(Self { secrets, own, fixed, registry, revoker, allow: settings.relay.allow.clone() }))
+        Ok(Arc::new(Self { secrets, own, fixed, registry, revoker }))
     }
 
     /// The node's own relay, if it runs one.
@@ -70,16 +71,26 @@ impl Relays {
         self.own.as_ref().map(|own| own.relay.clone())
     }
 
-    /// Where relays may stand whose addresses only a local network reaches: this machine, and what the operator opened.
-    pub fn inside(&self) -> Vec<IpNet> {
-        let own = self.own.iter().flat_map(|own| own.relayed.iter().map(|at| IpNet::from(at.public)));
-        own.chain(self.allow.iter().copied()).collect()
-    }
-
     /// Every relay that can be measured, at most [`MOST_RELAYS`].
     pub fn list(&self) -> Vec<RelayInfo> {
         let known = self.known();
         known.iter().filter(|entry| !entry.draining).take(MOST_RELAYS).map(Entry::info).collect()
+    }
+
+    /// Where the relays stand: from where the own one relays, and of others what their URLs name as an address.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let address = |url: &String| {
+            let (_, rest) = url.split_once(':')?;
+            let place = rest.split_once('?').map_or(rest, |(place, _)| place);
+            let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+            host.trim_matches(['[', ']']).parse().ok()
+        };
+        let mut all: Vec<IpAddr> =
+            self.known().iter().flat_map(|entry| entry.turn.iter().filter_map(address)).collect();
+        all.extend(self.own.iter().flat_map(|own| own.relayed.iter().map(|at| at.public)));
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Credentials for one person in one call, at the relays nearest to the asking device.

@@ -132,7 +132,6 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         store: store.clone(),
         committer: committer.clone(),
         fanout: fanout.clone(),
-        relays: Some(relays.clone()),
         metrics: metrics.clone(),
         clock: Clock::default(),
         quality: call_quality.clone(),
@@ -195,7 +194,8 @@ fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
-        known_relays: relays.inside().iter().map(network).collect(),
+        relays: relays.addresses(),
+        known_relays: settings.relay.allow.iter().map(network).collect(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)

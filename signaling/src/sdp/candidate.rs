@@ -63,10 +63,10 @@ pub enum CandidateKind {
 pub struct CandidatePolicy {
     /// Only relay candidates.
     pub relay_only: bool,
-    /// When set, a relay candidate must name one of these: somebody else's «relay» could be the sender's own
-    /// machine, set up to learn the other side's address.
-    pub relays: Option<Vec<IpAddr>>,
-    /// Networks in which the operator's relays stand: a relay candidate there passes wherever that is.
+    /// The operator's relays: their candidates pass whatever network they stand in. (A candidate that only calls itself a
+    /// relay learns nothing in a relay-only call: the other side's checks come from the other side's relay.)
+    pub relays: Vec<IpAddr>,
+    /// Networks that the operator opened to relaying: relay candidates there pass too.
     pub known_relays: Vec<Network>,
     /// The operator's own networks: nothing but `relays` may name them.
     pub forbidden: Vec<Network>,
@@ -90,10 +90,8 @@ impl CandidatePolicy {
             Address::Mdns(_) => return candidate.kind == CandidateKind::Host && !self.hide_private,
             Address::Ip(address) => canonical(address),
         };
-        if candidate.kind == CandidateKind::Relay
-            && let Some(relays) = &self.relays
-        {
-            return relays.iter().any(|relay| canonical(*relay) == address);
+        if candidate.kind == CandidateKind::Relay && self.relays.iter().any(|relay| canonical(*relay) == address) {
+            return true;
         }
         if candidate.kind == CandidateKind::Relay && self.known_relays.iter().any(|net| net.contains(address)) {
             return true;
@@ -315,8 +313,10 @@ mod tests {
         let policy = CandidatePolicy { relay_only: true, ..CandidatePolicy::default() };
         let passed: Vec<bool> = [HOST, MDNS, SRFLX, RELAY, TCP].iter().map(|t| policy.permits(&read(t))).collect();
         assert_eq!(passed, [false, false, false, true, false]);
-        let known = CandidatePolicy { relays: Some(vec!["185.9.9.9".parse().expect("ip")]), ..policy };
-        assert!(!known.permits(&read(RELAY)), "a relay that is none of ours");
+        let text = "candidate:3 1 udp 33562623 192.168.1.3 50001 typ relay raddr 0.0.0.0 rport 0";
+        assert!(!policy.permits(&read(text)), "a private address that is no relay of ours");
+        let known = CandidatePolicy { relays: vec!["192.168.1.3".parse().expect("ip")], ..policy };
+        assert!(known.permits(&read(text)), "our relay in a local network");
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
         let inner_srflx = "candidate:1 1 udp 2113937151 10.0.0.5 5432 typ srflx raddr 0.0.0.0 rport 0";
         assert!(!policy.permits(&read(inner_srflx)), "no STUN server on the internet sees a private address");
         assert!(policy.permits(&read(HOST)) && policy.permits(&read(MDNS)) && policy.permits(&read(TCP)));
-        let own_relay = CandidatePolicy { relays: Some(vec!["185.1.2.3".parse().expect("ip")]), ..policy };
+        let own_relay = CandidatePolicy { relays: vec!["185.1.2.3".parse().expect("ip")], ..policy };
         assert!(own_relay.permits(&read(RELAY)), "our relay may live in our network");
         let here = vec![Network { address: "10.0.0.0".parse().expect("ip"), prefix: 24 }];
         let closed = CandidatePolicy { known_relays: here, relay_only: true, ..CandidatePolicy::default() };
