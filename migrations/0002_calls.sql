@@ -1,4 +1,4 @@
--- Calls: the log, each person's list, the counter of missed calls, quality, ratings.
+-- Calls: the log, each person's list, the counter of missed calls.
 --
 -- Laid out like the foundation: what belongs to a call leads with call_id, what belongs to a person with user_id, and
 -- every unique key contains that column. The state of a call that lives is not here: it is in the store that the nodes
@@ -42,42 +42,6 @@ CREATE INDEX user_calls_by_time ON user_calls (user_id, began_at DESC, call_id D
 ALTER TABLE users
     ADD COLUMN missed_calls   integer NOT NULL DEFAULT 0, -- and not looked at yet
     ADD COLUMN missed_version bigint NOT NULL DEFAULT 0;  -- the user's version at the counter's last change
-
--- What one side of a call measured, as sums that can be added: a report that comes late, or over another node, loses
--- nothing and is counted once. No address stands here.
-CREATE TABLE call_quality (
-    call_id     uuid NOT NULL,
-    side        smallint NOT NULL,            -- 0 the caller's, 1 the callee's
-    reports     bigint NOT NULL,
-    round_trip  bigint NOT NULL,              -- sum, ms
-    jitter      bigint NOT NULL,              -- sum, ms
-    lost        bigint NOT NULL,              -- sum, per mille
-    concealed   bigint NOT NULL,              -- sum, per mille
-    lost_there  bigint NOT NULL,              -- sum, per mille
-    bits_in     bigint NOT NULL,              -- sum, bits a second
-    bits_out    bigint NOT NULL,              -- sum, bits a second
-    mos         double precision NOT NULL,    -- sum, 1 to 5
-    worst_mos   double precision NOT NULL,
-    below_fair  bigint NOT NULL,              -- reports with a MOS below 3.1
-    path        text NOT NULL,                -- the last that was reported, like all below
-    network     text NOT NULL,
-    local_end   text NOT NULL,
-    remote_end  text NOT NULL,
-    codec       text NOT NULL,
-    relay       text,
-    region      text,
-    PRIMARY KEY (call_id, side)
-);
-
-CREATE TABLE call_ratings (
-    call_id  uuid NOT NULL,
-    user_id  bigint NOT NULL,
-    stars    smallint NOT NULL,
-    issues   text[] NOT NULL,
-    rated_at timestamptz NOT NULL DEFAULT now(),
-    changed  boolean NOT NULL DEFAULT false,  -- it may be changed once
-    PRIMARY KEY (call_id, user_id)
-);
 
 -- Records a batch of ended calls in one call and one commit. What was recorded before is left alone, so a batch may
 -- come again. Returns whose counter of missed calls has moved.

@@ -133,9 +133,11 @@ async fn they_hear_each_other_directly_and_one_hangs_up() {
     assert_eq!(path(&to_reza).await, PathKind::Direct);
 
     to_reza.mute(true);
-    sees(&mut at_reza, "muted", |view| {
-        matches!(view.state.as_ref().map(|s| &s.standing), Some(Standing::InCall(it)) if it.theirs.muted)
-    })
+    sees(
+        &mut at_reza,
+        "muted",
+        |view| matches!(view.state.as_ref().map(|s| &s.standing), Some(Standing::InCall(it)) if it.theirs.muted),
+    )
     .await;
     timeout(PATIENCE, async {
         while reza.ear.share(SARAS) > 0.0 {

@@ -26,6 +26,8 @@ pub struct Cli {
 pub enum Scenario {
     /// People who write to each other in direct chats, groups and channels.
     Chat(Chat),
+    /// People who call each other: complete set-ups, from the invite to the line in the chat.
+    Calls(Calls),
     /// One channel with many readers: how long until the last one has a post, and how many deliveries a second.
     Channel(Channel),
     /// Connections that do nothing: what one costs the server in memory.
@@ -88,6 +90,55 @@ pub struct Chat {
     /// Bytes of text in a message, or a range such as `20-400`. At most 4096.
     #[arg(long, default_value = "200", value_parser = size)]
     pub size: RangeInclusive<usize>,
+}
+
+/// See [`Scenario::Calls`].
+#[derive(Clone, Debug, Args)]
+pub struct Calls {
+    /// What every load needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// How many pairs of people; the two of a pair are on different nodes if there are several.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub pairs: u32,
+    /// Calls begun a second, at fixed times whatever the server does: a number, `busy-hour` (375: 15 % of 9 million calls a day within an hour) or `max`, as fast as calls end.
+    #[arg(long, default_value = "busy-hour", value_parser = call_rate)]
+    pub rate: CallRate,
+    /// With `--rate max`: calls at once, at most one a pair.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub in_flight: Option<u32>,
+    /// Of 100 calls, those that the caller gives up while it rings: they count as missed.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub cancel_percent: u8,
+    /// How long to measure, after the warm-up.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u64,
+    /// Seconds that do not count at the beginning.
+    #[arg(long, default_value_t = 3)]
+    pub warmup: u64,
+}
+
+/// How fast calls begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallRate {
+    /// So many a second.
+    PerSecond(u64),
+    /// As fast as calls end.
+    Max,
+}
+
+/// The busy hour of an Arbaeen day with 9 million calls, 15 % of them within that hour.
+const BUSY_HOUR: u64 = 9_000_000 * 15 / 100 / 3600;
+
+fn call_rate(text: &str) -> Result<CallRate, String> {
+    if text == "busy-hour" {
+        return Ok(CallRate::PerSecond(BUSY_HOUR));
+    }
+    match rate(text) {
+        Ok(Rate::Max) => Ok(CallRate::Max),
+        Ok(Rate::PerSecond(number)) => Ok(CallRate::PerSecond(number)),
+        Err(_) => Err("a whole number from 1, `busy-hour` or `max`".into()),
+    }
 }
 
 /// See [`Scenario::Channel`].
@@ -178,6 +229,8 @@ mod tests {
     fn rates_sizes_and_processes_are_read() {
         assert_eq!((rate("max"), rate("5")), (Ok(Rate::Max), Ok(Rate::PerSecond(5))));
         assert!(rate("0").is_err() && size("9-3").is_err() && size("5000").is_err());
+        assert_eq!(call_rate("busy-hour"), Ok(CallRate::PerSecond(375)));
+        assert!(call_rate("season").is_err());
         assert_eq!(size("20-400"), Ok(20..=400));
         assert_eq!(named_pid("redis=7"), Ok(("redis".into(), 7)));
     }

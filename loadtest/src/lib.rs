@@ -6,13 +6,15 @@
 //!
 //! * [`schedule`] who sends when, [`message`] what is said, [`ledger`] what was sent, seen and acknowledged,
 //! * [`cursor`] the version rule for one reader of one chat, [`session`] one user's connection,
-//! * [`audit`] the proof, [`stats`] the figures.
+//! * [`audit`] the proof, [`stats`] the figures,
+//! * [`calls`] the same for calls.
 //!
 //! [`engine`] is the one driver with sockets; [`scenario`] holds the named loads.
 #![forbid(unsafe_code)]
 
 pub mod args;
 pub mod audit;
+pub mod calls;
 pub mod cursor;
 pub mod engine;
 pub mod frames;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (outcome, json) = match &cli.scenario {
         Scenario::Chat(args) => (scenario::chat::run(args), &args.common.json),
+        Scenario::Calls(args) => (scenario::calls::run(args), &args.common.json),
         Scenario::Channel(args) => (scenario::channel::run(args), &args.common.json),
         Scenario::Idle(args) => (scenario::idle::run(args), &args.common.json),
     };

@@ -59,6 +59,8 @@ pub struct Report {
     pub unit: String,
     /// CPU and memory.
     pub processes: Vec<Process>,
+    /// How long phases of this load took, in their order.
+    pub phases: Vec<(String, Percentiles)>,
     /// Figures of this load only.
     pub figures: BTreeMap<String, f64>,
     /// What the audit found.
@@ -81,6 +83,9 @@ pub struct Process {
 /// What the audit read and found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AuditReport {
+    /// What was read back, where it is no messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     /// Chats read back.
     pub chats: usize,
     /// Messages read back.
@@ -233,8 +238,10 @@ impl Report {
         let mut section = |table: &Table| {
             let _ = writeln!(text, "{table}");
         };
-        section(&self.counts());
-        if self.send_to_ack.count > 0 {
+        if self.phases.is_empty() || !self.errors.is_empty() || !self.lost_connections.is_empty() {
+            section(&self.counts());
+        }
+        if self.send_to_ack.count > 0 || !self.phases.is_empty() {
             section(&self.latencies());
         }
         if !self.figures.is_empty() {
@@ -248,7 +255,7 @@ impl Report {
         if self.errors.contains_key("rate_limited") {
             let _ = writeln!(
                 text,
-                "The server limits its users: start it with --messages-per-second 0 to measure what it can do."
+                "The server limits its users: start it with --messages-per-second 0 --calls-per-minute 0 to measure what it can do."
             );
         }
         if let Some(audit) = &self.audit {
@@ -258,12 +265,15 @@ impl Report {
     }
 
     fn counts(&self) -> Table {
-        let mut table = table(&["messages", "in all", "per second"]);
+        let mut table =
+            table(&[if self.phases.is_empty() { "messages" } else { &self.scenario }, "in all", "per second"]);
         let per_second = |value: f64| format!("{value:.0}");
-        table.add_row(["sent (with retries and warm-up)", &self.sent.to_string(), ""]);
-        table.add_row(["acknowledged", &self.acknowledged.to_string(), &per_second(self.acknowledged_per_second)]);
-        table.add_row(["delivered to others", &self.delivered.to_string(), &per_second(self.delivered_per_second)]);
-        table.add_row(["delivered to the sender", &self.echoed.to_string(), ""]);
+        if self.phases.is_empty() {
+            table.add_row(["sent (with retries and warm-up)", &self.sent.to_string(), ""]);
+            table.add_row(["acknowledged", &self.acknowledged.to_string(), &per_second(self.acknowledged_per_second)]);
+            table.add_row(["delivered to others", &self.delivered.to_string(), &per_second(self.delivered_per_second)]);
+            table.add_row(["delivered to the sender", &self.echoed.to_string(), ""]);
+        }
         let rare = [
             ("not sent: outbox full", self.not_sent),
             ("gaps asked for", self.gaps),
@@ -284,7 +294,9 @@ impl Report {
 
     fn latencies(&self) -> Table {
         let mut table = table(&["latency, ms", "mean", "p50", "p90", "p99", "p99.9", "max"]);
-        for (name, it) in [("send → acknowledged", &self.send_to_ack), ("send → received", &self.send_to_receive)] {
+        let messages = [("send → acknowledged", &self.send_to_ack), ("send → received", &self.send_to_receive)];
+        let phases = self.phases.iter().map(|(name, it)| (name.as_str(), it));
+        for (name, it) in messages.into_iter().filter(|_| self.phases.is_empty()).chain(phases) {
             let mut row = vec![name.to_owned()];
             let values = [it.mean_ms, it.p50_ms, it.p90_ms, it.p99_ms, it.p999_ms, it.max_ms];
             row.extend(values.map(|value| format!("{value:.2}")));
@@ -320,6 +332,9 @@ fn verdict(audit: &AuditReport) -> String {
         "audit: {} messages in {} chats read back in {:.1} s, {} readers checked, {} outcomes unknown ({} of them exist): ",
         audit.messages, audit.chats, audit.seconds, audit.readers, audit.unknown, audit.unknown_existing
     );
+    if let Some(summary) = &audit.summary {
+        text.clone_from(summary);
+    }
     if audit.violations == 0 {
         text.push_str("nothing lost, doubled, changed, skipped or out of order");
         return text;

@@ -1,5 +1,6 @@
 //! The named loads, and what they have in common: set-up, connecting, measuring, the audit.
 
+pub mod calls;
 pub mod channel;
 pub mod chat;
 pub mod idle;
@@ -79,12 +80,7 @@ impl Run {
         in_flight: usize,
     ) -> Result<Self, Error> {
         process::check_open_files(users)?;
-        // Hidden by itself where standard error is not a terminal.
-        let bar = ProgressBar::new(1);
-        bar.set_style(
-            ProgressStyle::with_template("{elapsed:>4} {bar:30} {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let bar = progress_bar();
         let mut api = Api::new(common.nodes[0].clone(), PATIENCE);
         let world = World::make(&mut api, &common.admin_token, users, chats, common.seed, |what| {
             bar.set_message(what.to_owned());
@@ -184,6 +180,7 @@ impl Run {
             audit.reader(ledger, cursor);
         }
         Ok(AuditReport {
+            summary: None,
             chats: all,
             messages: audit.messages,
             readers: cursors.len(),
@@ -196,6 +193,14 @@ impl Run {
             first: ledger.violations.first.iter().map(ToString::to_string).collect(),
         })
     }
+}
+
+/// Hidden by itself where standard error is not a terminal.
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(1);
+    let style = ProgressStyle::with_template("{elapsed:>4} {bar:30} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }
 
 /// Runs an open or a closed loop from now on: warm-up, then the window. Returns the meters of the window.

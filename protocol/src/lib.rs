@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod call;
+pub mod call_report;
 pub mod chat;
 pub mod close;
 pub mod command;

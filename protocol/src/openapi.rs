@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Event, WireError,
     account::{BulkUsers, BulkUsersMade, Register, SignIn, SignedIn},
+    call_report::CallReport,
     command::{Devices, Done, METHODS, Users},
 };
 
@@ -43,6 +44,8 @@ struct Route {
     verb: &'static str,
     summary: &'static str,
     token: bool,
+    /// Name and meaning of what may stand behind the `?`.
+    query: &'static [(&'static str, &'static str)],
     request: Option<fn(&mut SchemaGenerator) -> schemars::Schema>,
     reply: fn(&mut SchemaGenerator) -> schemars::Schema,
 }
@@ -53,6 +56,7 @@ const ROUTES: &[Route] = &[
         verb: "post",
         summary: "Makes an account and signs its first device in",
         token: false,
+        query: &[],
         request: Some(SchemaGenerator::subschema_for::<Register>),
         reply: SchemaGenerator::subschema_for::<SignedIn>,
     },
@@ -61,6 +65,7 @@ const ROUTES: &[Route] = &[
         verb: "post",
         summary: "Signs a device in",
         token: false,
+        query: &[],
         request: Some(SchemaGenerator::subschema_for::<SignIn>),
         reply: SchemaGenerator::subschema_for::<SignedIn>,
     },
@@ -69,6 +74,7 @@ const ROUTES: &[Route] = &[
         verb: "post",
         summary: "Signs the asking device out",
         token: true,
+        query: &[],
         request: None,
         reply: SchemaGenerator::subschema_for::<Done>,
     },
@@ -77,6 +83,7 @@ const ROUTES: &[Route] = &[
         verb: "get",
         summary: "The own devices",
         token: true,
+        query: &[],
         request: None,
         reply: SchemaGenerator::subschema_for::<Devices>,
     },
@@ -85,6 +92,7 @@ const ROUTES: &[Route] = &[
         verb: "get",
         summary: "Who the token belongs to",
         token: true,
+        query: &[],
         request: None,
         reply: SchemaGenerator::subschema_for::<Users>,
     },
@@ -93,8 +101,24 @@ const ROUTES: &[Route] = &[
         verb: "post",
         summary: "Makes accounts without password in bulk; needs the operator's token",
         token: true,
+        query: &[],
         request: Some(SchemaGenerator::subschema_for::<BulkUsers>),
         reply: SchemaGenerator::subschema_for::<BulkUsersMade>,
+    },
+    Route {
+        path: "/api/v1/admin/calls",
+        verb: "get",
+        summary: "How calls went: set-up, quality, satisfaction; needs the operator's token",
+        token: true,
+        query: &[
+            ("from", "The first day, YYYY-MM-DD; a week before the last when absent"),
+            ("to", "The last day, today when absent"),
+            ("by", "day (when absent), region, relay, network, reason or path"),
+            ("utc_offset", "How far the days are ahead of UTC: +03:30 when absent, in steps of half an hour"),
+            ("format", "json (when absent) or csv"),
+        ],
+        request: None,
+        reply: SchemaGenerator::subschema_for::<CallReport>,
     },
 ];
 
@@ -106,7 +130,11 @@ pub fn openapi() -> Value {
     for route in ROUTES {
         let request = route.request.map(|schema| schema(&mut generator));
         let reply = (route.reply)(&mut generator);
-        let operation = operation(route.summary, route.token, request.as_ref(), &reply, &error);
+        let mut operation = operation(route.summary, route.token, request.as_ref(), &reply, &error);
+        if !route.query.is_empty() {
+            let parameter = |(name, description): &(&str, &str)| json!({ "name": name, "in": "query", "description": description, "schema": { "type": "string" } });
+            operation["parameters"] = route.query.iter().map(parameter).collect();
+        }
         paths.insert(route.path.to_owned(), json!({ route.verb: operation }));
     }
     for method in METHODS.iter().filter(|method| method.http) {

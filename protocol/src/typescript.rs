@@ -6,6 +6,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 use crate::{
     account::{BulkUsers, BulkUsersMade, Register, SignIn, SignedIn},
+    call_report::CallReport,
     command::METHODS,
     event::Event,
 };
@@ -75,6 +76,7 @@ roots![
     SignedIn,
     BulkUsers,
     BulkUsersMade,
+    CallReport,
     c::Hello,
     c::Welcome,
     c::Ping,

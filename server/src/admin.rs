@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use chapar_protocol::{DeviceId, User, text};
+use time::OffsetDateTime;
 
 use crate::{
+    call_report::{self, Asked, Question},
     cli::{AdminCommand, read_password},
     passwords::Passwords,
     serve::Failure,
@@ -70,6 +72,13 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
         AdminCommand::NewEpoch => {
             store.new_epoch().await?;
             writeln!(out, "a new epoch has begun: every client takes a fresh snapshot")?;
+        }
+        AdminCommand::Calls(asked) => {
+            let question =
+                Asked { from: asked.from, to: asked.to, by: Some(asked.by), utc_offset: Some(asked.utc_offset) };
+            let report = Question::read(&question, OffsetDateTime::now_utc())?.answer(store).await?;
+            let text = if asked.csv { call_report::csv(&report)? } else { call_report::table(&report) };
+            out.write_all(text.as_bytes())?;
         }
         AdminCommand::Statistics => {
             let it = store.statistics().await?;

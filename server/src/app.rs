@@ -11,8 +11,15 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    calls::Calls, committer::Committer, fanout::Fanout, limits::Limits, metrics::Metrics, passwords::Passwords,
-    relays::Relays, settings::Settings, store::Store,
+    calls::{Calls, quality::CallQualities},
+    committer::Committer,
+    fanout::Fanout,
+    limits::Limits,
+    metrics::Metrics,
+    passwords::Passwords,
+    relays::Relays,
+    settings::Settings,
+    store::Store,
 };
 
 /// The node.
@@ -23,6 +30,8 @@ pub struct App {
     pub store: Store,
     /// The way of a message into the store.
     pub committer: Arc<Committer>,
+    /// What calls measure, and how people rate them.
+    pub call_quality: Arc<CallQualities>,
     /// The calls.
     pub calls: Arc<Calls>,
     /// The way of a change to everybody.

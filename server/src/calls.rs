@@ -17,6 +17,7 @@ mod invite;
 mod known;
 mod lanes;
 mod memory;
+pub mod quality;
 mod recorder;
 mod redis;
 mod shared;
@@ -38,7 +39,7 @@ use chapar_signaling::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::{figures::Figures, shared::Swapped};
+use self::{figures::Figures, quality::CallQualities, shared::Swapped};
 pub use self::{
     lanes::{Lanes, Turn},
     memory::MemoryCalls,
@@ -103,6 +104,8 @@ pub struct Parts {
     pub fanout: Arc<Fanout>,
     /// Metrics.
     pub metrics: Metrics,
+    /// What calls measure.
+    pub quality: Arc<CallQualities>,
     /// The clock.
     pub clock: Clock,
     /// The operator's rules.
@@ -118,6 +121,7 @@ pub struct Calls {
     fanout: Arc<Fanout>,
     committer: Arc<Committer>,
     figures: Figures,
+    quality: Arc<CallQualities>,
     clock: Clock,
     rules: CallRules,
     records: mpsc::Sender<Record>,
@@ -196,7 +200,7 @@ fn refusal(error: CallError) -> WireError {
 impl Calls {
     /// Begins to carry calls. The tasks fire timers and record what has ended; the second ends after [`Self::close`].
     pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
-        let Parts { calls, store, committer, fanout, metrics, clock, rules } = parts;
+        let Parts { calls, store, committer, fanout, metrics, quality, clock, rules } = parts;
         let (records, queue) = mpsc::channel(RECORD_QUEUE);
         let this = Arc::new(Self {
             shared: calls,
@@ -206,6 +210,7 @@ impl Calls {
             fanout,
             committer,
             figures: Figures::new(metrics),
+            quality,
             clock,
             rules,
             records,
@@ -246,6 +251,19 @@ impl Calls {
     /// A device was signed out.
     pub async fn signed_out(&self, user_id: UserId, device_id: DeviceId) {
         self.for_each_call(user_id, Input::SignedOut(Party { user_id, device_id })).await;
+    }
+
+    /// Whether a call that ended a moment ago waits to be recorded, as seen by one of its two people.
+    ///
+    /// # Errors
+    /// `CallNotFound` for whoever is not in it; `CallConflict` while it lives; `Unavailable`.
+    pub async fn has_just_ended(&self, id: CallId, user: UserId) -> Result<(), WireError> {
+        let call = self.shared.load(id).await.map_err(Trouble::from)?;
+        match call.filter(|call| call.people().contains(&user)) {
+            None => Err(no_such_call()),
+            Some(call) if call.is_live() => Err(WireError::new(ErrorCode::CallConflict, "the call has not ended yet")),
+            Some(_) => Ok(()),
+        }
     }
 
     async fn for_each_call(&self, user: UserId, input: Input) {
@@ -332,6 +350,9 @@ impl Calls {
             self.known.put(after);
         }
         self.figures.changed(before, after);
+        if !after.is_live() {
+            self.quality.ended(after.id());
+        }
     }
 
     fn carry_out(&self, outputs: Vec<Output>) {

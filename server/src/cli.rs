@@ -7,7 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Flags, Settings};
+use crate::{
+    call_report::DEFAULT_OFFSET,
+    settings::{Flags, Settings},
+};
 
 pub use password::{PasswordError, read_password};
 
@@ -83,6 +86,8 @@ pub enum AdminCommand {
     NewEpoch,
     /// Count accounts, chats, messages and sessions
     Statistics,
+    /// How calls went: set-up, quality, satisfaction
+    Calls(CallsAsked),
 }
 
 /// How a password arrives. It is never an argument: everybody on the machine sees those.
@@ -91,6 +96,26 @@ pub struct PasswordSource {
     /// Read the password from the first line of standard input, without asking
     #[arg(long)]
     pub password_stdin: bool,
+}
+
+/// Which calls are shown, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct CallsAsked {
+    /// The first day: 2026-11-24 or, in the Jalali calendar, 1405-09-03; a week before the last when absent
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// The last day; today when absent
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+    /// By day, region, relay, network, reason or path
+    #[arg(long, value_name = "WHAT", default_value = "day")]
+    pub by: String,
+    /// How far the days are ahead of UTC, in steps of half an hour
+    #[arg(long, value_name = "OFFSET", default_value = DEFAULT_OFFSET, allow_hyphen_values = true)]
+    pub utc_offset: String,
+    /// As CSV, with days in ISO 8601
+    #[arg(long)]
+    pub csv: bool,
 }
 
 /// Which sessions end: exactly one of the two is given.
@@ -191,6 +216,16 @@ mod tests {
                 AdminCommand::Revoke { handle: handle(), which: Revoked { session: None, all: true } },
             ),
             ("chapar admin statistics", AdminCommand::Statistics),
+            (
+                "chapar admin calls --from 1405-09-01 --by relay --utc-offset -03:00 --csv",
+                AdminCommand::Calls(CallsAsked {
+                    from: Some("1405-09-01".to_owned()),
+                    to: None,
+                    by: "relay".to_owned(),
+                    utc_offset: "-03:00".to_owned(),
+                    csv: true,
+                }),
+            ),
         ] {
             assert_eq!(parse(line).expect("good").command(), Command::Admin(command), "{line}");
         }

@@ -7,6 +7,7 @@
 mod add_members;
 mod call_ask;
 mod call_invite;
+mod call_rate;
 mod call_relays;
 mod create_chat;
 mod delete;
@@ -158,6 +159,7 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "get_users" => get_users::run,
         "get_relays" => get_relays::run,
         "call_relays" => call_relays::run,
+        "call_rate" => call_rate::run,
         "get_calls" => get_calls::run,
         "see_calls" => see_calls::run,
         "set_name" => set_name::run,

@@ -46,6 +46,7 @@ pub fn router(app: Arc<App>, registry: Registry) -> Router {
         .route("/api/v1/devices", get(accounts::devices))
         .route("/api/v1/me", get(accounts::me))
         .route("/api/v1/admin/users", post(admin::users))
+        .route("/api/v1/admin/calls", get(admin::calls))
         .route("/api/v1/call/{method}", post(call::call))
         .fallback(web::file)
         .method_not_allowed_fallback(operations::not_found)

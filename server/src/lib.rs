@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod app;
 pub mod bus;
+pub mod call_report;
 pub mod calls;
 pub mod cli;
 pub mod commands;

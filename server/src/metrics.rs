@@ -46,6 +46,12 @@ pub struct Metrics {
     pub bus_links_lost: Gauge,
     /// Password hashes under way or waiting.
     pub hashing: Gauge,
+    /// Reports of devices in calls, by what became of them.
+    pub call_reports: Family<Label, Counter>,
+    /// The mean score of one side of a call, when it ends.
+    pub call_mos: Histogram,
+    /// Ratings of calls, by stars.
+    pub call_ratings: Family<Label, Counter>,
     /// Calls that ended through a step of this node, by reason.
     pub calls_ended: Family<Label, Counter>,
     /// Calls of the whole cluster that have something left to do.
@@ -81,6 +87,9 @@ impl Metrics {
             bus_overflowed: Gauge::default(),
             bus_links_lost: Gauge::default(),
             hashing: Gauge::default(),
+            call_reports: Family::default(),
+            call_mos: Histogram::new([1.5, 2.0, 2.6, 3.1, 3.6, 4.0, 4.3]),
+            call_ratings: Family::default(),
             calls_ended: Family::default(),
             calls_live: Gauge::default(),
             call_setup_seconds: Histogram::new([0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 60.0]),
@@ -105,6 +114,9 @@ impl Metrics {
         registry.register("bus_overflowed", "Payloads of other nodes dropped here", m.bus_overflowed);
         registry.register("bus_links_lost", "Connections to Redis that were lost", m.bus_links_lost);
         registry.register("hashing", "Password hashes under way or waiting", m.hashing);
+        registry.register("call_reports", "Reports of devices in calls, by what became of them", m.call_reports);
+        registry.register("call_mos", "Mean opinion score of one side of a call, when it ends", m.call_mos);
+        registry.register("call_ratings", "Ratings of calls, by stars", m.call_ratings);
         registry.register("calls_ended", "Calls that ended through a step of this node, by reason", m.calls_ended);
         registry.register("calls_live", "Calls of the cluster that have something left to do", m.calls_live);
         registry.register("call_setup_seconds", "Seconds from the invite to media on both sides", m.call_setup_seconds);

@@ -21,7 +21,8 @@ use tokio::{
 use crate::{
     app::App,
     bus::Bus,
-    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls},
+    call_report,
+    calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -45,6 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BUS_QUEUE: usize = 16_384;
 /// How often the epoch is read again.
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
+/// How often the names and regions of the relays are read again, for the reports of calls.
+const RELAYS_LOOK: Duration = Duration::from_secs(5);
 /// From the word that the node goes away until its connections are closed: time to finish what is under way.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
 
@@ -117,6 +120,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
     let upkeep = tokio::spawn(fanout.clone().run(from_bus));
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
+    let call_quality = CallQualities::new(store.clone(), metrics.clone());
+    let measuring = tokio::spawn(call_quality.clone().keep_writing());
+    let summing_up = tokio::spawn(call_report::keep_summing_up(store.clone()));
     let committer = Arc::new(committer);
     let (calls, [timers, recorder]) = Calls::start(Parts {
         calls: match &settings.redis_url {
@@ -128,6 +134,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         fanout: fanout.clone(),
         metrics: metrics.clone(),
         clock: Clock::default(),
+        quality: call_quality.clone(),
         rules: call_rules(&settings),
     });
     let app = Arc::new(App {
@@ -137,6 +144,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         draining: AtomicBool::new(false),
         store,
         committer,
+        call_quality,
         calls,
         fanout,
         relays,
@@ -171,6 +179,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
     upkeep.abort();
+    summing_up.abort();
+    measuring.abort();
+    let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
     let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
@@ -240,10 +251,15 @@ async fn drain(app: &Arc<App>) {
 async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
+    let mut relays = tokio::time::interval(RELAYS_LOOK);
     let mut epoch = None;
     loop {
         tokio::select! {
             _ = limits.tick() => app.limits.forget_idle(),
+            _ = relays.tick() => {
+                let known = app.relays.list().into_iter().map(|relay| (relay.name, relay.region));
+                app.call_quality.know_relays(known);
+            }
             _ = look.tick() => match app.store.epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");

@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod call_quality;
+pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;

@@ -8,4 +8,5 @@ pub mod credentials;
 pub mod quality;
 pub mod relay;
 pub mod sas;
+pub mod satisfaction;
 pub mod sdp;

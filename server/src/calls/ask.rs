@@ -25,7 +25,13 @@ impl Calls {
             }
             Ok(Input::Ask { who, ask: checked(ask, call, &self.rules)? })
         });
-        step.await?;
+        let call = step.await?;
+        if let CallAsk::Alive { report: Some(report), .. } = ask
+            && call.is_live()
+            && call.seats().contains(&Some(who))
+        {
+            self.quality.report(id, who.user_id, report);
+        }
         Ok(())
     }
 }

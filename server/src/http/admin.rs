@@ -1,18 +1,28 @@
 //! What the operator's token opens.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
 use chapar_protocol::{
     ErrorCode, WireError,
     account::{BulkUsers, BulkUsersMade, SignedIn},
     text,
 };
+use serde::Deserialize;
+use time::OffsetDateTime;
 
 use super::{
     Routes,
     accounts::bearer,
     reply::{Failure, Text, body, json},
 };
-use crate::{app::App, tokens};
+use crate::{
+    app::App,
+    call_report::{self, Asked, Question},
+    tokens,
+};
 
 const MOST: u32 = 10_000;
 
@@ -45,4 +55,35 @@ pub(super) async fn users(
     let made = app.store.create_users_in_bulk(&handles, tokens::generate).await?;
     let users = made.into_iter().map(|(user, token, device_id)| SignedIn { token, user, device_id }).collect();
     Ok(json(&BulkUsersMade { users }))
+}
+
+/// What stands behind the `?` of [`calls`].
+#[derive(Deserialize)]
+pub(super) struct CallsQuery {
+    #[serde(flatten)]
+    asked: Asked,
+    format: Option<String>,
+}
+
+/// `GET /api/v1/admin/calls`: how calls went, as JSON or CSV.
+pub(super) async fn calls(
+    State(routes): State<Routes>,
+    headers: HeaderMap,
+    query: Result<Query<CallsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Failure> {
+    let app = &routes.app;
+    check_operator(app, &headers)?;
+    let Query(query) = query.map_err(|error| WireError::new(ErrorCode::BadRequest, error.body_text()))?;
+    let as_csv = match query.format.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(WireError::new(ErrorCode::BadRequest, "format is json or csv").into()),
+    };
+    let report = Question::read(&query.asked, OffsetDateTime::now_utc())?.answer(&app.store).await?;
+    if !as_csv {
+        return Ok(json(&report));
+    }
+    let text = call_report::csv(&report).map_err(|_| Failure::from(ErrorCode::Internal))?;
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    Ok((kind, text).into_response())
 }

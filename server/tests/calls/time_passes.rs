@@ -57,6 +57,7 @@ impl Ahead {
         clock.advance_ms(millis);
         let (calls, more) = Calls::start(Parts {
             calls: CallStore::Redis(RedisCalls::new(&url).expect("a URL")),
+            quality: chapar_server::calls::quality::CallQualities::new(store.clone(), metrics.clone()),
             store,
             committer: Arc::new(committer),
             fanout,

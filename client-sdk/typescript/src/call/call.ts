@@ -424,7 +424,7 @@ export class Call {
       case "restrict":
         this.#relayOnly = true;
         this.#peer?.restrict();
-        await this.#ask({ ask: "restart_ice" });
+        await this.restart();
         return false;
       case "flows":
         await this.#ask({ ask: "media", flows: step.flows });

@@ -56,6 +56,8 @@ export class CallCore {
   /** Whether an own commitment, made in this generation, waits to be revealed. */
   #committed = 0;
   #restricted: boolean;
+  /** The generation that was given up because the callee wishes relays only. */
+  #skipped = 0;
   #transport = 0;
   #hasPeer = false;
   #flows = false;
@@ -149,6 +151,7 @@ export class CallCore {
       }
       case "restrict":
         this.#restricted = true;
+        this.#skipped = step.generation;
         return;
       case "flows":
         this.#toldFlows = step.flows;
@@ -170,6 +173,8 @@ export class CallCore {
   #callerDue({ generation, renew }: InCall): Step | undefined {
     const restrict = this.state.relay_only && !this.#restricted;
     if (restrict) return { do: "restrict", generation };
+    // Its answer would begin checks from addresses that the other side shall not see.
+    if (generation === this.#skipped) return undefined;
     if (this.#offered < generation) return { do: "offer", generation, renew, fresh: renew === "transport" || !this.#hasPeer };
     const came = this.#came.find((it) => it.generation === generation);
     if (this.#answered < generation) {

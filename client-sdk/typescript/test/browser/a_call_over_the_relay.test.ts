@@ -2,11 +2,12 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launch } from "../support/browser.js";
 import { caller, hears, status } from "../support/calls.js";
+import { Proxy } from "../support/proxy.js";
 import { Server } from "../support/server.js";
 
 let server: Server;
 let browser: Browser;
-beforeAll(async () => void ([server, browser] = await Promise.all([Server.start(), launch()])));
+beforeAll(async () => void ([server, browser] = await Promise.all([Server.start("--call-loopback", "true"), launch()])));
 afterAll(() => Promise.all([browser.close(), server.close()]));
 
 for (const who of ["caller", "callee"] as const) {
@@ -48,21 +49,25 @@ for (const who of ["caller", "callee"] as const) {
 }
 
 it("the connection to the server is gone for 5 s in the middle of a call: the media goes on, and the call too", async () => {
-  const [sara, amir] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, server.url, "amir")]);
+  const proxy = await Proxy.to(server.port);
+  const [sara, amir] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, proxy.url, "amir")]);
   await sara.page.evaluate(async (id) => {
     await client.openDirect(id);
     globalThis.call = await calls.call(id);
     call.attach(player);
   }, amir.id);
   await status(amir.page, "ringing");
-  await amir.page.evaluate(() => call.accept());
+  await amir.page.evaluate(async () => {
+    await call.accept();
+    call.attach(player);
+  });
   await Promise.all([status(sara.page, "active"), status(amir.page, "active")]);
-  await amir.made.setOffline(true);
+  proxy.block();
   await amir.page.evaluate(() => until(client, () => client.connection.state === "offline"));
   await sara.page.waitForFunction(() => call.theirs?.away === true);
   await hears(sara.page);
   await new Promise((resolve) => setTimeout(resolve, 5_000));
-  await amir.made.setOffline(false);
+  proxy.open();
   await amir.page.evaluate(() => {
     client.hurry();
     return client.online();
@@ -71,4 +76,5 @@ it("the connection to the server is gone for 5 s in the middle of a call: the me
   await Promise.all([status(sara.page, "active"), status(amir.page, "active")]);
   await Promise.all([hears(sara.page), hears(amir.page)]);
   await Promise.all([sara.made.close(), amir.made.close()]);
+  await proxy.close();
 });

@@ -29,6 +29,7 @@ export class Server {
     this.url = await new Promise<string>((resolve, reject) => {
       const read = (chunk: Buffer): void => {
         log += chunk.toString();
+        if (process.env.CHAPAR_TEST_LOG) process.stderr.write(chunk);
         const found = /listening on (http:\/\/\S+)/.exec(log);
         if (found?.[1]) resolve(found[1]);
       };

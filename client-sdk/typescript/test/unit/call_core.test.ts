@@ -56,7 +56,10 @@ describe("the caller", () => {
     core.began(true, false, true, false);
     core.takeSignal(signal({ kind: "answer", sdp: "a", nonce: "b" }));
     core.takeState(inCall(2, {}, { relay_only: true }));
-    expect(core.due()?.do).toBe("restrict");
+    expect(all(core)).toEqual(["restrict"]);
+    core.takeState(inCall(3, { generation: 2, renew: "transport" }, { relay_only: true }));
+    core.takeSignal(signal({ kind: "answer", sdp: "a", nonce: "b", generation: 2 }));
+    expect(all(core)).toEqual(["offer", "take_answer", "reveal"]);
   });
 
   it("tells flows anew on a new transport", () => {
