@@ -2,34 +2,35 @@
 // The service worker: the app opens without a network. It keeps the files of one version, all of them or none, and never
 // touches the API. Placeholders are filled in by scripts/service-worker.mjs.
 
-declare const self: ServiceWorkerGlobalScope;
 declare const __VERSION__: string;
 declare const __FILES__: string[];
 
+// `self` is typed for workers of any kind.
+const worker = self as unknown as ServiceWorkerGlobalScope;
 const PREFIX = 'chapar-';
 const CACHE = PREFIX + __VERSION__;
 const HASHED = '/assets/';
 
-self.addEventListener('install', (event) => {
+worker.addEventListener('install', (event) => {
   event.waitUntil(fill());
 });
 
-self.addEventListener('activate', (event) => {
+worker.addEventListener('activate', (event) => {
   event.waitUntil(
     (async () => {
       for (const name of await caches.keys()) {
         if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
       }
-      await self.clients.claim();
+      await worker.clients.claim();
     })(),
   );
 });
 
-self.addEventListener('message', (event) => {
-  if (event.data === 'activate') void self.skipWaiting();
+worker.addEventListener('message', (event) => {
+  if (event.data === 'activate') void worker.skipWaiting();
 });
 
-self.addEventListener('fetch', (event) => {
+worker.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== location.origin) return;
@@ -37,14 +38,14 @@ self.addEventListener('fetch', (event) => {
   event.respondWith(answer(request, url));
 });
 
-self.addEventListener('notificationclick', (event) => {
+worker.addEventListener('notificationclick', (event) => {
   event.notification.close();
   const hash = typeof event.notification.data === 'string' ? event.notification.data : '#/';
   event.waitUntil(
     (async () => {
-      const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
+      const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
       const page = pages[0];
-      if (!page) return void (await self.clients.openWindow(`/${hash}`));
+      if (!page) return void (await worker.clients.openWindow(`/${hash}`));
       await page.focus();
       page.postMessage({ go: hash });
     })(),

@@ -347,6 +347,8 @@ const en: typeof fa = {
     allow: 'All right',
     refuse: 'No, voice only',
     waitVideo: 'Waiting for them to allow video…',
+    transfer: 'Move the call to my other device',
+    transferring: 'That device is being asked…',
     takeOver: 'Continue the call on this device',
     away: 'The other side lost the network; they may come back…',
     starsLabel: 'Stars',
