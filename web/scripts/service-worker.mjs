@@ -12,7 +12,9 @@ export function serviceWorker() {
     apply: 'build',
     enforce: 'post',
     async generateBundle(_options, bundle) {
-      const files = Object.keys(bundle).filter((name) => !name.endsWith('.map') && name !== 'index.html' && !name.endsWith('.txt'));
+      // The names of emoji are large, and most people need one language of three: the worker keeps them when they are first used.
+      const later = (name) => bundle[name].moduleIds?.some((id) => id.includes('/emoji/data/'));
+      const files = Object.keys(bundle).filter((name) => !/(\.map|\.txt|^index\.html)$/.test(name) && !later(name));
       const version = createHash('sha256');
       for (const name of Object.keys(bundle).sort()) {
         const part = bundle[name];

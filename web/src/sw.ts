@@ -68,5 +68,8 @@ async function fill(): Promise<void> {
 async function answer(request: Request, url: URL): Promise<Response> {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request.mode === 'navigate' ? '/' : url.pathname);
-  return kept ?? fetch(request);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok && url.pathname.startsWith(HASHED)) await cache.put(url.pathname, response.clone()).catch(() => {});
+  return response;
 }
