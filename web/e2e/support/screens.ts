@@ -271,7 +271,7 @@ export async function callScreens(mina: Device, sara: Device, world: World, look
   await talking.getByText(call.microphone, { exact: true }).first().waitFor();
   await look('call-devices');
   await talking.getByRole('button', { name: call.minimise, exact: true }).click();
-  await mina.page.getByRole('button', { name: call.expand, exact: true }).waitFor();
+  await mina.page.getByRole('button', { name: call.expand }).waitFor();
   await look('call-bar');
   await sara.page.getByRole('dialog').getByRole('button', { name: sara.words.call.hangUp, exact: true }).click();
   await tab.dialog(call.rateTitle).getByRole('radio', { name: call.rateStars(3), exact: true }).check({ force: true });
