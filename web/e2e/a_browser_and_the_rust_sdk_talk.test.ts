@@ -38,6 +38,7 @@ function folder(): string {
 function hasBeeps(recording: string): void {
   const steps = loudness(readFileSync(recording), 20);
   const loud = steps.map((each) => each > 0.05);
+  if (process.env.KEEP_WAV) writeFileSync(process.env.KEEP_WAV, readFileSync(recording));
   const beeps = loud.filter((each, at) => each && loud[at - 1] !== true).length;
   expect(beeps, 'beeps in the recording').toBeGreaterThanOrEqual(2);
   expect(loud.filter((each) => !each).length, 'steps of silence').toBeGreaterThan(steps.length / 4);

@@ -50,3 +50,15 @@ impl AudioSource for Silence {
 impl AudioSink for Silence {
     fn play(&mut self, _frame: &Frame) {}
 }
+
+impl<T: AudioSource + ?Sized> AudioSource for Box<T> {
+    fn next(&mut self, frame: &mut Frame) {
+        (**self).next(frame);
+    }
+}
+
+impl<T: AudioSink + ?Sized> AudioSink for Box<T> {
+    fn play(&mut self, frame: &Frame) {
+        (**self).play(frame);
+    }
+}

@@ -171,7 +171,7 @@ test('a chat of 100,000 messages scrolls, and what stands in the page stays boun
 
   const events: { name: string; ts: number; dur?: number; args?: { frame_reporter?: { state?: string } } }[] = [];
   cdp.on('Tracing.dataCollected', ({ value }) => events.push(...(value as unknown as typeof events)));
-  await cdp.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline.frame', 'devtools.timeline.frame', 'devtools.timeline', 'cc'] } });
+  await cdp.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline.frame', 'devtools.timeline.frame', 'devtools.timeline', 'disabled-by-default-devtools.timeline', 'cc'] } });
   const box = (await tab.history.boundingBox())!;
   for (let stretch = 0; stretch < 8; stretch++) {
     await cdp.send('Input.synthesizeScrollGesture', { x: box.x + box.width / 2, y: box.y + box.height / 2, yDistance: 6_000, speed: 3_000, gestureSourceType: 'mouse' });

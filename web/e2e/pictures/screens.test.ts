@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, test } from 'vitest';
 import { SIZES } from '../support/browser';
-import { leave, SCREENS, show, type World } from '../support/screens';
+import { callScreens, leave, SCREENS, show, type World } from '../support/screens';
 import { seed } from '../support/seed';
 import { device, url } from '../support/stage';
 import type { Language } from '../support/words';
@@ -24,6 +24,8 @@ const KEPT = [
   'chat-tablet-fa-light',
   'calendar-phone-fa-light',
   'settings-phone-en-dark',
+  'call-phone-fa-light',
+  'call-ringing-desktop-fa-light',
 ];
 const only = process.env.ONLY ?? '';
 let world: World;
@@ -41,6 +43,12 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
       const wanted = SCREENS.filter((screen) => `${screen.name}-${suffix}`.includes(only));
       test.skipIf(wanted.length === 0)(suffix, async () => {
         const mina = await device({ size, language, theme });
+        const shoot = async (screen: string): Promise<void> => {
+          const name = `${screen}-${suffix}`;
+          await mina.page.evaluate(() => document.fonts.ready.then(() => undefined));
+          await mina.page.screenshot({ path: `${FOLDER}${name}.png`, animations: 'disabled', caret: 'hide' });
+          if (process.env.KEEP_SCREENSHOTS && KEPT.includes(name)) copyFileSync(`${FOLDER}${name}.png`, `${KEPT_FOLDER}${name}.png`);
+        };
         let inside = false;
         for (const screen of wanted) {
           if (!screen.outside && !inside) {
@@ -48,12 +56,13 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
             inside = true;
           }
           await show(screen, mina, world);
-          await mina.page.evaluate(() => document.fonts.ready.then(() => undefined));
-          await mina.page.screenshot({ path: `${FOLDER}${screen.name}-${suffix}.png`, animations: 'disabled', caret: 'hide' });
+          await shoot(screen.name);
           await leave(screen, mina);
-          const name = `${screen.name}-${suffix}`;
-          if (process.env.KEEP_SCREENSHOTS && KEPT.includes(name)) copyFileSync(`${FOLDER}${name}.png`, `${KEPT_FOLDER}${name}.png`);
         }
+        if (only !== '' && !'call'.includes(only) && !only.startsWith('call-') && !suffix.includes(only)) return;
+        const sara = await device({ language: 'en' });
+        await sara.signIn(world.sara.handle);
+        await callScreens(mina, sara, world, shoot);
       }, 300_000);
     }
   }

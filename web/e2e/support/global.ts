@@ -12,7 +12,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  beginLedger();
+  beginLedger(project.name === 'e2e');
   process.env.E2E_SEED = SEED;
   console.log(`E2E_SEED=${SEED}`);
   const server = await Server.start('--messages-per-second', '0', '--calls-per-minute', '0', '--call-loopback', 'true', '--call-rating-percent', '100');

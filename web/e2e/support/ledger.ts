@@ -12,8 +12,9 @@ export interface Entry {
   violations: string[];
 }
 
-export function beginLedger(): void {
-  rmSync(ARTIFACTS, { recursive: true, force: true });
+/** `everything`: also what failures of an earlier run have left. */
+export function beginLedger(everything: boolean): void {
+  rmSync(everything ? ARTIFACTS : FILE, { recursive: true, force: true });
   mkdirSync(ARTIFACTS, { recursive: true });
 }
 

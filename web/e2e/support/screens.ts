@@ -244,3 +244,37 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
   await device.page.getByRole('dialog').getByRole('button', { name: tab.words.common.delete, exact: true }).click();
   await tab.message('این پیام منتظر شبکه است').waitFor({ state: 'detached' });
 }
+
+/** The screens of a call that Sara makes to Mina, on Mina's device. */
+export async function callScreens(mina: Device, sara: Device, world: World, look: (name: string) => Promise<void>): Promise<void> {
+  const tab = mina.main;
+  const { call } = tab.words;
+  await mina.page.goto('about:blank');
+  await mina.visit(`#/chat/${world.chats.saraChat}`);
+  await tab.history.locator('ol.opened').waitFor();
+  await sara.visit(`#/chat/${world.chats.saraChat}`);
+  await sara.page.getByRole('button', { name: sara.words.chat.call, exact: true }).click();
+  const ringing = tab.dialog(call.incoming(`\u2068${world.sara.name}\u2069`));
+  await ringing.waitFor();
+  await look('call-ringing');
+  await ringing.getByRole('button', { name: call.answer, exact: true }).click();
+  const talking = tab.dialog(`${call.title}: ${world.sara.name}`);
+  const emoji = talking.getByRole('button', { name: call.emojiTitle });
+  await emoji.waitFor();
+  await talking.getByText(call.quality.good).waitFor();
+  await look('call');
+  await emoji.click();
+  await talking.getByText(call.emojiLead).waitFor();
+  await look('call-compare');
+  await emoji.click();
+  await talking.getByRole('button', { name: call.devices, exact: true }).click();
+  await talking.getByText(call.microphone, { exact: true }).first().waitFor();
+  await look('call-devices');
+  await talking.getByRole('button', { name: call.minimise, exact: true }).click();
+  await mina.page.getByRole('button', { name: call.expand }).waitFor();
+  await look('call-bar');
+  await sara.page.getByRole('dialog').getByRole('button', { name: sara.words.call.hangUp, exact: true }).click();
+  await tab.dialog(call.rateTitle).getByRole('radio', { name: call.rateStars(3), exact: true }).check({ force: true });
+  await look('call-rating');
+  await tab.dialog(call.rateTitle).getByRole('button', { name: call.rateSkip, exact: true }).click();
+}

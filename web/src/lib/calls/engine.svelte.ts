@@ -94,7 +94,8 @@ export class CallEngine {
     const { call } = this;
     if (!call) return;
     await this.#quietly(call.hangUp());
-    if (this.call === call && call.status !== 'ended') this.#putAway();
+    // Whether the server's word has come by now or comes later: for this person the call is over.
+    if (this.call === call) this.#ended(call);
   }
 
   async mute(): Promise<void> {
