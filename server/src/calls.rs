@@ -46,7 +46,7 @@ pub use self::{
     redis::RedisCalls,
     shared::{Away, CallStore},
 };
-use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, store::Store};
+use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, relays::Relays, store::Store};
 
 /// How often a step begins again because somebody was faster.
 const MAX_TRIES: usize = 32;
@@ -102,6 +102,8 @@ pub struct Parts {
     pub committer: Arc<Committer>,
     /// The way to the devices.
     pub fanout: Arc<Fanout>,
+    /// The relays that carry them, to be told of the end.
+    pub relays: Option<Arc<Relays>>,
     /// Metrics.
     pub metrics: Metrics,
     /// What calls measure.

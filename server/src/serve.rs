@@ -132,6 +132,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         store: store.clone(),
         committer: committer.clone(),
         fanout: fanout.clone(),
+        relays: Some(relays.clone()),
         metrics: metrics.clone(),
         clock: Clock::default(),
         quality: call_quality.clone(),

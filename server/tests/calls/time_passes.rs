@@ -61,6 +61,7 @@ impl Ahead {
             store,
             committer: Arc::new(committer),
             fanout,
+            relays: None,
             metrics,
             clock,
             rules: CallRules::new(0, CandidatePolicy::default()),
