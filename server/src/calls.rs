@@ -39,7 +39,11 @@ use chapar_signaling::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::{figures::Figures, quality::CallQualities, shared::Swapped};
+use self::{
+    figures::Figures,
+    quality::CallQualities,
+    shared::{Newer, Swapped},
+};
 pub use self::{
     lanes::{Lanes, Turn},
     memory::MemoryCalls,
@@ -294,11 +298,23 @@ impl Calls {
             let step = call.step(input(&call)?, self.clock.now());
             let Some(next) = step.call.map(Arc::new) else {
                 // Nothing comes of it, as far as this node knows. Is what it knows the latest?
-                if std::mem::take(&mut from_memory)
-                    && let Some(newer) = self.shared.newer(id, call.revision()).await?
-                {
-                    call = self.learn(id, newer)?;
-                    continue;
+                if std::mem::take(&mut from_memory) {
+                    match self.shared.newer(id, call.revision()).await? {
+                        Newer::Same => {}
+                        Newer::Call(newer) => {
+                            self.known.put(&newer);
+                            call = newer;
+                            continue;
+                        }
+                        Newer::Gone if call.is_live() => {
+                            self.shared.restore(&call).await?;
+                            continue;
+                        }
+                        Newer::Gone => {
+                            self.known.forget(id);
+                            return Err(Trouble::NoSuchCall);
+                        }
+                    }
                 }
                 self.carry_out(step.outputs);
                 return step.refused.map_or(Ok(call), |error| Err(Trouble::Refused(error)));
@@ -309,7 +325,8 @@ impl Calls {
                 Swapped::Behind(there) if there == next => {}
                 Swapped::Behind(there) => {
                     from_memory = false;
-                    call = self.learn(id, Some(there))?;
+                    self.known.put(&there);
+                    call = there;
                     continue;
                 }
                 Swapped::Gone if from_memory && call.is_live() => {
@@ -333,19 +350,6 @@ impl Calls {
     /// Whether this node keeps a memory of its own beside the store.
     fn remembers(&self) -> bool {
         matches!(self.shared, CallStore::Redis(_))
-    }
-
-    fn learn(&self, id: CallId, call: Option<Arc<Call>>) -> Result<Arc<Call>, Trouble> {
-        match call {
-            Some(call) => {
-                self.known.put(&call);
-                Ok(call)
-            }
-            None => {
-                self.known.forget(id);
-                Err(Trouble::NoSuchCall)
-            }
-        }
     }
 
     /// The store has taken a new state.

@@ -26,7 +26,7 @@ pub struct Limits {
     /// Credentials for relays, asked by one user: each call and each of its moves asks once.
     relays: Limiter<UserId>,
     /// Calls begun by one user, and by one user to another; absent when the operator has switched it off.
-    calls: Option<(Limiter<UserId>, Limiter<(UserId, UserId)>)>,
+    calls: Option<CallLimits>,
     /// What one device asks of calls.
     asks: Limiter<DeviceId>,
     /// Candidates that one device sends in one call.
@@ -37,6 +37,12 @@ pub struct Limits {
     sign_in_address: Limiter<IpAddr>,
     /// Accounts made from one address.
     register_address: Limiter<IpAddr>,
+}
+
+/// See [`Limits`].
+struct CallLimits {
+    each: Limiter<UserId>,
+    pair: Limiter<(UserId, UserId)>,
 }
 
 fn limiter<K: Hash + Eq + Clone>(every: Duration, burst: u32) -> Limiter<K> {
@@ -52,7 +58,10 @@ impl Limits {
         Self {
             calls: (calls_per_minute > 0).then(|| {
                 let half = calls_per_minute.div_ceil(2);
-                (limiter(minute / calls_per_minute, calls_per_minute), limiter(minute / half, half))
+                CallLimits {
+                    each: limiter(minute / calls_per_minute, calls_per_minute),
+                    pair: limiter(minute / half, half),
+                }
             }),
             asks: limiter(Duration::from_millis(50), 400),
             candidates: limiter(Duration::from_secs(1), 128),
@@ -104,10 +113,10 @@ impl Limits {
     }
 
     /// For a call that begins.
-    pub fn call(&self, caller: UserId, callee: UserId) -> Result<(), WireError> {
-        let Some((each, pair)) = &self.calls else { return Ok(()) };
-        self.check(pair, &(caller, callee), "calls to the same person")?;
-        self.check(each, &caller, "calls")
+    pub fn call(&self, from: UserId, to: UserId) -> Result<(), WireError> {
+        let Some(calls) = &self.calls else { return Ok(()) };
+        self.check(&calls.pair, &(from, to), "calls to the same person")?;
+        self.check(&calls.each, &from, "calls")
     }
 
     /// For what a device asks of a call, and for so many candidates in it.
@@ -144,9 +153,9 @@ impl Limits {
         for limiter in [&self.commands, &self.typing, &self.creations, &self.relays] {
             limiter.retain_recent();
         }
-        if let Some((each, pair)) = &self.calls {
-            each.retain_recent();
-            pair.retain_recent();
+        if let Some(calls) = &self.calls {
+            calls.each.retain_recent();
+            calls.pair.retain_recent();
         }
         self.asks.retain_recent();
         self.candidates.retain_recent();

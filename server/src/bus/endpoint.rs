@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo,
     RedisError, RedisResult,
@@ -200,7 +201,9 @@ async fn connect(
     settings: RedisConnectionInfo,
     config: AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
-    let info = address.into_connection_info()?.set_redis_settings(settings);
+    // Small requests follow each other closely: each would wait for the acknowledgement of the one before (Nagle).
+    let tcp = TcpSettings::default().set_nodelay(true);
+    let info = address.into_connection_info()?.set_redis_settings(settings).set_tcp_settings(tcp);
     let config = config.set_connection_timeout(Some(CONNECT_WITHIN)).set_response_timeout(Some(ANSWER_WITHIN));
     Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
 }

@@ -103,8 +103,11 @@ impl Calls {
                 Meeting::CallerEngaged => {
                     return Plan::Refuse(WireError::new(ErrorCode::CallEngaged, "you are in another call already"));
                 }
-                Meeting::CalleeEngaged if fate == Fate::Ring => fate = Fate::Busy,
-                Meeting::CalleeEngaged => {}
+                Meeting::CalleeEngaged => {
+                    if fate == Fate::Ring {
+                        fate = Fate::Busy;
+                    }
+                }
                 Meeting::Glare(winner) if winner == wanted.call_id => {
                     let Some(caller) = call.seats()[0] else { continue };
                     fate = Fate::RingInGlare(caller.device_id);

@@ -21,25 +21,25 @@ pub(super) struct Known(Mutex<Calls>);
 
 #[derive(Default)]
 struct Calls {
-    calls: HashMap<CallId, Arc<Call>>,
+    by_id: HashMap<CallId, Arc<Call>>,
     live: VecDeque<CallId>,
     ended: VecDeque<CallId>,
 }
 
 impl Known {
     pub(super) fn get(&self, id: CallId) -> Option<Arc<Call>> {
-        self.0.lock().calls.get(&id).cloned()
+        self.0.lock().by_id.get(&id).cloned()
     }
 
     /// Remembers a call, unless a later state is known.
     pub(super) fn put(&self, call: &Arc<Call>) {
         let mut known = self.0.lock();
         let id = call.id();
-        let before = known.calls.get(&id).map(|old| (old.revision(), old.is_live()));
+        let before = known.by_id.get(&id).map(|old| (old.revision(), old.is_live()));
         if before.is_some_and(|(revision, _)| revision >= call.revision()) {
             return;
         }
-        known.calls.insert(id, call.clone());
+        known.by_id.insert(id, call.clone());
         match (before, call.is_live()) {
             (None, true) => known.live.push_back(id),
             (None | Some((_, true)), false) => known.ended.push_back(id),
@@ -49,21 +49,21 @@ impl Known {
     }
 
     pub(super) fn forget(&self, id: CallId) {
-        self.0.lock().calls.remove(&id);
+        self.0.lock().by_id.remove(&id);
     }
 
     /// All of them that are not stale, those that ended included.
     pub(super) fn fresh(&self, now: Timestamp) -> Vec<Arc<Call>> {
-        self.0.lock().calls.values().filter(|call| !is_stale(call, now, 0)).cloned().collect()
+        self.0.lock().by_id.values().filter(|call| !is_stale(call, now, 0)).cloned().collect()
     }
 
     /// Forgets what is stale.
     pub(super) fn tidy(&self, now: Timestamp) {
         let mut known = self.0.lock();
-        known.calls.retain(|_, call| !is_stale(call, now, STALE_MS));
-        let Calls { calls, live, ended } = &mut *known;
-        live.retain(|id| calls.get(id).is_some_and(|call| call.is_live()));
-        ended.retain(|id| calls.contains_key(id));
+        known.by_id.retain(|_, call| !is_stale(call, now, STALE_MS));
+        let Calls { by_id, live, ended } = &mut *known;
+        live.retain(|id| by_id.get(id).is_some_and(|call| call.is_live()));
+        ended.retain(|id| by_id.contains_key(id));
     }
 }
 
@@ -72,7 +72,7 @@ impl Calls {
         for queue in [&mut self.live, &mut self.ended] {
             while queue.len() > MOST {
                 if let Some(oldest) = queue.pop_front() {
-                    self.calls.remove(&oldest);
+                    self.by_id.remove(&oldest);
                 }
             }
         }

@@ -9,7 +9,7 @@ use chapar_protocol::{Timestamp, UserId, call::CallId};
 use chapar_signaling::call::Call;
 use parking_lot::Mutex;
 
-use super::shared::{Created, Due, KEEP_ENDED_MS, Swapped};
+use super::shared::{Created, Due, KEEP_ENDED_MS, Newer, Swapped};
 
 /// See the module.
 #[derive(Default)]
@@ -35,10 +35,11 @@ impl MemoryCalls {
         self.0.lock().call(id)
     }
 
-    pub(super) fn newer(&self, id: CallId, revision: u64) -> Option<Option<Arc<Call>>> {
+    pub(super) fn newer(&self, id: CallId, revision: u64) -> Newer {
         match self.load(id) {
-            Some(call) if call.revision() == revision => None,
-            other => Some(other),
+            Some(call) if call.revision() == revision => Newer::Same,
+            Some(call) => Newer::Call(call),
+            None => Newer::Gone,
         }
     }
 
@@ -150,11 +151,11 @@ impl Held {
 
     /// Unless its record is not stored yet: then it is kept, and looked at again.
     fn forget(&mut self, id: CallId) {
-        if let Some(entry) = self.calls.remove(&id) {
-            if let Some(at) = entry.due {
-                self.ended.push_back((at.as_millis().saturating_add(KEEP_ENDED_MS), id));
-                self.calls.insert(id, entry);
-            }
+        if let Some(entry) = self.calls.remove(&id)
+            && let Some(at) = entry.due
+        {
+            self.ended.push_back((at.as_millis().saturating_add(KEEP_ENDED_MS), id));
+            self.calls.insert(id, entry);
         }
     }
 }

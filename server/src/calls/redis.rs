@@ -21,7 +21,7 @@ use chapar_signaling::call::Call;
 use redis::{AsyncConnectionConfig, RedisError, Script, ScriptInvocation, aio::MultiplexedConnection};
 use tokio::sync::Mutex;
 
-use super::shared::{Away, Created, Due, KEEP_ENDED_MS, Swapped};
+use super::shared::{Away, Created, Due, KEEP_ENDED_MS, Newer, Swapped};
 use crate::bus::{BusError, Endpoint, slot_of};
 
 const PREFIX: &str = "chapar:{call}:";
@@ -174,17 +174,17 @@ impl RedisCalls {
         reply.get(1).map(|value| read(value)).transpose()
     }
 
-    pub(super) async fn newer(&self, id: CallId, revision: u64) -> Result<Option<Option<Arc<Call>>>, Away> {
+    pub(super) async fn newer(&self, id: CallId, revision: u64) -> Result<Newer, Away> {
         let reply = self.run(NEWER.key(call_key(id)).arg(revision)).await?;
         match (word(&reply), reply.get(1)) {
-            ("same", _) => Ok(None),
-            (_, Some(value)) => Ok(Some(Some(read(value)?))),
-            _ => Ok(Some(None)),
+            ("same", _) => Ok(Newer::Same),
+            (_, Some(value)) => Ok(Newer::Call(read(value)?)),
+            _ => Ok(Newer::Gone),
         }
     }
 
     pub(super) async fn live(&self, user: UserId) -> Result<Vec<Arc<Call>>, Away> {
-        let reply = self.run(&mut LIVE.key(user_key(user))).await?;
+        let reply = self.run(&LIVE.key(user_key(user))).await?;
         reply[1..].iter().map(|value| read(value)).collect()
     }
 
@@ -210,7 +210,7 @@ impl RedisCalls {
         for old in seen {
             run.arg(old.id().0.to_string()).arg(old.revision());
         }
-        let reply = self.run(&mut run).await?;
+        let reply = self.run(&run).await?;
         match (word(&reply), reply.get(1)) {
             ("stored", _) => Ok(Created::Stored),
             ("exists", Some(value)) => Ok(Created::Exists(read(value)?)),
@@ -223,7 +223,7 @@ impl RedisCalls {
         let [one, other] = call.people();
         run.key(call_key(call.id())).key(user_key(one)).key(user_key(other)).arg(from);
         put_args(&mut run, call, if call.is_live() { "" } else { "-" });
-        let reply = self.run(&mut run).await?;
+        let reply = self.run(&run).await?;
         match (word(&reply), reply.get(1)) {
             ("stored", _) => Ok(Swapped::Stored),
             (_, Some(value)) => Ok(Swapped::Behind(read(value)?)),
@@ -244,7 +244,7 @@ impl RedisCalls {
         let [one, other] = call.people();
         run.key(call_key(call.id())).key(user_key(one)).key(user_key(other));
         put_args(&mut run, call, if call.is_live() { "+" } else { "-" });
-        self.run(&mut run).await.map(drop)
+        self.run(&run).await.map(drop)
     }
 
     /// Runs a script. Whatever goes wrong, the next one looks anew where Redis is.

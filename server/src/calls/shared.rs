@@ -41,6 +41,17 @@ pub enum Swapped {
     Gone,
 }
 
+/// How a call stands against what somebody knows of it.
+#[derive(Debug)]
+pub enum Newer {
+    /// As known.
+    Same,
+    /// It has another revision.
+    Call(Arc<Call>),
+    /// There is no such call.
+    Gone,
+}
+
 /// Calls whose time has come, and how many calls have something left to do.
 #[derive(Debug, Default)]
 pub struct Due {
@@ -76,8 +87,8 @@ impl CallStore {
         each!(self, store => store.load(id))
     }
 
-    /// A call, unless its revision is still this one (then `Ok(None)`) or it is gone (then `Ok(Some(None))`).
-    pub async fn newer(&self, id: CallId, revision: u64) -> Result<Option<Option<Arc<Call>>>, Away> {
+    /// Whether a call has another revision than this one.
+    pub async fn newer(&self, id: CallId, revision: u64) -> Result<Newer, Away> {
         each!(self, store => store.newer(id, revision))
     }
 

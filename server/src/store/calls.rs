@@ -26,7 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorCode::CallForbidden`], also when there is no such person.
-    pub async fn reach(&self, caller: UserId, callee: UserId) -> Result<Reached> {
+    pub async fn reach(&self, from: UserId, to: UserId) -> Result<Reached> {
         let found = sqlx::query(
             "SELECT d.chat_id, ARRAY(
                  SELECT v.id FROM devices v WHERE v.user_id = $2 ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3
@@ -34,8 +34,8 @@ impl Store {
              FROM direct_chats d
              WHERE d.low_user_id = least($1, $2) AND d.high_user_id = greatest($1, $2) AND $1 <> $2",
         )
-        .bind(caller.0)
-        .bind(callee.0)
+        .bind(from.0)
+        .bind(to.0)
         .bind(i64::try_from(MAX_DEVICES).unwrap_or(i64::MAX))
         .fetch_optional(&self.pool)
         .await?;
