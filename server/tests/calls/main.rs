@@ -2,7 +2,6 @@
 #![expect(unreachable_pub, reason = "the harness is a module of the tests")]
 
 #[path = "../support/harness.rs"]
-#[allow(dead_code, unused_imports, reason = "the scenarios use the rest of it")]
 mod support;
 
 mod phone;

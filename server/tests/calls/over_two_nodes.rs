@@ -40,14 +40,14 @@ async fn both_call_at_once() {
         one.expect("is placed");
         other.expect("is placed");
         let (winner, loser) = (her_call.max(his_call), her_call.min(his_call));
-        let (caller, callee) = if winner == her_call { (&leila, &reza) } else { (&reza, &leila) };
-        assert_eq!(callee.hears_the_end(loser).await, EndReason::Glare { winner });
+        let (first, second) = if winner == her_call { (&leila, &reza) } else { (&reza, &leila) };
+        assert_eq!(second.hears_the_end(loser).await, EndReason::Glare { winner });
         let glare = |it: &Standing| matches!(it, Standing::Ringing { glare: true, .. });
-        callee.stands(winner, "ringing after glare", glare).await;
-        callee.asks(winner, accept()).await;
-        caller.stands(winner, "the answer", |it| matches!(it, Standing::InCall(_))).await;
-        caller.asks(winner, CallAsk::HangUp).await;
-        callee.hears_the_end(winner).await;
+        second.stands(winner, "ringing after glare", glare).await;
+        second.asks(winner, accept()).await;
+        first.stands(winner, "the answer", |it| matches!(it, Standing::InCall(_))).await;
+        first.asks(winner, CallAsk::HangUp).await;
+        second.hears_the_end(winner).await;
         recorded(&leila, &reza, chat, winner).await;
     }
     assert_eq!(phone::notes(&leila.model(), chat).len(), 20, "a call that lost leaves no line");

@@ -183,15 +183,15 @@ pub async fn asks_until_done(device: &Device, call_id: CallId, ask: CallAsk) -> 
 }
 
 /// From the invite to media on both sides.
-pub async fn connect(caller: &Device, callee: &Device) -> CallId {
-    let call = caller.calls(callee.id()).await;
-    callee.rings(call).await;
-    callee.asks(call, CallAsk::Ringing).await;
-    callee.asks(call, accept()).await;
-    caller.asks(call, CallAsk::Media { flows: true }).await;
-    callee.asks(call, CallAsk::Media { flows: true }).await;
-    caller.talks(call).await;
-    callee.talks(call).await;
+pub async fn connect(from: &Device, to: &Device) -> CallId {
+    let call = from.calls(to.id()).await;
+    to.rings(call).await;
+    to.asks(call, CallAsk::Ringing).await;
+    to.asks(call, accept()).await;
+    from.asks(call, CallAsk::Media { flows: true }).await;
+    to.asks(call, CallAsk::Media { flows: true }).await;
+    from.talks(call).await;
+    to.talks(call).await;
     call
 }
 

@@ -166,14 +166,14 @@ async fn the_node_died_before_the_record() {
     assert_eq!(calls.trim(), "1");
 }
 
-fn ended_call(caller: UserId, from: DeviceId, callee: UserId, to: DeviceId, chat_id: ChatId) -> Call {
+fn ended_call(her: UserId, from: DeviceId, him: UserId, to: DeviceId, chat_id: ChatId) -> Call {
     let now = Clock::default().now();
-    let who = Party { user_id: caller, device_id: from };
+    let who = Party { user_id: her, device_id: from };
     let invite = Invite {
         call_id: CallId(Uuid::new_v4()),
         chat_id,
         caller: who,
-        callee,
+        callee: him,
         devices: vec![to],
         media: CallMedia::Voice,
         relay_only: false,

@@ -1,5 +1,7 @@
 //! What the scenarios stand on: real Postgres, real Redis, `chapar` nodes as child processes, and people with real sockets.
 
+#![allow(dead_code, unused_imports, reason = "the scenarios and the calls use another part each")]
+
 pub mod audit;
 pub mod device;
 pub mod http;

@@ -58,7 +58,6 @@ impl Plan {
     }
 
     /// So many nodes over a Redis of another form.
-    #[allow(dead_code, reason = "for the calls")]
     pub fn over(nodes: usize, redis_url: &str) -> Self {
         Self { nodes, ..Self::default() }.flags(&["--redis-url", redis_url])
     }
