@@ -126,7 +126,7 @@ struct Actor {
 
 /// Runs until the call is over on this device.
 pub(crate) async fn run(begin: Begin, ends: Ends) {
-    let random = Box::new(|| rand::random());
+    let random = Box::new(rand::random);
     let core = Core::new(begin.me, begin.call_id, begin.callee.is_some(), Instant::now(), random);
     let relay_only = begin.relay_only;
     let mut actor = Actor {
