@@ -39,6 +39,18 @@ pub trait AudioSink: Send + 'static {
     fn play(&mut self, frame: &Frame);
 }
 
+impl AudioSource for Box<dyn AudioSource> {
+    fn next(&mut self, frame: &mut Frame) {
+        (**self).next(frame);
+    }
+}
+
+impl AudioSink for Box<dyn AudioSink> {
+    fn play(&mut self, frame: &Frame) {
+        (**self).play(frame);
+    }
+}
+
 /// Says nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silence;
