@@ -82,21 +82,18 @@ async fn talk(args: Args) -> Result<(), Box<dyn Error>> {
         None => Box::new(Silence),
     };
     let options = CallOptions { relay_only: args.relay_only };
-    let mut call = match &args.call {
-        Some(handle) => {
-            let handle = handle.trim_start_matches('@');
-            let callee = client.resolve(handle).await?.user.ok_or_else(|| format!("nobody is called @{handle}"))?;
-            client.open_direct(callee.id).await?;
-            println!("calling @{handle}");
-            calls.call(callee.id, source, sink, options).await?
-        }
-        None => {
-            println!("waiting for a call to @{}", args.handle);
-            let call = incoming.next().await.ok_or("the session ended")?;
-            println!("it rings; accepting");
-            call.accept(source, sink, options);
-            call
-        }
+    let mut call = if let Some(handle) = &args.call {
+        let handle = handle.trim_start_matches('@');
+        let callee = client.resolve(handle).await?.user.ok_or_else(|| format!("nobody is called @{handle}"))?;
+        client.open_direct(callee.id).await?;
+        println!("calling @{handle}");
+        calls.call(callee.id, source, sink, options).await?
+    } else {
+        println!("waiting for a call to @{}", args.handle);
+        let call = incoming.next().await.ok_or("the session ended")?;
+        println!("it rings; accepting");
+        call.accept(source, sink, options);
+        call
     };
     follow(&mut call, Duration::from_secs(args.seconds)).await;
     if let Some(recording) = recording {

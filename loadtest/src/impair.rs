@@ -352,10 +352,8 @@ impl Datagrams {
             let Some(parcel) = self.parcels.remove(&number) else { continue };
             let cut = self.control.cut.load(Ordering::Relaxed);
             let sent = self.flows.get(&parcel.flow).filter(|_| !cut).is_some_and(|flow| {
-                let sent = match parcel.up {
-                    true => flow.far.send(&parcel.data),
-                    false => self.near.send_to(&parcel.data, flow.client),
-                };
+                let sent =
+                    if parcel.up { flow.far.send(&parcel.data) } else { self.near.send_to(&parcel.data, flow.client) };
                 sent.is_ok()
             });
             self.control.count(sent, parcel.data.len());

@@ -4,6 +4,8 @@
 //! before the relay and another one before the server. The server must run with `--calls-per-minute 0`, and relay to
 //! loopback where relays are asked for: `script/bench-calls` starts one so.
 
+#![expect(clippy::similar_names, reason = "caller and callee are the field's words")]
+
 pub mod person;
 pub mod setup;
 pub mod speech;

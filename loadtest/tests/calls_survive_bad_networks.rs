@@ -76,12 +76,15 @@ async fn a_change_of_network_in_mid_call_is_healed() {
 }
 
 /// `chapar-relay` as a process. Ends with the value.
-struct Relay(Child, #[expect(dead_code, reason = "kept until the end")] tempfile::TempDir);
+struct Relay {
+    process: Child,
+    _directory: tempfile::TempDir,
+}
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -97,7 +100,7 @@ fn relay(address: SocketAddr, first_port: u16) -> Relay {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    Relay(child.expect("chapar-relay starts"), directory)
+    Relay { process: child.expect("chapar-relay starts"), _directory: directory }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,7 +155,7 @@ async fn coturn_can_stand_in_for_our_relay() {
         .arg(format!("--userdb={}", directory.path().join("db").display()))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let coturn = Relay(coturn.spawn().expect("turnserver starts"), directory);
+    let coturn = Relay { process: coturn.spawn().expect("turnserver starts"), _directory: directory };
     for (transport, path) in [("udp", PathKind::RelayUdp), ("tcp", PathKind::RelayTcp)] {
         let others = format!("coturn@Here=turn:{address}?transport={transport}");
         let server = server(&["--relay", "off", "--relays", &others, "--relay-secret", SECRET]);

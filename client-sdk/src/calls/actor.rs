@@ -33,6 +33,8 @@ const MAX_ASKS: usize = 64;
 const TRIES: u32 = 6;
 /// The server's credentials open an allocation for five minutes; a switch of networks needs them again.
 const CREDENTIALS: Duration = Duration::from_mins(4);
+/// Relays are asked for again after this.
+const FETCH_AGAIN: Duration = Duration::from_secs(1);
 /// The pause before that, times the number of the try.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -120,13 +122,14 @@ struct Actor {
     doing: FuturesUnordered<Doing>,
     servers: Option<Vec<IceServer>>,
     fetched_at: Option<Instant>,
+    fetches: u32,
     ends: Ends,
     relay_only: bool,
 }
 
 /// Runs until the call is over on this device.
 pub(crate) async fn run(begin: Begin, ends: Ends) {
-    let random = Box::new(|| rand::random());
+    let random = Box::new(rand::random);
     let core = Core::new(begin.me, begin.call_id, begin.callee.is_some(), Instant::now(), random);
     let relay_only = begin.relay_only;
     let mut actor = Actor {
@@ -136,6 +139,7 @@ pub(crate) async fn run(begin: Begin, ends: Ends) {
         doing: FuturesUnordered::new(),
         servers: None,
         fetched_at: None,
+        fetches: 0,
         ends,
         relay_only,
     };
@@ -222,12 +226,20 @@ impl Actor {
                 Some(Input::Refused(ErrorCode::CallNotFound))
             }
             Done::Servers(Ok(servers)) => {
+                self.fetched_at = Some(Instant::now());
                 self.servers = Some(servers);
                 self.tell_servers();
                 None
             }
             Done::Servers(Err(error)) => {
                 tracing::warn!(call = %self.begin.call_id, %error, "no relays");
+                self.fetched_at = None;
+                if error.action() == chapar_protocol::Action::Retry && self.fetches < TRIES {
+                    self.fetch_again();
+                    if self.relay_only {
+                        return None;
+                    }
+                }
                 self.servers = Some(Vec::new());
                 self.tell_servers();
                 None
@@ -306,6 +318,18 @@ impl Actor {
     /// Whether the credentials still open an allocation.
     fn fresh(&self) -> bool {
         self.fetched_at.is_some_and(|at| at.elapsed() < CREDENTIALS)
+    }
+
+    /// The server has no time for it now, or could not be reached.
+    fn fetch_again(&mut self) {
+        self.fetches += 1;
+        let (client, round_trips) = (self.begin.client.clone(), self.begin.round_trips.clone());
+        let call_id = self.begin.call_id;
+        self.doing.push(Box::pin(async move {
+            sleep(FETCH_AGAIN).await;
+            let round_trips = round_trips.known(&client);
+            Done::Servers(client.call(&CallRelays { call_id, round_trips }).await.map(|reply| reply.servers))
+        }));
     }
 
     fn fetch_servers(&mut self) {

@@ -14,6 +14,7 @@
 //!
 //! The server's state with the highest revision is the truth; nothing here outlives it. The microphone opens only when
 //! the person called, accepted or took over here.
+#![expect(clippy::similar_names, reason = "caller and callee are the field's words")]
 
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,7 @@ struct Secrets {
 }
 
 /// One call on this device.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that has happened or not")]
 pub(crate) struct Core {
     me: UserId,
     call: chapar_protocol::call::CallId,
@@ -529,7 +531,7 @@ impl Core {
         let (Some(generation), true) = (self.generation, self.described) else { return };
         let mut due = Vec::new();
         if matches!(self.standing(), Some(Standing::InCall(_))) {
-            due.extend(self.direct.drain(..));
+            due.append(&mut self.direct);
             due.append(&mut self.relayed_late);
         } else if matches!(self.standing(), Some(Standing::Calling { .. })) {
             due.append(&mut self.relayed_late);

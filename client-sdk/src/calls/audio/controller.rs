@@ -84,7 +84,7 @@ impl Controller {
         let Some(round_trip) = measured.round_trip else { return };
         let least = self.least_round_trip.map_or(round_trip, |least| least.min(round_trip));
         // The least may rise again, after a switch to a longer path: by 2 % a report.
-        self.least_round_trip = Some(least + (round_trip - least) / 50);
+        self.least_round_trip = Some(least + round_trip.saturating_sub(least) / 50);
         if round_trip > least + FULL && loss > 0.02 || round_trip > least + 3 * FULL {
             self.thrift = (self.thrift + 1).min(2);
             self.good = 0;
@@ -102,9 +102,8 @@ impl Controller {
         let expected_loss = percent(self.loss);
         let (redundancy, bit_rate) = match (self.red, expected_loss) {
             // FEC needs 19 kbit/s and more to carry anything at 10 % loss.
-            (false, 0..2) => (0, 32_000),
+            (_, 0..2) => (0, 32_000),
             (false, _) => (0, 28_000),
-            (true, 0..2) => (0, 32_000),
             (true, 2..7) => (1, 28_000),
             (true, 7..25) => (2, 24_000),
             (true, _) => (3, 20_000),

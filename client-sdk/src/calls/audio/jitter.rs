@@ -23,6 +23,7 @@ const IN_TIME_PER_MILLE: usize = 975;
 const JUMP: i64 = 5 * RATE as i64;
 /// The most delay, in samples.
 const MAX_DELAY: i64 = RATE as i64;
+#[expect(clippy::cast_possible_wrap, reason = "960")]
 const FRAME_I: i64 = FRAME as i64;
 /// Samples in a millisecond.
 const PER_MS: i64 = (RATE / 1000) as i64;
@@ -129,7 +130,8 @@ impl Jitter {
         let samples = i64::try_from(samples).unwrap_or(FRAME_I).max(1);
         self.newest = Some(self.newest.map_or(at, |newest| newest.max(at)));
         let late = self.cursor.is_some_and(|cursor| at < cursor);
-        if !self.held.contains_key(&at) && !(late && copy) {
+        let told = self.held.contains_key(&at) || (late && copy);
+        if !told {
             self.measure(local(now) - at);
         }
         if late {
@@ -224,7 +226,7 @@ impl Jitter {
         }
         self.transits.push_back(transit);
         self.seen += 1;
-        if self.seen % 8 != 0 && self.seen > 32 {
+        if !self.seen.is_multiple_of(8) && self.seen > 32 {
             return;
         }
         let mut sorted: Vec<i64> = self.transits.iter().copied().collect();

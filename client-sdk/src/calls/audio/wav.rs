@@ -137,7 +137,6 @@ fn floats(reader: WavReader<std::io::BufReader<File>>, spec: WavSpec) -> Result<
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
     reason = "positions within an hour of samples, and samples clamped to their range"
 )]
 fn resample(values: &[f32], rate: u32) -> Vec<i16> {

@@ -62,7 +62,9 @@ impl Sha1HmacProvider for Hashes {
     fn sha1_hmac(&self, key: &[u8], payloads: &[&[u8]]) -> [u8; 20] {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
         let mut context = hmac::Context::with_key(&key);
-        payloads.iter().for_each(|part| context.update(part));
+        for part in payloads {
+            context.update(part);
+        }
         let mut out = [0; 20];
         out.copy_from_slice(context.sign().as_ref());
         out

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chapar_protocol::call::PathKind;
+use chapar_protocol::call::{IceServer, PathKind};
 use rustls::{ClientConfig, pki_types::ServerName};
 use stun_types::TransportType;
 use tokio::{
@@ -158,7 +158,7 @@ async fn connect(
         let opened = match url.transport {
             Transport::Udp => udp(leg, remote, inbound.clone()).await,
             Transport::Tcp => match tcp(remote).await {
-                Ok(stream) => stream_leg(leg, stream.local_addr()?, remote, stream, inbound.clone()),
+                Ok(stream) => Ok(stream_leg(leg, stream.local_addr()?, remote, stream, inbound.clone())),
                 Err(error) => Err(error),
             },
             Transport::Tls => match tcp(remote).await {
@@ -167,7 +167,7 @@ async fn connect(
                     let name = ServerName::try_from(url.host.clone()).map_err(io::Error::other)?;
                     let connector = tokio_rustls::TlsConnector::from(Arc::clone(&tls));
                     let stream = connector.connect(name, stream).await?;
-                    stream_leg(leg, local, remote, stream, inbound.clone())
+                    Ok(stream_leg(leg, local, remote, stream, inbound.clone()))
                 }
                 Err(error) => Err(error),
             },
@@ -199,7 +199,7 @@ fn stream_leg(
     remote: SocketAddr,
     stream: impl AsyncRead + AsyncWrite + Send + 'static,
     inbound: mpsc::Sender<Inbound>,
-) -> io::Result<Opened> {
+) -> Opened {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (sender, mut frames) = mpsc::channel::<Vec<u8>>(QUEUE);
     let write = tokio::spawn(async move {
@@ -230,7 +230,7 @@ fn stream_leg(
         }
     });
     let tasks = Tasks(vec![write.abort_handle(), read.abort_handle()]);
-    Ok(Opened { out: Out::Stream(sender), local, remote, _tasks: tasks })
+    Opened { out: Out::Stream(sender), local, remote, _tasks: tasks }
 }
 
 /// The length of the STUN message or ChannelData that begins there, without padding; both say it in bytes 3 and 4.
@@ -252,6 +252,9 @@ pub(crate) enum RelayNews {
 /// A way over a relay: the client side of TURN.
 pub(crate) struct RelayLeg {
     pub(crate) name: String,
+    /// Which of the servers, and where: to be tried again from another port.
+    pub(crate) server: usize,
+    pub(crate) url: RelayUrl,
     pub(crate) path: PathKind,
     pub(crate) relayed: Option<SocketAddr>,
     opened: Opened,
@@ -268,15 +271,9 @@ pub(crate) struct RelayLeg {
 }
 
 impl RelayLeg {
-    pub(crate) fn new(
-        name: String,
-        transport: Transport,
-        user: &str,
-        password: &str,
-        opened: Opened,
-        now: Instant,
-    ) -> Self {
-        let mut config = TurnConfig::new(TurnCredentials::new(user, password));
+    pub(crate) fn new(server: usize, ice: &IceServer, url: RelayUrl, opened: Opened, now: Instant) -> Self {
+        let transport = url.transport;
+        let mut config = TurnConfig::new(TurnCredentials::new(&ice.username, &ice.credential));
         let ms = Duration::from_millis;
         // RFC 8489 asks for 500 ms where nothing is known of the round trip. Three lost packets would then be three
         // seconds; a request is 100 bytes, so it is repeated soon. A stream repeats by itself.
@@ -292,7 +289,9 @@ impl RelayLeg {
         // On every transport: the frames of a stream are taken apart here, so to TURN they are datagrams.
         let client = TurnClientUdp::allocate(opened.local, opened.remote, config);
         Self {
-            name,
+            name: ice.name.clone(),
+            server,
+            url,
             path,
             relayed: None,
             opened,

@@ -26,7 +26,7 @@ use super::{
     Command, Fingerprint, Happened, Measurement, Settings, crypto,
     leg::{HostLeg, Inbound, LegId, RelayLeg, Tasks},
     media::{Media, Payloads},
-    url::{RelayUrl, Transport},
+    url::RelayUrl,
 };
 use crate::calls::audio::{controller::Measured, sender::Outgoing};
 
@@ -58,11 +58,13 @@ const HANDSHAKE_TAIL: Duration = Duration::from_secs(2);
 const MAX_LEGS: usize = 8;
 /// Ways over relays that are kept when new ones are looked for.
 const MAX_OLD_RELAYS: usize = 3;
+/// Other ports that are tried at a relay that refuses one.
+const MAX_REFUSED: u32 = 4;
 /// A socket that must have a way.
 const NOWHERE: ([u8; 4], u16) = ([192, 0, 2, 1], 9);
 
 enum Leg {
-    Opening { server: usize, transport: Transport, _tasks: Tasks },
+    Opening { server: usize, url: RelayUrl, _tasks: Tasks },
     Relay(Box<RelayLeg>),
     Host(HostLeg),
 }
@@ -80,6 +82,7 @@ struct Repeat {
     record: Vec<u8>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is so or not")]
 struct Run {
     settings: Settings,
     tell: mpsc::Sender<Happened>,
@@ -91,6 +94,8 @@ struct Run {
     /// Ways not tried yet: when, which server, where.
     planned: VecDeque<(Instant, usize, RelayUrl)>,
     gathering_since: Option<Instant>,
+    /// Ports that a relay did not take, since these ways out were looked for.
+    refused: u32,
     /// No relay will come.
     without_relays: bool,
     due: Option<Due>,
@@ -143,6 +148,7 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
         servers: Vec::new(),
         planned: VecDeque::new(),
         gathering_since: None,
+        refused: 0,
         without_relays: false,
         due: None,
         pending: None,
@@ -179,7 +185,10 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
                 Some(Command::Close) | None => break,
                 Some(order) => run.order(order).await,
             },
-            Some(packet) = packets.recv() => run.packet(packet).await,
+            Some(packet) = packets.recv() => {
+                run.packet(packet);
+                Ok(())
+            }
             _ = ticks.tick() => run.tick(),
             () = sleep_until(wake.into()) => run.feed(Input::Timeout(Instant::now())),
         };
@@ -314,7 +323,7 @@ impl Run {
         self.feed(Input::Timeout(Instant::now()))
     }
 
-    async fn packet(&mut self, inbound: Inbound) -> Fed {
+    fn packet(&mut self, inbound: Inbound) {
         let now = Instant::now();
         match inbound {
             Inbound::Packet { leg, from, data } => {
@@ -322,29 +331,26 @@ impl Run {
                     Some(Leg::Host(host)) => (host.opened.local, from, data),
                     Some(Leg::Relay(relay)) => match (relay.receive(from, data, now), relay.relayed) {
                         (Some((peer, data)), Some(relayed)) => (relayed, peer, data),
-                        _ => return Ok(()),
+                        _ => return,
                     },
-                    _ => return Ok(()),
+                    _ => return,
                 };
                 // What is neither STUN nor DTLS nor RTP is a stranger's.
-                let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &data) else { return Ok(()) };
+                let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &data) else { return };
                 let input = Input::Receive(now, receive);
                 if !self.rtc.accepts(&input) {
-                    return Ok(());
+                    return;
                 }
                 // A forged record must not end a call.
                 if let Err(error) = self.rtc.handle_input(input) {
                     tracing::debug!(%error, "a packet that was not understood");
                 }
-                Ok(())
             }
             Inbound::Opened { leg, opened } => {
-                let Some(Leg::Opening { server, transport, .. }) = self.legs.remove(&leg) else { return Ok(()) };
-                let (Ok(opened), Some(server)) = (opened, self.servers.get(server)) else { return Ok(()) };
-                let relay =
-                    RelayLeg::new(server.name.clone(), transport, &server.username, &server.credential, opened, now);
+                let Some(Leg::Opening { server, url, .. }) = self.legs.remove(&leg) else { return };
+                let (Ok(opened), Some(ice)) = (opened, self.servers.get(server)) else { return };
+                let relay = RelayLeg::new(server, ice, url, opened, now);
                 self.legs.insert(leg, Leg::Relay(Box::new(relay)));
-                Ok(())
             }
             Inbound::Closed { leg } => {
                 if let Some(Leg::Relay(relay)) = self.legs.get_mut(&leg)
@@ -352,7 +358,6 @@ impl Run {
                 {
                     self.relay_news(leg, &news, now);
                 }
-                Ok(())
             }
         }
     }

@@ -12,13 +12,14 @@ use super::{
         own_address,
         url::RelayUrl,
     },
-    Leg, MAX_LEGS, MAX_OLD_RELAYS, NOWHERE, Run, STAGGER,
+    Leg, MAX_LEGS, MAX_OLD_RELAYS, MAX_REFUSED, NOWHERE, Run, STAGGER,
 };
 
 impl Run {
     /// Begins to look for ways out: own addresses at once, relays one after the other until one of them works.
     pub(super) async fn gather(&mut self, now: Instant) {
         self.gathering_since = Some(now);
+        self.refused = 0;
         self.planned.clear();
         let mut urls: Vec<(usize, RelayUrl)> = Vec::new();
         for (server, ice) in self.servers.iter().enumerate() {
@@ -77,9 +78,8 @@ impl Run {
                 continue;
             }
             let id = self.leg_id();
-            let transport = url.transport;
-            let tasks = leg::open(id, url, self.settings.via, self.settings.tls.clone(), self.inbound.clone());
-            self.legs.insert(id, Leg::Opening { server, transport, _tasks: tasks });
+            let tasks = leg::open(id, url.clone(), self.settings.via, self.settings.tls.clone(), self.inbound.clone());
+            self.legs.insert(id, Leg::Opening { server, url, _tasks: tasks });
         }
     }
 
@@ -106,11 +106,16 @@ impl Run {
                 }
             }
             RelayNews::Failed => {
-                if let Some(Leg::Relay(relay)) = self.legs.remove(&id)
-                    && let Some(address) = relay.relayed
-                    && let Ok(candidate) = Candidate::relayed(address, address, "udp")
-                {
-                    self.rtc.direct_api().invalidate_candidate(&candidate);
+                let Some(Leg::Relay(relay)) = self.legs.remove(&id) else { return };
+                if let Some(address) = relay.relayed {
+                    if let Ok(candidate) = Candidate::relayed(address, address, "udp") {
+                        self.rtc.direct_api().invalidate_candidate(&candidate);
+                    }
+                } else if self.refused < MAX_REFUSED {
+                    // RFC 8656 section 7.4: a relay that still holds an allocation of whoever had this port before says
+                    // 437. Another port is another customer.
+                    self.refused += 1;
+                    self.planned.push_front((now, relay.server, relay.url.clone()));
                 }
                 if let Some(next) = self.planned.front_mut() {
                     next.0 = now;
