@@ -23,7 +23,7 @@ async fn and_the_sums_of_both_nodes_add_up() {
     let call = connect(&leila, &reza).await;
     reports(&leila, call, measured(NetworkClass::Wifi)).await;
     // A node writes what it knows every 30 s, while the call goes on.
-    written(&world, call, 1, Duration::from_secs(60)).await;
+    written(&world, call, 1, Duration::from_mins(1)).await;
     world.nodes[0].kill();
     leila.connect(world.at(1)).await;
     reports(&leila, call, measured(NetworkClass::Mobile)).await;

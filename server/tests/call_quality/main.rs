@@ -2,11 +2,10 @@
 #![expect(unreachable_pub, reason = "the harness is a module of the tests")]
 
 #[path = "../support/harness.rs"]
-#[allow(dead_code, unused_imports, reason = "the scenarios use the rest of it")]
 mod support;
 
 #[path = "../calls/phone.rs"]
-#[allow(dead_code, reason = "the scenarios of calls use the rest of it")]
+#[expect(dead_code, reason = "the scenarios of calls use the rest of it")]
 mod phone;
 
 mod a_call_is_measured_and_rated;

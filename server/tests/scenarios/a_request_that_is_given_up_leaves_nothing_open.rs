@@ -3,7 +3,7 @@
 
 use std::{
     pin::pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use crate::support::world::Plan;
 async fn give_up_after<F: Future>(polls: u32, request: F) {
     let mut request = pin!(request);
     for _ in 0..polls {
-        if let Poll::Ready(_) = request.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if request.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -8,13 +8,17 @@ mod of_two {
         time::Duration,
     };
 
-    use chapar_protocol::call::{CandidateType, IceServer, PathKind};
+    use chapar_protocol::{
+        Timestamp, UserId,
+        call::{CallId, CandidateType, IceServer, PathKind},
+    };
     use chapar_signaling::{
+        credentials::Secret,
         relay::{
             address::{Class, PeerPolicy},
-            auth::RestSecrets,
             config::{CoreConfig, Limits, RelayedAddress},
             rate::Rate,
+            secrets::Secrets,
             server::{Relay, RelayConfig},
             streams::StreamLimits,
         },
@@ -173,13 +177,18 @@ mod of_two {
             shards: 1,
             streams: StreamLimits::default(),
         };
-        (Relay::start(config, Arc::new(RestSecrets::new(&[SECRET], 86_400))).await.expect("the relay starts"), tls)
+        (Relay::start(config, Arc::new(Secrets::new(secret()))).await.expect("the relay starts"), tls)
     }
 
-    fn server(url: String, user: &str) -> IceServer {
-        let expiry =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() + 300;
-        let (username, credential) = RestSecrets::new(&[SECRET], 86_400).issue(user, None, expiry).expect("a secret");
+    fn secret() -> Secret {
+        Secret::new(SECRET, None).expect("long enough")
+    }
+
+    fn server(url: String, user: i64) -> IceServer {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+        let now = Timestamp::from_millis(now.try_into().expect("in range")).expect("in range");
+        let made = secret().issue(UserId(user), CallId(uuid::Uuid::from_u128(7)), now, 300);
+        let (username, credential) = (made.username, made.password);
         IceServer { name: "test".to_owned(), region: "here".to_owned(), urls: vec![url], username, credential }
     }
 
@@ -204,8 +213,8 @@ mod of_two {
             "tcp" => format!("turn:{}?transport=tcp", relay.tcp[0]),
             _ => format!("turns:{}?transport=tcp", relay.tls[0]),
         };
-        let mut a = Side::new(settings(true, tls.clone()), vec![server(url.clone(), "1")], 440.0);
-        let mut b = Side::new(settings(true, tls), vec![server(url, "2")], 660.0);
+        let mut a = Side::new(settings(true, tls.clone()), vec![server(url.clone(), 1)], 440.0);
+        let mut b = Side::new(settings(true, tls), vec![server(url, 2)], 660.0);
         talk(&policy(true), &mut a, &mut b).await;
         heard(&a, &b);
         let stats = a.stats.clone().expect("measured");
