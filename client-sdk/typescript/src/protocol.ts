@@ -203,6 +203,72 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
 winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" });
 
 /**
+ * Calls that have something in common. By day and by reason a call counts once; by region, relay, network and path each
+ * of its two sides counts, since they may differ.
+ */
+export type CallFigures = { 
+/**
+ * What they have in common: a day as `YYYY-MM-DD`, a name, or empty where nothing was reported.
+ */
+value: string, 
+/**
+ * How many.
+ */
+calls: number, 
+/**
+ * Those that were answered.
+ */
+answered: number, 
+/**
+ * Those in which media flowed both ways.
+ */
+connected: number, 
+/**
+ * Connected of answered, 0 to 1.
+ */
+setup_success: number | null, 
+/**
+ * Half of the set-ups took at most this, in seconds from the answer to media on both sides.
+ */
+setup_seconds_p50: number | null, 
+/**
+ * 95 of 100 took at most this.
+ */
+setup_seconds_p95: number | null, 
+/**
+ * Sides of calls with a score.
+ */
+scored: number, 
+/**
+ * Their mean opinion score by the E-model (ITU-T G.107), 1 to 4.5.
+ */
+mos: number | null, 
+/**
+ * The share of them with a score below 3.1, 0 to 1.
+ */
+poor: number | null, 
+/**
+ * People who rated.
+ */
+rated: number, 
+/**
+ * The share of them who gave 4 or 5 stars, 0 to 1.
+ */
+satisfied: number | null, 
+/**
+ * The lower end of the 95 % interval of that share.
+ */
+satisfied_low: number | null, 
+/**
+ * Its upper end.
+ */
+satisfied_high: number | null, 
+/**
+ * The mean of the stars.
+ */
+stars: number | null, };
+
+/**
  * A call. The calling device makes it, so that an invite can be sent again and still means one call.
  */
 export type CallId = string;
@@ -254,6 +320,35 @@ call_id: CallId,
  * What was measured, at most 64. Without, the server guesses.
  */
 round_trips?: Array<RelayRoundTrip>, };
+
+/**
+ * `GET /api/v1/admin/calls?from=…&to=…&by=…`: the calls that ended in these days.
+ */
+export type CallReport = { 
+/**
+ * The first day, as `YYYY-MM-DD`.
+ */
+from: string, 
+/**
+ * The last day.
+ */
+to: string, 
+/**
+ * How far the days are ahead of UTC, as `+03:30`.
+ */
+utc_offset: string, 
+/**
+ * By what.
+ */
+by: CallsBy, 
+/**
+ * In the order of the day, or those with the most calls first.
+ */
+lines: Array<CallFigures>, 
+/**
+ * All lines together.
+ */
+total: CallFigures, };
 
 /**
  * The answer to [`CallRelays`].
@@ -394,6 +489,11 @@ calls: Array<CallEntry>,
  * Whether there are more.
  */
 more: boolean, };
+
+/**
+ * By what calls are looked at.
+ */
+export type CallsBy = "day" | "region" | "relay" | "network" | "reason" | "path";
 
 /**
  * Where a candidate comes from (RFC 8445 section 5.1.1).
