@@ -51,11 +51,20 @@ for (const [language, size] of [
 }
 
 /** All rules in the first look; in the other one what may differ there, which are the colours. */
-async function findings(mina: Device, look: (typeof looks)[number]): Promise<unknown[]> {
-  // What is still moving has not its own colours yet.
-  await mina.page.evaluate(() => Promise.all(document.getAnimations().filter((each) => each.effect?.getComputedTiming().endTime !== Infinity).map((each) => each.finished.catch(() => {}))));
+async function findings({ page }: Device, look: (typeof looks)[number]): Promise<unknown[]> {
+  // The page has taken the look, and what was moving for it stands still: before that its colours are not its own.
+  await page.waitForFunction((wanted) => document.documentElement.dataset['theme'] === wanted, look);
+  await page.evaluate(async () => {
+    const moving = (): Animation[] => document.getAnimations().filter((each) => each.playState === 'running' && each.effect?.getComputedTiming().endTime !== Infinity);
+    for (let still = 0; still < 3; ) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      const now = moving();
+      still = now.length === 0 ? still + 1 : 0;
+      await Promise.all(now.map((each) => each.finished.catch(() => {})));
+    }
+  });
   const only = look === looks[0] ? { type: 'tag', values: RULES } : { type: 'rule', values: ['color-contrast'] };
-  const { violations } = (await mina.page.evaluate(
+  const { violations } = (await page.evaluate(
     (runOnly) => (window as unknown as { axe: { run(options: unknown): Promise<unknown> } }).axe.run({ runOnly, resultTypes: ['violations'] }),
     only,
   )) as AxeResults;

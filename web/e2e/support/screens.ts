@@ -183,14 +183,14 @@ export const SCREENS: Screen[] = [
     name: 'settings',
     go: async (device, tab) => {
       await device.visit('#/settings');
-      await device.page.getByText(tab.words.settings.thisDevice).waitFor();
+      await device.page.getByText(tab.words.settings.thisDevice, { exact: true }).waitFor();
     },
   },
   {
     name: 'settings-end',
     go: async (device, tab) => {
       await device.visit('#/settings');
-      await device.page.getByText(tab.words.settings.thisDevice).waitFor();
+      await device.page.getByText(tab.words.settings.thisDevice, { exact: true }).waitFor();
       await device.page.getByText(tab.words.settings.aboutLead).scrollIntoViewIfNeeded();
     },
   },
