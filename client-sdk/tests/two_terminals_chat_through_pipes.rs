@@ -68,6 +68,8 @@ async fn two_terminals_chat_through_pipes() {
     reza.types("a long password").await;
     sara.shows("you are @sara").await;
     reza.shows("you are @reza").await;
+    // What comes before is counted as unread, and not shown line by line.
+    reza.shows("— online —").await;
     sara.types("/open @reza").await;
     sara.shows("— @reza (chat").await;
     sara.types("سلام @reza (ساعت ۱۰:۳۰)").await;

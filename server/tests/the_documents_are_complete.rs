@@ -73,6 +73,8 @@ fn every_command_of_the_binary_stands() {
 #[test]
 fn every_direct_dependency_is_justified() {
     let document = read("docs/DEPENDENCIES.md");
+    // The first table is of crates; npm's packages follow under headings of their own.
+    let document = document.split("\n## ").next().unwrap_or_default();
     let mut used = Vec::new();
     for part in ["protocol", "server", "signaling", "client-sdk", "loadtest"] {
         let manifest: toml::Table = read(&format!("{part}/Cargo.toml")).parse().expect("is TOML");

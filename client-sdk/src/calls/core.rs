@@ -16,6 +16,7 @@
 //! the person called, accepted or took over here.
 #![expect(clippy::similar_names, reason = "caller and callee are the field's words")]
 
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +24,10 @@ use std::time::{Duration, Instant};
 
 use chapar_protocol::{
     DeviceId, ErrorCode, UserId,
-    call::{
-        Answer, AudioCodec, CallAsk, CallMedia, CallSignal, CallState, EndReason, InCall, NetworkClass, Offer,
-        PathKind, QualityReport, Renew, Standing,
-    },
+    call::{Answer, CallAsk, CallMedia, CallSignal, CallState, EndReason, InCall, Offer, Renew, Standing},
 };
 
+use self::report::report;
 use super::{
     peer::{Fingerprint, Happened, Measurement},
     sas::{self, Bytes},
@@ -591,32 +590,4 @@ impl Core {
     fn standing(&self) -> Option<&Standing> {
         self.view.state.as_ref().map(|state| &state.standing)
     }
-}
-
-fn report(measured: &Measurement) -> QualityReport {
-    let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX).min(60_000);
-    let played = &measured.played;
-    let all = played.played + played.fec + played.concealed;
-    let concealed = (played.concealed * 1_000).checked_div(all).unwrap_or(0);
-    QualityReport {
-        round_trip_ms: millis(measured.round_trip.unwrap_or_default()),
-        jitter_ms: millis(measured.jitter),
-        lost_per_mille: per_mille(measured.loss_in),
-        concealed_per_mille: u32::try_from(concealed).unwrap_or(1_000).min(1_000),
-        lost_there_per_mille: per_mille(measured.loss_out),
-        bit_rate_in: measured.bit_rate_in.min(100_000_000),
-        bit_rate_out: measured.bit_rate_out.min(100_000_000),
-        frame_ms: measured.plan.map_or(20, |plan| plan.frame_ms),
-        path: if measured.path == PathKind::Unknown { PathKind::Direct } else { measured.path },
-        network: NetworkClass::Unknown,
-        local: measured.local,
-        remote: measured.remote,
-        codec: if measured.red_in { AudioCodec::Red } else { AudioCodec::Opus },
-        relay: measured.relay.clone(),
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 1000 before")]
-fn per_mille(fraction: f32) -> u32 {
-    (fraction * 1_000.0).round().clamp(0.0, 1_000.0) as u32
 }

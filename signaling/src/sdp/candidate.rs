@@ -86,16 +86,16 @@ impl CandidatePolicy {
         if self.relay_only && candidate.kind != CandidateKind::Relay {
             return false;
         }
-        let address = match candidate.address {
+        let written = match candidate.address {
             Address::Mdns(_) => return candidate.kind == CandidateKind::Host && !self.hide_private,
-            Address::Ip(address) => canonical(address),
+            Address::Ip(address) => address,
         };
-        if candidate.kind == CandidateKind::Relay && self.relays.iter().any(|relay| canonical(*relay) == address) {
+        // As it is written: the forms that hide one address in another (NAT64, 6to4) are never a relay's.
+        let ours = || self.relays.contains(&written) || self.known_relays.iter().any(|net| net.contains(written));
+        if candidate.kind == CandidateKind::Relay && ours() {
             return true;
         }
-        if candidate.kind == CandidateKind::Relay && self.known_relays.iter().any(|net| net.contains(address)) {
-            return true;
-        }
+        let address = canonical(written);
         if self.forbidden.iter().any(|net| net.contains(address)) {
             return false;
         }

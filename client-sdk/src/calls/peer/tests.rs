@@ -131,9 +131,15 @@ mod of_two {
         .unwrap_or_else(|_| panic!("a {:?} {:?}, b {:?} {:?}", a.connected, a.flows, b.connected, b.flows));
     }
 
-    fn heard(a: &Side, b: &Side) {
-        assert!(a.ear.share(660.0) > 0.8, "a hears b's tone: {}", a.ear.share(660.0));
-        assert!(b.ear.share(440.0) > 0.8, "b hears a's tone: {}", b.ear.share(440.0));
+    /// Each hears the other for a whole second, and not itself.
+    async fn heard(a: &Side, b: &Side) {
+        let both = async {
+            while a.ear.share(660.0) < 0.8 || b.ear.share(440.0) < 0.8 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let heard = timeout(PATIENCE, both).await;
+        assert!(heard.is_ok(), "b's tone at a: {}, a's tone at b: {}", a.ear.share(660.0), b.ear.share(440.0));
         assert!(a.ear.share(440.0) < 0.1, "and not its own");
         println!("a: connected {:?}, sound {:?}; b: {:?}, {:?}", a.connected, a.flows, b.connected, b.flows);
     }
@@ -201,7 +207,7 @@ mod of_two {
         let mut a = Side::new(settings(false, nobody()), Vec::new(), 440.0);
         let mut b = Side::new(settings(false, nobody()), Vec::new(), 660.0);
         talk(&policy(false), &mut a, &mut b).await;
-        heard(&a, &b);
+        heard(&a, &b).await;
         let stats = a.stats.expect("measured");
         assert_eq!((stats.path, stats.local), (PathKind::Direct, CandidateType::Host));
     }
@@ -216,7 +222,7 @@ mod of_two {
         let mut a = Side::new(settings(true, tls.clone()), vec![server(url.clone(), 1)], 440.0);
         let mut b = Side::new(settings(true, tls), vec![server(url, 2)], 660.0);
         talk(&policy(true), &mut a, &mut b).await;
-        heard(&a, &b);
+        heard(&a, &b).await;
         let stats = a.stats.clone().expect("measured");
         assert_eq!((stats.path, stats.local, stats.remote), (path, CandidateType::Relay, CandidateType::Relay));
         assert_eq!(relay.allocations(), 2);
