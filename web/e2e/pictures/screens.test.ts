@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, test } from 'vitest';
 import { SIZES } from '../support/browser';
-import { callScreens, leave, SCREENS, show, type World } from '../support/screens';
+import { callScreens, leave, SCREENS, show } from '../support/screens';
 import { seed } from '../support/seed';
 import { device, url } from '../support/stage';
 import type { Language } from '../support/words';
@@ -28,12 +28,10 @@ const KEPT = [
   'call-ringing-desktop-fa-light',
 ];
 const only = process.env.ONLY ?? '';
-let world: World;
 
-beforeAll(async () => {
+beforeAll(() => {
   mkdirSync(FOLDER, { recursive: true });
   mkdirSync(KEPT_FOLDER, { recursive: true });
-  world = await seed(url());
 });
 
 for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
@@ -42,6 +40,8 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
       const suffix = `${size}-${language}-${theme}`;
       const wanted = SCREENS.filter((screen) => `${screen.name}-${suffix}`.includes(only));
       test.skipIf(wanted.length === 0)(suffix, async () => {
+        // People of their own: what one series of pictures does is not seen in the next.
+        const world = await seed(url());
         const mina = await device({ size, language, theme });
         const shoot = async (screen: string): Promise<void> => {
           const name = `${screen}-${suffix}`;

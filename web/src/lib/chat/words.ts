@@ -35,7 +35,9 @@ function callText(fields: Record<string, unknown>): string {
   if (seconds > 0) return words.callLasted(dates().duration(seconds * 1000));
   const own = fields['caller'] === session.me?.id;
   if (fields['reason'] === 'declined' || fields['reason'] === 'busy') return words.callDeclined;
-  return own ? words.call : words.callMissed;
+  // One that was answered and ended within its first second was not missed.
+  const missed = ['missed', 'cancelled', 'unreachable'].includes(String(fields['reason']));
+  return own || !missed ? words.call : words.callMissed;
 }
 
 /** One line of a message, for lists, quotes and notifications. */
