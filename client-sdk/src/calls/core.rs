@@ -117,6 +117,8 @@ pub(crate) enum Output {
     Candidates(Vec<String>),
     /// Command it: look for new ways out.
     Renew,
+    /// Command it: only relays from now on.
+    Restrict,
     /// Open microphone and speaker.
     OpenSound,
     /// Command it.
@@ -146,6 +148,8 @@ pub(crate) struct Core {
     me: UserId,
     call: chapar_protocol::call::CallId,
     caller: bool,
+    /// Neither side may learn the other's address.
+    relay_only: bool,
     invited: bool,
     random: Box<dyn FnMut() -> [u8; 32] + Send>,
     view: View,
@@ -155,8 +159,8 @@ pub(crate) struct Core {
     offer: Option<(u32, Offer)>,
     taken: u32,
     secrets: Secrets,
-    /// The person accepted, and the server does not know yet.
-    accepting: Option<(bool, Instant)>,
+    /// The person accepted, and the server does not know yet: how long the accept waits for the answer.
+    accepting: Option<Instant>,
     accepted: bool,
     direct: Vec<String>,
     relayed_late: Vec<String>,
@@ -177,6 +181,7 @@ impl Core {
         me: UserId,
         call: chapar_protocol::call::CallId,
         caller: bool,
+        relay_only: bool,
         now: Instant,
         random: Box<dyn FnMut() -> [u8; 32] + Send>,
     ) -> Self {
@@ -184,6 +189,7 @@ impl Core {
             me,
             call,
             caller,
+            relay_only,
             invited: !caller,
             random,
             view: View::default(),
@@ -219,9 +225,14 @@ impl Core {
         &self.view
     }
 
+    /// Whether only relays are to be used, so that neither side learns the other's address.
+    pub(crate) fn relay_only(&self) -> bool {
+        self.relay_only
+    }
+
     /// The time of the next [`Input::Tick`].
     pub(crate) fn next_timer(&self) -> Instant {
-        self.accepting.map_or(self.alive_at, |(_, at)| at.min(self.alive_at))
+        self.accepting.map_or(self.alive_at, |at| at.min(self.alive_at))
     }
 
     /// Takes something in.
@@ -250,9 +261,12 @@ impl Core {
         self.invited = true;
         self.caller = state.caller == self.me;
         let first = self.view.state.is_none();
-        let standing = state.standing.clone();
+        let (standing, relay_only) = (state.standing.clone(), state.relay_only);
         self.view.state = Some(state);
         self.outputs.push(Output::Changed);
+        if relay_only {
+            self.restrict();
+        }
         match standing {
             Standing::Calling { .. } | Standing::TakeOver { .. } => {}
             Standing::Ringing { .. } => {
@@ -293,6 +307,15 @@ impl Core {
         self.take_offer();
         self.tell_candidates();
         self.tell_flows();
+    }
+
+    /// One of the two wants relays only. What was found beside them is forgotten before anybody hears of it.
+    fn restrict(&mut self) {
+        if !self.relay_only {
+            self.relay_only = true;
+            self.direct.clear();
+            self.outputs.push(Output::Restrict);
+        }
     }
 
     fn new_peer(&mut self, generation: u32) {
@@ -413,10 +436,13 @@ impl Core {
                 if self.accepted || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
                     return;
                 }
+                if relay_only {
+                    self.restrict();
+                }
                 self.accepted = true;
                 self.open = true;
                 self.outputs.push(Output::OpenSound);
-                self.accepting = Some((relay_only, now + ANSWER_WITH_ACCEPT));
+                self.accepting = Some(now + ANSWER_WITH_ACCEPT);
                 if self.offer.is_none() {
                     self.accept(None);
                 }
@@ -447,8 +473,8 @@ impl Core {
     }
 
     fn accept(&mut self, answer: Option<Answer>) {
-        if let Some((relay_only, _)) = self.accepting.take() {
-            self.ask(CallAsk::Accept { media: CallMedia::Voice, relay_only, answer });
+        if self.accepting.take().is_some() {
+            self.ask(CallAsk::Accept { media: CallMedia::Voice, relay_only: self.relay_only, answer });
         }
     }
 
@@ -457,6 +483,9 @@ impl Core {
             Happened::Offer { generation, sdp } => self.offered(generation, sdp),
             Happened::Answer { generation, sdp } => self.answered(generation, sdp),
             Happened::Candidate { direct, text } => {
+                if direct && self.relay_only {
+                    return;
+                }
                 if direct {
                     self.direct.push(text);
                 } else if self.described {
@@ -566,7 +595,7 @@ impl Core {
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.accepting.is_some_and(|(_, at)| at <= now) {
+        if self.accepting.is_some_and(|at| at <= now) {
             self.accept(None);
         }
         if self.alive_at <= now {

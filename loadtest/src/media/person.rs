@@ -84,6 +84,7 @@ impl Person {
             relay_only: setting.relay_only,
             fixed: setting.fixed,
             relay_via: leg.as_ref().map(|proxy| proxy.address),
+            gateway: None,
         };
         let (calls, incoming) = Calls::start(&client, options).await?;
         Ok(Self { client, calls, incoming, leg, _signaling: signaling })

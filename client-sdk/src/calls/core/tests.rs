@@ -19,7 +19,7 @@ fn core(me: UserId, caller: bool, dice: u8) -> Core {
         next = next.wrapping_add(1);
         [next; 32]
     });
-    Core::new(me, CallId(Uuid::from_u128(7)), caller, Instant::now(), random)
+    Core::new(me, CallId(Uuid::from_u128(7)), caller, false, Instant::now(), random)
 }
 
 fn sdp(fingerprint: &Fingerprint) -> String {

@@ -94,6 +94,8 @@ struct Run {
     /// Ways not tried yet: when, which server, where.
     planned: VecDeque<(Instant, usize, RelayUrl)>,
     gathering_since: Option<Instant>,
+    /// Looks up the relays' STUN part.
+    looking: Option<Tasks>,
     /// Ports that a relay did not take, since these ways out were looked for.
     refused: u32,
     /// No relay will come.
@@ -148,6 +150,7 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
         servers: Vec::new(),
         planned: VecDeque::new(),
         gathering_since: None,
+        looking: None,
         refused: 0,
         without_relays: false,
         due: None,
@@ -222,8 +225,11 @@ impl Run {
         wake = self.planned.front().map_or(wake, |(at, ..)| wake.min(*at));
         let ids: Vec<LegId> = self.legs.keys().copied().collect();
         for id in ids {
-            let Some(Leg::Relay(relay)) = self.legs.get_mut(&id) else { continue };
-            let (news, at) = relay.poll(now);
+            let (news, at) = match self.legs.get_mut(&id) {
+                Some(Leg::Relay(relay)) => relay.poll(now),
+                Some(Leg::Host(host)) => (Vec::new(), host.poll(now)),
+                _ => continue,
+            };
             wake = at.map_or(wake, |at| wake.min(at));
             for news in news {
                 self.relay_news(id, &news, now);
@@ -306,6 +312,7 @@ impl Run {
                 self.make_room(now);
                 self.gather(now).await;
             }
+            Command::Restrict => self.restrict(),
             Command::Open(source, sink) => match &mut self.media {
                 Some(media) => media.open(source, sink),
                 None => self.opening = Some((source, sink)),
@@ -327,6 +334,9 @@ impl Run {
         let now = Instant::now();
         match inbound {
             Inbound::Packet { leg, from, data } => {
+                if self.is_reflected(leg, from, &data, now) {
+                    return;
+                }
                 let (destination, source, data) = match self.legs.get_mut(&leg) {
                     Some(Leg::Host(host)) => (host.opened.local, from, data),
                     Some(Leg::Relay(relay)) => match (relay.receive(from, data, now), relay.relayed) {
@@ -352,6 +362,7 @@ impl Run {
                 let relay = RelayLeg::new(server, ice, url, opened, now);
                 self.legs.insert(leg, Leg::Relay(Box::new(relay)));
             }
+            Inbound::Reflectors(servers) => self.ask_reflectors(&servers, now),
             Inbound::Closed { leg } => {
                 if let Some(Leg::Relay(relay)) = self.legs.get_mut(&leg)
                     && let Some(news) = relay.fail()

@@ -26,7 +26,7 @@ mod of_two {
     };
     use tokio::time::{Instant, timeout};
 
-    use super::super::{Command, Happened, Measurement, Peer, Settings};
+    use super::super::{Command, Happened, Measurement, Peer, Routes, Settings};
     use crate::calls::audio::{AudioSink, AudioSource, FRAME, Frame, RATE};
 
     const PATIENCE: Duration = Duration::from_secs(40);
@@ -79,7 +79,13 @@ mod of_two {
     }
 
     fn settings(relay_only: bool, tls: Arc<rustls::ClientConfig>) -> Settings {
-        Settings { relay_only, tls, toward: Some("127.0.0.1:9".parse().expect("address")), fixed: None, via: None }
+        Settings {
+            relay_only,
+            tls,
+            toward: Some("127.0.0.1:9".parse().expect("address")),
+            fixed: None,
+            routes: Routes::default(),
+        }
     }
 
     struct Side {
