@@ -218,7 +218,7 @@ impl Actor {
                 if let Some(waiter) = self.ends.invited.take() {
                     let _ = waiter.send(Err(error));
                 }
-                Some(Input::Refused(ErrorCode::CallNotFound))
+                Some(Input::NotInvited)
             }
             Done::Servers(Ok(servers)) => {
                 self.fetched_at = Some(Instant::now());
@@ -374,7 +374,7 @@ impl Actor {
 }
 
 /// Asks are sent without waiting for each other: one may reach the call's state before that on which it stands.
-fn may_come_early(ask: &CallAsk) -> bool {
+pub(crate) fn may_come_early(ask: &CallAsk) -> bool {
     matches!(ask, CallAsk::Answer { .. } | CallAsk::Reveal { .. } | CallAsk::Candidates { .. } | CallAsk::Media { .. })
 }
 

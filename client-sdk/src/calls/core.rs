@@ -16,6 +16,8 @@
 //! the person called, accepted or took over here.
 #![expect(clippy::similar_names, reason = "caller and callee are the field's words")]
 
+#[cfg(test)]
+mod agreement;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,9 @@ use super::{
 
 /// How often the device says that it is there.
 const ALIVE: Duration = Duration::from_secs(5);
+/// Signs of life left out while it rings, before the device asks whether it still does. It rings for 60 s; the end of it
+/// may have been lost on the way.
+const RINGS_FOR: u32 = 13;
 /// How long an accept waits for the answer that would travel with it.
 const ANSWER_WITH_ACCEPT: Duration = Duration::from_millis(400);
 /// Candidates in one ask at most.
@@ -95,6 +100,8 @@ pub(crate) enum Input {
     Peer(Happened),
     /// An ask was refused for good.
     Refused(ErrorCode),
+    /// The invite was.
+    NotInvited,
     Tick,
 }
 
@@ -150,7 +157,14 @@ pub(crate) struct Core {
     caller: bool,
     /// Neither side may learn the other's address.
     relay_only: bool,
+    /// The server knows of the call.
     invited: bool,
+    /// The invite is on its way.
+    inviting: bool,
+    /// The person has ended it, whatever the server says meanwhile.
+    hung_up: bool,
+    /// The person does not want it here.
+    refused: bool,
     random: Box<dyn FnMut() -> [u8; 32] + Send>,
     view: View,
     /// The generation for which the present peer connection works; `None` without one.
@@ -167,10 +181,13 @@ pub(crate) struct Core {
     described: bool,
     early: Vec<(u32, Vec<String>)>,
     told_flows: bool,
+    told_switches: bool,
     open: bool,
     muted: bool,
     held: bool,
     alive_at: Instant,
+    /// Signs of life left out so far, since this device is not in the call.
+    left_out: u32,
     measured: Option<Measurement>,
     outputs: Vec<Output>,
 }
@@ -191,6 +208,9 @@ impl Core {
             caller,
             relay_only,
             invited: !caller,
+            inviting: false,
+            hung_up: false,
+            refused: false,
             random,
             view: View::default(),
             generation: None,
@@ -204,10 +224,12 @@ impl Core {
             described: false,
             early: Vec::new(),
             told_flows: false,
+            told_switches: false,
             open: false,
             muted: false,
             held: false,
             alive_at: now + ALIVE,
+            left_out: 0,
             measured: None,
             outputs: Vec::new(),
         }
@@ -244,6 +266,7 @@ impl Core {
                 Input::Wish(wish) => self.wish(wish, now),
                 Input::Peer(happened) => self.peer(happened),
                 Input::Refused(code) => self.refused(code),
+                Input::NotInvited => self.over(None),
                 Input::Tick => self.tick(now),
             }
         }
@@ -257,6 +280,10 @@ impl Core {
     fn state(&mut self, state: CallState) {
         if self.view.state.as_ref().is_some_and(|mine| state.revision <= mine.revision) {
             return;
+        }
+        if !self.invited && self.hung_up {
+            // The first time it may have overtaken the invite.
+            self.ask(CallAsk::HangUp);
         }
         self.invited = true;
         self.caller = state.caller == self.me;
@@ -304,6 +331,7 @@ impl Core {
             self.open = true;
             self.outputs.push(Output::OpenSound);
         }
+        self.tell_switches(in_call);
         self.take_offer();
         self.tell_candidates();
         self.tell_flows();
@@ -315,6 +343,18 @@ impl Core {
             self.relay_only = true;
             self.direct.clear();
             self.outputs.push(Output::Restrict);
+        }
+    }
+
+    /// What the person switched before the server could take it.
+    fn tell_switches(&mut self, in_call: &InCall) {
+        if !std::mem::replace(&mut self.told_switches, true) {
+            if self.muted && !in_call.mine.muted {
+                self.ask(CallAsk::Mute { muted: true, camera_off: true });
+            }
+            if self.held && !in_call.mine.held {
+                self.ask(CallAsk::Hold { held: true });
+            }
         }
     }
 
@@ -433,7 +473,8 @@ impl Core {
     fn wish(&mut self, wish: Wish, now: Instant) {
         match wish {
             Wish::Accept { relay_only } => {
-                if self.accepted || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
+                // Whoever said no a moment ago cannot say yes before that is known everywhere.
+                if self.accepted || self.refused || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
                     return;
                 }
                 if relay_only {
@@ -448,10 +489,15 @@ impl Core {
                 }
                 self.take_offer();
             }
-            Wish::Decline => self.ask(CallAsk::Decline),
-            Wish::Busy => self.ask(CallAsk::Busy),
-            Wish::HangUp if !self.invited => self.over(Some(EndReason::Cancelled)),
-            Wish::HangUp => self.ask(CallAsk::HangUp),
+            Wish::Decline => self.refuse(CallAsk::Decline),
+            Wish::Busy => self.refuse(CallAsk::Busy),
+            Wish::HangUp if !self.invited && !self.inviting => self.over(Some(EndReason::Cancelled)),
+            // It rings here only to be taken over from another own device: the call itself goes on there.
+            Wish::HangUp if matches!(self.standing(), Some(Standing::TakeOver { .. })) => self.refuse(CallAsk::Decline),
+            Wish::HangUp => {
+                self.hung_up = true;
+                self.ask(CallAsk::HangUp);
+            }
             Wish::Mute(muted) => {
                 self.muted = muted;
                 self.outputs.push(Output::Mute(muted));
@@ -463,6 +509,7 @@ impl Core {
                 self.ask(CallAsk::Hold { held });
             }
             Wish::Transfer(to) => self.ask(CallAsk::Transfer { to }),
+            Wish::TakeOver if self.refused => {}
             Wish::TakeOver => {
                 self.accepted = true;
                 self.ask(CallAsk::TakeOver);
@@ -470,6 +517,11 @@ impl Core {
             Wish::NetworkChanged => self.restart(),
             Wish::Look => self.ask(CallAsk::Look),
         }
+    }
+
+    fn refuse(&mut self, ask: CallAsk) {
+        self.refused = true;
+        self.ask(ask);
     }
 
     fn accept(&mut self, answer: Option<Answer>) {
@@ -529,6 +581,7 @@ impl Core {
         if self.invited {
             self.ask(CallAsk::Offer { generation, offer });
         } else {
+            self.inviting = true;
             self.outputs.push(Output::Invite(offer));
         }
         self.tell_candidates();
@@ -564,11 +617,20 @@ impl Core {
         if matches!(self.standing(), Some(Standing::InCall(_))) {
             due.append(&mut self.direct);
             due.append(&mut self.relayed_late);
-        } else if matches!(self.standing(), Some(Standing::Calling { .. })) {
+        } else if self.relays_may_be_told() {
             due.append(&mut self.relayed_late);
         }
         for batch in due.chunks(BATCH) {
             self.ask(CallAsk::Candidates { generation, candidates: batch.to_vec() });
+        }
+    }
+
+    /// Before the call is known to be answered: to the caller at once, to the callee when its accept is on its way.
+    fn relays_may_be_told(&self) -> bool {
+        match self.standing() {
+            Some(Standing::Calling { .. }) => true,
+            Some(Standing::Ringing { .. }) => self.accepted && self.accepting.is_none(),
+            _ => false,
         }
     }
 
@@ -588,6 +650,8 @@ impl Core {
 
     fn refused(&mut self, code: ErrorCode) {
         match code {
+            // An ask has overtaken the invite.
+            _ if !self.invited => {}
             ErrorCode::CallNotFound | ErrorCode::CallEnded | ErrorCode::CallElsewhere => self.over(None),
             // The state was told again and says what to do; a restart asked too soon is under way.
             _ => {}
@@ -601,6 +665,11 @@ impl Core {
         if self.alive_at <= now {
             self.alive_at = now + ALIVE;
             let seated = matches!(self.standing(), Some(Standing::InCall(_) | Standing::Calling { .. }));
+            self.left_out = if seated { 0 } else { self.left_out + 1 };
+            // A device that was accepted on should be in the call by now.
+            if self.left_out > RINGS_FOR || (self.accepted && !seated) {
+                self.ask(CallAsk::Look);
+            }
             if let (true, Some(state)) = (seated, &self.view.state) {
                 let report = self.measured.as_ref().filter(|_| self.view.hears).map(report);
                 let revision = state.revision;

@@ -91,6 +91,7 @@ mod of_two {
     struct Side {
         peer: Peer,
         ear: Ear,
+        described: bool,
         connected: Option<Duration>,
         flows: Option<Duration>,
         stats: Option<Measurement>,
@@ -101,7 +102,7 @@ mod of_two {
             let (peer, ear) = (Peer::start(settings), Ear::default());
             peer.tell(if servers.is_empty() { Command::NoServers } else { Command::Servers(servers) });
             peer.tell(Command::Open(Box::new(Tone(hertz, 0.0)), Box::new(ear.clone())));
-            Self { peer, ear, connected: None, flows: None, stats: None }
+            Self { peer, ear, described: false, connected: None, flows: None, stats: None }
         }
     }
 
@@ -118,16 +119,22 @@ mod of_two {
                 let (own, other) = if from_a { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
                 match happened {
                     Happened::Offer { generation, sdp } => {
+                        own.described = true;
                         let sdp = rewrite(&sdp, Role::Offer, policy).unwrap_or_else(|e| panic!("{e}: {sdp}")).sdp;
                         other.peer.tell(Command::TakeOffer { generation, sdp });
                     }
                     Happened::Answer { generation, sdp } => {
+                        own.described = true;
                         let sdp = rewrite(&sdp, Role::Answer, policy).unwrap_or_else(|e| panic!("{e}: {sdp}")).sdp;
                         other.peer.tell(Command::TakeAnswer { generation, sdp });
                     }
                     Happened::Connected { .. } => own.connected = Some(began.elapsed()),
                     Happened::Media { flows: true } => own.flows = Some(began.elapsed()),
                     Happened::Stats(stats) => own.stats = Some(*stats),
+                    // What the description did not carry follows, once the other side has that.
+                    Happened::Candidate { text, .. } if own.described => {
+                        other.peer.tell(Command::Candidates(vec![text]))
+                    }
                     Happened::Candidate { .. } => {}
                     other => panic!("{other:?}"),
                 }
