@@ -489,6 +489,8 @@ impl Core {
                 }
                 self.take_offer();
             }
+            // The yes is on its way: the call has begun, or will be over for another reason.
+            Wish::Decline | Wish::Busy if self.accepted => self.ask(CallAsk::HangUp),
             Wish::Decline => self.refuse(CallAsk::Decline),
             Wish::Busy => self.refuse(CallAsk::Busy),
             Wish::HangUp if !self.invited && !self.inviting => self.over(Some(EndReason::Cancelled)),
@@ -652,6 +654,11 @@ impl Core {
         match code {
             // An ask has overtaken the invite.
             _ if !self.invited => {}
+            // The yes to the call came too late, and meanwhile this device is asked to take over: that wants a yes of its own.
+            ErrorCode::CallElsewhere if matches!(self.standing(), Some(Standing::TakeOver { .. })) => {
+                (self.accepted, self.accepting, self.open) = (false, None, false);
+                self.new_peer(self.generation.unwrap_or(1));
+            }
             ErrorCode::CallNotFound | ErrorCode::CallEnded | ErrorCode::CallElsewhere => self.over(None),
             // The state was told again and says what to do; a restart asked too soon is under way.
             _ => {}

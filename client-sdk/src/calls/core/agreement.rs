@@ -2,7 +2,7 @@
 //! lose what the server tells: against the server's own state machine ([`chapar_signaling::call`]) all devices agree in the
 //! end, nobody rings for ever, and nobody is in one call with two devices.
 //!
-//! Each seed is one story. `CHAPAR_SEED=N` plays one story again, with the same choices.
+//! Each seed is one story. `CHAPAR_SEED=N` plays one story again, with the same choices; `CHAPAR_STORIES=N` plays so many.
 
 mod device;
 mod world;
@@ -11,7 +11,7 @@ use chapar_protocol::call::{EndReason, Standing};
 
 use world::World;
 
-/// Stories in one run.
+/// Stories in one run, unless told otherwise.
 const STORIES: u64 = 250;
 
 /// How far stories came, so that nobody is comforted by stories in which nothing happens.
@@ -27,10 +27,11 @@ struct Reached {
 }
 
 fn play(loses: bool) {
-    let given = std::env::var("CHAPAR_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (given, stories) = (number("CHAPAR_SEED"), number("CHAPAR_STORIES").unwrap_or(STORIES));
     let first: u64 = given.unwrap_or_else(rand::random);
     let mut reached = Reached::default();
-    for number in 0..if given.is_some() { 1 } else { STORIES } {
+    for number in 0..if given.is_some() { 1 } else { stories } {
         let seed = first.wrapping_add(number);
         let story = std::panic::AssertUnwindSafe(|| tell(seed, loses, &mut reached));
         if let Err(panic) = std::panic::catch_unwind(story) {
@@ -38,7 +39,7 @@ fn play(loses: bool) {
             std::panic::resume_unwind(panic);
         }
     }
-    println!("CHAPAR_SEED={first} and the {STORIES} from there: {reached:?}");
+    println!("CHAPAR_SEED={first} and the {stories} from there: {reached:?}");
     if given.is_none() {
         let all = [reached.in_call, reached.heard, reached.emoji, reached.moved, reached.renewed, reached.hung_up];
         assert!(

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -407,6 +407,13 @@ impl RelayLeg {
                 self.expected.insert(peer);
             }
         }
+    }
+
+    /// Asks the relay to let an address through, whatever its port (RFC 8656 section 9): packets can go to and fro at once,
+    /// as indications, until a channel is there.
+    pub(crate) fn permit(&mut self, peer: IpAddr, now: Instant) {
+        let turn_now = self.at(now);
+        let _ = self.client.create_permission(TransportType::Udp, peer, turn_now);
     }
 
     /// Sends to a peer; what may not be sent yet waits, as far as there is room.

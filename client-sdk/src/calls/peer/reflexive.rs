@@ -36,6 +36,17 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What is to be sent, and to whom.
 pub(crate) type Request = (SocketAddr, Vec<u8>);
 
+/// What a datagram was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// No answer to a question: somebody else's.
+    NotAsked,
+    /// An answer that tells nothing new.
+    Nothing,
+    /// The socket is seen from outside at this address.
+    Mapped(SocketAddr),
+}
+
 /// The question of one socket.
 #[derive(Debug, Default)]
 pub(crate) struct Reflexive {
@@ -87,25 +98,25 @@ impl Reflexive {
         (requests, self.questions.iter().filter_map(|question| question.next).min())
     }
 
-    /// Takes a datagram. `None` when it answers no question; `Some(None)` when it tells nothing new.
-    pub(crate) fn receive(&mut self, from: SocketAddr, data: &[u8], now: Instant) -> Option<Option<SocketAddr>> {
-        let message = Message::from_bytes(data).ok()?;
+    /// Takes a datagram.
+    pub(crate) fn receive(&mut self, from: SocketAddr, data: &[u8], now: Instant) -> Told {
+        let Ok(message) = Message::from_bytes(data) else { return Told::NotAsked };
         let transaction = message.transaction_id();
         let asked = |it: &Question| it.server == from && it.transaction == transaction;
-        let place = self.questions.iter().position(asked)?;
+        let Some(place) = self.questions.iter().position(asked) else { return Told::NotAsked };
         let success = message.has_class(MessageClass::Success) && message.has_method(BINDING);
         let mapped = message.attribute::<XorMappedAddress>().ok().filter(|_| success);
         let Some(mapped) = mapped.map(|it| it.addr(transaction)) else {
             // An error, or a server that does not say it: the next one's turn.
             self.questions[place].next = None;
-            return Some(None);
+            return Told::Nothing;
         };
         // One answer is enough; the others would only tell of another mapping of a symmetric NAT, which is of no use.
         let mut answered = self.questions.swap_remove(place);
         answered = Question::new(answered.server, now + KEEP_ALIVE);
         self.questions = vec![answered];
         let is_new = self.mapped.replace(mapped) != Some(mapped);
-        Some(is_new.then_some(mapped))
+        if is_new { Told::Mapped(mapped) } else { Told::Nothing }
     }
 }
 
@@ -144,18 +155,18 @@ mod tests {
         let [(to, request)] = &requests[..] else { panic!("the nearest first: {requests:?}") };
         assert_eq!(*to, at(SERVER));
         let reply = answer(request, OUTSIDE);
-        assert_eq!(reflexive.receive(at(OTHER), &reply, now), None, "another one answers for it");
-        assert_eq!(reflexive.receive(at(SERVER), &reply, now), Some(Some(at(OUTSIDE))));
-        assert_eq!(reflexive.receive(at(SERVER), &reply, now), None, "a repeated answer");
+        assert_eq!(reflexive.receive(at(OTHER), &reply, now), Told::NotAsked, "another one answers for it");
+        assert_eq!(reflexive.receive(at(SERVER), &reply, now), Told::Mapped(at(OUTSIDE)));
+        assert_eq!(reflexive.receive(at(SERVER), &reply, now), Told::NotAsked, "a repeated answer");
         let (requests, next) = reflexive.poll(now + Duration::from_secs(14));
         assert_eq!((requests.len(), next), (0, Some(now + KEEP_ALIVE)), "the other one is not asked any more");
         now += KEEP_ALIVE;
         let (requests, _) = reflexive.poll(now);
-        assert_eq!(reflexive.receive(at(SERVER), &answer(&requests[0].1, OUTSIDE), now), Some(None), "nothing new");
+        assert_eq!(reflexive.receive(at(SERVER), &answer(&requests[0].1, OUTSIDE), now), Told::Nothing, "nothing new");
         now += KEEP_ALIVE;
         let (requests, _) = reflexive.poll(now);
         let moved = "198.51.100.8:1";
-        assert_eq!(reflexive.receive(at(SERVER), &answer(&requests[0].1, moved), now), Some(Some(at(moved))));
+        assert_eq!(reflexive.receive(at(SERVER), &answer(&requests[0].1, moved), now), Told::Mapped(at(moved)));
         reflexive.stop();
         assert_eq!(reflexive.poll(now + KEEP_ALIVE * 2), (Vec::new(), None));
         assert_eq!(reflexive.mapped(), Some(at(moved)));
@@ -185,8 +196,8 @@ mod tests {
         let (requests, _) = reflexive.poll(now);
         let request = Message::from_bytes(&requests[0].1).expect("a request");
         let reply = Message::builder_error(&request, MessageWriteVec::new()).finish();
-        assert_eq!(reflexive.receive(at(SERVER), &reply, now), Some(None));
+        assert_eq!(reflexive.receive(at(SERVER), &reply, now), Told::Nothing);
         assert_eq!((reflexive.mapped(), reflexive.poll(now + KEEP_ALIVE).0.len()), (None, 0));
-        assert_eq!(reflexive.receive(at(SERVER), b"anything", now), None);
+        assert_eq!(reflexive.receive(at(SERVER), b"anything", now), Told::NotAsked);
     }
 }

@@ -36,7 +36,7 @@ const INBOUND: usize = 512;
 const STAGGER: Duration = Duration::from_millis(450);
 /// How long the first offer or answer waits for a relay, so that it can carry all there is. What is found later follows by
 /// itself: on a bad network the invite is on its way while the relay is still sought.
-const HEAD_START: Duration = Duration::from_millis(150);
+const HEAD_START: Duration = Duration::from_millis(50);
 /// How long an offer that renews waits for a relay where a direct way may do.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long it waits where only a relay will do.

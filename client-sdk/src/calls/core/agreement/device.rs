@@ -184,6 +184,7 @@ impl Device {
                     let mut certificate = [self.certificates; 32];
                     certificate[0] = u8::try_from(self.who.device_id.0).unwrap_or(0);
                     self.peer = Fake { certificate, ..Fake::default() };
+                    self.open = false;
                 }
                 Output::MakeOffer { generation, .. } => {
                     self.peer.described = true;

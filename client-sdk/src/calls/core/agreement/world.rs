@@ -8,7 +8,7 @@ use std::{
 
 use chapar_protocol::{
     ChatId, DeviceId, ErrorCode, Timestamp, UserId,
-    call::{CallAsk, CallId, CallMedia, EndReason, Party, Standing},
+    call::{CallAsk, CallId, CallMedia, CallState, EndReason, Offer, Party, Standing},
 };
 use chapar_signaling::{
     call::{
@@ -72,7 +72,7 @@ impl World {
         };
         let instant = world.instant();
         world.devices[0].begin(true, instant);
-        // Stories that begin further on: it rings; it was accepted.
+        // Stories that begin further on: it rings; it was accepted; another device took over.
         let begun = world.below(4);
         if begun > 0 {
             world.pass(1_000);
@@ -81,6 +81,16 @@ impl World {
             let (callee, now) = (2 + world.below(3), world.instant());
             world.devices[callee].wish(Wish::Accept { relay_only: false }, now);
             world.pass(2_000);
+            if begun > 2 {
+                let other = 2 + (callee - 1) % 3;
+                let (to, now) = (world.devices[other].who.device_id, world.instant());
+                world.devices[callee].wish(Wish::Transfer(to), now);
+                world.pass(500);
+                let now = world.instant();
+                world.devices[other].wish(Wish::TakeOver, now);
+                world.pass(1_000);
+                world.moved = true;
+            }
         }
         world.loses = loses;
         world
@@ -98,7 +108,7 @@ impl World {
         Timestamp::from_millis(i64::try_from(self.now).unwrap_or(0)).expect("in range")
     }
 
-    fn note(&mut self, line: String) {
+    fn note(&mut self, line: &str) {
         if self.tale.len() == TALE {
             self.tale.pop_front();
         }
@@ -170,7 +180,7 @@ impl World {
         };
         if possible {
             self.moved |= wish == Wish::TakeOver;
-            self.note(format!("{} wishes {wish:?}", self.devices[who].who.device_id));
+            self.note(&format!("{} wishes {wish:?}", self.devices[who].who.device_id));
             let now = self.instant();
             self.devices[who].wish(wish, now);
         }
@@ -183,19 +193,15 @@ impl World {
         let place = ahead.min(device.ups.len().saturating_sub(1));
         let Some(request) = device.ups.remove(place) else { return };
         let party = device.who;
-        self.note(format!("{} asks {:.200}", party.device_id, brief(&request.up)));
+        self.note(&format!("{} asks {:.200}", party.device_id, brief(&request.up)));
         let outcome = match request.up {
-            Up::Invite(offer) => self.invite(party, &offer),
+            Up::Invite(offer) => Ok(self.invite(party, &offer)),
             Up::Ask(ask) => self.ask(party, &ask).map(|()| None),
         };
         self.devices[who].downs.push_back(Down::Answer(request.id, outcome));
     }
 
-    fn invite(
-        &mut self,
-        caller: Party,
-        offer: &chapar_protocol::call::Offer,
-    ) -> Result<Option<Box<chapar_protocol::call::CallState>>, ErrorCode> {
+    fn invite(&mut self, caller: Party, offer: &Offer) -> Option<Box<CallState>> {
         if self.call.is_none() {
             let offer = CheckedOffer::check(offer, &policy(true)).expect("a good offer");
             let invite = Invite {
@@ -214,7 +220,7 @@ impl World {
             self.call = Some(call);
             self.tell(tells);
         }
-        Ok(self.call.as_ref().and_then(|call| call.state_for(caller)).map(Box::new))
+        self.call.as_ref().and_then(|call| call.state_for(caller)).map(Box::new)
     }
 
     fn ask(&mut self, who: Party, ask: &CallAsk) -> Result<(), ErrorCode> {
@@ -267,7 +273,7 @@ impl World {
     fn deliver(&mut self, who: usize) {
         let (now, millis) = (self.instant(), self.now);
         if let Some(down) = self.devices[who].downs.pop_front() {
-            self.note(format!("{} hears {:.200}", self.devices[who].who.device_id, brief(&down)));
+            self.note(&format!("{} hears {:.200}", self.devices[who].who.device_id, brief(&down)));
             self.devices[who].take(down, now, millis);
         }
     }
@@ -279,13 +285,15 @@ impl World {
         }
         let (callers, callees) = self.devices.split_at_mut(2);
         for caller in callers {
-            callees.iter_mut().for_each(|callee| caller.connect(callee));
+            for callee in &mut *callees {
+                caller.connect(callee);
+            }
         }
     }
 
     fn lose(&mut self, who: usize) {
         if self.devices[who].connected {
-            self.note(format!("{} is gone", self.devices[who].who.device_id));
+            self.note(&format!("{} is gone", self.devices[who].who.device_id));
             self.devices[who].lose();
             let party = self.devices[who].who;
             self.step(Happens::Gone(party));
@@ -295,7 +303,7 @@ impl World {
     fn come_back(&mut self, who: usize) {
         if !self.devices[who].connected {
             let now = self.instant();
-            self.note(format!("{} is back", self.devices[who].who.device_id));
+            self.note(&format!("{} is back", self.devices[who].who.device_id));
             self.devices[who].come_back(now);
             let party = self.devices[who].who;
             self.step(Happens::Online(party));
@@ -392,7 +400,7 @@ impl World {
     }
 
     fn seated(&self) -> Vec<&Device> {
-        let seats = self.call.as_ref().map(|call| call.seats()).unwrap_or_default();
+        let seats = self.call.as_ref().map(Call::seats).unwrap_or_default();
         self.devices.iter().filter(|it| seats.contains(&Some(it.who))).collect()
     }
 
@@ -436,7 +444,7 @@ impl World {
     }
 
     pub(super) fn hang_up(&mut self) {
-        let seats = self.call.as_ref().map(|call| call.seats()).unwrap_or_default();
+        let seats = self.call.as_ref().map(Call::seats).unwrap_or_default();
         let now = self.instant();
         if let Some(device) = self.devices.iter_mut().find(|it| it.core.is_some() && seats.contains(&Some(it.who))) {
             device.wish(Wish::HangUp, now);
@@ -453,7 +461,7 @@ impl World {
 fn brief(said: &impl std::fmt::Debug) -> String {
     let text = format!("{said:?}");
     let place = text.find("standing: ").map_or("", |at| &text[at..]);
-    format!("{:.40}{:.60}", text, place)
+    format!("{text:.40}{place:.60}")
 }
 
 fn policy(relay_only: bool) -> CandidatePolicy {

@@ -10,7 +10,7 @@ use super::{
         Happened,
         leg::{self, HostLeg, LegId, RelayNews},
         own_address,
-        reflexive::Reflexive,
+        reflexive::{Reflexive, Told},
         url::RelayUrl,
     },
     Leg, MAX_LEGS, MAX_OLD_RELAYS, MAX_REFUSED, NOWHERE, Run, STAGGER,
@@ -60,12 +60,16 @@ impl Run {
     pub(super) fn is_reflected(&mut self, id: LegId, from: SocketAddr, data: &[u8], now: Instant) -> bool {
         let Some(Leg::Host(host)) = self.legs.get_mut(&id) else { return false };
         let base = host.opened.local;
-        let Some(told) = host.reflexive.receive(from, data, now) else { return false };
+        let told = host.reflexive.receive(from, data, now);
+        if told == Told::NotAsked {
+            return false;
+        }
         if self.connected_at.is_some() {
             host.reflexive.stop();
         }
         // Without a NAT it is the own address, which is known.
-        if let Some(mapped) = told.filter(|mapped| *mapped != base)
+        if let Told::Mapped(mapped) = told
+            && mapped != base
             && let Ok(candidate) = Candidate::server_reflexive(mapped, base, "udp")
         {
             tracing::debug!("a NAT is in between");
@@ -155,6 +159,8 @@ impl Run {
                 self.planned.clear();
                 let (remote, relayed) = (self.remote_candidates.clone(), *address);
                 if let Some(Leg::Relay(relay)) = self.legs.get_mut(&id) {
+                    // Most often the other side has the same relay, and its address there is not known yet.
+                    relay.permit(relayed.ip(), now);
                     remote
                         .iter()
                         .filter(|peer| peer.is_ipv4() == relayed.is_ipv4())
