@@ -16,6 +16,8 @@
 //! the person called, accepted or took over here.
 #![expect(clippy::similar_names, reason = "caller and callee are the field's words")]
 
+#[cfg(test)]
+mod agreement;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,9 @@ use super::{
 
 /// How often the device says that it is there.
 const ALIVE: Duration = Duration::from_secs(5);
+/// Signs of life left out while it rings, before the device asks whether it still does. It rings for 60 s; the end of it
+/// may have been lost on the way.
+const RINGS_FOR: u32 = 13;
 /// How long an accept waits for the answer that would travel with it.
 const ANSWER_WITH_ACCEPT: Duration = Duration::from_millis(400);
 /// Candidates in one ask at most.
@@ -95,6 +100,8 @@ pub(crate) enum Input {
     Peer(Happened),
     /// An ask was refused for good.
     Refused(ErrorCode),
+    /// The invite was.
+    NotInvited,
     Tick,
 }
 
@@ -117,6 +124,8 @@ pub(crate) enum Output {
     Candidates(Vec<String>),
     /// Command it: look for new ways out.
     Renew,
+    /// Command it: only relays from now on.
+    Restrict,
     /// Open microphone and speaker.
     OpenSound,
     /// Command it.
@@ -146,7 +155,16 @@ pub(crate) struct Core {
     me: UserId,
     call: chapar_protocol::call::CallId,
     caller: bool,
+    /// Neither side may learn the other's address.
+    relay_only: bool,
+    /// The server knows of the call.
     invited: bool,
+    /// The invite is on its way.
+    inviting: bool,
+    /// The person has ended it, whatever the server says meanwhile.
+    hung_up: bool,
+    /// The person does not want it here.
+    refused: bool,
     random: Box<dyn FnMut() -> [u8; 32] + Send>,
     view: View,
     /// The generation for which the present peer connection works; `None` without one.
@@ -155,18 +173,21 @@ pub(crate) struct Core {
     offer: Option<(u32, Offer)>,
     taken: u32,
     secrets: Secrets,
-    /// The person accepted, and the server does not know yet.
-    accepting: Option<(bool, Instant)>,
+    /// The person accepted, and the server does not know yet: how long the accept waits for the answer.
+    accepting: Option<Instant>,
     accepted: bool,
     direct: Vec<String>,
     relayed_late: Vec<String>,
     described: bool,
     early: Vec<(u32, Vec<String>)>,
     told_flows: bool,
+    told_switches: bool,
     open: bool,
     muted: bool,
     held: bool,
     alive_at: Instant,
+    /// Signs of life left out so far, since this device is not in the call.
+    left_out: u32,
     measured: Option<Measurement>,
     outputs: Vec<Output>,
 }
@@ -177,6 +198,7 @@ impl Core {
         me: UserId,
         call: chapar_protocol::call::CallId,
         caller: bool,
+        relay_only: bool,
         now: Instant,
         random: Box<dyn FnMut() -> [u8; 32] + Send>,
     ) -> Self {
@@ -184,7 +206,11 @@ impl Core {
             me,
             call,
             caller,
+            relay_only,
             invited: !caller,
+            inviting: false,
+            hung_up: false,
+            refused: false,
             random,
             view: View::default(),
             generation: None,
@@ -198,10 +224,12 @@ impl Core {
             described: false,
             early: Vec::new(),
             told_flows: false,
+            told_switches: false,
             open: false,
             muted: false,
             held: false,
             alive_at: now + ALIVE,
+            left_out: 0,
             measured: None,
             outputs: Vec::new(),
         }
@@ -219,9 +247,14 @@ impl Core {
         &self.view
     }
 
+    /// Whether only relays are to be used, so that neither side learns the other's address.
+    pub(crate) fn relay_only(&self) -> bool {
+        self.relay_only
+    }
+
     /// The time of the next [`Input::Tick`].
     pub(crate) fn next_timer(&self) -> Instant {
-        self.accepting.map_or(self.alive_at, |(_, at)| at.min(self.alive_at))
+        self.accepting.map_or(self.alive_at, |at| at.min(self.alive_at))
     }
 
     /// Takes something in.
@@ -233,6 +266,7 @@ impl Core {
                 Input::Wish(wish) => self.wish(wish, now),
                 Input::Peer(happened) => self.peer(happened),
                 Input::Refused(code) => self.refused(code),
+                Input::NotInvited => self.over(None),
                 Input::Tick => self.tick(now),
             }
         }
@@ -247,12 +281,19 @@ impl Core {
         if self.view.state.as_ref().is_some_and(|mine| state.revision <= mine.revision) {
             return;
         }
+        if !self.invited && self.hung_up {
+            // The first time it may have overtaken the invite.
+            self.ask(CallAsk::HangUp);
+        }
         self.invited = true;
         self.caller = state.caller == self.me;
         let first = self.view.state.is_none();
-        let standing = state.standing.clone();
+        let (standing, relay_only) = (state.standing.clone(), state.relay_only);
         self.view.state = Some(state);
         self.outputs.push(Output::Changed);
+        if relay_only {
+            self.restrict();
+        }
         match standing {
             Standing::Calling { .. } | Standing::TakeOver { .. } => {}
             Standing::Ringing { .. } => {
@@ -290,9 +331,31 @@ impl Core {
             self.open = true;
             self.outputs.push(Output::OpenSound);
         }
+        self.tell_switches(in_call);
         self.take_offer();
         self.tell_candidates();
         self.tell_flows();
+    }
+
+    /// One of the two wants relays only. What was found beside them is forgotten before anybody hears of it.
+    fn restrict(&mut self) {
+        if !self.relay_only {
+            self.relay_only = true;
+            self.direct.clear();
+            self.outputs.push(Output::Restrict);
+        }
+    }
+
+    /// What the person switched before the server could take it.
+    fn tell_switches(&mut self, in_call: &InCall) {
+        if !std::mem::replace(&mut self.told_switches, true) {
+            if self.muted && !in_call.mine.muted {
+                self.ask(CallAsk::Mute { muted: true, camera_off: true });
+            }
+            if self.held && !in_call.mine.held {
+                self.ask(CallAsk::Hold { held: true });
+            }
+        }
     }
 
     fn new_peer(&mut self, generation: u32) {
@@ -410,22 +473,33 @@ impl Core {
     fn wish(&mut self, wish: Wish, now: Instant) {
         match wish {
             Wish::Accept { relay_only } => {
-                if self.accepted || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
+                // Whoever said no a moment ago cannot say yes before that is known everywhere.
+                if self.accepted || self.refused || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
                     return;
+                }
+                if relay_only {
+                    self.restrict();
                 }
                 self.accepted = true;
                 self.open = true;
                 self.outputs.push(Output::OpenSound);
-                self.accepting = Some((relay_only, now + ANSWER_WITH_ACCEPT));
+                self.accepting = Some(now + ANSWER_WITH_ACCEPT);
                 if self.offer.is_none() {
                     self.accept(None);
                 }
                 self.take_offer();
             }
-            Wish::Decline => self.ask(CallAsk::Decline),
-            Wish::Busy => self.ask(CallAsk::Busy),
-            Wish::HangUp if !self.invited => self.over(Some(EndReason::Cancelled)),
-            Wish::HangUp => self.ask(CallAsk::HangUp),
+            // The yes is on its way: the call has begun, or will be over for another reason.
+            Wish::Decline | Wish::Busy if self.accepted => self.ask(CallAsk::HangUp),
+            Wish::Decline => self.refuse(CallAsk::Decline),
+            Wish::Busy => self.refuse(CallAsk::Busy),
+            Wish::HangUp if !self.invited && !self.inviting => self.over(Some(EndReason::Cancelled)),
+            // It rings here only to be taken over from another own device: the call itself goes on there.
+            Wish::HangUp if matches!(self.standing(), Some(Standing::TakeOver { .. })) => self.refuse(CallAsk::Decline),
+            Wish::HangUp => {
+                self.hung_up = true;
+                self.ask(CallAsk::HangUp);
+            }
             Wish::Mute(muted) => {
                 self.muted = muted;
                 self.outputs.push(Output::Mute(muted));
@@ -437,6 +511,7 @@ impl Core {
                 self.ask(CallAsk::Hold { held });
             }
             Wish::Transfer(to) => self.ask(CallAsk::Transfer { to }),
+            Wish::TakeOver if self.refused => {}
             Wish::TakeOver => {
                 self.accepted = true;
                 self.ask(CallAsk::TakeOver);
@@ -446,9 +521,14 @@ impl Core {
         }
     }
 
+    fn refuse(&mut self, ask: CallAsk) {
+        self.refused = true;
+        self.ask(ask);
+    }
+
     fn accept(&mut self, answer: Option<Answer>) {
-        if let Some((relay_only, _)) = self.accepting.take() {
-            self.ask(CallAsk::Accept { media: CallMedia::Voice, relay_only, answer });
+        if self.accepting.take().is_some() {
+            self.ask(CallAsk::Accept { media: CallMedia::Voice, relay_only: self.relay_only, answer });
         }
     }
 
@@ -457,6 +537,9 @@ impl Core {
             Happened::Offer { generation, sdp } => self.offered(generation, sdp),
             Happened::Answer { generation, sdp } => self.answered(generation, sdp),
             Happened::Candidate { direct, text } => {
+                if direct && self.relay_only {
+                    return;
+                }
                 if direct {
                     self.direct.push(text);
                 } else if self.described {
@@ -500,6 +583,7 @@ impl Core {
         if self.invited {
             self.ask(CallAsk::Offer { generation, offer });
         } else {
+            self.inviting = true;
             self.outputs.push(Output::Invite(offer));
         }
         self.tell_candidates();
@@ -535,11 +619,20 @@ impl Core {
         if matches!(self.standing(), Some(Standing::InCall(_))) {
             due.append(&mut self.direct);
             due.append(&mut self.relayed_late);
-        } else if matches!(self.standing(), Some(Standing::Calling { .. })) {
+        } else if self.relays_may_be_told() {
             due.append(&mut self.relayed_late);
         }
         for batch in due.chunks(BATCH) {
             self.ask(CallAsk::Candidates { generation, candidates: batch.to_vec() });
+        }
+    }
+
+    /// Before the call is known to be answered: to the caller at once, to the callee when its accept is on its way.
+    fn relays_may_be_told(&self) -> bool {
+        match self.standing() {
+            Some(Standing::Calling { .. }) => true,
+            Some(Standing::Ringing { .. }) => self.accepted && self.accepting.is_none(),
+            _ => false,
         }
     }
 
@@ -559,6 +652,13 @@ impl Core {
 
     fn refused(&mut self, code: ErrorCode) {
         match code {
+            // An ask has overtaken the invite.
+            _ if !self.invited => {}
+            // The yes to the call came too late, and meanwhile this device is asked to take over: that wants a yes of its own.
+            ErrorCode::CallElsewhere if matches!(self.standing(), Some(Standing::TakeOver { .. })) => {
+                (self.accepted, self.accepting, self.open) = (false, None, false);
+                self.new_peer(self.generation.unwrap_or(1));
+            }
             ErrorCode::CallNotFound | ErrorCode::CallElsewhere => self.over(None),
             // The state that says why has crossed this ask, or was missed.
             ErrorCode::CallEnded => self.ask(CallAsk::Look),
@@ -568,12 +668,17 @@ impl Core {
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.accepting.is_some_and(|(_, at)| at <= now) {
+        if self.accepting.is_some_and(|at| at <= now) {
             self.accept(None);
         }
         if self.alive_at <= now {
             self.alive_at = now + ALIVE;
             let seated = matches!(self.standing(), Some(Standing::InCall(_) | Standing::Calling { .. }));
+            self.left_out = if seated { 0 } else { self.left_out + 1 };
+            // A device that was accepted on should be in the call by now.
+            if self.left_out > RINGS_FOR || (self.accepted && !seated) {
+                self.ask(CallAsk::Look);
+            }
             if let (true, Some(state)) = (seated, &self.view.state) {
                 let report = self.measured.as_ref().filter(|_| self.view.hears).map(report);
                 let revision = state.revision;
