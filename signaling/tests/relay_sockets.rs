@@ -31,7 +31,7 @@ use stun_types::{
     },
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpStream, UdpSocket},
     process::Command,
     time::timeout,
@@ -373,23 +373,61 @@ async fn a_client_that_does_not_read_is_cut_off_and_its_allocation_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_of_one_address_are_counted_handshakes_included() {
     let mut config = config("127.0.0.1", 32_000, Vec::new());
-    config.streams = StreamLimits { streams: 100, per_address: 5 };
+    config.streams = StreamLimits { streams: 100, per_address: 5, handshake: 100 * PATIENCE };
     let relay = start(config).await;
     // Half-open TLS: connected, and silent.
     let mut silent = Vec::new();
     for _ in 0..5 {
         silent.push(TcpStream::connect(relay.tls[0]).await.unwrap());
     }
-    let mut sixth = TcpStream::connect(relay.tcp[0]).await.unwrap();
-    let mut rest = Vec::new();
-    let _ = timeout(PATIENCE, sixth.read_to_end(&mut rest)).await.expect("closed at once");
-    // After the time for a handshake they are closed, and there is room again.
-    for stream in &mut silent {
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed after ten seconds");
-    }
-    let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
-    stream.write_all(&Message::builder_request(BINDING, MessageWriteVec::new()).finish()).await.unwrap();
-    let mut reply = [0; 32];
-    timeout(PATIENCE, stream.read_exact(&mut reply)).await.unwrap().unwrap();
+    // The relay may not have accepted all of them yet.
+    let refused = async { while is_served(relay.tcp[0]).await {} };
+    timeout(PATIENCE, refused).await.expect("no sixth");
+    drop(silent);
+    timeout(PATIENCE, is_let_in(relay.tcp[0])).await.expect("there is room again");
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_does_not_end_is_closed_and_its_place_given_back() {
+    assert_eq!(StreamLimits::default().handshake, Duration::from_secs(10));
+    let mut config = config("127.0.0.1", 33_000, Vec::new());
+    config.streams = StreamLimits { streams: 100, per_address: 3, handshake: Duration::from_millis(300) };
+    let relay = start(config).await;
+    // One is silent, one stops within a ClientHello, and one goes on and on, one byte at a time.
+    let hello = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 505]].concat();
+    let silent = TcpStream::connect(relay.tls[0]).await.unwrap();
+    let mut halved = TcpStream::connect(relay.tls[0]).await.unwrap();
+    halved.write_all(&hello[..60]).await.unwrap();
+    let (slow, mut slowly) = TcpStream::connect(relay.tls[0]).await.unwrap().into_split();
+    let trickle = tokio::spawn(async move {
+        for byte in hello {
+            if slowly.write_all(&[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut rest = Vec::new();
+    for mut stream in [Box::new(silent) as Box<dyn AsyncRead + Unpin>, Box::new(halved), Box::new(slow)] {
+        // Of the trickle the kernel keeps bytes that nobody read, and so says its end with a reset.
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed by the relay");
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+    trickle.abort();
+    timeout(PATIENCE, is_let_in(relay.tcp[0])).await.expect("there is room again");
+    relay.stop().await;
+}
+
+/// A place that is given back can be had a moment later.
+async fn is_let_in(server: SocketAddr) {
+    while !is_served(server).await {}
+}
+
+/// Whether a new stream is answered, and not closed.
+async fn is_served(server: SocketAddr) -> bool {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let binding = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
+    let mut reply = [0; 32];
+    stream.write_all(&binding).await.is_ok() && stream.read_exact(&mut reply).await.is_ok()
 }

@@ -25,7 +25,6 @@ use super::{
 
 /// Frames that wait for a reader: half a second of a video call, at most half a megabyte.
 const QUEUE: usize = 256;
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A write that takes longer than this ends the stream.
 const WRITE: Duration = Duration::from_secs(15);
 
@@ -36,11 +35,13 @@ pub struct StreamLimits {
     pub streams: usize,
     /// Of those, from one source address (IPv6: /64).
     pub per_address: usize,
+    /// How long a TLS handshake may take; then the stream is closed.
+    pub handshake: Duration,
 }
 
 impl Default for StreamLimits {
     fn default() -> Self {
-        Self { streams: 16_384, per_address: 1_024 }
+        Self { streams: 16_384, per_address: 1_024, handshake: Duration::from_secs(10) }
     }
 }
 
@@ -115,7 +116,7 @@ impl Streams {
         match tls {
             None => self.serve(stream, FiveTuple { client, listener, transport: Transport::Tcp }).await,
             Some(acceptor) => {
-                if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                if let Ok(Ok(stream)) = timeout(self.limits.handshake, acceptor.accept(stream)).await {
                     self.serve(stream, FiveTuple { client, listener, transport: Transport::Tls }).await;
                 }
             }
