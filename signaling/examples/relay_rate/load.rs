@@ -123,9 +123,9 @@ impl Calls {
         delays.sort_unstable();
         #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
         let at = |share: usize| delays.get(delays.len() * share / 100).map_or(f64::NAN, |nanos| *nanos as f64 / 1e6);
-        let received = f64::from(u32::try_from(delays.len()).unwrap_or(u32::MAX));
+        let arrived = f64::from(u32::try_from(delays.len()).unwrap_or(u32::MAX));
         let sent = f64::from(bursts) * f64::from(u32::try_from(burst).unwrap_or(1));
-        Ok(Stream { received, sent, p50: at(50), p99: at(99) })
+        Ok(Stream { received: arrived, sent, p50: at(50), p99: at(99) })
     }
 }
 
