@@ -140,6 +140,8 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // SIGHUP asks for a look at the certificate; a relay without one has nothing to do, and does not end.
+    let _hangup = signal(SignalKind::hangup())?;
     let secrets = Arc::new(Secrets::new(match &cli.secrets {
         Some(path) => read_secrets(path)?,
         None => random_secret()?,
