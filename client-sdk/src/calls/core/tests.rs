@@ -1,6 +1,7 @@
 //! The rules, without IO.
 
 use super::*;
+use crate::calls::sas;
 use chapar_protocol::{
     ChatId, Timestamp,
     call::{CallId, MediaPhase, Party, SideState},
