@@ -24,10 +24,7 @@ enum Plan {
 
 impl Calls {
     /// Calls somebody. The same invite again is answered with the call as it is now.
-    ///
-    /// # Errors
-    /// As `docs/PROTOCOL.md` says of `call_invite`.
-    pub async fn invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
+    pub(super) async fn place_invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
         let offer = invite.offer.as_ref();
         let offer = offer.map(|offer| CheckedOffer::check(offer, self.rules.candidates(true))).transpose();
         let offer = offer.map_err(bad)?;
@@ -80,7 +77,7 @@ impl Calls {
                         seen = there;
                     }
                     Plan::Settle(call) => {
-                        self.step(call.id(), |_| Ok(Input::Tick)).await?;
+                        self.step(call.id(), &Input::Tick).await?;
                     }
                     Plan::Refuse(error) => return Err(error.into()),
                 },

@@ -83,7 +83,7 @@ impl Calls {
         self.figures.recorded(ready.len(), begun.elapsed());
         stream::iter(ready)
             .for_each_concurrent(AT_ONCE, |record| async move {
-                let _ = self.step(record.log.call_id, |_| Ok(Input::Recorded)).await;
+                let _ = self.step(record.log.call_id, &Input::Recorded).await;
             })
             .await;
     }
