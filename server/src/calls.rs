@@ -19,6 +19,7 @@ mod lanes;
 mod memory;
 mod pipe;
 pub mod quality;
+mod reach;
 mod recorder;
 mod redis;
 mod shared;
@@ -47,7 +48,7 @@ pub use self::{
     redis::RedisCalls,
     shared::{Away, CallStore},
 };
-use self::{ask::Waiting, figures::Figures, lanes::Lanes, quality::CallQualities};
+use self::{ask::Waiting, figures::Figures, lanes::Lanes, quality::CallQualities, reach::Reach};
 use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, relays::Relays, store::Store};
 
 /// How often a step begins again because somebody was faster.
@@ -122,6 +123,7 @@ pub struct Calls {
     known: known::Known,
     lanes: Lanes<Waiting>,
     store: Store,
+    reach: Reach,
     fanout: Arc<Fanout>,
     committer: Arc<Committer>,
     figures: Figures,
@@ -211,6 +213,7 @@ impl Calls {
             shared: calls,
             known: known::Known::default(),
             lanes: Lanes::default(),
+            reach: Reach::start(store.clone()),
             store,
             fanout,
             committer,

@@ -28,7 +28,7 @@ impl Calls {
         let offer = invite.offer.as_ref();
         let offer = offer.map(|offer| CheckedOffer::check(offer, self.rules.candidates(true))).transpose();
         let offer = offer.map_err(bad)?;
-        let reached = self.store.reach(who.user_id, invite.user_id).await?;
+        let reached = self.reach.ask(who.user_id, invite.user_id).await?;
         let wanted = Invite {
             call_id: invite.call_id,
             chat_id: reached.chat_id,

@@ -70,6 +70,13 @@ impl Driver {
     async fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
+            // Whoever is about to ask may do so first.
+            tokio::task::yield_now().await;
+            while batch.len() < BATCH
+                && let Ok(more) = queue.try_recv()
+            {
+                batch.push(more);
+            }
             self.send(std::mem::take(&mut batch)).await;
         }
     }
