@@ -11,7 +11,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, RedisError, Script, Value, aio::MultiplexedConnection, from_redis_value,
+    AsyncConnectionConfig, Cmd, Pipeline, RedisError, Script, ToRedisArgs, Value, aio::MultiplexedConnection,
+    from_redis_value,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,11 +29,28 @@ const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// What a script answers: a list of strings.
 pub(super) type Reply = Result<Vec<Vec<u8>>, Away>;
 
-/// A script to be run.
-struct Waiting {
+/// What is to be run.
+enum Waiting {
+    /// A script by itself.
+    Alone { script: &'static Script, command: Cmd, answer: oneshot::Sender<Reply> },
+    /// Part of a script that takes any number of such parts.
+    Together(Part),
+}
+
+struct Part {
     script: &'static Script,
-    command: Cmd,
-    answer: oneshot::Sender<Reply>,
+    keys: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+    answer: oneshot::Sender<Result<Pair, Away>>,
+}
+
+/// What a script answers for each part.
+type Pair = [Vec<u8>; 2];
+
+/// Who waits for a command of a batch.
+enum Asker {
+    Alone(oneshot::Sender<Reply>),
+    Together(Vec<oneshot::Sender<Result<Pair, Away>>>),
 }
 
 /// See the module. Dropping it ends what it runs, after the scripts that wait.
@@ -51,10 +69,23 @@ impl Pipe {
 
     /// Runs a script. `command` is its EVALSHA.
     pub(super) async fn run(&self, script: &'static Script, command: Cmd) -> Reply {
-        let gone = || Away("the way to Redis is closed".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.way.send(Waiting { script, command, answer }).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.way.send(Waiting::Alone { script, command, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Runs a script together with others that wait for the same one: it takes each one's keys and arguments after those of
+    /// the one before, and answers two strings for each.
+    pub(super) async fn run_together(
+        &self,
+        script: &'static Script,
+        keys: Vec<String>,
+        arguments: Vec<Vec<u8>>,
+    ) -> Result<Pair, Away> {
+        let (answer, answered) = oneshot::channel();
+        let part = Part { script, keys, arguments, answer };
+        self.way.send(Waiting::Together(part)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
     }
 }
 
@@ -88,28 +119,35 @@ impl Driver {
             Err(away) => return fail(batch, &away),
         };
         let mut pipeline = Pipeline::with_capacity(batch.len());
-        let waiting: Vec<_> = batch
-            .into_iter()
-            .map(|Waiting { script, command, answer }| {
-                pipeline.add_command(command);
-                (script, answer)
-            })
-            .collect();
-        let replies = link.send_packed_commands(&pipeline, 0, waiting.len()).await;
-        let mut commands = pipeline.cmd_iter();
-        match replies {
+        let mut waiting: Vec<(&'static Script, Asker)> = Vec::with_capacity(batch.len());
+        let mut parts: Vec<Part> = Vec::with_capacity(batch.len());
+        for thing in batch {
+            match thing {
+                Waiting::Alone { script, command, answer } => {
+                    pipeline.add_command(command);
+                    waiting.push((script, Asker::Alone(answer)));
+                }
+                Waiting::Together(part) => parts.push(part),
+            }
+        }
+        while let Some(script) = parts.first().map(|part| part.script) {
+            let same = parts.extract_if(.., |part| std::ptr::eq(part.script, script)).collect();
+            let (command, answers) = together(script, same);
+            pipeline.add_command(command);
+            waiting.push((script, Asker::Together(answers)));
+        }
+        match link.send_packed_commands(&pipeline, 0, waiting.len()).await {
             Ok(replies) => {
                 let mut broken = false;
-                for ((script, answer), value) in waiting.into_iter().zip(replies) {
-                    let command = commands.next();
-                    let reply = match (value, command) {
-                        (Value::ServerError(error), Some(command)) if is_unknown_script(&error) => {
+                for (((script, asker), value), command) in waiting.into_iter().zip(replies).zip(pipeline.cmd_iter()) {
+                    let reply = match value {
+                        Value::ServerError(error) if is_unknown_script(&error) => {
                             again(&mut link, script, command).await
                         }
-                        (value, _) => read(value),
+                        value => read(value),
                     };
                     broken |= reply.is_err();
-                    let _ = answer.send(reply);
+                    asker.tell(reply);
                 }
                 if broken {
                     self.link = None;
@@ -118,8 +156,8 @@ impl Driver {
             Err(error) => {
                 self.link = None;
                 let away = Away(error.to_string());
-                for (_, answer) in waiting {
-                    let _ = answer.send(Err(away.clone()));
+                for (_, asker) in waiting {
+                    asker.tell(Err(away.clone()));
                 }
             }
         }
@@ -154,10 +192,59 @@ impl Driver {
     }
 }
 
+impl Asker {
+    fn tell(self, reply: Reply) {
+        match self {
+            Self::Alone(answer) => drop(answer.send(reply)),
+            Self::Together(answers) => {
+                let mut strings = reply.map(Vec::into_iter);
+                for answer in answers {
+                    let pair = match &mut strings {
+                        Ok(strings) => match (strings.next(), strings.next()) {
+                            (Some(one), Some(other)) => Ok([one, other]),
+                            _ => Err(Away("a short reply".to_owned())),
+                        },
+                        Err(away) => Err(away.clone()),
+                    };
+                    let _ = answer.send(pair);
+                }
+            }
+        }
+    }
+}
+
+fn closed() -> Away {
+    Away("the way to Redis is closed".to_owned())
+}
+
 fn fail(batch: Vec<Waiting>, away: &Away) {
     for waiting in batch {
-        let _ = waiting.answer.send(Err(away.clone()));
+        match waiting {
+            Waiting::Alone { answer, .. } => drop(answer.send(Err(away.clone()))),
+            Waiting::Together(part) => drop(part.answer.send(Err(away.clone()))),
+        }
     }
+}
+
+/// A script with its keys; its arguments follow.
+pub(super) fn evalsha(script: &Script, keys: &[impl ToRedisArgs]) -> Cmd {
+    let mut command = Cmd::with_capacity(16, 1024);
+    command.arg("EVALSHA").arg(script.get_hash()).arg(keys.len()).arg(keys);
+    command
+}
+
+fn together(script: &Script, parts: Vec<Part>) -> (Cmd, Vec<oneshot::Sender<Result<Pair, Away>>>) {
+    let size: usize = parts.iter().flat_map(|part| &part.arguments).map(Vec::len).sum();
+    let (count, keys) = (parts.len(), parts.iter().map(|part| part.keys.len()).sum::<usize>());
+    let mut command = Cmd::with_capacity(3 + 10 * count, 128 * count + size);
+    command.arg("EVALSHA").arg(script.get_hash()).arg(keys);
+    parts.iter().flat_map(|part| &part.keys).for_each(|key| {
+        command.arg(key);
+    });
+    parts.iter().flat_map(|part| &part.arguments).for_each(|argument| {
+        command.arg(argument);
+    });
+    (command, parts.into_iter().map(|part| part.answer).collect())
 }
 
 fn is_unknown_script(error: &redis::ServerError) -> bool {

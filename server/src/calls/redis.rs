@@ -14,10 +14,10 @@ use std::sync::{
 
 use chapar_protocol::{Timestamp, UserId, call::CallId};
 use chapar_signaling::call::Call;
-use redis::{Cmd, Script, ToRedisArgs};
+use redis::{Cmd, Script};
 
 use super::{
-    pipe::{Pipe, Reply},
+    pipe::{Pipe, Reply, evalsha},
     shared::{Away, Created, Due, KEEP_ENDED_MS, Newer, Swapped},
 };
 use crate::bus::{BusError, Endpoint};
@@ -59,13 +59,25 @@ fn script(body: &str) -> Script {
     Script::new(&format!("{PUT}{body}"))
 }
 
+/// Of any number of calls, each by itself: for each the three keys, the revision that it must have, and what `put` takes.
+/// Answers two strings for each.
 static SWAP: LazyLock<Script> = LazyLock::new(|| {
     script(
-        "local r = redis.call('HGET', KEYS[1], 'r')
-        if not r then return {'gone'} end
-        if r ~= ARGV[1] then return {'behind', redis.call('HGET', KEYS[1], 'v')} end
-        put(KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], KEYS[2], KEYS[3])
-        return {'stored'}",
+        "local told = {}
+        for i = 0, #KEYS / 3 - 1 do
+            local k, a = 3 * i, 7 * i
+            local r = redis.call('HGET', KEYS[k + 1], 'r')
+            if not r then
+                told[2 * i + 1], told[2 * i + 2] = 'gone', ''
+            elseif r ~= ARGV[a + 1] then
+                told[2 * i + 1], told[2 * i + 2] = 'behind', redis.call('HGET', KEYS[k + 1], 'v')
+            else
+                put(KEYS[k + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7],
+                    KEYS[k + 2], KEYS[k + 3])
+                told[2 * i + 1], told[2 * i + 2] = 'stored', ''
+            end
+        end
+        return told",
     )
 });
 
@@ -204,13 +216,14 @@ impl RedisCalls {
     }
 
     pub(super) async fn swap(&self, call: &Arc<Call>, from: u64) -> Result<Swapped, Away> {
-        let mut run = evalsha(&SWAP, &keys(call));
-        run.arg(from);
-        put_args(&mut run, call, if call.is_live() { "" } else { "-" });
-        let reply = self.run(&SWAP, &mut run).await?;
-        match (word(&reply), reply.get(1)) {
-            ("stored", _) => Ok(Swapped::Stored),
-            (_, Some(value)) => Ok(Swapped::Behind(read(value)?)),
+        let mut arguments = vec![from.to_string().into_bytes()];
+        // What has ended is taken from its people once; after that only the record was missing.
+        let just_ended = !call.is_live() && call.next_timer().is_some();
+        arguments.extend(put_arguments(call, if just_ended { "-" } else { "" }));
+        let [word, value] = self.pipe().run_together(&SWAP, keys(call), arguments).await?;
+        match word.as_slice() {
+            b"stored" => Ok(Swapped::Stored),
+            b"behind" => Ok(Swapped::Behind(read(&value)?)),
             _ => Ok(Swapped::Gone),
         }
     }
@@ -230,16 +243,12 @@ impl RedisCalls {
     }
 
     async fn run(&self, script: &'static Script, command: &mut Cmd) -> Reply {
-        let pipe = self.pipe.get_or_init(|| Pipe::start(self.endpoint.clone(), TAG, self.links.clone()));
-        pipe.run(script, std::mem::take(command)).await
+        self.pipe().run(script, std::mem::take(command)).await
     }
-}
 
-/// A script with its keys; its arguments follow.
-fn evalsha(script: &Script, keys: &[impl ToRedisArgs]) -> Cmd {
-    let mut command = Cmd::with_capacity(16, 1024);
-    command.arg("EVALSHA").arg(script.get_hash()).arg(keys.len()).arg(keys);
-    command
+    fn pipe(&self) -> &Pipe {
+        self.pipe.get_or_init(|| Pipe::start(self.endpoint.clone(), TAG, self.links.clone()))
+    }
 }
 
 /// A call and its two people.
@@ -261,14 +270,18 @@ fn index_of_new(call: &Call) -> &'static str {
 }
 
 /// The arguments of `put`, from the revision on.
-fn put_args(run: &mut Cmd, call: &Call, index: &str) {
+fn put_arguments(call: &Call, index: &str) -> [Vec<u8>; 6] {
     let value = serde_json::to_vec(call).unwrap_or_default();
-    run.arg(call.revision()).arg(value).arg(if call.is_live() { KEEP_LIVE_MS } else { KEEP_ENDED_MS });
-    match call.next_timer() {
-        Some(at) => run.arg(at.as_millis()),
-        None => run.arg(""),
-    };
-    run.arg(index).arg(call.id().0.to_string());
+    let keep = if call.is_live() { KEEP_LIVE_MS } else { KEEP_ENDED_MS };
+    let due = call.next_timer().map_or_else(Vec::new, |at| at.as_millis().to_string().into_bytes());
+    let id = call.id().0.to_string().into_bytes();
+    [call.revision().to_string().into_bytes(), value, keep.to_string().into_bytes(), due, index.into(), id]
+}
+
+fn put_args(run: &mut Cmd, call: &Call, index: &str) {
+    for argument in put_arguments(call, index) {
+        run.arg(argument);
+    }
 }
 
 fn word(reply: &[Vec<u8>]) -> &str {
