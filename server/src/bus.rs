@@ -143,7 +143,7 @@ impl Bus {
         if let Self::Redis(bus) = self
             && !bus.shared.company.joined(patience).await
         {
-            tracing::warn!("Redis does not answer: serving without the other nodes");
+            tracing::warn!("Redis does not tell who else is there: serving all the same");
         }
     }
 

@@ -9,6 +9,9 @@
 //! the newer node          registers ├──── waits 1.5 s ────┤ takes its first connection, which reads the database
 //! ```
 //!
+//! A node that cannot be in the set (of an earlier version, or kept from it by an ACL) is known by what it publishes, at least
+//! its heartbeat.
+//!
 //! So whatever was skipped was committed before a client of the newer node could ask. Where that does not hold (a lease lost
 //! by a pause or with Redis' memory), what was skipped is made up for: a node that is no longer alone says so by
 //! [`super::BusEvent::Company`], and its listener tells the others to compare with the database.
@@ -37,6 +40,8 @@ const LINKING: Duration = Duration::from_millis(20);
 const LEASE_MS: u64 = 3_000;
 /// How long a reading holds, from the moment at which it began.
 const HOLDS: Duration = Duration::from_secs(1);
+/// For how long whoever was heard counts as there: longer than three heartbeats.
+const HEARD_HOLDS: Duration = Duration::from_secs(7);
 /// How long a node that joins others waits before it takes connections: longer than [`HOLDS`].
 const SETTLE: Duration = Duration::from_millis(1_500);
 
@@ -58,13 +63,20 @@ pub(super) struct Company {
     began: Instant,
     /// Until when this node counts as alone, in microseconds since `began`.
     alone_until: AtomicU64,
+    /// Until when somebody else is there, since it was heard; in microseconds since `began`.
+    heard_until: AtomicU64,
     /// From when on this node may take connections; `None` before its first registration.
     joined: watch::Sender<Option<Instant>>,
 }
 
 impl Company {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), alone_until: AtomicU64::new(0), joined: watch::Sender::new(None) }
+        Self {
+            began: Instant::now(),
+            alone_until: AtomicU64::new(0),
+            heard_until: AtomicU64::new(0),
+            joined: watch::Sender::new(None),
+        }
     }
 
     /// Whether nobody else is there to be told.
@@ -73,7 +85,13 @@ impl Company {
     }
 
     fn alone_at(&self, now: Instant) -> bool {
-        self.micros(now) < self.alone_until.load(Ordering::SeqCst)
+        let now = self.micros(now);
+        now < self.alone_until.load(Ordering::SeqCst) && now >= self.heard_until.load(Ordering::SeqCst)
+    }
+
+    /// Another node has published something.
+    pub(super) fn heard(&self, now: Instant) {
+        self.heard_until.store(self.micros(now + HEARD_HOLDS), Ordering::SeqCst);
     }
 
     /// Waits until no other node takes this one for absent any more. Returns false after `patience` without Redis.
@@ -100,7 +118,7 @@ impl Company {
             }
             first
         });
-        alone
+        self.alone_at(now)
     }
 }
 
@@ -157,5 +175,9 @@ mod tests {
         assert!(older.read(after(20), after(21), 1) && older.alone_at(after(22)));
         assert!(!older.read(after(23), after(24), 2) && !older.alone_at(after(24)), "at once");
         assert_eq!(*older.joined.borrow(), Some(after(400)), "only the first registration counts");
+
+        older.heard(after(30));
+        assert!(!older.read(after(31), after(32), 1), "somebody was heard who is not in the set");
+        assert!(older.read(after(7_030), after(7_031), 1), "and not for a long time now");
     }
 }
