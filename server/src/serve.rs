@@ -94,6 +94,9 @@ async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store
     Ok(store)
 }
 
+/// How long a starting node waits for Redis to tell whether there are other nodes.
+const JOIN_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Runs the node until a signal ends it.
 ///
 /// # Errors
@@ -157,6 +160,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         app.settings.max_connections_per_address,
         app.settings.trusted_proxies.clone(),
     );
+    // Until then another node may take itself for alone, and tell the clients of this one nothing.
+    app.fanout.joined(JOIN_PATIENCE).await;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
     let accepting =
