@@ -13,7 +13,8 @@ test('a message that was answered is deleted: the answer no longer quotes it, ho
   const chat = await mina.person.direct(john);
   const asked = await mina.person.say(chat, 'رازی که پس گرفته می‌شود');
   for (let number = 1; number <= 120; number++) await john.say(chat, `between ${number}`);
-  await john.say(chat, 'my answer', { reply_to: asked });
+  const answer = await john.say(chat, 'my answer', { reply_to: asked });
+  await mina.person.read(chat, answer);
   const tab = mina.device.main;
   await tab.open('John');
   const quote = tab.message('my answer').locator('.quote');

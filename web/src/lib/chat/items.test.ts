@@ -43,6 +43,14 @@ describe('toItems', () => {
     expect(shape(toItems({ ...base, rows, unreadFrom: 2 }))).toEqual(['day', '1 first last', 'unread', '2 first last']);
   });
 
+  it('counts nothing of one\'s own as unread', () => {
+    const rows = [row(1, 2, '2026-11-24T12:00:00'), row(2, 1, '2026-11-24T12:00:10'), row(3, 2, '2026-11-24T12:00:20')];
+    expect(shape(toItems({ ...base, rows, unreadFrom: 2 }))).toEqual(['day', '1 first last', '2 first last', 'unread', '3 first last']);
+    expect(shape(toItems({ ...base, rows: rows.slice(0, 2), unreadFrom: 2 }))).toEqual(['day', '1 first last', '2 first last']);
+    // A window that begins after the first unread message has no place for the divider.
+    expect(shape(toItems({ ...base, rows: rows.slice(2), unreadFrom: 2 }))).toEqual(['day', '3 first last']);
+  });
+
   it('keeps the key of a message when it is stored, and never shows it twice', () => {
     const waiting = toItems({ ...base, rows: [], outgoing: [out('c9', { state: 'waiting', written: false })] });
     const stored = toItems({ ...base, rows: [row(9, 1, '2026-11-24T12:10:00')], outgoing: [out('c9', { state: 'waiting', written: true })] });

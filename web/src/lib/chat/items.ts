@@ -79,6 +79,7 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
   const items: Item[] = [];
   let day: number | undefined;
   let before: Shown | undefined;
+  let unread = false;
   const put = (item: Item, at: Date): void => {
     const today = startOfDay(at).getTime();
     if (today !== day) {
@@ -86,7 +87,10 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
       before = undefined;
       items.push({ kind: 'day', key: `day:${today}`, at });
     }
-    if ('seq' in item && item.seq !== undefined && item.seq === unreadFrom) {
+    if ('seq' in item && item.seq !== undefined && item.seq === unreadFrom) unread = true;
+    // What one wrote oneself before the first of it is not new to one.
+    if (unread && 'sender' in item && item.sender !== me) {
+      unread = false;
       before = undefined;
       items.push({ kind: 'unread', key: 'unread' });
     }
