@@ -62,6 +62,8 @@ export class Call {
   readonly #host: CallHost;
   readonly #meter = new QualityMeter();
   #peer: Peer | undefined;
+  /** Whether this tab began it: the person wants it, and has opened the microphone for it. */
+  begun = false;
   #relayOnly = false;
   #working = false;
   #nonce: { generation: number; own: string } | undefined;
@@ -149,6 +151,7 @@ export class Call {
 
   /** Begins an outgoing call. Called by `Calls.call`. */
   async begin(media: CallMedia, relayOnly: boolean): Promise<void> {
+    this.begun = true;
     this.core.began(false, false, false, relayOnly);
     this.#relayOnly = relayOnly;
     try {
@@ -287,14 +290,16 @@ export class Call {
 
   /** Plays the call in an element, at the chosen speaker. Returns what ends it. */
   attach(element: HTMLMediaElement): () => void {
+    // An element that has nothing to play yet cannot be given a speaker: it is given it again when it plays.
+    const speak = (): void => void speakAt(element, this.#host.devices.speaker);
+    element.addEventListener("playing", speak);
+    speak();
     element.srcObject = this.remote;
-    const { speaker } = this.#host.devices;
-    const sink = element as HTMLMediaElement & { setSinkId?: (id: string) => Promise<void> };
-    if (speaker !== undefined) void sink.setSinkId?.(speaker).catch(() => {});
     void element.play().catch(() => {});
     this.#elements.add(element);
     return () => {
       this.#elements.delete(element);
+      element.removeEventListener("playing", speak);
       element.srcObject = null;
     };
   }
@@ -305,9 +310,7 @@ export class Call {
   async useDevices(which: "microphone" | "camera" | "speaker"): Promise<void> {
     const { speaker, microphone, camera } = this.#host.devices;
     if (which === "speaker") {
-      for (const element of this.#elements) {
-        await (element as { setSinkId?: (id: string) => Promise<void> }).setSinkId?.(speaker ?? "").catch(() => {});
-      }
+      await Promise.all([...this.#elements].map((element) => speakAt(element, speaker)));
       return;
     }
     const kind = which === "microphone" ? "audio" : "video";
@@ -601,4 +604,10 @@ export class Call {
   async #ask(ask: Ask): Promise<void> {
     await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
   }
+}
+
+/** Has an element play at a speaker; at the system's own without one, or where the browser cannot choose. */
+async function speakAt(element: HTMLMediaElement, speaker = ""): Promise<void> {
+  const sink = element as HTMLMediaElement & { sinkId?: string; setSinkId?: (id: string) => Promise<void> };
+  if (sink.sinkId !== speaker) await sink.setSinkId?.(speaker).catch(() => {});
 }
