@@ -64,6 +64,7 @@ test('a group that one has made oneself has nothing unread in it', async () => {
   await phone.main.row('سفر').getByText('1', { exact: true }).waitFor();
   expect(await phone.main.row('سفر').getByRole('img', { name: en.list.unread(1) }).count()).toBe(1);
   await mina.device.main.open('سفر');
+  await mina.device.main.history.getByText(fa.service.created(`\u2068${fa.common.you}\u2069`, true)).waitFor();
   await mina.device.main.message('hello').waitFor();
   await eventually(async () => expect(await phone.main.row('سفر').locator('.badge').count()).toBe(0));
 });

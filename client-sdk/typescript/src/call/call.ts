@@ -7,7 +7,7 @@ import { CallCore, type Step } from "./core.js";
 import { openCamera, openMicrophone, type Devices } from "./media.js";
 import { Peer } from "./peer.js";
 import { QualityMeter, networkClass, type CallStats } from "./quality.js";
-import { commit, emojiOf, fingerprintOf, newNonce } from "./sas.js";
+import { Verification } from "./verify.js";
 
 /** How often the server is told that the call lives, and how good it is, in milliseconds. */
 const ALIVE = 5_000;
@@ -53,8 +53,6 @@ export class Call {
   readonly remote = new MediaStream();
   /** What this side sends. The same object for the whole call. */
   readonly local = new MediaStream();
-  /** The four emoji to compare; absent until both nonces are known. */
-  emoji: readonly string[] | undefined;
   /** The last measurement. */
   stats: CallStats | undefined;
   /** Why the call cannot go on here, in the words of `ChaparError`, when something failed that nobody waited for. */
@@ -66,10 +64,7 @@ export class Call {
   begun = false;
   #relayOnly = false;
   #working = false;
-  #nonce: { generation: number; own: string } | undefined;
-  /** What the callee heard before the reveal. */
-  #commitment: { generation: number; text: string; own: string; caller: string; callee: string } | undefined;
-  #verified: { caller: string; callee: string } | undefined;
+  readonly #verification: Verification;
   #timer: ReturnType<typeof setInterval> | undefined;
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
@@ -78,6 +73,7 @@ export class Call {
     this.#host = host;
     this.core = core;
     this.id = core.state.call_id;
+    this.#verification = new Verification(this.id);
   }
 
   // ---- What is shown -----------------------------------------------------------------------------------------------
@@ -135,6 +131,11 @@ export class Call {
   /** Whether the other side asks for video: `allowVideo`. */
   get videoAsked(): boolean {
     return this.core.inCall?.video_asked_by === this.peer;
+  }
+
+  /** The four emoji to compare; absent until both nonces are known. */
+  get emoji(): readonly string[] | undefined {
+    return this.#verification.emoji;
   }
 
   /** Whether the microphone is off. */
@@ -416,10 +417,10 @@ export class Call {
         await this.#takeAnswer(step);
         return false;
       case "reveal":
-        await this.#ask({ ask: "reveal", generation: step.generation, nonce: this.#nonce?.own ?? "" });
+        await this.#ask({ ask: "reveal", generation: step.generation, nonce: this.#verification.nonce });
         return false;
       case "check":
-        await this.#check(step.generation, step.nonce);
+        if (await this.#verification.check(step.generation, step.nonce)) this.#host.changed(this, "change");
         return false;
       case "candidates":
         await this.#peer?.addCandidates(step.candidates);
@@ -463,52 +464,22 @@ export class Call {
     peer.addTracks(this.#track("audio"), this.#track("video"), this.state.media);
     await peer.replaceTrack("video", this.#track("video"));
     const sdp = await peer.offer(restart);
-    if (!committing) return { sdp, commitment: undefined };
-    const own = newNonce();
-    this.#nonce = { generation, own };
-    this.emoji = undefined;
-    return { sdp, commitment: await commit(fingerprintOf(sdp), own) };
+    return { sdp, commitment: committing ? await this.#verification.offered(generation, sdp) : undefined };
   }
 
   async #makeAnswer(generation: number, offer: string, commitment: string | undefined, media: CallMedia): Promise<{ sdp: string; nonce?: string }> {
     const peer = this.#peer;
     if (!peer) throw new ChaparError("no_call", "no connection");
     const sdp = await peer.answer(offer, this.#track("audio"), this.#track("video"), media);
-    const [caller, callee] = [fingerprintOf(offer), fingerprintOf(sdp)];
-    if (commitment === undefined) {
-      // The same keys as those that were compared: the emoji still hold.
-      if (this.#verified?.caller !== caller || this.#verified.callee !== callee) this.emoji = undefined;
-      return { sdp };
-    }
-    const own = newNonce();
-    this.emoji = undefined;
-    this.#commitment = { generation, text: commitment, own, caller, callee };
-    return { sdp, nonce: own };
+    const nonce = this.#verification.answered(generation, offer, sdp, commitment);
+    return { sdp, ...(nonce !== undefined && { nonce }) };
   }
 
   async #takeAnswer({ generation, sdp, nonce }: Extract<Step, { do: "take_answer" }>): Promise<void> {
     const peer = this.#peer;
     if (!peer) return;
     await peer.takeAnswer(sdp);
-    const [caller, callee] = [fingerprintOf(peer.pc.localDescription?.sdp ?? ""), fingerprintOf(sdp)];
-    if (nonce !== undefined && this.#nonce?.generation === generation) {
-      this.emoji = await emojiOf({ callId: this.id, caller, callee, callerNonce: this.#nonce.own, calleeNonce: nonce });
-      this.#verified = { caller, callee };
-    } else if (this.#verified?.caller !== caller || this.#verified.callee !== callee) {
-      this.emoji = undefined;
-    }
-    this.#host.changed(this, "change");
-  }
-
-  /** The caller shows its nonce: only the one that it committed to with the offer counts. */
-  async #check(generation: number, nonce: string): Promise<void> {
-    const it = this.#commitment;
-    if (it?.generation !== generation) return;
-    const fits = /^[0-9a-f]{64}$/.test(nonce) && (await commit(it.caller, nonce)) === it.text;
-    if (!fits) throw new ChaparError("bad_description", "the caller's nonce does not fit its commitment");
-    const { caller, callee, own } = it;
-    this.emoji = await emojiOf({ callId: this.id, caller, callee, callerNonce: nonce, calleeNonce: own });
-    this.#verified = { caller, callee };
+    await this.#verification.gotAnswer(generation, peer.pc.localDescription?.sdp ?? "", sdp, nonce);
     this.#host.changed(this, "change");
   }
 

@@ -1,0 +1,12 @@
+import { chromium } from 'playwright-core';
+const [out, ...files] = process.argv.slice(2);
+const b = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--allow-file-access-from-files'] });
+const p = await b.newPage({ viewport: { width: 400, height: 300 } });
+import { writeFileSync } from 'node:fs';
+writeFileSync('/tmp/wf/sheet.html', `<body style="margin:0;width:max-content;display:flex;align-items:start;gap:6px;background:#888">${files.map((f) => `<img style="flex:none" src="file:///work/wt/webfeel/web/screenshots/${f}.png">`).join('')}`);
+await p.goto('file:///tmp/wf/sheet.html');
+await p.waitForFunction(() => [...document.images].every((i) => i.complete));
+const size = await p.evaluate(() => ({ width: document.body.offsetWidth, height: Math.max(...[...document.images].map((i) => i.height)) }));
+await p.setViewportSize(size);
+await p.screenshot({ path: out });
+await b.close();
