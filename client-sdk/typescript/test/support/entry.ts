@@ -24,7 +24,7 @@ export async function saved(chatId: number): Promise<number> {
   const store = await IndexedDbStore.open("default");
   const { chats } = await store.load();
   store.close();
-  return chats.find(({ head }) => head.info.id === chatId)?.messages.length ?? 0;
+  return chats.find(({ head }) => head.info.id === chatId)?.messages?.length ?? 0;
 }
 
 Object.assign(globalThis, { chapar, until, saved });
