@@ -57,6 +57,7 @@ fn certificate() -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
+/// `first_port` lies below the ports that the kernel gives: a peer there would be taken for a relayed address.
 fn config(ip: &str, first_port: u16, open: Vec<Class>) -> RelayConfig {
     let ip: IpAddr = ip.parse().unwrap();
     let any = SocketAddr::new(ip, 0);
@@ -135,7 +136,7 @@ async fn uclient(port: u16, server: &str, peer: SocketAddr, flags: &str) -> bool
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coturns_client_gets_every_packet_back_over_udp_tcp_and_tls() {
-    let relay = start(config("127.0.0.1", 41_000, vec![Class::Loopback])).await;
+    let relay = start(config("127.0.0.1", 20_000, vec![Class::Loopback])).await;
     let peer = echo("127.0.0.1").await;
     let (udp, tcp, tls) = (relay.udp[0].port(), relay.tcp[0].port(), relay.tls[0].port());
     let client = |port, flags| uclient(port, "127.0.0.1", peer, flags);
@@ -167,7 +168,7 @@ async fn coturns_client_gets_every_packet_back_over_ipv6() {
         eprintln!("SKIPPED: this machine has no IPv6 loopback");
         return;
     }
-    let relay = start(config("::1", 43_000, vec![Class::Loopback])).await;
+    let relay = start(config("::1", 22_000, vec![Class::Loopback])).await;
     let peer = echo("::1").await;
     let (udp, tcp, tls) = (relay.udp[0].port(), relay.tcp[0].port(), relay.tls[0].port());
     let client = |port, flags| uclient(port, "::1", peer, flags);
@@ -177,7 +178,7 @@ async fn coturns_client_gets_every_packet_back_over_ipv6() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coturns_stun_client_learns_its_address() {
-    let relay = start(config("127.0.0.1", 45_000, Vec::new())).await;
+    let relay = start(config("127.0.0.1", 24_000, Vec::new())).await;
     let arguments = ["-p".to_owned(), relay.udp[0].port().to_string(), "127.0.0.1".to_owned()];
     if let Some(output) = coturn("turnutils_stunclient", &arguments).await {
         assert!(output.contains("UDP reflexive addr: 127.0.0.1:"), "{output}");
@@ -188,7 +189,7 @@ async fn coturns_stun_client_learns_its_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_leave_nothing_is_relayed_to_loopback() {
-    let relay = start(config("127.0.0.1", 46_000, Vec::new())).await;
+    let relay = start(config("127.0.0.1", 26_000, Vec::new())).await;
     let peer = echo("127.0.0.1").await;
     let arguments = [
         "-c",
@@ -310,7 +311,7 @@ async fn the_program_holds_a_thousand_idle_allocations_in_20_mb_and_drains_on_si
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_in_pieces_is_understood_and_one_that_is_not_turn_is_closed() {
-    let relay = start(config("127.0.0.1", 49_000, Vec::new())).await;
+    let relay = start(config("127.0.0.1", 28_000, Vec::new())).await;
     let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let binding = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
@@ -372,7 +373,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_its_allocation_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_of_one_address_are_counted_handshakes_included() {
-    let mut config = config("127.0.0.1", 32_000, Vec::new());
+    let mut config = config("127.0.0.1", 18_000, Vec::new());
     config.streams = StreamLimits { streams: 100, per_address: 5 };
     let relay = start(config).await;
     // Half-open TLS: connected, and silent.

@@ -559,7 +559,9 @@ impl Core {
 
     fn refused(&mut self, code: ErrorCode) {
         match code {
-            ErrorCode::CallNotFound | ErrorCode::CallEnded | ErrorCode::CallElsewhere => self.over(None),
+            ErrorCode::CallNotFound | ErrorCode::CallElsewhere => self.over(None),
+            // The state that says why has crossed this ask, or was missed.
+            ErrorCode::CallEnded => self.ask(CallAsk::Look),
             // The state was told again and says what to do; a restart asked too soon is under way.
             _ => {}
         }

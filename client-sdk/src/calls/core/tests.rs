@@ -189,6 +189,18 @@ fn a_call_that_the_server_does_not_know_is_over() {
 }
 
 #[test]
+fn an_ask_that_crossed_the_end_does_not_hide_why_it_ended() {
+    let now = Instant::now();
+    let mut caller = core(SARA, true, 0);
+    caller.begin();
+    caller.handle(state(2, in_call(1, Renew::Transport)), now);
+    assert_eq!(caller.handle(Input::Refused(ErrorCode::CallEnded), now), [Output::Ask(CallAsk::Look)]);
+    assert_eq!(caller.view().over, None, "the state says why, and it is on its way");
+    caller.handle(state(3, Standing::Ended { reason: EndReason::Declined, by: None }), now);
+    assert_eq!(caller.view().over, Some(Some(EndReason::Declined)));
+}
+
+#[test]
 fn a_sign_of_life_goes_out_every_five_seconds() {
     let now = Instant::now();
     let mut caller = core(SARA, true, 0);
