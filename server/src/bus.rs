@@ -17,6 +17,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+mod company;
 mod driver;
 mod endpoint;
 mod inbox;
@@ -53,6 +54,9 @@ pub enum BusEvent {
         /// Topics on which this node failed to publish meanwhile; `None` if there were too many to remember.
         unsent: Option<Vec<Topic>>,
     },
+    /// This node was alone and is so no longer: what it has not published meanwhile may be missed elsewhere, and others must
+    /// compare with the database.
+    Company,
 }
 
 /// Redis is away. What was asked for is remembered, and done on reconnection.
@@ -86,7 +90,7 @@ pub enum Bus {
 /// The bus over Redis.
 pub struct RedisBus {
     shared: Arc<Shared>,
-    tasks: [AbortHandle; 2],
+    tasks: [AbortHandle; 3],
 }
 
 impl Bus {
@@ -111,6 +115,7 @@ impl Bus {
         let tasks = [
             tokio::spawn(driver.run()).abort_handle(),
             tokio::spawn(publisher::run(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(company::run(Arc::clone(&shared))).abort_handle(),
         ];
         Ok(Self::Redis(RedisBus { shared, tasks }))
     }
@@ -120,6 +125,25 @@ impl Bus {
     pub fn publish(&self, topic: Topic, payload: Bytes) {
         if let Self::Redis(bus) = self {
             bus.shared.publish(topic, payload);
+        }
+    }
+
+    /// Whether there is certainly no other node: then a publication reaches nobody, and may be left out. What is left out must
+    /// have been committed before this was asked; see [`BusEvent::Company`].
+    pub fn is_alone(&self) -> bool {
+        match self {
+            Self::Alone => true,
+            Self::Redis(bus) => bus.shared.company.is_alone(),
+        }
+    }
+
+    /// Waits until all other nodes publish for this one: 1.5 s where there are any. To be called before connections are
+    /// taken. Returns after `patience` without Redis: when it is back, everybody is told to compare.
+    pub async fn joined(&self, patience: Duration) {
+        if let Self::Redis(bus) = self
+            && !bus.shared.company.joined(patience).await
+        {
+            tracing::warn!("Redis does not tell who else is there: serving all the same");
         }
     }
 

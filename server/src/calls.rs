@@ -17,10 +17,13 @@ mod invite;
 mod known;
 mod lanes;
 mod memory;
+mod pipe;
 pub mod quality;
+mod reach;
 mod recorder;
 mod redis;
 mod shared;
+mod step;
 mod timers;
 
 use std::sync::{
@@ -29,27 +32,23 @@ use std::sync::{
 };
 
 use chapar_protocol::{
-    DeviceId, ErrorCode, Event, Timestamp, UserId, WireError,
-    call::{CallId, CallSignaled, Party},
+    DeviceId, ErrorCode, Timestamp, UserId, WireError,
+    call::{CallId, Party},
 };
 use chapar_signaling::{
-    call::{Call, CallError, Input, Output, Record},
+    call::{CallError, Input, Record},
     sdp::CandidatePolicy,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    figures::Figures,
-    quality::CallQualities,
-    shared::{Newer, Swapped},
-};
 pub use self::{
-    lanes::{Lanes, Turn},
+    ask::Answered,
     memory::MemoryCalls,
     redis::RedisCalls,
     shared::{Away, CallStore},
 };
+use self::{ask::Waiting, figures::Figures, lanes::Lanes, quality::CallQualities, reach::Reach};
 use crate::{committer::Committer, fanout::Fanout, metrics::Metrics, relays::Relays, store::Store};
 
 /// How often a step begins again because somebody was faster.
@@ -122,8 +121,9 @@ pub struct Parts {
 pub struct Calls {
     shared: CallStore,
     known: known::Known,
-    lanes: Lanes,
+    lanes: Lanes<Waiting>,
     store: Store,
+    reach: Reach,
     fanout: Arc<Fanout>,
     committer: Arc<Committer>,
     figures: Figures,
@@ -213,6 +213,7 @@ impl Calls {
             shared: calls,
             known: known::Known::default(),
             lanes: Lanes::default(),
+            reach: Reach::start(store.clone()),
             store,
             fanout,
             committer,
@@ -231,17 +232,17 @@ impl Calls {
     /// Begins nothing new, and records what waits already. Nodes that share the calls carry them on; those of a node by
     /// itself end with it.
     pub async fn close(&self) {
-        if let CallStore::Memory(calls) = &self.shared {
-            for call in calls.all_live() {
-                let _ = self.step(call.id(), |_| Ok(Input::NodeStops)).await;
-            }
-        }
+        self.end_with_node().await;
         self.closing.cancel();
     }
 
-    /// The next place in a call's lane; see [`Lanes`].
-    pub fn queue(&self, id: CallId) -> Turn {
-        self.lanes.queue(id)
+    /// Ends the calls of a node by itself: they cannot outlive its memory. Calls that nodes share go on.
+    pub async fn end_with_node(&self) {
+        if let CallStore::Memory(calls) = &self.shared {
+            for call in calls.all_live() {
+                let _ = self.step(call.id(), &Input::NodeStops).await;
+            }
+        }
     }
 
     /// A device has said `hello`: it is told of its person's calls, and rings if they ring.
@@ -279,106 +280,10 @@ impl Calls {
             Ok(calls) => {
                 for call in calls {
                     // Refusals are for nobody here; what the store could not do, the call's own timers make good.
-                    let _ = self.step(call.id(), |_| Ok(input.clone())).await;
+                    let _ = self.step(call.id(), &input).await;
                 }
             }
             Err(away) => tracing::debug!(%away, "a person's calls cannot be looked at now"),
-        }
-    }
-
-    /// One step of a call. `input` is made for the state that it will be put to, each time anew.
-    async fn step(&self, id: CallId, input: impl Fn(&Call) -> Result<Input, WireError>) -> Result<Arc<Call>, Trouble> {
-        let remembered = if self.remembers() { self.known.get(id) } else { None };
-        let mut from_memory = remembered.is_some();
-        let mut call = match remembered {
-            Some(call) => call,
-            None => self.shared.load(id).await?.ok_or(Trouble::NoSuchCall)?,
-        };
-        for _ in 0..MAX_TRIES {
-            let step = call.step(input(&call)?, self.clock.now());
-            let Some(next) = step.call.map(Arc::new) else {
-                // Nothing comes of it, as far as this node knows. Is what it knows the latest?
-                if std::mem::take(&mut from_memory) {
-                    match self.shared.newer(id, call.revision()).await? {
-                        Newer::Same => {}
-                        Newer::Call(newer) => {
-                            self.known.put(&newer);
-                            call = newer;
-                            continue;
-                        }
-                        Newer::Gone if call.is_live() => {
-                            self.shared.restore(&call).await?;
-                            continue;
-                        }
-                        Newer::Gone => {
-                            self.known.forget(id);
-                            return Err(Trouble::NoSuchCall);
-                        }
-                    }
-                }
-                self.carry_out(step.outputs);
-                return step.refused.map_or(Ok(call), |error| Err(Trouble::Refused(error)));
-            };
-            match self.shared.swap(&next, call.revision()).await? {
-                Swapped::Stored => {}
-                // The answer to the first try was lost on the way.
-                Swapped::Behind(there) if there == next => {}
-                Swapped::Behind(there) => {
-                    from_memory = false;
-                    self.known.put(&there);
-                    call = there;
-                    continue;
-                }
-                Swapped::Gone if from_memory && call.is_live() => {
-                    tracing::warn!(call = %id, "the store has lost a call: putting it back");
-                    self.shared.restore(&call).await?;
-                    from_memory = false;
-                    continue;
-                }
-                Swapped::Gone => {
-                    self.known.forget(id);
-                    return Err(Trouble::NoSuchCall);
-                }
-            }
-            self.taken(Some(&call), &next);
-            self.carry_out(step.outputs);
-            return step.refused.map_or(Ok(next), |error| Err(Trouble::Refused(error)));
-        }
-        Err(Trouble::Contended)
-    }
-
-    /// Whether this node keeps a memory of its own beside the store.
-    fn remembers(&self) -> bool {
-        matches!(self.shared, CallStore::Redis(_))
-    }
-
-    /// The store has taken a new state.
-    fn taken(&self, before: Option<&Call>, after: &Arc<Call>) {
-        if self.remembers() {
-            self.known.put(after);
-        }
-        self.figures.changed(before, after);
-        if !after.is_live() && before.is_none_or(Call::is_live) {
-            self.quality.ended(after.id());
-            if let Some(relays) = &self.relays {
-                relays.call_ended(after.id());
-            }
-        }
-    }
-
-    fn carry_out(&self, outputs: Vec<Output>) {
-        for output in outputs {
-            match output {
-                Output::State { to, state } => self.fanout.publish_to_device(to, &Event::Call(*state)),
-                Output::Signal { to, call_id, signal } => {
-                    self.fanout.publish_to_device(to, &Event::CallSignal(CallSignaled { call_id, signal }));
-                }
-                Output::Record(record) => {
-                    if self.records.try_send(*record).is_err() {
-                        tracing::warn!("too many calls wait to be recorded: this one comes again");
-                    }
-                }
-            }
         }
     }
 }

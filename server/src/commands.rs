@@ -45,6 +45,7 @@ use tungstenite::Utf8Bytes;
 
 use crate::{
     app::App,
+    calls::Answered,
     store::{Changes, StoreError, accounts::Caller},
 };
 
@@ -227,6 +228,20 @@ fn apart<C: Command>(
                 frame::error_reply(Some(id), &WireError::new(ErrorCode::Internal, "a fault of the server")).into()
             }
         }
+    })
+}
+
+/// The reply to what is carried out elsewhere, also when nobody waits for it any more.
+fn answered<R: serde::Serialize + Send + 'static>(app: &Arc<App>, id: u64, answer: Answered<R>) -> Pending {
+    let app = app.clone();
+    Box::pin(async move {
+        // Without an answer: a panic, a bug of ours, logged by the panic hook.
+        let fault = || WireError::new(ErrorCode::Internal, "a fault of the server");
+        let reply = answer.await.unwrap_or_else(|_| Err(fault()));
+        if let Err(error) = &reply {
+            count_error(&app, error);
+        }
+        frame::reply(id, &reply).into()
     })
 }
 

@@ -80,7 +80,13 @@ impl Fanout {
         self.bus.is_connected()
     }
 
-    /// Changes whenever the bus has come back and may have lost what was told meanwhile.
+    /// Waits until the other nodes publish for this one; see [`Bus::joined`].
+    pub async fn joined(&self, patience: Duration) {
+        self.bus.joined(patience).await;
+    }
+
+    /// Changes whenever the bus has come back and may have lost what was told meanwhile, and when other nodes have come whom
+    /// this one has not told.
     pub fn resynchronised(&self) -> watch::Receiver<u64> {
         self.resynchronised.subscribe()
     }
@@ -155,7 +161,7 @@ impl Fanout {
     }
 
     fn send(self: &Arc<Self>, topic: Topic, parcel: Parcel) {
-        if !matches!(self.bus, Bus::Alone) {
+        if !self.bus.is_alone() {
             self.bus.publish(topic, parcel.encode());
         }
         self.accept(topic, parcel);

@@ -12,6 +12,10 @@ use chapar_server::{
 };
 use clap::Parser;
 
+/// What a node does is many small allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.command() == Command::CheckConfig {

@@ -94,6 +94,9 @@ async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store
     Ok(store)
 }
 
+/// How long a starting node waits for Redis to tell whether there are other nodes.
+const JOIN_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Runs the node until a signal ends it.
 ///
 /// # Errors
@@ -157,6 +160,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         app.settings.max_connections_per_address,
         app.settings.trusted_proxies.clone(),
     );
+    // Until then another node may take itself for alone, and tell the clients of this one nothing.
+    app.fanout.joined(JOIN_PATIENCE).await;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
     let accepting =
@@ -241,6 +246,8 @@ async fn drain(app: &Arc<App>) {
         let reconnect_after_ms = rand::random_range(0..=spread);
         outbox.push(frame::event(&Event::Drain(Drain { reconnect_after_ms })).into());
     }
+    // Those who talk over this node alone are told so while they are connected.
+    app.calls.end_with_node().await;
     let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
     tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))).await;
     for outbox in &outboxes {

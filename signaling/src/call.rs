@@ -273,14 +273,12 @@ impl Call {
     pub fn step(&self, input: Input, now: Timestamp) -> Step {
         // What a timer ends only now cannot have been recorded yet.
         let input = if self.is_live() && matches!(input, Input::Recorded) { Input::Tick } else { input };
-        let mut settled = self.clone();
-        settled.settle(now);
-        let mut next = settled.clone();
+        let mut next = self.settled(now);
         let mut relayed = Vec::new();
         let (speaker, wants_all) = (input.speaker(), input.wants_all(self.revision));
         let refused = next.take(input, now, &mut relayed).err();
         if refused.is_some() {
-            next = settled;
+            next = self.settled(now);
         }
         let changed = next != *self;
         next.revision += u64::from(changed);
@@ -293,6 +291,13 @@ impl Call {
         }
         outputs.append(&mut relayed);
         Step { call: changed.then_some(next), outputs, refused }
+    }
+
+    /// The call after every timer that is due by `now`.
+    fn settled(&self, now: Timestamp) -> Self {
+        let mut settled = self.clone();
+        settled.settle(now);
+        settled
     }
 
     /// When [`Input::Tick`] is due; `None` when nothing is left to be done. Keep the call for some minutes more, for a

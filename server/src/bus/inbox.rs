@@ -66,6 +66,7 @@ impl Inbox {
     fn message(&self, data: Vec<Value>) {
         let Ok([Value::BulkString(channel), Value::BulkString(frame)]) = <[Value; 2]>::try_from(data) else { return };
         let Some(payload) = foreign_payload(frame, self.shared.node) else { return };
+        self.shared.company.heard(tokio::time::Instant::now());
         let Some(topic) = Topic::of_channel(&channel) else { return };
         match self.shared.events.try_send(BusEvent::Message { topic, payload }) {
             Ok(()) => Counts::add(&self.shared.counts.received, 1),

@@ -47,6 +47,11 @@ impl Routes {
         self.masters.iter().all(Option::is_none)
     }
 
+    /// The way to the master of a topic, if it is linked.
+    pub(super) fn route(&self, topic: Topic) -> Option<Route> {
+        self.masters.get(self.owner(topic)?)?.clone()
+    }
+
     fn owner(&self, topic: Topic) -> Option<usize> {
         let owner = self.layout.as_ref()?.owner(topic)?;
         self.masters.get(owner)?.as_ref().map(|_| owner)

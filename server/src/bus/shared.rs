@@ -8,6 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::company::Company;
 use super::outbox::{Bounds, Outbox};
 use super::publisher::Routes;
 use super::topic::Topic;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     /// A reply said that the layout is another one than we think.
     pub(super) doubt: AtomicBool,
     pub(super) routes: ArcSwap<Routes>,
+    pub(super) company: Company,
     pub(super) counts: Counts,
 }
 
@@ -87,6 +89,7 @@ impl Shared {
             missed: AtomicBool::new(false),
             doubt: AtomicBool::new(false),
             routes: ArcSwap::from_pointee(Routes::default()),
+            company: Company::new(),
             counts: Counts::default(),
         }
     }

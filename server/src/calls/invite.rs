@@ -24,14 +24,11 @@ enum Plan {
 
 impl Calls {
     /// Calls somebody. The same invite again is answered with the call as it is now.
-    ///
-    /// # Errors
-    /// As `docs/PROTOCOL.md` says of `call_invite`.
-    pub async fn invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
+    pub(super) async fn place_invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
         let offer = invite.offer.as_ref();
         let offer = offer.map(|offer| CheckedOffer::check(offer, self.rules.candidates(true))).transpose();
         let offer = offer.map_err(bad)?;
-        let reached = self.store.reach(who.user_id, invite.user_id).await?;
+        let reached = self.reach.ask(who.user_id, invite.user_id).await?;
         let wanted = Invite {
             call_id: invite.call_id,
             chat_id: reached.chat_id,
@@ -80,7 +77,7 @@ impl Calls {
                         seen = there;
                     }
                     Plan::Settle(call) => {
-                        self.step(call.id(), |_| Ok(Input::Tick)).await?;
+                        self.step(call.id(), &Input::Tick).await?;
                     }
                     Plan::Refuse(error) => return Err(error.into()),
                 },

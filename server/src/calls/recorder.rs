@@ -3,7 +3,10 @@
 //! Exactly once: the service message has the call's id as its client id, and the log is keyed by the call. A node that
 //! dies between the end of a call and its record leaves a timer in the shared store; another node gets the record then.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chapar_protocol::{ErrorCode, message::ServiceAction};
 use chapar_signaling::call::{Input, Record};
@@ -18,6 +21,8 @@ use crate::{
 
 /// Most calls in one commit.
 const MAX_BATCH: usize = 256;
+/// After a commit, the next waits so long that more can gather. The first after a pause goes at once.
+const GATHER: Duration = Duration::from_millis(20);
 /// Steps under way at once.
 const AT_ONCE: usize = 64;
 
@@ -25,6 +30,7 @@ const AT_ONCE: usize = 64;
 pub(super) async fn run(calls: Arc<Calls>, mut queue: mpsc::Receiver<Record>) {
     let closing = calls.closing.clone();
     let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut gather_until = tokio::time::Instant::now();
     loop {
         tokio::select! {
             biased;
@@ -33,7 +39,14 @@ pub(super) async fn run(calls: Arc<Calls>, mut queue: mpsc::Receiver<Record>) {
                 if received == 0 {
                     return;
                 }
+                if batch.len() < MAX_BATCH && !queue.is_closed() {
+                    tokio::time::sleep_until(gather_until).await;
+                    while batch.len() < MAX_BATCH && let Ok(record) = queue.try_recv() {
+                        batch.push(record);
+                    }
+                }
                 calls.record(std::mem::take(&mut batch)).await;
+                gather_until = tokio::time::Instant::now() + GATHER;
             }
         }
     }
@@ -83,7 +96,7 @@ impl Calls {
         self.figures.recorded(ready.len(), begun.elapsed());
         stream::iter(ready)
             .for_each_concurrent(AT_ONCE, |record| async move {
-                let _ = self.step(record.log.call_id, |_| Ok(Input::Recorded)).await;
+                let _ = self.step(record.log.call_id, &Input::Recorded).await;
             })
             .await;
     }

@@ -7,42 +7,33 @@
 //! chapar:{call}:u:<user>  set: the ids of a person's calls that live
 //! ```
 
-use std::{
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc, LazyLock, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
-use arc_swap::ArcSwapOption;
 use chapar_protocol::{Timestamp, UserId, call::CallId};
 use chapar_signaling::call::Call;
-use redis::{AsyncConnectionConfig, RedisError, Script, ScriptInvocation, aio::MultiplexedConnection};
-use tokio::sync::Mutex;
+use redis::{Cmd, Script};
 
-use super::shared::{Away, Created, Due, KEEP_ENDED_MS, Newer, Swapped};
-use crate::bus::{BusError, Endpoint, slot_of};
+use super::{
+    pipe::{Pipe, Reply, evalsha},
+    shared::{Away, Created, Due, KEEP_ENDED_MS, Newer, Swapped},
+};
+use crate::bus::{BusError, Endpoint};
 
 const PREFIX: &str = "chapar:{call}:";
 const TAG: &str = "call";
 /// How long a call that lives is kept without a change, in milliseconds. Its own timers change it every 90 s; this is
 /// for what a whole cluster forgot.
 const KEEP_LIVE_MS: i64 = 86_400_000;
-/// A Redis that could not be reached is not tried again for this long: meanwhile every ask is answered at once.
-const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub struct RedisCalls {
-    endpoint: Endpoint,
-    link: ArcSwapOption<Link>,
-    linking: Mutex<Option<Instant>>,
-    links: AtomicU64,
-}
-
-struct Link {
-    number: u64,
-    connection: MultiplexedConnection,
+    endpoint: Arc<Endpoint>,
+    links: Arc<AtomicU64>,
+    /// Begins with the first script, within the runtime.
+    pipe: OnceLock<Pipe>,
 }
 
 /// Puts a call: key, revision, value, time to live, deadline (or nothing), whether to add it to (+) or take it from (-)
@@ -68,13 +59,25 @@ fn script(body: &str) -> Script {
     Script::new(&format!("{PUT}{body}"))
 }
 
+/// Of any number of calls, each by itself: for each the three keys, the revision that it must have, and what `put` takes.
+/// Answers two strings for each.
 static SWAP: LazyLock<Script> = LazyLock::new(|| {
     script(
-        "local r = redis.call('HGET', KEYS[1], 'r')
-        if not r then return {'gone'} end
-        if r ~= ARGV[1] then return {'behind', redis.call('HGET', KEYS[1], 'v')} end
-        put(KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], KEYS[2], KEYS[3])
-        return {'stored'}",
+        "local told = {}
+        for i = 0, #KEYS / 3 - 1 do
+            local k, a = 3 * i, 7 * i
+            local r = redis.call('HGET', KEYS[k + 1], 'r')
+            if not r then
+                told[2 * i + 1], told[2 * i + 2] = 'gone', ''
+            elseif r ~= ARGV[a + 1] then
+                told[2 * i + 1], told[2 * i + 2] = 'behind', redis.call('HGET', KEYS[k + 1], 'v')
+            else
+                put(KEYS[k + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7],
+                    KEYS[k + 2], KEYS[k + 3])
+                told[2 * i + 1], told[2 * i + 2] = 'stored', ''
+            end
+        end
+        return told",
     )
 });
 
@@ -156,12 +159,7 @@ impl RedisCalls {
     /// # Errors
     /// For a URL that cannot be read.
     pub fn new(url: &str) -> Result<Self, BusError> {
-        Ok(Self {
-            endpoint: Endpoint::parse(url)?,
-            link: ArcSwapOption::empty(),
-            linking: Mutex::new(None),
-            links: AtomicU64::new(0),
-        })
+        Ok(Self { endpoint: Arc::new(Endpoint::parse(url)?), links: Arc::default(), pipe: OnceLock::new() })
     }
 
     /// How many connections were made so far. A new one means that Redis may have lost everything.
@@ -170,12 +168,12 @@ impl RedisCalls {
     }
 
     pub(super) async fn load(&self, id: CallId) -> Result<Option<Arc<Call>>, Away> {
-        let reply = self.run(NEWER.key(call_key(id)).arg("")).await?;
+        let reply = self.run(&NEWER, evalsha(&NEWER, &[call_key(id)]).arg("")).await?;
         reply.get(1).map(|value| read(value)).transpose()
     }
 
     pub(super) async fn newer(&self, id: CallId, revision: u64) -> Result<Newer, Away> {
-        let reply = self.run(NEWER.key(call_key(id)).arg(revision)).await?;
+        let reply = self.run(&NEWER, evalsha(&NEWER, &[call_key(id)]).arg(revision)).await?;
         match (word(&reply), reply.get(1)) {
             ("same", _) => Ok(Newer::Same),
             (_, Some(value)) => Ok(Newer::Call(read(value)?)),
@@ -184,7 +182,7 @@ impl RedisCalls {
     }
 
     pub(super) async fn live(&self, user: UserId) -> Result<Vec<Arc<Call>>, Away> {
-        let reply = self.run(&LIVE.key(user_key(user))).await?;
+        let reply = self.run(&LIVE, &mut evalsha(&LIVE, &[user_key(user)])).await?;
         reply[1..].iter().map(|value| read(value)).collect()
     }
 
@@ -194,12 +192,11 @@ impl RedisCalls {
         seen: &[Arc<Call>],
         also: Option<&Arc<Call>>,
     ) -> Result<Created, Away> {
-        let mut run = CREATE.prepare_invoke();
-        let [one, other] = call.people();
-        run.key(call_key(call.id())).key(user_key(one)).key(user_key(other));
+        let mut keys = keys(call);
+        keys.extend(also.map(|also| call_key(also.id())));
+        let mut run = evalsha(&CREATE, &keys);
         put_args(&mut run, call, index_of_new(call));
         if let Some(also) = also {
-            run.key(call_key(also.id()));
             put_args(&mut run, also, if also.is_live() { "" } else { "-" });
         } else {
             (0..6).for_each(|_| {
@@ -210,7 +207,7 @@ impl RedisCalls {
         for old in seen {
             run.arg(old.id().0.to_string()).arg(old.revision());
         }
-        let reply = self.run(&run).await?;
+        let reply = self.run(&CREATE, &mut run).await?;
         match (word(&reply), reply.get(1)) {
             ("stored", _) => Ok(Created::Stored),
             ("exists", Some(value)) => Ok(Created::Exists(read(value)?)),
@@ -219,83 +216,45 @@ impl RedisCalls {
     }
 
     pub(super) async fn swap(&self, call: &Arc<Call>, from: u64) -> Result<Swapped, Away> {
-        let mut run = SWAP.prepare_invoke();
-        let [one, other] = call.people();
-        run.key(call_key(call.id())).key(user_key(one)).key(user_key(other)).arg(from);
-        put_args(&mut run, call, if call.is_live() { "" } else { "-" });
-        let reply = self.run(&run).await?;
-        match (word(&reply), reply.get(1)) {
-            ("stored", _) => Ok(Swapped::Stored),
-            (_, Some(value)) => Ok(Swapped::Behind(read(value)?)),
+        let mut arguments = vec![from.to_string().into_bytes()];
+        // What has ended is taken from its people once; after that only the record was missing.
+        let just_ended = !call.is_live() && call.next_timer().is_some();
+        arguments.extend(put_arguments(call, if just_ended { "-" } else { "" }));
+        let [word, value] = self.pipe().run_together(&SWAP, keys(call), arguments).await?;
+        match word.as_slice() {
+            b"stored" => Ok(Swapped::Stored),
+            b"behind" => Ok(Swapped::Behind(read(&value)?)),
             _ => Ok(Swapped::Gone),
         }
     }
 
     pub(super) async fn due(&self, now: Timestamp, lease: Timestamp, most: usize) -> Result<Due, Away> {
-        let mut run = DUE.key(format!("{PREFIX}due"));
-        let reply = self.run(run.arg(now.as_millis()).arg(lease.as_millis()).arg(most)).await?;
+        let mut run = evalsha(&DUE, &[format!("{PREFIX}due")]);
+        let reply = self.run(&DUE, run.arg(now.as_millis()).arg(lease.as_millis()).arg(most)).await?;
         let pending = word(&reply).parse().unwrap_or(0);
         let calls = reply[1..].iter().map(|value| read(value)).collect::<Result<_, _>>()?;
         Ok(Due { calls, pending })
     }
 
     pub(super) async fn restore(&self, call: &Arc<Call>) -> Result<(), Away> {
-        let mut run = RESTORE.prepare_invoke();
-        let [one, other] = call.people();
-        run.key(call_key(call.id())).key(user_key(one)).key(user_key(other));
+        let mut run = evalsha(&RESTORE, &keys(call));
         put_args(&mut run, call, if call.is_live() { "+" } else { "-" });
-        self.run(&run).await.map(drop)
+        self.run(&RESTORE, &mut run).await.map(drop)
     }
 
-    /// Runs a script. Whatever goes wrong, the next one looks anew where Redis is.
-    async fn run(&self, script: &ScriptInvocation<'_>) -> Result<Vec<Vec<u8>>, Away> {
-        let link = self.link().await?;
-        let outcome: Result<Vec<Vec<u8>>, RedisError> = script.invoke_async(&mut link.connection.clone()).await;
-        match outcome {
-            Ok(reply) if !reply.is_empty() => Ok(reply),
-            Ok(_) => Err(Away("an empty reply".to_owned())),
-            Err(error) => {
-                let current = self.link.load_full();
-                if current.is_some_and(|current| current.number == link.number) {
-                    self.link.store(None);
-                }
-                Err(Away(error.to_string()))
-            }
-        }
+    async fn run(&self, script: &'static Script, command: &mut Cmd) -> Reply {
+        self.pipe().run(script, std::mem::take(command)).await
     }
 
-    async fn link(&self) -> Result<Arc<Link>, Away> {
-        if let Some(link) = self.link.load_full() {
-            return Ok(link);
-        }
-        let mut failed_at = self.linking.lock().await;
-        if let Some(link) = self.link.load_full() {
-            return Ok(link);
-        }
-        if failed_at.is_some_and(|at| at.elapsed() < TRY_AGAIN) {
-            return Err(Away("not connected".to_owned()));
-        }
-        match self.connect().await {
-            Ok(connection) => {
-                *failed_at = None;
-                let number = self.links.fetch_add(1, Ordering::Relaxed) + 1;
-                let link = Arc::new(Link { number, connection });
-                self.link.store(Some(link.clone()));
-                Ok(link)
-            }
-            Err(error) => {
-                *failed_at = Some(Instant::now());
-                Err(Away(error.to_string()))
-            }
-        }
+    fn pipe(&self) -> &Pipe {
+        self.pipe.get_or_init(|| Pipe::start(self.endpoint.clone(), TAG, self.links.clone()))
     }
+}
 
-    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
-        let layout = self.endpoint.discover(&[]).await?;
-        let nobody = || RedisError::from((redis::ErrorKind::Io, "no master holds the calls"));
-        let master = layout.master_of(slot_of(TAG)).ok_or_else(nobody)?.clone();
-        self.endpoint.connect(master, AsyncConnectionConfig::new()).await
-    }
+/// A call and its two people.
+fn keys(call: &Call) -> Vec<String> {
+    let [one, other] = call.people();
+    vec![call_key(call.id()), user_key(one), user_key(other)]
 }
 
 fn call_key(id: CallId) -> String {
@@ -311,14 +270,18 @@ fn index_of_new(call: &Call) -> &'static str {
 }
 
 /// The arguments of `put`, from the revision on.
-fn put_args(run: &mut ScriptInvocation<'_>, call: &Call, index: &str) {
+fn put_arguments(call: &Call, index: &str) -> [Vec<u8>; 6] {
     let value = serde_json::to_vec(call).unwrap_or_default();
-    run.arg(call.revision()).arg(value).arg(if call.is_live() { KEEP_LIVE_MS } else { KEEP_ENDED_MS });
-    match call.next_timer() {
-        Some(at) => run.arg(at.as_millis()),
-        None => run.arg(""),
-    };
-    run.arg(index).arg(call.id().0.to_string());
+    let keep = if call.is_live() { KEEP_LIVE_MS } else { KEEP_ENDED_MS };
+    let due = call.next_timer().map_or_else(Vec::new, |at| at.as_millis().to_string().into_bytes());
+    let id = call.id().0.to_string().into_bytes();
+    [call.revision().to_string().into_bytes(), value, keep.to_string().into_bytes(), due, index.into(), id]
+}
+
+fn put_args(run: &mut Cmd, call: &Call, index: &str) {
+    for argument in put_arguments(call, index) {
+        run.arg(argument);
+    }
 }
 
 fn word(reply: &[Vec<u8>]) -> &str {

@@ -57,7 +57,7 @@ impl Calls {
             stream::iter(due.calls)
                 .for_each_concurrent(AT_ONCE, |call| async move {
                     self.known.put(&call);
-                    let _ = self.step(call.id(), |_| Ok(Input::Tick)).await;
+                    let _ = self.step(call.id(), &Input::Tick).await;
                 })
                 .await;
             if !full {

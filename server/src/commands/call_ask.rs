@@ -5,32 +5,26 @@ use std::sync::Arc;
 use chapar_protocol::{
     ErrorCode, WireError,
     call::{CallAsk, Party},
-    command::{AskCall, Done},
+    command::AskCall,
     frame,
 };
 use chapar_signaling::call::exchange::MAX_BATCH;
 
-use super::{Asker, Outcome, Pending, Request, Result, apart, count_error, refuse, refused};
+use super::{Asker, Pending, Request, answered, count_error, refused};
 use crate::app::App;
 
 /// Checks and takes its place in the call's lane at once.
 pub(super) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
-    let ask = match accept(app, asker, request.params) {
-        Ok(ask) => ask,
+    match accept(app, asker, request.params) {
+        Ok(AskCall { call_id, ask }) => {
+            let who = Party { user_id: asker.user, device_id: asker.device };
+            answered(app, request.id, app.calls.ask(who, call_id, ask))
+        }
         Err(error) => {
             count_error(app, &error);
-            return refused(request.id, &error);
+            refused(request.id, &error)
         }
-    };
-    let mut turn = app.calls.queue(ask.call_id);
-    let work = {
-        let (app, asker) = (app.clone(), asker.clone());
-        async move {
-            turn.come().await;
-            run(app, asker, ask).await
-        }
-    };
-    apart::<AskCall>(app, asker, request.id, work)
+    }
 }
 
 fn accept(app: &App, asker: &Asker, params: &str) -> std::result::Result<AskCall, WireError> {
@@ -41,15 +35,4 @@ fn accept(app: &App, asker: &Asker, params: &str) -> std::result::Result<AskCall
     }
     app.limits.call_ask(asker.device, ask.call_id, candidates)?;
     Ok(ask)
-}
-
-async fn run(app: Arc<App>, asker: Asker, AskCall { call_id, ask }: AskCall) -> Result<Done> {
-    if let CallAsk::Transfer { to } = &ask
-        && !app.store.owns_device(asker.user, *to).await?
-    {
-        return refuse(ErrorCode::BadRequest, "that is none of your devices");
-    }
-    let who = Party { user_id: asker.user, device_id: asker.device };
-    app.calls.ask(who, call_id, &ask).await?;
-    Ok(Outcome::new(Done {}))
 }

@@ -50,6 +50,10 @@ impl Fanout {
                         self.make_up_for(unsent);
                         self.resynchronised.send_modify(|times| *times += 1);
                     }
+                    Some(BusEvent::Company) => {
+                        self.bus.publish(Topic::Node, Parcel::Compare.encode());
+                        self.resynchronised.send_modify(|times| *times += 1);
+                    }
                 },
                 _ = heartbeat.tick() => {
                     self.metrics.bus(&self.bus);

@@ -21,27 +21,36 @@ pub struct Reached {
 }
 
 impl Store {
-    /// The one rule of who may call whom, and what such a call reaches. For now: two people who share a direct chat may.
-    /// Contacts, blocks and privacy settings belong here.
-    ///
-    /// # Errors
-    /// [`ErrorCode::CallForbidden`], also when there is no such person.
-    pub async fn reach(&self, from: UserId, to: UserId) -> Result<Reached> {
-        let found = sqlx::query(
-            "SELECT d.chat_id, ARRAY(
-                 SELECT v.id FROM devices v WHERE v.user_id = $2 ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3
-             ) AS devices
-             FROM direct_chats d
-             WHERE d.low_user_id = least($1, $2) AND d.high_user_id = greatest($1, $2) AND $1 <> $2",
+    /// The one rule of who may call whom, and what such a call reaches; for many (caller, callee) at once, in their order. For
+    /// now: two people who share a direct chat may; `None` for others, also when there is no such person. Contacts, blocks and
+    /// privacy settings belong here.
+    pub async fn reach(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<Option<Reached>>> {
+        // Each pair by two look-ups in an index, whatever the planner knows of the tables.
+        let rows = sqlx::query(
+            "SELECT p.place,
+                 (SELECT d.chat_id FROM direct_chats d
+                  WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)),
+                 ARRAY(SELECT v.id FROM devices v WHERE v.user_id = p.callee
+                       ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3)
+             FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (caller, callee, place)
+             WHERE p.caller <> p.callee",
         )
-        .bind(from.0)
-        .bind(to.0)
+        .bind(pairs.iter().map(|(from, _)| from.0).collect::<Vec<_>>())
+        .bind(pairs.iter().map(|(_, to)| to.0).collect::<Vec<_>>())
         .bind(i64::try_from(MAX_DEVICES).unwrap_or(i64::MAX))
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        let Some(found) = found else { return Err(ErrorCode::CallForbidden.into()) };
-        let devices: Vec<i64> = found.try_get("devices")?;
-        Ok(Reached { chat_id: ChatId(found.try_get("chat_id")?), devices: devices.into_iter().map(DeviceId).collect() })
+        let mut reached: Vec<Option<Reached>> = pairs.iter().map(|_| None).collect();
+        for row in rows {
+            let place = usize::try_from(row.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
+            let (Some(slot), Some(chat_id)) = (reached.get_mut(place), row.try_get::<Option<i64>, _>(1)?) else {
+                continue;
+            };
+            let devices: Vec<i64> = row.try_get(2)?;
+            let devices = devices.into_iter().map(DeviceId).collect();
+            *slot = Some(Reached { chat_id: ChatId(chat_id), devices });
+        }
+        Ok(reached)
     }
 
     /// Records ended calls: the log, both people's lists, the counters of missed calls. Those that are recorded already

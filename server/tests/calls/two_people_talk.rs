@@ -3,12 +3,12 @@
 use chapar_protocol::{
     ErrorCode,
     call::{CallAsk, CallSignal, EndReason, Standing},
-    command::{SeeCalls, UserDifference},
+    command::{AskCall, SeeCalls, UserDifference},
 };
 
 use crate::{
     phone::{self, Phone, accept, connect, recorded},
-    support::world::Plan,
+    support::{Failure, world::Plan},
 };
 
 #[tokio::test]
@@ -110,4 +110,32 @@ async fn and_a_third_hears_that_it_is_busy() {
     leila.hears_the_end(call).await;
     let third = sara.calls(reza.id()).await;
     reza.rings(third).await;
+}
+
+/// Asks that come faster than they are taken are taken together. Each has its own answer all the same, in its own place.
+#[tokio::test]
+async fn what_is_asked_at_once_is_answered_one_by_one() {
+    for world in [Plan::single().start().await, Plan::first().start().await] {
+        let [leila, reza] = world.people().await;
+        world.direct(&leila, &reza).await;
+        leila.connect(world.at(0)).await;
+        reza.connect(world.at(0)).await;
+        let call_id = connect(&leila, &reza).await;
+        let mute = |muted| CallAsk::Mute { muted, camera_off: false };
+        for _ in 0..10 {
+            let asks = [mute(true), CallAsk::TakeOver, CallAsk::AllowVideo { allow: true }, mute(false), mute(true)];
+            let asks = asks.map(|ask| AskCall { call_id, ask });
+            let [a, b, c, d, e] = &asks;
+            let outcomes = tokio::join!(leila.call(a), leila.call(b), leila.call(c), leila.call(d), leila.call(e));
+            assert!(outcomes.0.is_ok() && outcomes.3.is_ok() && outcomes.4.is_ok(), "{outcomes:?}");
+            assert!(outcomes.1.is_ok(), "who is in the call has taken over already: {outcomes:?}");
+            let Err(Failure::Refused(error)) = &outcomes.2 else { panic!("{:?}", outcomes.2) };
+            assert_eq!(error.code, ErrorCode::CallConflict, "nobody asked for video");
+            let muted = |it: &Standing| matches!(it, Standing::InCall(it) if it.theirs.muted);
+            reza.stands(call_id, "the last word", muted).await;
+            leila.asks(call_id, mute(false)).await;
+            let heard = |it: &Standing| matches!(it, Standing::InCall(it) if !it.theirs.muted);
+            reza.stands(call_id, "sound again", heard).await;
+        }
+    }
 }

@@ -44,9 +44,12 @@ impl Node {
 
     /// The next message; a `Resynchronise` here is a failure.
     pub(crate) async fn message(&mut self) -> (Topic, Bytes) {
-        match self.next().await {
-            BusEvent::Message { topic, payload } => (topic, payload),
-            BusEvent::Resynchronise { unsent } => panic!("nothing was lost, but: resynchronise {unsent:?}"),
+        loop {
+            match self.next().await {
+                BusEvent::Message { topic, payload } => return (topic, payload),
+                BusEvent::Company => {}
+                BusEvent::Resynchronise { unsent } => panic!("nothing was lost, but: resynchronise {unsent:?}"),
+            }
         }
     }
 

@@ -40,6 +40,7 @@ pub struct World {
     pub redis: Option<Redis>,
     pub database: Database,
     directory: TempDir,
+    options: NodeOptions,
     routes: Routes,
 }
 
@@ -50,6 +51,11 @@ impl Plan {
     /// Two nodes over Redis.
     pub fn pair() -> Self {
         Self { redis: true, nodes: 2, ..Self::default() }
+    }
+
+    /// One node over Redis: others may join it.
+    pub fn first() -> Self {
+        Self { redis: true, nodes: 1, ..Self::default() }
     }
 
     /// One node by itself.
@@ -94,12 +100,12 @@ impl Plan {
         let options = NodeOptions {
             database_url: Some(database.url()),
             redis_url: redis.as_ref().map(Redis::url),
-            ..self.options
+            ..self.options.clone()
         };
         let start = |n: usize| Node::start(&directory.path().join(format!("node{n}")), options.clone());
         let nodes: Vec<Node> = (0..self.nodes).map(start).collect();
         let routes = Arc::new(Mutex::new(nodes.iter().map(|node| node.address).collect()));
-        World { nodes, redis, database, directory, routes }
+        World { nodes, redis, database, directory, options: self.options, routes }
     }
 }
 
@@ -123,6 +129,20 @@ impl World {
     /// Starts a killed node again and says so to those who reconnect.
     pub fn restart(&mut self, node: usize) {
         self.nodes[node].restart();
+        self.refresh_routes();
+    }
+
+    /// Starts one more node over the same database and Redis.
+    pub async fn join(&mut self) {
+        let options = NodeOptions {
+            database_url: Some(self.database.url()),
+            redis_url: self.redis.as_ref().map(Redis::url),
+            ..self.options.clone()
+        };
+        let data = self.directory.path().join(format!("node{}", self.nodes.len()));
+        // Elsewhere: whoever writes meanwhile shall go on.
+        let node = tokio::task::spawn_blocking(move || Node::start(&data, options)).await.expect("no panic");
+        self.nodes.push(node);
         self.refresh_routes();
     }
 

@@ -1,5 +1,7 @@
 //! Offers, answers and candidates: checked before they come in, and one exchange at a time.
 
+use std::sync::Arc;
+
 use chapar_protocol::call::{Answer, Offer, Renew};
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +18,9 @@ pub const MAX_BATCH: usize = 16;
 /// candidates were let through, so that the call can refuse one that was checked by a policy which has changed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedOffer {
-    #[serde(flatten)]
-    offer: Offer,
+    /// Shared: each step of a call makes a new state, and all of them hold the same description.
+    #[serde(flatten, with = "shared")]
+    offer: Arc<Offer>,
     relay_only: bool,
 }
 
@@ -32,7 +35,7 @@ impl CheckedOffer {
             Some(text) => Some(Commitment::parse(text).ok_or(SdpError::Commitment)?.to_string()),
             None => None,
         };
-        Ok(Self { offer: Offer { sdp, commitment }, relay_only: policy.relay_only })
+        Ok(Self { offer: Arc::new(Offer { sdp, commitment }), relay_only: policy.relay_only })
     }
 
     /// As it goes on the wire.
@@ -48,8 +51,8 @@ impl CheckedOffer {
 /// An answer that was parsed and written anew. There is no other way to make one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedAnswer {
-    #[serde(flatten)]
-    answer: Answer,
+    #[serde(flatten, with = "shared")]
+    answer: Arc<Answer>,
     relay_only: bool,
 }
 
@@ -64,7 +67,7 @@ impl CheckedAnswer {
             Some(text) => Some(Nonce::parse(text).ok_or(SdpError::Commitment)?.to_string()),
             None => None,
         };
-        Ok(Self { answer: Answer { sdp, nonce }, relay_only: policy.relay_only })
+        Ok(Self { answer: Arc::new(Answer { sdp, nonce }), relay_only: policy.relay_only })
     }
 
     /// As it goes on the wire.
@@ -110,6 +113,21 @@ impl CheckedCandidates {
 
     pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
         suits(self.relay_only, relay_only)
+    }
+}
+
+/// Writes and reads what is shared like what is not.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(shared: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        T::serialize(shared, to)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
     }
 }
 

@@ -5,22 +5,26 @@ use chapar_protocol::call::{
 };
 use chapar_protocol::{DeviceId, Timestamp};
 
+use super::exchange::{CheckedAnswer, CheckedOffer};
 use super::output::{CallLog, Output, Record};
 use super::{Call, Phase, Ring, Role, Side};
+use crate::sas::Nonce;
 
 /// What is new for whom between two states of a call.
 pub(crate) fn news(before: Option<&Call>, after: &Call) -> Vec<Output> {
     let mut outputs = Vec::new();
     for who in devices(after) {
-        let (old, old_signals) = before.map_or((None, Vec::new()), |b| (standing(b, who), signals(b, who)));
+        let old = before.and_then(|b| standing(b, who));
         let Some(new) = standing(after, who) else { continue };
+        let old_signals = before.map(|b| signals(b, who, old.as_ref())).unwrap_or_default();
+        let new_signals = signals(after, who, Some(&new));
         let header_changed = before.is_some_and(|b| (b.media, b.relay_only) != (after.media, after.relay_only));
         if old.as_ref() != Some(&new) || header_changed {
             outputs.push(state(after, who, new));
         }
-        for signal in signals(after, who) {
-            if !old_signals.contains(&signal) {
-                outputs.push(Output::Signal { to: who, call_id: after.id, signal });
+        for signal in new_signals.into_iter().flatten() {
+            if !old_signals.contains(&Some(signal)) {
+                outputs.push(Output::Signal { to: who, call_id: after.id, signal: signal.to_wire() });
             }
         }
     }
@@ -34,12 +38,13 @@ pub(crate) fn news(before: Option<&Call>, after: &Call) -> Vec<Output> {
 /// Tells one device everything, as far as the call is its business and it is not in `outputs` yet.
 pub(crate) fn retell(call: &Call, who: Party, outputs: &mut Vec<Output>) {
     let Some(standing) = standing(call, who) else { return };
+    let signals = signals(call, who, Some(&standing));
     let told = state(call, who, standing);
     if !outputs.contains(&told) {
         outputs.push(told);
     }
-    for signal in signals(call, who) {
-        let told = Output::Signal { to: who, call_id: call.id, signal };
+    for signal in signals.into_iter().flatten() {
+        let told = Output::Signal { to: who, call_id: call.id, signal: signal.to_wire() };
         if !outputs.contains(&told) {
             outputs.push(told);
         }
@@ -126,29 +131,42 @@ fn rings(callee: &Side) -> bool {
     callee.known.iter().any(|k| k.ring == Ring::Rings)
 }
 
-/// What of the present exchange is for this device.
-fn signals(call: &Call, who: Party) -> Vec<CallSignal> {
-    let (exchange, generation) = (&call.exchange, call.exchange.generation);
-    let offer = || exchange.offer.as_ref().map(|o| CallSignal::Offer { generation, offer: o.as_wire().clone() });
-    let mut signals = Vec::new();
-    match (standing(call, who), call.role(who.user_id)) {
-        (Some(Standing::Ringing { .. }), _) => signals.extend(offer()),
-        (Some(Standing::InCall(_)), Some(Role::Callee)) => {
-            signals.extend(offer());
-            if !exchange.held.is_empty() {
-                signals.push(CallSignal::Candidates { generation, candidates: exchange.held.clone() });
-            }
-            if let Some(nonce) = &exchange.reveal {
-                signals.push(CallSignal::Reveal { generation, nonce: nonce.to_string() });
-            }
+/// A signal as it stands in the call: a description is copied only for a device that is told of it.
+#[derive(Clone, Copy, PartialEq)]
+enum Signal<'a> {
+    Offer(u32, &'a CheckedOffer),
+    Answer(u32, &'a CheckedAnswer),
+    Candidates(u32, &'a [String]),
+    Reveal(u32, &'a Nonce),
+}
+
+impl Signal<'_> {
+    fn to_wire(self) -> CallSignal {
+        match self {
+            Self::Offer(generation, offer) => CallSignal::Offer { generation, offer: offer.as_wire().clone() },
+            Self::Answer(generation, answer) => CallSignal::Answer { generation, answer: answer.as_wire().clone() },
+            Self::Candidates(generation, held) => CallSignal::Candidates { generation, candidates: held.to_vec() },
+            Self::Reveal(generation, nonce) => CallSignal::Reveal { generation, nonce: nonce.to_string() },
         }
-        (Some(Standing::InCall(_)), Some(Role::Caller)) => {
-            let answer = exchange.answer.as_ref();
-            signals.extend(answer.map(|a| CallSignal::Answer { generation, answer: a.as_wire().clone() }));
-        }
-        _ => {}
     }
-    signals
+}
+
+/// What of the present exchange is for this device, which stands so.
+fn signals<'a>(call: &'a Call, who: Party, standing: Option<&Standing>) -> [Option<Signal<'a>>; 3] {
+    let (exchange, generation) = (&call.exchange, call.exchange.generation);
+    let offer = || exchange.offer.as_ref().map(|offer| Signal::Offer(generation, offer));
+    match (standing, call.role(who.user_id)) {
+        (Some(Standing::Ringing { .. }), _) => [offer(), None, None],
+        (Some(Standing::InCall(_)), Some(Role::Callee)) => [
+            offer(),
+            (!exchange.held.is_empty()).then_some(Signal::Candidates(generation, &exchange.held)),
+            exchange.reveal.as_ref().map(|nonce| Signal::Reveal(generation, nonce)),
+        ],
+        (Some(Standing::InCall(_)), Some(Role::Caller)) => {
+            [exchange.answer.as_ref().map(|answer| Signal::Answer(generation, answer)), None, None]
+        }
+        _ => [None; 3],
+    }
 }
 
 fn record(call: &Call) -> Option<Record> {

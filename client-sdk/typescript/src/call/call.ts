@@ -62,6 +62,8 @@ export class Call {
   #peer: Peer | undefined;
   /** Whether this tab began it: the person wants it, and has opened the microphone for it. */
   begun = false;
+  /** The relays, asked for while it rings. */
+  #relays: Promise<IceServer[] | undefined> | undefined;
   #relayOnly = false;
   #working = false;
   readonly #verification: Verification;
@@ -178,8 +180,10 @@ export class Call {
     if (this.state.standing !== "ringing") throw new ChaparError("no_call", "it does not ring here");
     const media = options.media ?? this.state.media;
     const relayOnly = (options.relayOnly ?? false) || this.state.relay_only;
-    const [servers] = await Promise.all([this.#host.relays(this.id), this.#open(media)]);
+    const [known] = await Promise.all([this.#relays, this.#open(media)]);
+    this.#relays = undefined;
     try {
+      const servers = known ?? (await this.#host.relays(this.id));
       const offer = this.core.ringingOffer;
       let answer: { sdp: string; nonce?: string } | undefined;
       this.#relayOnly = relayOnly;
@@ -197,6 +201,11 @@ export class Call {
     this.#beat();
     this.#work();
     this.#host.changed(this, "change");
+  }
+
+  /** It rings: the relays are asked for while the person makes up their mind. Nothing is sent to the caller. */
+  prepare(): void {
+    this.#relays ??= this.#host.relays(this.id).catch(() => undefined);
   }
 
   /** Declines, on all own devices. */

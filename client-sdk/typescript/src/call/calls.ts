@@ -174,6 +174,7 @@ export class Calls {
   }
 
   #rings(call: Call, glare: boolean): void {
+    if (!this.current) call.prepare();
     const wished = this.#glare;
     if (glare && wished?.winner === call.id) {
       // Both called each other: the person wants this call already, and opened the microphone for it.
