@@ -60,10 +60,10 @@ export class Call {
   readonly #host: CallHost;
   readonly #meter = new QualityMeter();
   #peer: Peer | undefined;
-  /** The relays, asked for while it rings. */
-  #relays: Promise<IceServer[] | undefined> | undefined;
   /** Whether this tab began it: the person wants it, and has opened the microphone for it. */
   begun = false;
+  /** The relays, asked for while it rings. */
+  #relays: Promise<IceServer[] | undefined> | undefined;
   #relayOnly = false;
   #working = false;
   readonly #verification: Verification;
