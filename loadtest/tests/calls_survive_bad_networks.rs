@@ -4,7 +4,6 @@
 //! `CHAPAR_REQUIRE_COTURN` set it fails.
 #![cfg(feature = "calls")]
 
-#[expect(dead_code, reason = "each test uses a part")]
 #[path = "support/relays.rs"]
 mod relays;
 #[expect(dead_code, reason = "each test uses a part")]
