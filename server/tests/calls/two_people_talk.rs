@@ -125,8 +125,13 @@ async fn what_is_asked_at_once_is_answered_one_by_one() {
         for _ in 0..10 {
             let asks = [mute(true), CallAsk::TakeOver, CallAsk::AllowVideo { allow: true }, mute(false), mute(true)];
             let asks = asks.map(|ask| AskCall { call_id, ask });
-            let [a, b, c, d, e] = &asks;
-            let outcomes = tokio::join!(leila.call(a), leila.call(b), leila.call(c), leila.call(d), leila.call(e));
+            let outcomes = tokio::join!(
+                leila.call(&asks[0]),
+                leila.call(&asks[1]),
+                leila.call(&asks[2]),
+                leila.call(&asks[3]),
+                leila.call(&asks[4]),
+            );
             assert!(outcomes.0.is_ok() && outcomes.3.is_ok() && outcomes.4.is_ok(), "{outcomes:?}");
             assert!(outcomes.1.is_ok(), "who is in the call has taken over already: {outcomes:?}");
             let Err(Failure::Refused(error)) = &outcomes.2 else { panic!("{:?}", outcomes.2) };
