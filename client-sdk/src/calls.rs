@@ -41,6 +41,7 @@ use self::{
     actor::{Begin, Ends, Order, Sound, Told},
     audio::{AudioSink, AudioSource, controller::Plan},
     core::Wish,
+    peer::Routes,
     relays::RoundTrips,
 };
 pub use self::{
@@ -65,6 +66,15 @@ pub struct CallsOptions {
     pub fixed: Option<Plan>,
     /// Where relays are reached, in place of the addresses that the server names: a local proxy.
     pub relay_via: Option<SocketAddr>,
+    /// Takes every datagram of a call in the place of the network, and sends it on: a NAT in user space, for measurements.
+    /// Each carries the header of RFC 1928 section 7: whom it is for on the way out, whom it is from on the way in.
+    pub gateway: Option<SocketAddr>,
+}
+
+impl CallsOptions {
+    fn routes(&self) -> Routes {
+        Routes { via: self.relay_via, gateway: self.gateway }
+    }
 }
 
 /// What holds for one call.
@@ -165,7 +175,7 @@ impl Calls {
             tls: Arc::clone(&shared.tls),
             toward: shared.toward,
             fixed: shared.options.fixed,
-            via: shared.options.relay_via,
+            routes: shared.options.routes(),
             round_trips: shared.round_trips.clone(),
             sound: Some(Sound::new(Box::new(source), Box::new(sink))),
         };
@@ -230,7 +240,7 @@ impl Call {
         self.view.borrow().emoji
     }
 
-    /// The person accepts: the microphone opens.
+    /// The person accepts: the microphone opens. The call is relay-only if either side's options say so.
     pub fn accept(&self, source: impl AudioSource, sink: impl AudioSink, options: CallOptions) {
         self.order(Order::Sound(Sound::new(Box::new(source), Box::new(sink))));
         self.wish(Wish::Accept { relay_only: options.relay_only });
@@ -341,7 +351,7 @@ impl Listener {
             tls: Arc::clone(&self.tls),
             toward: self.toward,
             fixed: self.options.fixed,
-            via: self.options.relay_via,
+            routes: self.options.routes(),
             round_trips: self.round_trips.clone(),
             sound: None,
         };

@@ -22,6 +22,10 @@ pub mod tls;
 pub mod transport;
 pub mod view;
 
+// Tests within and without use the same tones and ears.
+#[cfg(all(test, feature = "calls"))]
+extern crate self as chapar_client;
+
 pub use chapar_protocol as protocol;
 pub use client::{Builder, Client};
 pub use core::{

@@ -65,9 +65,14 @@ fn server() -> Server {
     Server::start_with(&["--relay", &relay, "--relay-allow", "127.0.0.0/8", "--call-loopback", "true"])
 }
 
+/// Below the ports that the system hands out, so that no socket of a test beside this one takes it meanwhile. The relay
+/// listens on UDP and TCP.
 fn free_port() -> u16 {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
-    socket.local_addr().expect("bound").port()
+    let free = |port: &u16| {
+        let address = ("127.0.0.1", *port);
+        std::net::UdpSocket::bind(address).is_ok() && std::net::TcpListener::bind(address).is_ok()
+    };
+    std::iter::repeat_with(|| 20_000 + rand::random::<u16>() % 10_000).find(free).expect("a port is free")
 }
 
 async fn sees(call: &mut Call, what: &str, seen: impl FnMut(&View) -> bool) {

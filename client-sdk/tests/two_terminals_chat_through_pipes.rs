@@ -68,15 +68,15 @@ async fn two_terminals_chat_through_pipes() {
     reza.types("a long password").await;
     sara.shows("you are @sara").await;
     reza.shows("you are @reza").await;
-    // What comes before is counted as unread, and not shown line by line.
     reza.shows("— online —").await;
     sara.types("/open @reza").await;
     sara.shows("— @reza (chat").await;
+    // What comes before Reza knows of the chat is counted as unread, and not shown line by line.
+    reza.types("/open @sara").await;
+    reza.shows("— @sara (chat").await;
     sara.types("سلام @reza (ساعت ۱۰:۳۰)").await;
     // In visual order, with the handle and the time in theirs.
     reza.shows("#1 @sara: (۱۰:۳۰ تعاس) @reza مالس").await;
-    reza.types("/open @sara").await;
-    reza.shows("— @sara (chat").await;
     sara.shows("✓✓ @reza read up to #1").await;
     reza.types("/reply 1 hello").await;
     sara.shows("#2 @reza ↩#1: hello").await;

@@ -7,7 +7,8 @@
 //! * [`schedule`] who sends when, [`message`] what is said, [`ledger`] what was sent, seen and acknowledged,
 //! * [`cursor`] the version rule for one reader of one chat, [`session`] one user's connection,
 //! * [`audit`] the proof, [`stats`] the figures,
-//! * [`calls`] the same for calls; `media` measures calls with real sound (feature `calls`), [`impair`] makes a network bad.
+//! * [`calls`] the same for calls; `media` measures calls with real sound (feature `calls`), [`impair`] makes a network bad,
+//!   [`nat`] hides a person behind another address.
 //!
 //! [`engine`] is the one driver with sockets; [`scenario`] holds the named loads.
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod ledger;
 #[cfg(feature = "calls")]
 pub mod media;
 pub mod message;
+pub mod nat;
 pub mod process;
 pub mod report;
 pub mod scenario;

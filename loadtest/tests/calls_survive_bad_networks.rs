@@ -5,19 +5,19 @@
 #![cfg(feature = "calls")]
 
 #[expect(dead_code, reason = "each test uses a part")]
+#[path = "support/relays.rs"]
+mod relays;
+#[expect(dead_code, reason = "each test uses a part")]
 #[path = "../../client-sdk/tests/support/world.rs"]
 mod world;
 
 use std::{
-    net::{SocketAddr, UdpSocket},
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use chapar_client::{
-    calls::{Call, Emoji},
-    protocol::call::PathKind,
-};
+use chapar_client::{calls::Emoji, protocol::call::PathKind};
 use chapar_loadtest::{
     impair::Link,
     media::{
@@ -26,36 +26,13 @@ use chapar_loadtest::{
         setup, switch,
     },
 };
+use relays::{Relay, SECRET, common, free_address, relay, relay_of, server};
 use tokio::time::{sleep, timeout};
-use world::{PATIENCE, Server, built};
-
-const SECRET: &str = "a secret that relays and nodes share";
-
-fn free_address() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
-    socket.local_addr().expect("bound")
-}
-
-fn server(extra: &[&str]) -> Server {
-    let mut settings = vec!["--call-loopback", "true", "--calls-per-minute", "0"];
-    settings.extend_from_slice(extra);
-    Server::start_with(&settings)
-}
+use world::{PATIENCE, Server};
 
 fn with_relay() -> (Server, SocketAddr) {
     let relay = free_address();
     (server(&["--relay", &relay.to_string(), "--relay-allow", "127.0.0.0/8"]), relay)
-}
-
-fn common(server: &Server, relay: SocketAddr) -> CallsCommon {
-    CallsCommon { url: server.url.clone(), relay, loss: 0.0, delay: 0, jitter: 0, seed: 1, pairs: 1, json: None }
-}
-
-async fn relay_of(call: &Call) -> (PathKind, Option<String>) {
-    let mut stats = call.stats();
-    let known = stats.wait_for(|it| it.as_ref().is_some_and(|it| it.path != PathKind::Unknown));
-    let measured = timeout(PATIENCE, known).await.expect("measured").expect("alive");
-    measured.as_ref().map(|it| (it.path, it.relay.clone())).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,41 +52,13 @@ async fn a_change_of_network_in_mid_call_is_healed() {
     assert!(figures.passed, "{}", figures.figures);
 }
 
-/// `chapar-relay` as a process. Ends with the value.
-struct Relay {
-    process: Child,
-    _directory: tempfile::TempDir,
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn relay(address: SocketAddr, first_port: u16) -> Relay {
-    let directory = tempfile::tempdir().expect("a directory");
-    let secrets = directory.path().join("secrets");
-    std::fs::write(&secrets, format!("{SECRET}\n")).expect("written");
-    let (first, last) = (first_port.to_string(), (first_port + 200).to_string());
-    let child = Command::new(built("chapar-relay"))
-        .args(["--udp", &address.to_string(), "--tcp", &address.to_string(), "--address", "127.0.0.1"])
-        .args(["--first-port", &first, "--last-port", &last, "--open", "loopback", "--secrets"])
-        .arg(&secrets)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    Relay { process: child.expect("chapar-relay starts"), _directory: directory }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_moves_when_its_relay_is_killed() {
     let (first, second) = (free_address(), free_address());
     let mut relays = [Some(relay(first, 41_000)), Some(relay(second, 42_000))];
     let others = format!("first@Here=turn:{first},second@Here=turn:{second}");
     let server = server(&["--relay", "off", "--relays", &others, "--relay-secret", SECRET]);
-    let setting = Setting { relay_only: true, legs: None, fixed: None };
+    let setting = Setting { relay_only: true, ..Setting::default() };
     let mut pair = Pair::new(&common(&server, first), setting, 1).await.expect("two people");
     let (connected, _) = setup::connect(&mut pair).await.expect("connected");
     let (_, used) = relay_of(&connected.to_callee).await;
@@ -159,7 +108,7 @@ async fn coturn_can_stand_in_for_our_relay() {
     for (transport, path) in [("udp", PathKind::RelayUdp), ("tcp", PathKind::RelayTcp)] {
         let others = format!("coturn@Here=turn:{address}?transport={transport}");
         let server = server(&["--relay", "off", "--relays", &others, "--relay-secret", SECRET]);
-        let setting = Setting { relay_only: true, legs: None, fixed: None };
+        let setting = Setting { relay_only: true, ..Setting::default() };
         let mut pair = Pair::new(&common(&server, address), setting, 1).await.expect("two people");
         let (connected, _) = setup::connect(&mut pair).await.expect("connected");
         assert_eq!(relay_of(&connected.to_callee).await, (path, Some("coturn".to_owned())));
@@ -171,7 +120,7 @@ async fn coturn_can_stand_in_for_our_relay() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_arrives_through_loss_and_jitter() {
     let (server, relay) = with_relay();
-    let setting = Setting { relay_only: true, legs: Some(Link::new(0.1, 50, 40)), fixed: None };
+    let setting = Setting { relay_only: true, legs: Some(Link::new(0.1, 50, 40)), ..Setting::default() };
     let mut pair = Pair::new(&common(&server, relay), setting, 3).await.expect("two people");
     let (connected, _) = setup::connect(&mut pair).await.expect("connected");
     sleep(Duration::from_secs(12)).await;

@@ -232,12 +232,17 @@ impl Calls {
     /// Begins nothing new, and records what waits already. Nodes that share the calls carry them on; those of a node by
     /// itself end with it.
     pub async fn close(&self) {
+        self.end_with_node().await;
+        self.closing.cancel();
+    }
+
+    /// Ends the calls of a node by itself: they cannot outlive its memory. Calls that nodes share go on.
+    pub async fn end_with_node(&self) {
         if let CallStore::Memory(calls) = &self.shared {
             for call in calls.all_live() {
                 let _ = self.step(call.id(), &Input::NodeStops).await;
             }
         }
-        self.closing.cancel();
     }
 
     /// A device has said `hello`: it is told of its person's calls, and rings if they ring.

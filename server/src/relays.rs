@@ -8,7 +8,6 @@ mod watch;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use chapar_protocol::{
@@ -127,12 +126,7 @@ impl Relays {
 
     /// Soon ends what a call holds at the relays; credentials that were handed out for it open nothing any more.
     pub fn call_ended(&self, call: CallId) {
-        self.revoker.after(revoker::GRACE, Revoked::Call(call.0.as_simple().to_string()));
-    }
-
-    /// The same at once for everything that a person holds at the relays, in whatever call.
-    pub fn user_banned(&self, user: UserId) {
-        self.revoker.after(Duration::ZERO, Revoked::User(user.0.to_string()));
+        self.revoker.soon(Revoked::Call(call.0.as_simple().to_string()));
     }
 
     /// The own relay takes no new allocations from now on, after everybody has heard so.

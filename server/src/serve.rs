@@ -246,6 +246,8 @@ async fn drain(app: &Arc<App>) {
         let reconnect_after_ms = rand::random_range(0..=spread);
         outbox.push(frame::event(&Event::Drain(Drain { reconnect_after_ms })).into());
     }
+    // Those who talk over this node alone are told so while they are connected.
+    app.calls.end_with_node().await;
     let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
     tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))).await;
     for outbox in &outboxes {

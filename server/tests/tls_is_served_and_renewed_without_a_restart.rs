@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 
 /// The node looks at the files every 10 s.
 const SEEN_WITHIN: Duration = Duration::from_secs(25);
+const TAKEN_UP: &str = "took up a renewed certificate";
 
 /// A certificate authority for one test.
 struct Authority {
@@ -130,6 +131,11 @@ async fn people_are_served_over_tls_and_a_renewal_disturbs_nobody() {
     };
     tokio::time::timeout(SEEN_WITHIN, taken_up).await.expect("the renewed certificate is shown");
     sara.send(chat, NewBody::text("هنوز اینجا"), None).await.expect("sent over the old connection");
+    // SIGHUP reads the files again, whether they seem changed or not, and is no reason to end.
+    until_logged(&node, TAKEN_UP, 1).await;
+    node.signal(rustix::process::Signal::HUP);
+    until_logged(&node, TAKEN_UP, 2).await;
+    assert_eq!(shown(&node, &authority.trust()).await, der(&second));
     let again = Client::builder(node.url()).trust(authority.trust());
     let again = again.sign_in("sara", "a password").await.expect("signed in under the new certificate");
     again.online().await.expect("welcomed");

@@ -13,6 +13,7 @@ pub mod address;
 pub mod advert;
 pub mod allocation;
 pub mod auth;
+pub mod certificate;
 pub mod config;
 pub mod core;
 pub mod counters;

@@ -1,92 +1,27 @@
-//! The relay on real sockets: coturn's tools as clients, hostile streams, and the memory of many allocations.
+//! The relay on real sockets: coturn's tools as clients, and the memory of many allocations.
 //!
 //! `turnutils_uclient` and `turnutils_stunclient` come with Debian's package `coturn`. Where they are missing, the tests
 //! that need them say so and pass; with `CHAPAR_REQUIRE_COTURN` set they fail.
 #![forbid(unsafe_code)]
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    process::Stdio,
-    sync::Arc,
-    time::Duration,
-};
+#[path = "support/relay.rs"]
+mod relay;
 
-use chapar_protocol::{Timestamp, UserId, call::CallId};
-use chapar_signaling::credentials::Secret;
+use std::{net::SocketAddr, process::Stdio};
+
 use chapar_signaling::relay::{
-    address::{Class, PeerPolicy},
+    address::Class,
     advert::{Advert, Wishes},
-    config::{CoreConfig, Limits, RelayedAddress},
     counters::Counter,
-    rate::Rate,
-    secrets::Secrets,
-    server::{Relay, RelayConfig},
-    streams::StreamLimits,
-};
-use stun_types::{
-    attribute::{ErrorCode, Nonce, Realm, Username, XorMappedAddress},
-    message::{
-        BINDING, IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageIntegrityCredentials, MessageWrite,
-        MessageWriteExt, MessageWriteVec,
-    },
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpStream, UdpSocket},
+    io::{AsyncBufReadExt, BufReader},
+    net::UdpSocket,
     process::Command,
     time::timeout,
 };
-use tokio_rustls::rustls::{
-    ServerConfig, crypto,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-};
-use turn_types::{attribute::RequestedTransport, message::ALLOCATE};
 
-const SECRET: &str = "a secret for all the tests";
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn certificate() -> Arc<ServerConfig> {
-    let made = rcgen::generate_simple_self_signed(["relay.test".to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    Arc::new(config)
-}
-
-fn config(ip: &str, first_port: u16, open: Vec<Class>) -> RelayConfig {
-    let ip: IpAddr = ip.parse().unwrap();
-    let any = SocketAddr::new(ip, 0);
-    let ports = first_port..=first_port + 1_999;
-    RelayConfig {
-        core: CoreConfig {
-            realm: "chapar".to_owned(),
-            relayed: vec![RelayedAddress { bind: ip, public: ip }],
-            policy: PeerPolicy { open, own: vec![(ip, ports.clone())], ..PeerPolicy::default() },
-            ports,
-            limits: Limits {
-                allocations_per_user: 5_000,
-                bandwidth: Rate::with_burst_seconds(1 << 30, 1),
-                ..Limits::default()
-            },
-            nonce_key: [9; 32],
-            alternate: None,
-        },
-        udp: vec![any],
-        tcp: vec![any],
-        tls: vec![any],
-        tls_config: Some(certificate()),
-        shards: 2,
-        streams: StreamLimits::default(),
-    }
-}
-
-async fn start(config: RelayConfig) -> Relay {
-    Relay::start(config, Arc::new(Secrets::new(Secret::new(SECRET, None).unwrap()))).await.unwrap()
-}
+use relay::{PATIENCE, SECRET, code_of, config, credential, nonce_of, request, start};
 
 /// A peer that sends everything back, on two neighbouring ports (RTP and RTCP). Ends with the test's runtime.
 async fn echo(ip: &str) -> SocketAddr {
@@ -135,7 +70,7 @@ async fn uclient(port: u16, server: &str, peer: SocketAddr, flags: &str) -> bool
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coturns_client_gets_every_packet_back_over_udp_tcp_and_tls() {
-    let relay = start(config("127.0.0.1", 41_000, vec![Class::Loopback])).await;
+    let relay = start(config("127.0.0.1", 20_000, vec![Class::Loopback])).await;
     let peer = echo("127.0.0.1").await;
     let (udp, tcp, tls) = (relay.udp[0].port(), relay.tcp[0].port(), relay.tls[0].port());
     let client = |port, flags| uclient(port, "127.0.0.1", peer, flags);
@@ -167,7 +102,7 @@ async fn coturns_client_gets_every_packet_back_over_ipv6() {
         eprintln!("SKIPPED: this machine has no IPv6 loopback");
         return;
     }
-    let relay = start(config("::1", 43_000, vec![Class::Loopback])).await;
+    let relay = start(config("::1", 22_000, vec![Class::Loopback])).await;
     let peer = echo("::1").await;
     let (udp, tcp, tls) = (relay.udp[0].port(), relay.tcp[0].port(), relay.tls[0].port());
     let client = |port, flags| uclient(port, "::1", peer, flags);
@@ -177,7 +112,7 @@ async fn coturns_client_gets_every_packet_back_over_ipv6() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coturns_stun_client_learns_its_address() {
-    let relay = start(config("127.0.0.1", 45_000, Vec::new())).await;
+    let relay = start(config("127.0.0.1", 24_000, Vec::new())).await;
     let arguments = ["-p".to_owned(), relay.udp[0].port().to_string(), "127.0.0.1".to_owned()];
     if let Some(output) = coturn("turnutils_stunclient", &arguments).await {
         assert!(output.contains("UDP reflexive addr: 127.0.0.1:"), "{output}");
@@ -188,7 +123,7 @@ async fn coturns_stun_client_learns_its_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_leave_nothing_is_relayed_to_loopback() {
-    let relay = start(config("127.0.0.1", 46_000, Vec::new())).await;
+    let relay = start(config("127.0.0.1", 26_000, Vec::new())).await;
     let peer = echo("127.0.0.1").await;
     let arguments = [
         "-c",
@@ -211,35 +146,6 @@ async fn without_leave_nothing_is_relayed_to_loopback() {
         assert!(relay.count(Counter::ForbiddenPeers) > 0);
     }
     relay.stop().await;
-}
-
-fn request(username: &str, password: &str, nonce: &str) -> Vec<u8> {
-    let mut message = Message::builder_request(ALLOCATE, MessageWriteVec::new());
-    message.add_attribute(&RequestedTransport::new(17)).unwrap();
-    if nonce.is_empty() {
-        return message.finish();
-    }
-    message.add_attribute(&Username::new(username).unwrap()).unwrap();
-    message.add_attribute(&Realm::new("chapar").unwrap()).unwrap();
-    message.add_attribute(&Nonce::new(nonce).unwrap()).unwrap();
-    let key = LongTermKeyCredentials::new(username.to_owned(), password.to_owned(), "chapar".to_owned());
-    message.add_message_integrity(&MessageIntegrityCredentials::LongTerm(key), IntegrityAlgorithm::Sha1).unwrap();
-    message.finish()
-}
-
-fn nonce_of(reply: &[u8]) -> String {
-    Message::from_bytes(reply).unwrap().attribute::<Nonce>().unwrap().nonce().to_owned()
-}
-
-fn code_of(reply: &[u8]) -> u16 {
-    Message::from_bytes(reply).unwrap().attribute::<ErrorCode>().map_or(0, |error| error.code())
-}
-
-fn credential(user: i64) -> (String, String) {
-    let unix = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let now = Timestamp::from_millis(i64::try_from(unix).unwrap() * 1_000).unwrap();
-    let made = Secret::new(SECRET, None).unwrap().issue(UserId(user), CallId(uuid::Uuid::from_u128(7)), now, 600);
-    (made.username, made.password)
 }
 
 /// Resident memory of a process, in KiB.
@@ -292,10 +198,13 @@ async fn the_program_holds_a_thousand_idle_allocations_in_20_mb_and_drains_on_si
     println!("{COUNT} allocations: {} KiB more, {after} KiB in all", after.saturating_sub(before));
     assert!(after < 20 * 1_024, "{after} KiB");
 
-    let terminate = || {
+    let signal = |which| {
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, which).unwrap();
     };
+    let terminate = || signal(rustix::process::Signal::TERM);
+    // It has no certificate to look at, and no reason to end.
+    signal(rustix::process::Signal::HUP);
     terminate();
     let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     assert!(line.contains("draining") && line.contains("allocations=1000"), "{line}");
@@ -306,90 +215,4 @@ async fn the_program_holds_a_thousand_idle_allocations_in_20_mb_and_drains_on_si
     assert_eq!(code_of(&buffer[..length]), 508, "no new ones while the old go on");
     terminate();
     assert!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_in_pieces_is_understood_and_one_that_is_not_turn_is_closed() {
-    let relay = start(config("127.0.0.1", 49_000, Vec::new())).await;
-    let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let binding = Message::builder_request(BINDING, MessageWriteVec::new()).finish();
-    for byte in &binding {
-        stream.write_all(&[*byte]).await.unwrap();
-    }
-    let mut reply = [0; 32];
-    timeout(PATIENCE, stream.read_exact(&mut reply)).await.unwrap().unwrap();
-    let message = Message::from_bytes(&reply).unwrap();
-    let mapped = message.attribute::<XorMappedAddress>().unwrap().addr(message.transaction_id());
-    assert_eq!(mapped, stream.local_addr().unwrap());
-    // Three frames in one segment.
-    stream.write_all(&[&binding[..], &binding, &binding].concat()).await.unwrap();
-    let mut replies = [0; 96];
-    timeout(PATIENCE, stream.read_exact(&mut replies)).await.unwrap().unwrap();
-
-    for hostile in
-        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x80; 4], &[0, 1, 0xff, 0xfc, 0x21, 0x12, 0xa4, 0x42], &[0x16, 3, 1, 2]]
-    {
-        let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
-        stream.write_all(hostile).await.unwrap();
-        let mut rest = Vec::new();
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed");
-        assert!(rest.is_empty());
-    }
-    relay.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_is_cut_off_and_its_allocation_ends() {
-    let relay = start(config("127.0.0.1", 30_000, vec![Class::Loopback])).await;
-    let (username, password) = credential(2);
-    let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
-    let mut head = [0; 20];
-    let mut body = Vec::new();
-    let mut nonce = String::new();
-    for expected in [401, 0] {
-        stream.write_all(&request(&username, &password, &nonce)).await.unwrap();
-        timeout(PATIENCE, stream.read_exact(&mut head)).await.unwrap().unwrap();
-        body.resize(usize::from(u16::from_be_bytes([head[2], head[3]])), 0);
-        stream.read_exact(&mut body).await.unwrap();
-        let reply = [&head[..], &body].concat();
-        assert_eq!(code_of(&reply), expected);
-        if expected == 401 {
-            nonce = nonce_of(&reply);
-        }
-    }
-    assert_eq!(relay.allocations(), 1);
-    // It asks and asks, and never reads an answer: the queue fills, and then there is an end of patience.
-    let binding = Message::builder_request(BINDING, MessageWriteVec::new()).finish().repeat(200);
-    let flood = async { while stream.write_all(&binding).await.is_ok() {} };
-    // Filling every buffer in between takes a busy machine a while.
-    timeout(4 * PATIENCE, flood).await.expect("the stream was closed");
-    while relay.allocations() > 0 {
-        tokio::task::yield_now().await;
-    }
-    relay.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn streams_of_one_address_are_counted_handshakes_included() {
-    let mut config = config("127.0.0.1", 32_000, Vec::new());
-    config.streams = StreamLimits { streams: 100, per_address: 5 };
-    let relay = start(config).await;
-    // Half-open TLS: connected, and silent.
-    let mut silent = Vec::new();
-    for _ in 0..5 {
-        silent.push(TcpStream::connect(relay.tls[0]).await.unwrap());
-    }
-    let mut sixth = TcpStream::connect(relay.tcp[0]).await.unwrap();
-    let mut rest = Vec::new();
-    let _ = timeout(PATIENCE, sixth.read_to_end(&mut rest)).await.expect("closed at once");
-    // After the time for a handshake they are closed, and there is room again.
-    for stream in &mut silent {
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed after ten seconds");
-    }
-    let mut stream = TcpStream::connect(relay.tcp[0]).await.unwrap();
-    stream.write_all(&Message::builder_request(BINDING, MessageWriteVec::new()).finish()).await.unwrap();
-    let mut reply = [0; 32];
-    timeout(PATIENCE, stream.read_exact(&mut reply)).await.unwrap().unwrap();
-    relay.stop().await;
 }

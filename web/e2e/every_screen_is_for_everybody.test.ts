@@ -21,7 +21,8 @@ const looks = ['light', 'dark'] as const;
 for (const [language, size] of [
   ['fa', 'desktop'],
   ['en', 'phone'],
-] as [Language, 'desktop' | 'phone'][]) {
+  ['ar', 'tablet'],
+] as [Language, 'desktop' | 'phone' | 'tablet'][]) {
   test(`axe finds nothing: ${language}, ${size}, light and dark`, async () => {
     const mina = await device({ language, size, theme: 'system' });
     const found: Record<string, unknown> = {};

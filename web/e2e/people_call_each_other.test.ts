@@ -119,3 +119,21 @@ test('declined, busy, and taken back: each end is said, and leaves its line', as
   await hers.page.getByText(fa.call.ended.busy).first().waitFor();
   await hears(his);
 });
+
+test('a call that comes while one writes takes no key for an answer', async () => {
+  const { hers, his } = await twoWhoCall();
+  await his.open('مینا');
+  await his.composer.fill('I was just writ');
+  await hers.open('John');
+  await hers.page.getByRole('button', { name: fa.chat.call, exact: true }).click();
+  await ringing(his, 'مینا').waitFor();
+  for (const key of ['i', 'n', 'g', 'Space', 'Enter']) await his.page.keyboard.press(key);
+  await ringing(his, 'مینا').getByRole('button', { name: en.call.answer, exact: true }).waitFor();
+  await inCall(hers, 'John').getByText(fa.call.ringing, { exact: true }).waitFor();
+  // The keyboard gets to the buttons, and answers there when it is meant to.
+  await ringing(his, 'مینا').getByRole('button', { name: en.call.answer, exact: true }).press('Enter');
+  await Promise.all([hears(hers), hears(his)]);
+  await inCall(his, 'مینا').getByRole('button', { name: en.call.hangUp, exact: true }).click();
+  await his.dialog(en.call.rateTitle).getByRole('button', { name: en.call.rateSkip, exact: true }).click();
+  expect(await his.composer.inputValue()).toBe('I was just writ');
+});

@@ -65,6 +65,8 @@ test('an edit, a reaction, a reply and a delete reach the other', async () => {
     const [gone, kept] = await his.texts();
     expect([gone?.trim(), kept]).toEqual([WORDS.en.chat.deleted, 'Good, I will be there']);
   });
+  // The answer no longer says what was taken back.
+  await answer.getByRole('button', { name: fa.chat.deleted }).waitFor();
 });
 
 test('typing and presence are said in words', async () => {

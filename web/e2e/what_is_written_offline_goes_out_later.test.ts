@@ -71,7 +71,7 @@ test('the app opens without a network after the first visit, with its chats and 
   const again = await mina.device.tab();
   await again.page.goto(mina.device.url);
   await again.open('John');
-  expect(await again.texts()).toEqual(['before', 'نوشته بی شبکه']);
+  await eventually(async () => expect(await again.texts()).toEqual(['before', 'نوشته بی شبکه']));
   await again.mark('نوشته بی شبکه', 'waiting').waitFor();
   await again.away.waitFor();
 

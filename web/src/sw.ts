@@ -46,8 +46,9 @@ worker.addEventListener('notificationclick', (event) => {
       const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
       const page = pages[0];
       if (!page) return void (await worker.clients.openWindow(`/${hash}`));
-      await page.focus();
+      // The page goes there even where the browser does not let it come to the front.
       page.postMessage({ go: hash });
+      await page.focus();
     })(),
   );
 });

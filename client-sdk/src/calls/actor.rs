@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     audio::{AudioSink, AudioSource, Frame, controller::Plan},
     core::{Core, Input, Output, View, Wish},
-    peer::{Command, Happened, Measurement, Peer, Settings},
+    peer::{Command, Happened, Measurement, Peer, Routes, Settings},
     relays::RoundTrips,
 };
 use crate::{Client, Error};
@@ -92,7 +92,7 @@ pub(crate) struct Begin {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) toward: Option<SocketAddr>,
     pub(crate) fixed: Option<Plan>,
-    pub(crate) via: Option<SocketAddr>,
+    pub(crate) routes: Routes,
     pub(crate) round_trips: RoundTrips,
     pub(crate) sound: Option<Sound>,
 }
@@ -124,14 +124,13 @@ struct Actor {
     fetched_at: Option<Instant>,
     fetches: u32,
     ends: Ends,
-    relay_only: bool,
 }
 
 /// Runs until the call is over on this device.
 pub(crate) async fn run(begin: Begin, ends: Ends) {
     let random = Box::new(rand::random);
-    let core = Core::new(begin.me, begin.call_id, begin.callee.is_some(), Instant::now(), random);
-    let relay_only = begin.relay_only;
+    let calls = begin.callee.is_some();
+    let core = Core::new(begin.me, begin.call_id, calls, begin.relay_only, Instant::now(), random);
     let mut actor = Actor {
         begin,
         core,
@@ -141,7 +140,6 @@ pub(crate) async fn run(begin: Begin, ends: Ends) {
         fetched_at: None,
         fetches: 0,
         ends,
-        relay_only,
     };
     if actor.begin.callee.is_some() {
         let outputs = actor.core.begin();
@@ -163,10 +161,7 @@ impl Actor {
             // What the server says comes before what the person wants: a call rings before it can be accepted.
             biased;
             told = self.ends.told.recv() => match told {
-                Some(Told::State(state)) => {
-                    self.relay_only |= state.relay_only;
-                    Input::State(*state)
-                }
+                Some(Told::State(state)) => Input::State(*state),
                 Some(Told::Signal(signal)) => Input::Signal(signal),
                 Some(Told::Lagged) => Input::Wish(Wish::Look),
                 // The client is gone, and with it all that could end this call in order.
@@ -223,7 +218,7 @@ impl Actor {
                 if let Some(waiter) = self.ends.invited.take() {
                     let _ = waiter.send(Err(error));
                 }
-                Some(Input::Refused(ErrorCode::CallNotFound))
+                Some(Input::NotInvited)
             }
             Done::Servers(Ok(servers)) => {
                 self.fetched_at = Some(Instant::now());
@@ -236,7 +231,7 @@ impl Actor {
                 self.fetched_at = None;
                 if error.action() == chapar_protocol::Action::Retry && self.fetches < TRIES {
                     self.fetch_again();
-                    if self.relay_only {
+                    if self.core.relay_only() {
                         return None;
                     }
                 }
@@ -274,6 +269,7 @@ impl Actor {
                 Output::Candidates(candidates) => self.tell(Command::Candidates(candidates)),
                 Output::Renew if self.fresh() => self.tell(Command::Renew),
                 Output::Renew => self.fetch_servers(),
+                Output::Restrict => self.tell(Command::Restrict),
                 Output::Mute(muted) => self.tell(Command::Mute(muted)),
                 Output::Hold(held) => self.tell(Command::Hold(held)),
                 Output::OpenSound => {
@@ -305,11 +301,11 @@ impl Actor {
             old.close();
         }
         self.peer = Some(Peer::start(Settings {
-            relay_only: self.relay_only,
+            relay_only: self.core.relay_only(),
             tls: Arc::clone(&self.begin.tls),
             toward: self.begin.toward,
             fixed: self.begin.fixed,
-            via: self.begin.via,
+            routes: self.begin.routes,
         }));
         self.servers = None;
         self.fetch_servers();
@@ -378,7 +374,7 @@ impl Actor {
 }
 
 /// Asks are sent without waiting for each other: one may reach the call's state before that on which it stands.
-fn may_come_early(ask: &CallAsk) -> bool {
+pub(crate) fn may_come_early(ask: &CallAsk) -> bool {
     matches!(ask, CallAsk::Answer { .. } | CallAsk::Reveal { .. } | CallAsk::Candidates { .. } | CallAsk::Media { .. })
 }
 

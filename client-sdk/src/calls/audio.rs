@@ -11,7 +11,7 @@
 pub(crate) mod codec;
 pub mod controller;
 pub mod jitter;
-pub(crate) mod receiver;
+pub mod receiver;
 pub mod red;
 pub(crate) mod sender;
 pub mod wav;

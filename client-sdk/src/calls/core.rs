@@ -16,6 +16,9 @@
 //! the person called, accepted or took over here.
 #![expect(clippy::similar_names, reason = "caller and callee are the field's words")]
 
+#[cfg(test)]
+mod agreement;
+mod exchange;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -30,11 +33,14 @@ use chapar_protocol::{
 use self::report::report;
 use super::{
     peer::{Fingerprint, Happened, Measurement},
-    sas::{self, Bytes},
+    sas::Bytes,
 };
 
 /// How often the device says that it is there.
 const ALIVE: Duration = Duration::from_secs(5);
+/// Signs of life left out while it rings, before the device asks whether it still does. It rings for 60 s; the end of it
+/// may have been lost on the way.
+const RINGS_FOR: u32 = 13;
 /// How long an accept waits for the answer that would travel with it.
 const ANSWER_WITH_ACCEPT: Duration = Duration::from_millis(400);
 /// Candidates in one ask at most.
@@ -95,6 +101,8 @@ pub(crate) enum Input {
     Peer(Happened),
     /// An ask was refused for good.
     Refused(ErrorCode),
+    /// The invite was.
+    NotInvited,
     Tick,
 }
 
@@ -117,6 +125,8 @@ pub(crate) enum Output {
     Candidates(Vec<String>),
     /// Command it: look for new ways out.
     Renew,
+    /// Command it: only relays from now on.
+    Restrict,
     /// Open microphone and speaker.
     OpenSound,
     /// Command it.
@@ -146,7 +156,16 @@ pub(crate) struct Core {
     me: UserId,
     call: chapar_protocol::call::CallId,
     caller: bool,
+    /// Neither side may learn the other's address.
+    relay_only: bool,
+    /// The server knows of the call.
     invited: bool,
+    /// The invite is on its way.
+    inviting: bool,
+    /// The person has ended it, whatever the server says meanwhile.
+    hung_up: bool,
+    /// The person does not want it here.
+    refused: bool,
     random: Box<dyn FnMut() -> [u8; 32] + Send>,
     view: View,
     /// The generation for which the present peer connection works; `None` without one.
@@ -155,18 +174,21 @@ pub(crate) struct Core {
     offer: Option<(u32, Offer)>,
     taken: u32,
     secrets: Secrets,
-    /// The person accepted, and the server does not know yet.
-    accepting: Option<(bool, Instant)>,
+    /// The person accepted, and the server does not know yet: how long the accept waits for the answer.
+    accepting: Option<Instant>,
     accepted: bool,
     direct: Vec<String>,
     relayed_late: Vec<String>,
     described: bool,
     early: Vec<(u32, Vec<String>)>,
     told_flows: bool,
+    told_switches: bool,
     open: bool,
     muted: bool,
     held: bool,
     alive_at: Instant,
+    /// Signs of life left out so far, since this device is not in the call.
+    left_out: u32,
     measured: Option<Measurement>,
     outputs: Vec<Output>,
 }
@@ -177,6 +199,7 @@ impl Core {
         me: UserId,
         call: chapar_protocol::call::CallId,
         caller: bool,
+        relay_only: bool,
         now: Instant,
         random: Box<dyn FnMut() -> [u8; 32] + Send>,
     ) -> Self {
@@ -184,7 +207,11 @@ impl Core {
             me,
             call,
             caller,
+            relay_only,
             invited: !caller,
+            inviting: false,
+            hung_up: false,
+            refused: false,
             random,
             view: View::default(),
             generation: None,
@@ -198,10 +225,12 @@ impl Core {
             described: false,
             early: Vec::new(),
             told_flows: false,
+            told_switches: false,
             open: false,
             muted: false,
             held: false,
             alive_at: now + ALIVE,
+            left_out: 0,
             measured: None,
             outputs: Vec::new(),
         }
@@ -219,9 +248,14 @@ impl Core {
         &self.view
     }
 
+    /// Whether only relays are to be used, so that neither side learns the other's address.
+    pub(crate) fn relay_only(&self) -> bool {
+        self.relay_only
+    }
+
     /// The time of the next [`Input::Tick`].
     pub(crate) fn next_timer(&self) -> Instant {
-        self.accepting.map_or(self.alive_at, |(_, at)| at.min(self.alive_at))
+        self.accepting.map_or(self.alive_at, |at| at.min(self.alive_at))
     }
 
     /// Takes something in.
@@ -233,6 +267,7 @@ impl Core {
                 Input::Wish(wish) => self.wish(wish, now),
                 Input::Peer(happened) => self.peer(happened),
                 Input::Refused(code) => self.refused(code),
+                Input::NotInvited => self.over(None),
                 Input::Tick => self.tick(now),
             }
         }
@@ -247,12 +282,19 @@ impl Core {
         if self.view.state.as_ref().is_some_and(|mine| state.revision <= mine.revision) {
             return;
         }
+        if !self.invited && self.hung_up {
+            // The first time it may have overtaken the invite.
+            self.ask(CallAsk::HangUp);
+        }
         self.invited = true;
         self.caller = state.caller == self.me;
         let first = self.view.state.is_none();
-        let standing = state.standing.clone();
+        let (standing, relay_only) = (state.standing.clone(), state.relay_only);
         self.view.state = Some(state);
         self.outputs.push(Output::Changed);
+        if relay_only {
+            self.restrict();
+        }
         match standing {
             Standing::Calling { .. } | Standing::TakeOver { .. } => {}
             Standing::Ringing { .. } => {
@@ -290,9 +332,31 @@ impl Core {
             self.open = true;
             self.outputs.push(Output::OpenSound);
         }
+        self.tell_switches(in_call);
         self.take_offer();
         self.tell_candidates();
         self.tell_flows();
+    }
+
+    /// One of the two wants relays only. What was found beside them is forgotten before anybody hears of it.
+    fn restrict(&mut self) {
+        if !self.relay_only {
+            self.relay_only = true;
+            self.direct.clear();
+            self.outputs.push(Output::Restrict);
+        }
+    }
+
+    /// What the person switched before the server could take it.
+    fn tell_switches(&mut self, in_call: &InCall) {
+        if !std::mem::replace(&mut self.told_switches, true) {
+            if self.muted && !in_call.mine.muted {
+                self.ask(CallAsk::Mute { muted: true, camera_off: true });
+            }
+            if self.held && !in_call.mine.held {
+                self.ask(CallAsk::Hold { held: true });
+            }
+        }
     }
 
     fn new_peer(&mut self, generation: u32) {
@@ -314,118 +378,36 @@ impl Core {
         self.outputs.push(Output::Hold(self.held));
     }
 
-    fn signal(&mut self, signal: CallSignal) {
-        match signal {
-            CallSignal::Offer { generation, offer } => {
-                if !self.caller && self.taken < generation && self.offer.as_ref().is_none_or(|(of, _)| *of < generation)
-                {
-                    self.offer = Some((generation, offer));
-                    self.take_offer();
-                }
-            }
-            CallSignal::Answer { generation, answer } => self.take_answer(generation, answer),
-            CallSignal::Reveal { generation, nonce } => self.reveal(generation, &nonce),
-            CallSignal::Candidates { generation, candidates } => self.candidates(generation, candidates),
-        }
-    }
-
-    /// Answers the offer that waits, once the person has accepted and it is known what it renews.
-    fn take_offer(&mut self) {
-        let Some((generation, _)) = &self.offer else { return };
-        let generation = *generation;
-        if !self.accepted || self.generation != Some(generation) || self.taken >= generation {
-            return;
-        }
-        let Some((_, offer)) = self.offer.take() else { return };
-        self.taken = generation;
-        if let Some(commitment) = offer.commitment.as_deref().and_then(Bytes::parse) {
-            self.secrets.commitment = Some(commitment);
-        }
-        self.outputs.push(Output::TakeOffer { generation, sdp: offer.sdp });
-        self.take_early(generation);
-    }
-
-    fn take_answer(&mut self, generation: u32, answer: Answer) {
-        if !self.caller || self.generation != Some(generation) || self.taken >= generation {
-            return;
-        }
-        self.taken = generation;
-        self.outputs.push(Output::TakeAnswer { generation, sdp: answer.sdp });
-        self.take_early(generation);
-        let nonce = answer.nonce.as_deref().and_then(Bytes::parse);
-        if let (Some(callees), Some(callers), false) = (nonce, self.secrets.callers, self.secrets.revealed) {
-            self.secrets.callees = Some(callees);
-            self.secrets.revealed = true;
-            self.ask(CallAsk::Reveal { generation, nonce: callers.to_string() });
-            self.show_emoji();
-        }
-    }
-
-    fn reveal(&mut self, generation: u32, nonce: &str) {
-        if self.caller || self.generation != Some(generation) || self.secrets.callers.is_some() {
-            return;
-        }
-        self.secrets.callers = Bytes::parse(nonce);
-        self.show_emoji();
-    }
-
-    fn show_emoji(&mut self) {
-        let secrets = &self.secrets;
-        let (Some(own), Some(other)) = (&secrets.own, &secrets.other) else { return };
-        let (Some(callers), Some(callees)) = (&secrets.callers, &secrets.callees) else { return };
-        let emoji = if self.caller {
-            Emoji::Shown(sas::emoji(self.call.0, [own, other], [callers, callees]))
-        } else if secrets.commitment.is_some_and(|commitment| commitment == sas::commit(other, callers)) {
-            Emoji::Shown(sas::emoji(self.call.0, [other, own], [callers, callees]))
-        } else {
-            Emoji::Refused
-        };
-        if self.view.emoji != emoji {
-            self.view.emoji = emoji;
-            self.outputs.push(Output::Changed);
-        }
-    }
-
-    fn candidates(&mut self, generation: u32, candidates: Vec<String>) {
-        if self.generation == Some(generation) && self.taken == generation {
-            self.outputs.push(Output::Candidates(candidates));
-        } else if self.generation.is_none_or(|mine| generation >= mine) {
-            let kept: usize = self.early.iter().map(|(_, list)| list.len()).sum();
-            if kept + candidates.len() <= MAX_EARLY {
-                self.early.push((generation, candidates));
-            }
-        }
-    }
-
-    fn take_early(&mut self, generation: u32) {
-        for (of, candidates) in std::mem::take(&mut self.early) {
-            match of.cmp(&generation) {
-                std::cmp::Ordering::Equal => self.outputs.push(Output::Candidates(candidates)),
-                std::cmp::Ordering::Greater => self.early.push((of, candidates)),
-                std::cmp::Ordering::Less => {}
-            }
-        }
-    }
-
     fn wish(&mut self, wish: Wish, now: Instant) {
         match wish {
             Wish::Accept { relay_only } => {
-                if self.accepted || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
+                // Whoever said no a moment ago cannot say yes before that is known everywhere.
+                if self.accepted || self.refused || !matches!(self.standing(), Some(Standing::Ringing { .. })) {
                     return;
+                }
+                if relay_only {
+                    self.restrict();
                 }
                 self.accepted = true;
                 self.open = true;
                 self.outputs.push(Output::OpenSound);
-                self.accepting = Some((relay_only, now + ANSWER_WITH_ACCEPT));
+                self.accepting = Some(now + ANSWER_WITH_ACCEPT);
                 if self.offer.is_none() {
                     self.accept(None);
                 }
                 self.take_offer();
             }
-            Wish::Decline => self.ask(CallAsk::Decline),
-            Wish::Busy => self.ask(CallAsk::Busy),
-            Wish::HangUp if !self.invited => self.over(Some(EndReason::Cancelled)),
-            Wish::HangUp => self.ask(CallAsk::HangUp),
+            // The yes is on its way: the call has begun, or will be over for another reason.
+            Wish::Decline | Wish::Busy if self.accepted => self.ask(CallAsk::HangUp),
+            Wish::Decline => self.refuse(CallAsk::Decline),
+            Wish::Busy => self.refuse(CallAsk::Busy),
+            Wish::HangUp if !self.invited && !self.inviting => self.over(Some(EndReason::Cancelled)),
+            // It rings here only to be taken over from another own device: the call itself goes on there.
+            Wish::HangUp if matches!(self.standing(), Some(Standing::TakeOver { .. })) => self.refuse(CallAsk::Decline),
+            Wish::HangUp => {
+                self.hung_up = true;
+                self.ask(CallAsk::HangUp);
+            }
             Wish::Mute(muted) => {
                 self.muted = muted;
                 self.outputs.push(Output::Mute(muted));
@@ -437,6 +419,7 @@ impl Core {
                 self.ask(CallAsk::Hold { held });
             }
             Wish::Transfer(to) => self.ask(CallAsk::Transfer { to }),
+            Wish::TakeOver if self.refused => {}
             Wish::TakeOver => {
                 self.accepted = true;
                 self.ask(CallAsk::TakeOver);
@@ -446,9 +429,14 @@ impl Core {
         }
     }
 
+    fn refuse(&mut self, ask: CallAsk) {
+        self.refused = true;
+        self.ask(ask);
+    }
+
     fn accept(&mut self, answer: Option<Answer>) {
-        if let Some((relay_only, _)) = self.accepting.take() {
-            self.ask(CallAsk::Accept { media: CallMedia::Voice, relay_only, answer });
+        if self.accepting.take().is_some() {
+            self.ask(CallAsk::Accept { media: CallMedia::Voice, relay_only: self.relay_only, answer });
         }
     }
 
@@ -457,6 +445,9 @@ impl Core {
             Happened::Offer { generation, sdp } => self.offered(generation, sdp),
             Happened::Answer { generation, sdp } => self.answered(generation, sdp),
             Happened::Candidate { direct, text } => {
+                if direct && self.relay_only {
+                    return;
+                }
                 if direct {
                     self.direct.push(text);
                 } else if self.described {
@@ -482,67 +473,6 @@ impl Core {
         }
     }
 
-    fn offered(&mut self, generation: u32, sdp: String) {
-        if self.generation != Some(generation) {
-            return;
-        }
-        self.described = true;
-        // Who committed once to this certificate need not do so again: its emoji stand.
-        let commitment = match (self.secrets.callers, sas::fingerprint_in(&sdp)) {
-            (None, Some(fingerprint)) => {
-                let nonce = Bytes((self.random)());
-                self.secrets.callers = Some(nonce);
-                Some(sas::commit(&fingerprint, &nonce).to_string())
-            }
-            _ => None,
-        };
-        let offer = Offer { sdp, commitment };
-        if self.invited {
-            self.ask(CallAsk::Offer { generation, offer });
-        } else {
-            self.outputs.push(Output::Invite(offer));
-        }
-        self.tell_candidates();
-    }
-
-    fn answered(&mut self, generation: u32, sdp: String) {
-        if self.generation != Some(generation) {
-            return;
-        }
-        self.described = true;
-        let nonce = match (self.secrets.callees, self.secrets.commitment) {
-            (None, Some(_)) => {
-                let nonce = Bytes((self.random)());
-                self.secrets.callees = Some(nonce);
-                Some(nonce.to_string())
-            }
-            _ => None,
-        };
-        let answer = Answer { sdp, nonce };
-        if self.accepting.is_some() {
-            self.accept(Some(answer));
-        } else {
-            self.ask(CallAsk::Answer { generation, answer });
-        }
-        self.tell_candidates();
-    }
-
-    /// Candidates that the description could not carry: those found later, and until the callee has accepted all but
-    /// relays' (the server strips them).
-    fn tell_candidates(&mut self) {
-        let (Some(generation), true) = (self.generation, self.described) else { return };
-        let mut due = Vec::new();
-        if matches!(self.standing(), Some(Standing::InCall(_))) {
-            due.append(&mut self.direct);
-            due.append(&mut self.relayed_late);
-        } else if matches!(self.standing(), Some(Standing::Calling { .. })) {
-            due.append(&mut self.relayed_late);
-        }
-        for batch in due.chunks(BATCH) {
-            self.ask(CallAsk::Candidates { generation, candidates: batch.to_vec() });
-        }
-    }
-
     fn tell_flows(&mut self) {
         if matches!(self.standing(), Some(Standing::InCall(_))) && self.view.hears != self.told_flows {
             self.told_flows = self.view.hears;
@@ -559,19 +489,33 @@ impl Core {
 
     fn refused(&mut self, code: ErrorCode) {
         match code {
-            ErrorCode::CallNotFound | ErrorCode::CallEnded | ErrorCode::CallElsewhere => self.over(None),
+            // An ask has overtaken the invite.
+            _ if !self.invited => {}
+            // The yes to the call came too late, and meanwhile this device is asked to take over: that wants a yes of its own.
+            ErrorCode::CallElsewhere if matches!(self.standing(), Some(Standing::TakeOver { .. })) => {
+                (self.accepted, self.accepting, self.open) = (false, None, false);
+                self.new_peer(self.generation.unwrap_or(1));
+            }
+            ErrorCode::CallNotFound | ErrorCode::CallElsewhere => self.over(None),
+            // The state that says why has crossed this ask, or was missed.
+            ErrorCode::CallEnded => self.ask(CallAsk::Look),
             // The state was told again and says what to do; a restart asked too soon is under way.
             _ => {}
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.accepting.is_some_and(|(_, at)| at <= now) {
+        if self.accepting.is_some_and(|at| at <= now) {
             self.accept(None);
         }
         if self.alive_at <= now {
             self.alive_at = now + ALIVE;
             let seated = matches!(self.standing(), Some(Standing::InCall(_) | Standing::Calling { .. }));
+            self.left_out = if seated { 0 } else { self.left_out + 1 };
+            // A device that was accepted on should be in the call by now.
+            if self.left_out > RINGS_FOR || (self.accepted && !seated) {
+                self.ask(CallAsk::Look);
+            }
             if let (true, Some(state)) = (seated, &self.view.state) {
                 let report = self.measured.as_ref().filter(|_| self.view.hears).map(report);
                 let revision = state.revision;

@@ -4,8 +4,10 @@
 //! microphone, and tells what came of it.
 
 mod crypto;
+mod gateway;
 mod leg;
 mod media;
+mod reflexive;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -45,8 +47,17 @@ pub(crate) struct Settings {
     pub(crate) toward: Option<SocketAddr>,
     /// A plan that does not change, in place of the controller's.
     pub(crate) fixed: Option<Plan>,
+    /// By which way datagrams leave.
+    pub(crate) routes: Routes,
+}
+
+/// By which way datagrams leave, where it is not the usual one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Routes {
     /// Where relays are reached, in place of their own addresses.
     pub(crate) via: Option<SocketAddr>,
+    /// Takes every datagram, with the header of [`gateway`], and sends it on.
+    pub(crate) gateway: Option<SocketAddr>,
 }
 
 /// What a peer is told.
@@ -65,6 +76,8 @@ pub(crate) enum Command {
     Candidates(Vec<String>),
     /// The network may be another: new sockets, new allocations.
     Renew,
+    /// Only relays from now on: the own addresses are let go of.
+    Restrict,
     /// The person may be heard and hears.
     Open(Box<dyn AudioSource>, Box<dyn AudioSink>),
     /// The microphone.

@@ -4,6 +4,8 @@
 //! answers and breaks connections. Afterwards everything is delivered and both sides are compared.
 //! proptest prints the failing input and its seed, and keeps it under `proptest-regressions/`.
 
+mod table;
+
 use std::collections::BTreeMap;
 
 use chapar_protocol::{
@@ -17,6 +19,7 @@ use chapar_protocol::{
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use self::table::{Table, member, moment};
 use super::{Config, Input, Millis, Output, Session, outbox::OutboxItem, phase::Phase, saved::Saved};
 
 const ME: UserId = UserId(1);
@@ -107,127 +110,6 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (1..3_000_u16).prop_map(|millis| Op::Wait { millis }),
         1 => any::<u8>().prop_map(|cut| Op::Restore { cut: cut % 16 }),
     ]
-}
-
-/// A chat of the model: each row with the version of its last change.
-#[derive(Clone, Debug)]
-struct Table {
-    info: (Version, ChatInfo),
-    version: Version,
-    messages: BTreeMap<Seq, Message>,
-    members: BTreeMap<UserId, (Version, Member)>,
-    reacted: BTreeMap<(Seq, UserId), (Version, Option<String>)>,
-    reads: BTreeMap<UserId, Seq>,
-}
-
-fn moment(number: i64) -> Timestamp {
-    Timestamp::from_millis(number * 1_000).expect("in range")
-}
-
-fn member(user_id: UserId, role: Option<Role>) -> Member {
-    Member { user_id, role, read_seq: None }
-}
-
-impl Table {
-    fn new(id: ChatId) -> Self {
-        let info = ChatInfo { id, kind: ChatKind::Group, title: Some("0".into()), handle: None, created_at: moment(0) };
-        let version = Version(1);
-        let members = [ME, OTHER].map(|user| (user, (version, member(user, Some(Role::Member))))).into();
-        let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { info: (version, info), version, messages, members, reacted, reads }
-    }
-
-    fn last_seq(&self) -> Seq {
-        self.messages.keys().next_back().copied().unwrap_or_default()
-    }
-
-    fn pick(&self, message: u8) -> Option<Seq> {
-        let count = self.messages.len();
-        self.messages.keys().nth(usize::from(message) % count.max(1)).copied()
-    }
-
-    fn write(&mut self, sender: UserId, client_id: Uuid, body: Body) -> Seq {
-        self.version = self.version.next();
-        let (seq, version) = (self.last_seq().next(), self.version);
-        let sent_at = moment(seq.0);
-        let (reply_to, edited_at, reactions) = (None, None, vec![]);
-        self.messages
-            .insert(seq, Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions });
-        seq
-    }
-
-    fn set_reacted(&mut self, seq: Seq, user: UserId, emoji: Option<String>) {
-        self.version = self.version.next();
-        self.reacted.insert((seq, user), (self.version, emoji));
-        let count = self.reacted.iter().filter(|((on, _), (_, emoji))| *on == seq && emoji.is_some()).count();
-        let message = self.messages.get_mut(&seq).expect("there");
-        message.version = self.version;
-        let count = u32::try_from(count).expect("few");
-        message.reactions = if count > 0 { vec![ReactionCount { emoji: "👍".into(), count }] } else { vec![] };
-    }
-
-    /// The rows that changed after `from`, up to `page` versions with messages; all reactions, or only those of one user.
-    fn delta(&self, from: Version, page: usize, only: Option<UserId>) -> (ChatDelta, bool) {
-        let mut messages: Vec<_> = self.messages.values().filter(|it| it.version > from).cloned().collect();
-        messages.sort_by_key(|message| message.version);
-        let more = messages.len() > page;
-        messages.truncate(page);
-        let version = if more { messages.last().map_or(self.version, |it| it.version) } else { self.version };
-        let within = |at: Version| at > from && at <= version;
-        let members = self.members.values().filter(|(at, _)| within(*at)).map(|(_, member)| member.clone()).collect();
-        let reacted =
-            self.reacted.iter().filter(|((_, user), (at, _))| within(*at) && only.is_none_or(|it| it == *user));
-        let reacted =
-            reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
-        let chat = within(self.info.0).then(|| self.info.1.clone());
-        let delta =
-            ChatDelta { chat_id: self.info.1.id, from, version, chat, members, messages, reacted: reacted.collect() };
-        (delta, more)
-    }
-
-    fn snapshot(&self) -> ChatSnapshot {
-        let messages: Vec<_> = self.messages.values().rev().take(PAGE).rev().cloned().collect();
-        let first = messages.first().map_or(Seq(1), |message| message.seq);
-        let reacted =
-            self.reacted.iter().filter(|((seq, user), (_, emoji))| *seq >= first && *user == ME && emoji.is_some());
-        let reacted =
-            reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
-        let members = self.members.values().filter(|(_, member)| member.role.is_some());
-        let members = members.map(|(_, it)| Member { read_seq: self.reads.get(&it.user_id).copied(), ..it.clone() });
-        ChatSnapshot {
-            chat: self.info.1.clone(),
-            version: self.version,
-            last_seq: self.last_seq(),
-            members: members.collect(),
-            messages,
-            reacted: reacted.collect(),
-        }
-    }
-
-    fn sync(&self, from: Version) -> ChatSync {
-        if from == Version(0) || self.version.0 - from.0 > FAR || from > self.version {
-            return ChatSync::Snapshot { snapshot: self.snapshot() };
-        }
-        let (delta, more) = self.delta(from, PAGE, Some(ME));
-        ChatSync::Delta { delta, more }
-    }
-
-    /// The database is an older copy: the last messages are gone, and versions are counted anew.
-    fn restore(&mut self, cut: u8) {
-        let keep = self.messages.len().saturating_sub(usize::from(cut));
-        self.messages = std::mem::take(&mut self.messages).into_iter().take(keep).collect();
-        self.version = Version(1);
-        self.info.0 = Version(1);
-        self.members.values_mut().for_each(|(at, _)| *at = Version(1));
-        for message in self.messages.values_mut() {
-            self.version = self.version.next();
-            message.version = self.version;
-        }
-        let (messages, last) = (&self.messages, self.last_seq());
-        self.reacted.retain(|(seq, _), _| messages.contains_key(seq));
-        self.reacted.iter_mut().for_each(|((seq, _), (at, _))| *at = messages[seq].version);
-        self.reads.values_mut().for_each(|seq| *seq = last.min(*seq));
-    }
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "a test's switches, each on its own")]

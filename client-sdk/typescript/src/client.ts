@@ -5,7 +5,7 @@ import { Commands, newClientId, textBody } from "./commands.js";
 import type { ClientEvent, Connection } from "./core/event.js";
 import type { Outgoing, OutboxItem } from "./core/patch.js";
 import type { Effect } from "./core/requests.js";
-import type { Config } from "./core/session.js";
+import type { Config } from "./core/session_io.js";
 import { Emitter, type EventOf } from "./emitter.js";
 import { endpoint, type Endpoint } from "./endpoint.js";
 import { ChaparError, stopError } from "./error.js";

@@ -1,5 +1,5 @@
 import type { Action, ErrorCode, WireError } from "./protocol.js";
-import type { Refusal } from "./core/session.js";
+import type { Refusal } from "./core/session_io.js";
 import { actionOf, type Stop } from "./core/event.js";
 
 /**

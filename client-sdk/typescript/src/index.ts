@@ -19,7 +19,7 @@ export { ChaparError, type LocalErrorCode } from "./error.js";
 export type { ClientEvent, Connection, Stop } from "./core/event.js";
 export type { EventOf } from "./emitter.js";
 export type { Outgoing, OutboxItem, SendState, Patch, ChatPatch, ChatHead } from "./core/patch.js";
-export type { Config } from "./core/session.js";
+export type { Config } from "./core/session_io.js";
 export { Timeline, type TimelineChange } from "./timeline.js";
 export type { ChatView, MessageView } from "./view.js";
 export { MemoryStore } from "./store/memory.js";

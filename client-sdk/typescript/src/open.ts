@@ -3,7 +3,7 @@
 import type { Backend } from "./backend.js";
 import type { ClientOptions } from "./client.js";
 import type { ClientEvent } from "./core/event.js";
-import { DEFAULT_CONFIG } from "./core/session.js";
+import { DEFAULT_CONFIG } from "./core/session_io.js";
 import { Host } from "./host.js";
 import { IndexedDbStore } from "./store/indexeddb.js";
 import { MemoryStore } from "./store/memory.js";

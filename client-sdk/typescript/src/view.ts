@@ -17,7 +17,7 @@ export interface ChatView {
   readonly peer: UserId | undefined;
   /** The own role; absent in the moment between joining and being told. */
   readonly role: Role | undefined;
-  /** Messages after the own read mark. */
+  /** Messages of others after the own read mark. Of the last hundred one's own are not counted: a group just made, a call just made. */
   readonly unread: number;
   /** The own read mark. */
   readonly readSeq: Seq;
@@ -111,6 +111,18 @@ export function applyChange(view: View, change: Change): void {
   noteEvents(view, events);
 }
 
+/** Of so many unread messages it is looked at whose they are; of more the number matters little. */
+const LOOKED_AT = 100;
+
+/** Messages that somebody else wrote after the own read mark. */
+function unreadOf(chat: Chat, readSeq: Seq, me: UserId | undefined): number {
+  let count = Math.max(chat.last_seq - readSeq, 0);
+  for (let seq = chat.last_seq, left = LOOKED_AT; seq > readSeq && left > 0; seq--, left--) {
+    if (me !== undefined && chat.messages.get(seq)?.sender === me) count -= 1;
+  }
+  return count;
+}
+
 /** One chat. */
 export function chatView(state: State, chat: Chat): ChatView {
   const id = chat.info.id;
@@ -122,7 +134,7 @@ export function chatView(state: State, chat: Chat): ChatView {
     info: chat.info,
     peer: chat.info.kind === "direct" ? (others[0] ?? state.me?.id) : undefined,
     role: mine?.role,
-    unread: Math.max(chat.last_seq - readSeq, 0),
+    unread: unreadOf(chat, readSeq, state.me?.id),
     readSeq,
     othersRead: chat.others_read,
     lastSeq: chat.last_seq,

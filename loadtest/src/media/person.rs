@@ -17,7 +17,10 @@ use chapar_client::{
 };
 
 use super::{CallsCommon, Error};
-use crate::impair::{Link, Proxy};
+use crate::{
+    impair::{Link, Proxy},
+    nat::{Mapping, Nat},
+};
 
 /// Two people who share a direct chat.
 pub struct Pair {
@@ -37,11 +40,13 @@ pub struct Person {
     pub incoming: Incoming,
     /// The network before the relay, if it is a bad one.
     pub leg: Option<Proxy>,
+    /// The NAT before everybody but the server, if there is one.
+    pub nat: Option<Nat>,
     _signaling: Option<Proxy>,
 }
 
 /// How people are set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Setting {
     /// Over the relay alone.
     pub relay_only: bool,
@@ -49,6 +54,8 @@ pub struct Setting {
     pub legs: Option<Link>,
     /// A way of sending that does not change.
     pub fixed: Option<Plan>,
+    /// Each person behind a NAT of their own.
+    pub nat: Option<Mapping>,
 }
 
 impl Pair {
@@ -80,13 +87,15 @@ impl Person {
         };
         let url = signaling.as_ref().map_or_else(|| common.url.clone(), |proxy| format!("http://{}", proxy.address));
         let client = Client::builder(url).register(&handle, "a long password", None).await?;
+        let nat = setting.nat.map(Nat::start).transpose()?;
         let options = CallsOptions {
             relay_only: setting.relay_only,
             fixed: setting.fixed,
             relay_via: leg.as_ref().map(|proxy| proxy.address),
+            gateway: nat.as_ref().map(|nat| nat.gateway),
         };
         let (calls, incoming) = Calls::start(&client, options).await?;
-        Ok(Self { client, calls, incoming, leg, _signaling: signaling })
+        Ok(Self { client, calls, incoming, leg, nat, _signaling: signaling })
     }
 
     /// Who they are.

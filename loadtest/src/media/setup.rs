@@ -39,7 +39,7 @@ pub struct Connected {
 pub async fn run(args: &CallSetup) -> Result<Figures, Error> {
     let common = &args.common;
     let relay_only = args.way == Way::Relay;
-    let setting = Setting { relay_only, legs: relay_only.then(|| common.link()), fixed: None };
+    let setting = Setting { relay_only, legs: relay_only.then(|| common.link()), ..Setting::default() };
     let mut pairs = JoinSet::new();
     for number in 0..common.pairs {
         let mut pair = Pair::new(common, setting, u64::from(number)).await?;

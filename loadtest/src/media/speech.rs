@@ -31,7 +31,7 @@ pub async fn run(args: &CallSpeech) -> Result<Figures, Error> {
     let mut running = JoinSet::new();
     for number in 0..args.common.pairs {
         for (name, fixed) in [("on", None), ("off", Some(Plan::BARE))] {
-            let setting = Setting { relay_only: true, legs: Some(args.common.link()), fixed };
+            let setting = Setting { relay_only: true, legs: Some(args.common.link()), fixed, ..Setting::default() };
             // The same seed for both, so the same losses as far as they send the same packets.
             let pair = Pair::new(&args.common, setting, u64::from(number)).await?;
             let source = WavSource::open(&args.speech)?.repeated();

@@ -24,7 +24,7 @@ const UNNOTICED: Duration = Duration::from_secs(5);
 /// [`Error`].
 pub async fn run(args: &CallSwitch) -> Result<Figures, Error> {
     let common = &args.common;
-    let setting = Setting { relay_only: true, legs: Some(common.link()), fixed: None };
+    let setting = Setting { relay_only: true, legs: Some(common.link()), ..Setting::default() };
     let mut pairs = JoinSet::new();
     for number in 0..common.pairs {
         let common = common.clone();

@@ -19,7 +19,7 @@ use tokio::{
 
 /// For so long the two devices may still use what they have: the one that lost a glare has gathered with it, and the last
 /// packets of a call are under way.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 /// How often what is due is taken back: one look through the relay's allocations each time.
 const TICK: Duration = Duration::from_millis(500);
 /// What may wait. More is dropped: it expires by itself.
@@ -39,8 +39,9 @@ impl Revoker {
         Self { queue, task }
     }
 
-    pub(super) fn after(&self, wait: Duration, whom: Revoked) {
-        if self.queue.try_send((Instant::now() + wait, whom)).is_err() {
+    /// Once the grace is over.
+    pub(super) fn soon(&self, whom: Revoked) {
+        if self.queue.try_send((Instant::now() + GRACE, whom)).is_err() {
             tracing::warn!("too many calls end at once: credentials of some expire by themselves");
         }
     }
@@ -59,14 +60,12 @@ async fn run(mut given: mpsc::Receiver<(Instant, Revoked)>, own: Option<Arc<Rela
     loop {
         ticks.tick().await;
         let (now, until) = (Instant::now(), unix() + REVOKED_FOR_S);
-        let mut due = Vec::new();
-        while let Ok((at, whom)) = given.try_recv() {
-            if at <= now {
-                due.push((whom, until));
-            } else if later.len() < QUEUE {
-                later.push_back((at, whom));
-            }
+        while later.len() < QUEUE
+            && let Ok(one) = given.try_recv()
+        {
+            later.push_back(one);
         }
+        let mut due = Vec::new();
         // All wait equally long, so the first to come is the first to go.
         while let Some((_, whom)) = later.pop_front_if(|(at, _)| *at <= now) {
             due.push((whom, until));

@@ -8,6 +8,7 @@ mod phone;
 
 mod a_call_changes_its_form;
 mod a_device_vanishes;
+mod a_lone_node_restarts;
 mod a_node_is_killed_in_mid_call;
 mod limits_on_calls_are_honest;
 mod over_two_nodes;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use chapar_protocol::{
     ChatId, DeviceId, UserId,
-    call::{CallAsk, CallId, CallMedia, EndReason, Party},
+    call::{CallAsk, CallEntry, CallId, CallMedia, EndReason, Party, Standing},
 };
 use chapar_server::{
     bus::Bus,
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     phone::{self, Phone, accept, recorded},
-    support::{World, world::Plan},
+    support::{Device, World, world::Plan},
 };
 
 /// A node without connections of its own.
@@ -77,60 +77,93 @@ impl Drop for Ahead {
     }
 }
 
+/// Two people with a chat, on two nodes. Leila is connected; Reza is where the story says so.
+struct Two {
+    world: World,
+    leila: Device,
+    reza: Device,
+    chat: ChatId,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let world = Plan::pair().start().await;
+        let [leila, reza] = world.people().await;
+        let chat = world.direct(&leila, &reza).await;
+        leila.connect(world.at(0)).await;
+        Self { world, leila, reza, chat }
+    }
+
+    async fn reza_comes(&self) {
+        self.reza.connect(self.world.at(1)).await;
+    }
+
+    /// Leila calls, and it rings at Reza's.
+    async fn ring(&self) -> CallId {
+        self.reza_comes().await;
+        let call = self.leila.calls(self.reza.id()).await;
+        self.reza.rings(call).await;
+        call
+    }
+
+    /// A third node, whose clock is so far ahead.
+    async fn ahead(&mut self, millis: i64) -> Ahead {
+        Ahead::start(&mut self.world, millis).await
+    }
+
+    /// How the call stands in both lists, once it stands there and in the chat.
+    async fn recorded(&self, call: CallId) -> CallEntry {
+        recorded(&self.leila, &self.reza, self.chat, call).await
+    }
+
+    /// Puts an ended call into Redis as a node leaves it that has not learned that it is recorded.
+    async fn leave_unrecorded(&mut self, call: &Call) {
+        let (id, json) = (call.id().to_string(), serde_json::to_string(call).expect("serialises"));
+        let key = format!("chapar:{{call}}:c:{id}");
+        self.world.redis().ask::<()>(&["HSET", &key, "r", &call.revision().to_string(), "v", &json]).await;
+        self.world.redis().ask::<()>(&["ZADD", "chapar:{call}:due", "1", &id]).await;
+    }
+}
+
 #[tokio::test]
 async fn it_rang_for_a_minute_and_nobody_answered() {
-    let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
-    let call = leila.calls(reza.id()).await;
-    reza.rings(call).await;
-    reza.asks(call, CallAsk::Ringing).await;
-    let almost = Ahead::start(&mut world, 50_000).await;
+    let mut two = Two::start().await;
+    let call = two.ring().await;
+    two.reza.asks(call, CallAsk::Ringing).await;
+    let almost = two.ahead(50_000).await;
     almost.calls.fire().await;
     drop(almost);
-    assert!(
-        phone::state(&reza.model(), call)
-            .is_some_and(|state| matches!(state.standing, chapar_protocol::call::Standing::Ringing { .. }))
-    );
-    let _ahead = Ahead::start(&mut world, 61_000).await;
-    assert_eq!(leila.hears_the_end(call).await, EndReason::Missed);
-    assert_eq!(reza.hears_the_end(call).await, EndReason::Missed);
-    assert_eq!(recorded(&leila, &reza, chat, call).await.reason, EndReason::Missed);
-    reza.until("the counter", |model| model.missed_calls == 1).await;
+    let state = phone::state(&two.reza.model(), call).expect("it rings");
+    assert!(matches!(state.standing, Standing::Ringing { .. }), "{state:?}");
+    let _ahead = two.ahead(61_000).await;
+    assert_eq!(two.leila.hears_the_end(call).await, EndReason::Missed);
+    assert_eq!(two.reza.hears_the_end(call).await, EndReason::Missed);
+    assert_eq!(two.recorded(call).await.reason, EndReason::Missed);
+    two.reza.until("the counter", |model| model.missed_calls == 1).await;
 }
 
 #[tokio::test]
 async fn no_device_of_the_callee_was_there() {
-    let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    let call = leila.calls(reza.id()).await;
-    let _ahead = Ahead::start(&mut world, 61_000).await;
-    assert_eq!(leila.hears_the_end(call).await, EndReason::Unreachable);
-    reza.connect(world.at(1)).await;
-    assert_eq!(recorded(&leila, &reza, chat, call).await.reason, EndReason::Unreachable);
-    assert_eq!(reza.model().missed_calls, 1);
+    let mut two = Two::start().await;
+    let call = two.leila.calls(two.reza.id()).await;
+    let _ahead = two.ahead(61_000).await;
+    assert_eq!(two.leila.hears_the_end(call).await, EndReason::Unreachable);
+    two.reza_comes().await;
+    assert_eq!(two.recorded(call).await.reason, EndReason::Unreachable);
+    assert_eq!(two.reza.model().missed_calls, 1);
     // A push that came too late: the device asks what it was, and is told the end.
-    reza.asks(call, CallAsk::Look).await;
-    assert_eq!(reza.hears_the_end(call).await, EndReason::Unreachable);
+    two.reza.asks(call, CallAsk::Look).await;
+    assert_eq!(two.reza.hears_the_end(call).await, EndReason::Unreachable);
 }
 
 #[tokio::test]
 async fn it_was_answered_and_no_media_came() {
-    let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
-    let call = leila.calls(reza.id()).await;
-    reza.rings(call).await;
-    reza.asks(call, accept()).await;
-    let _ahead = Ahead::start(&mut world, 31_000).await;
-    assert_eq!(leila.hears_the_end(call).await, EndReason::NotConnected);
-    let entry = recorded(&leila, &reza, chat, call).await;
+    let mut two = Two::start().await;
+    let call = two.ring().await;
+    two.reza.asks(call, accept()).await;
+    let _ahead = two.ahead(31_000).await;
+    assert_eq!(two.leila.hears_the_end(call).await, EndReason::NotConnected);
+    let entry = two.recorded(call).await;
     assert_eq!((entry.reason, entry.seconds), (EndReason::NotConnected, 0));
 }
 
@@ -138,31 +171,25 @@ async fn it_was_answered_and_no_media_came() {
 /// it stands there once, also when two records of it cross.
 #[tokio::test]
 async fn the_node_died_before_the_record() {
-    let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
-    let call = ended_call(leila.id(), leila.account().device_id, reza.id(), reza.account().device_id, chat);
-    let (id, json) = (call.id(), serde_json::to_string(&call).expect("serialises"));
-    let key = format!("chapar:{{call}}:c:{id}");
-    world.redis().ask::<()>(&["HSET", &key, "r", &call.revision().to_string(), "v", &json]).await;
-    world.redis().ask::<()>(&["ZADD", "chapar:{call}:due", "1", &id.to_string()]).await;
-    let entry = recorded(&leila, &reza, chat, id).await;
-    assert_eq!(entry.reason, EndReason::Cancelled);
-    reza.until("the counter", |model| model.missed_calls == 1).await;
-    // The same record again, as from a node that never learned that it is stored.
-    world.redis().ask::<()>(&["HSET", &key, "r", &call.revision().to_string(), "v", &json]).await;
-    world.redis().ask::<()>(&["ZADD", "chapar:{call}:due", "1", &id.to_string()]).await;
+    let mut two = Two::start().await;
+    two.reza_comes().await;
+    let [her, his] = [&two.leila, &two.reza].map(|device| device.account().device_id);
+    let call = ended_call(two.leila.id(), her, two.reza.id(), his, two.chat);
+    two.leave_unrecorded(&call).await;
+    assert_eq!(two.recorded(call.id()).await.reason, EndReason::Cancelled);
+    two.reza.until("the counter", |model| model.missed_calls == 1).await;
+    // The same record again.
+    two.leave_unrecorded(&call).await;
     let deadline = std::time::Instant::now() + crate::support::PATIENCE;
-    while world.redis().ask::<Option<String>>(&["ZSCORE", "chapar:{call}:due", &id.to_string()]).await.is_some() {
+    let id = call.id().to_string();
+    while two.world.redis().ask::<Option<String>>(&["ZSCORE", "chapar:{call}:due", &id]).await.is_some() {
         assert!(std::time::Instant::now() < deadline, "the timer is still there");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    recorded(&leila, &reza, chat, id).await;
-    assert_eq!(phone::notes(&leila.model(), chat).len(), 1);
-    assert_eq!(reza.model().missed_calls, 1, "counted once");
-    let calls = world.database.sql("SELECT count(*) FROM calls");
+    two.recorded(call.id()).await;
+    assert_eq!(phone::notes(&two.leila.model(), two.chat).len(), 1);
+    assert_eq!(two.reza.model().missed_calls, 1, "counted once");
+    let calls = two.world.database.sql("SELECT count(*) FROM calls");
     assert_eq!(calls.trim(), "1");
 }
 

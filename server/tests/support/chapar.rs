@@ -152,9 +152,13 @@ impl Node {
         self.log.lock().expect("nobody panics with it").clone()
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("our own child");
+    }
+
     /// SIGTERM, and waits until it has ended in order.
     pub(crate) fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("our own child");
+        self.signal(Signal::TERM);
         let status = self.child.wait().expect("our own child");
         assert!(status.success(), "{status}");
     }

@@ -15,6 +15,7 @@ use chapar_signaling::credentials::{LEAST_SECRET, Secret};
 use chapar_signaling::relay::{
     address::{Class, PeerPolicy},
     advert::{Advert, Wishes},
+    certificate::{Certificate, LOOK},
     config::{CoreConfig, Limits, RelayedAddress},
     directory::is_name,
     rate::Rate,
@@ -32,10 +33,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, sleep, timeout},
 };
-use tokio_rustls::rustls::{
-    ServerConfig, crypto,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use tokio_rustls::rustls::ServerConfig;
 
 /// STUN and TURN for Chapar's calls, over UDP, TCP and TLS.
 #[derive(Debug, Parser)]
@@ -50,7 +48,7 @@ struct Cli {
     /// Addresses for TLS (5349, or 443).
     #[arg(long, env = "CHAPAR_RELAY_TLS", value_delimiter = ',', requires = "certificate")]
     tls: Vec<SocketAddr>,
-    /// PEM file with the certificate chain.
+    /// PEM file with the certificate chain. A renewed one is taken up within ten seconds, or at once on SIGHUP.
     #[arg(long, env = "CHAPAR_RELAY_CERTIFICATE", requires = "key")]
     certificate: Option<PathBuf>,
     /// PEM file with the private key.
@@ -142,6 +140,8 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // SIGHUP asks for a look at the certificate; a relay without one has nothing to do, and does not end.
+    let _hangup = signal(SignalKind::hangup())?;
     let secrets = Arc::new(Secrets::new(match &cli.secrets {
         Some(path) => read_secrets(path)?,
         None => random_secret()?,
@@ -225,7 +225,7 @@ fn config(cli: Cli) -> io::Result<RelayConfig> {
     SystemRandom::new().fill(&mut nonce_key).map_err(|_| io::Error::other("no randomness"))?;
     let ports = cli.first_port..=cli.last_port;
     let own = cli.address.iter().flat_map(|at| [(at.bind, ports.clone()), (at.public, ports.clone())]).collect();
-    let tls_config = match (&cli.certificate, &cli.key) {
+    let tls_config = match (cli.certificate, cli.key) {
         (Some(certificate), Some(key)) => Some(tls(certificate, key)?),
         _ => None,
     };
@@ -255,20 +255,11 @@ fn config(cli: Cli) -> io::Result<RelayConfig> {
     })
 }
 
-fn tls(certificate: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .map_err(|error| about(certificate, &error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| about(key, &error))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(|error| about(certificate, &error))?;
+fn tls(chain: PathBuf, key: PathBuf) -> io::Result<Arc<ServerConfig>> {
     // RFC 7443; a client that offers no protocol is served as well.
-    config.alpn_protocols = vec![b"stun.turn".to_vec(), b"stun.nat-discovery".to_vec()];
-    Ok(Arc::new(config))
+    let config =
+        Certificate::watched(chain, key, LOOK).and_then(|it| it.config(&[b"stun.turn", b"stun.nat-discovery"]));
+    config.map(Arc::new).map_err(io::Error::other)
 }
 
 fn relayed(text: &str) -> Result<RelayedAddress, String> {

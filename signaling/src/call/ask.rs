@@ -29,7 +29,9 @@ impl Call {
                 Ok(())
             }
             Input::NodeStops => {
-                if self.is_live() {
+                if let Phase::Ringing { .. } = self.phase {
+                    self.end(self.unanswered(), None, now);
+                } else if self.is_live() {
                     self.end(EndReason::Vanished, None, now);
                 }
                 Ok(())

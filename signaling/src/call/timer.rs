@@ -39,12 +39,17 @@ impl Call {
         }
     }
 
+    /// Why it ends when nobody has answered.
+    pub(crate) fn unanswered(&self) -> EndReason {
+        let rang = self.callee.known.iter().any(|k| k.ring != Ring::Told);
+        if rang { EndReason::Missed } else { EndReason::Unreachable }
+    }
+
     /// Does what is due at `at`, the earliest deadline. Each branch removes or moves its deadline.
     fn fire(&mut self, at: Timestamp) {
         match self.phase {
             Phase::Ringing { until } if until <= at => {
-                let rang = self.callee.known.iter().any(|k| k.ring != Ring::Told);
-                return self.end(if rang { EndReason::Missed } else { EndReason::Unreachable }, None, until);
+                return self.end(self.unanswered(), None, until);
             }
             Phase::Connecting { until } if until <= at => return self.end(EndReason::NotConnected, None, until),
             Phase::Reconnecting { until, .. } if until <= at => return self.end(EndReason::Dropped, None, until),

@@ -25,9 +25,6 @@ use super::{
 
 /// Frames that wait for a reader: half a second of a video call, at most half a megabyte.
 const QUEUE: usize = 256;
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A write that takes longer than this ends the stream.
-const WRITE: Duration = Duration::from_secs(15);
 
 /// Bounds on streams.
 #[derive(Debug, Clone, Copy)]
@@ -36,11 +33,15 @@ pub struct StreamLimits {
     pub streams: usize,
     /// Of those, from one source address (IPv6: /64).
     pub per_address: usize,
+    /// How long a TLS handshake may take; then the stream is closed.
+    pub handshake: Duration,
+    /// How long a client may read nothing of what waits for it; then the stream is closed.
+    pub write: Duration,
 }
 
 impl Default for StreamLimits {
     fn default() -> Self {
-        Self { streams: 16_384, per_address: 1_024 }
+        Self { streams: 16_384, per_address: 1_024, handshake: Duration::from_secs(10), write: Duration::from_secs(15) }
     }
 }
 
@@ -115,7 +116,7 @@ impl Streams {
         match tls {
             None => self.serve(stream, FiveTuple { client, listener, transport: Transport::Tcp }).await,
             Some(acceptor) => {
-                if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                if let Ok(Ok(stream)) = timeout(self.limits.handshake, acceptor.accept(stream)).await {
                     self.serve(stream, FiveTuple { client, listener, transport: Transport::Tls }).await;
                 }
             }
@@ -136,7 +137,7 @@ impl Streams {
         let (reader, writer) = tokio::io::split(stream);
         tokio::select! {
             _ = read(reader, from, inbox) => {}
-            _ = write(writer, frames) => {}
+            _ = write(writer, frames, from.transport, self.limits.write) => {}
         }
         inbox.send(Message::Closed(from)).await;
     }
@@ -162,17 +163,26 @@ async fn read<R: AsyncRead + Unpin>(mut reader: R, from: FiveTuple, inbox: &Inbo
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut frames: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
+async fn write<W: AsyncWrite + Unpin>(
+    mut writer: W,
+    mut frames: mpsc::Receiver<Vec<u8>>,
+    transport: Transport,
+    patience: Duration,
+) -> io::Result<()> {
     let mut batch = Vec::new();
     while frames.recv_many(&mut batch, 32).await > 0 {
-        let bytes = batch.concat();
-        batch.clear();
+        if transport != Transport::Tls {
+            batch = vec![batch.concat()];
+        }
         let written = async {
-            writer.write_all(&bytes).await?;
+            // Each frame in a TLS record of its own, as coturn has it: there are clients that look for one frame in each.
+            for bytes in batch.drain(..) {
+                writer.write_all(&bytes).await?;
+            }
             writer.flush().await
         };
-        timeout(WRITE, written).await??;
+        timeout(patience, written).await??;
     }
-    let _ = timeout(WRITE, writer.shutdown()).await;
+    let _ = timeout(patience, writer.shutdown()).await;
     Ok(())
 }

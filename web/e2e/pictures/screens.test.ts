@@ -1,4 +1,4 @@
-// Pictures of every screen at three sizes, in two languages and two themes, in web/screenshots (not kept in git).
+// Pictures of every screen at three sizes, in three languages and two themes, in web/screenshots (not kept in git).
 // A dozen that speak for the rest go to docs/screenshots when KEEP_SCREENSHOTS is set. ONLY filters by name.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +35,7 @@ beforeAll(() => {
 });
 
 for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
-  for (const language of ['fa', 'en'] as Language[]) {
+  for (const language of ['fa', 'en', 'ar'] as Language[]) {
     for (const theme of ['light', 'dark'] as const) {
       const suffix = `${size}-${language}-${theme}`;
       const wanted = SCREENS.filter((screen) => `${screen.name}-${suffix}`.includes(only));

@@ -15,6 +15,8 @@ const ARGS = [
 /** A microphone that beeps and a camera that shows a test picture, both allowed. */
 const FAKE_MEDIA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required'];
 
+const LOCALES = { fa: 'fa-IR', en: 'en-GB', ar: 'ar-IQ' } as const;
+
 export const SIZES = {
   phone: { width: 360, height: 740 },
   tablet: { width: 768, height: 1024 },
@@ -62,7 +64,7 @@ export class Device {
     const { language = 'fa', theme = 'light', size = 'desktop', before } = options;
     const context = options.context ?? (await browser.newContext({
       viewport: SIZES[size],
-      locale: language === 'fa' ? 'fa-IR' : 'en-GB',
+      locale: LOCALES[language],
       colorScheme: theme === 'system' ? 'light' : theme,
       timezoneId: 'Asia/Tehran',
       hasTouch: size === 'phone',

@@ -92,3 +92,17 @@ export async function onlyThroughRelays(device: Device): Promise<void> {
   await device.page.getByRole('switch', { name: device.words.settings.relayOnly }).click();
   await device.visit('#/');
 }
+
+/** Pictures of the other side that were decoded by now. */
+export function seen(tab: Tab): Promise<number | undefined> {
+  return tab.page.evaluate(async () => {
+    for (const peer of (window as unknown as Peers).peers) {
+      if (peer.connectionState === 'closed') continue;
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any
+      const stats: any[] = [...((await peer.getStats()) as unknown as Map<string, unknown>).values()];
+      const video = stats.find((each) => each.type === 'inbound-rtp' && each.kind === 'video');
+      if (video) return video.framesDecoded as number;
+    }
+    return undefined;
+  });
+}

@@ -226,6 +226,9 @@ impl Jitter {
         }
         self.transits.push_back(transit);
         self.seen += 1;
+        // A timestamp that leaps forward makes all that came before look slow: the bound holds at once.
+        let fastest = self.transits.iter().min().copied().unwrap_or(transit);
+        self.delay = self.delay.min(fastest + MAX_DELAY);
         if !self.seen.is_multiple_of(8) && self.seen > 32 {
             return;
         }

@@ -1,8 +1,7 @@
-//! From payloads to frames.
+//! From payloads to frames: RED is taken apart, the jitter buffer puts in order, Opus decodes. Bounded in memory and time,
+//! whatever arrives.
 
 use std::collections::VecDeque;
-
-use opusic_c::ErrorCode;
 
 use super::{
     FRAME, Frame,
@@ -14,7 +13,8 @@ use super::{
 /// Below this a frame is hardly heard: −50 dB of full scale, as the mean of the magnitudes.
 const QUIET: u64 = 80;
 
-pub(crate) struct Receiver {
+/// What one stream of RTP payloads sounds like.
+pub struct Receiver {
     decoder: Decode,
     jitter: Jitter,
     decoded: VecDeque<i16>,
@@ -23,9 +23,11 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(fec: bool) -> Result<Self, ErrorCode> {
-        Ok(Self {
-            decoder: Decode::new()?,
+    /// A receiver that has heard nothing yet; `fec`: what is lost may be asked of the packet after it. `None` when there is
+    /// no memory for a decoder.
+    pub fn new(fec: bool) -> Option<Self> {
+        Some(Self {
+            decoder: Decode::new().ok()?,
             jitter: if fec { Jitter::new() } else { Jitter::without_fec() },
             decoded: VecDeque::new(),
             quiet: true,
@@ -33,8 +35,8 @@ impl Receiver {
         })
     }
 
-    /// Takes a payload of RTP: bare Opus, or RED whose blocks are of `red_of`.
-    pub(crate) fn push(&mut self, now: Millis, timestamp: u32, payload: &[u8], red_of: Option<u8>) {
+    /// Takes a payload of RTP: bare Opus, or RED (RFC 2198) whose blocks are of payload type `red_of`. What is malformed is passed over. `now` never goes back; `timestamp` counts samples at 48 kHz, and wraps.
+    pub fn push(&mut self, now: Millis, timestamp: u32, payload: &[u8], red_of: Option<u8>) {
         let Some(kind) = red_of else { return self.push_block(now, timestamp, payload, false) };
         let Some(blocks) = red::unpack(payload, kind) else { return };
         // The packet's own first: it is the newest, and says when it arrived.
@@ -49,7 +51,7 @@ impl Receiver {
     }
 
     /// The next 20 ms; `None` before the first.
-    pub(crate) fn pull(&mut self, now: Millis, frame: &mut Frame) -> Option<()> {
+    pub fn pull(&mut self, now: Millis, frame: &mut Frame) -> Option<()> {
         while self.decoded.len() < FRAME {
             let coded = self.jitter.pull(now, self.quiet);
             let done = match &coded {
@@ -76,11 +78,13 @@ impl Receiver {
         Some(())
     }
 
-    pub(crate) fn counted(&self) -> Counted {
+    /// What was counted so far.
+    pub fn counted(&self) -> Counted {
         self.jitter.counted()
     }
 
-    pub(crate) fn delay_ms(&self) -> u64 {
+    /// How long sound waits in the jitter buffer, in milliseconds.
+    pub fn delay_ms(&self) -> u64 {
         self.jitter.delay_ms()
     }
 }

@@ -1,6 +1,7 @@
 //! The rules, without IO.
 
 use super::*;
+use crate::calls::sas;
 use chapar_protocol::{
     ChatId, Timestamp,
     call::{CallId, MediaPhase, Party, SideState},
@@ -19,7 +20,7 @@ fn core(me: UserId, caller: bool, dice: u8) -> Core {
         next = next.wrapping_add(1);
         [next; 32]
     });
-    Core::new(me, CallId(Uuid::from_u128(7)), caller, Instant::now(), random)
+    Core::new(me, CallId(Uuid::from_u128(7)), caller, false, Instant::now(), random)
 }
 
 fn sdp(fingerprint: &Fingerprint) -> String {
@@ -183,9 +184,22 @@ fn a_call_that_the_server_does_not_know_is_over() {
     let now = Instant::now();
     let mut caller = core(SARA, true, 0);
     caller.begin();
+    caller.handle(state(1, in_call(1, Renew::Transport)), now);
     let outputs = caller.handle(Input::Refused(ErrorCode::CallNotFound), now);
     assert!(outputs.contains(&Output::Over));
     assert_eq!(caller.handle(Input::Wish(Wish::HangUp), now), [], "nothing more is asked");
+}
+
+#[test]
+fn an_ask_that_crossed_the_end_does_not_hide_why_it_ended() {
+    let now = Instant::now();
+    let mut caller = core(SARA, true, 0);
+    caller.begin();
+    caller.handle(state(2, in_call(1, Renew::Transport)), now);
+    assert_eq!(caller.handle(Input::Refused(ErrorCode::CallEnded), now), [Output::Ask(CallAsk::Look)]);
+    assert_eq!(caller.view().over, None, "the state says why, and it is on its way");
+    caller.handle(state(3, Standing::Ended { reason: EndReason::Declined, by: None }), now);
+    assert_eq!(caller.view().over, Some(Some(EndReason::Declined)));
 }
 
 #[test]
@@ -198,4 +212,67 @@ fn a_sign_of_life_goes_out_every_five_seconds() {
     assert!(later >= now + Duration::from_secs(4));
     let outputs = caller.handle(Input::Tick, later);
     assert!(outputs.contains(&Output::Ask(CallAsk::Alive { revision: 3, report: None })), "{outputs:?}");
+}
+
+#[test]
+fn what_overtakes_the_invite_does_not_end_the_call_and_a_cancel_is_said_again() {
+    let now = Instant::now();
+    let mut caller = core(SARA, true, 0);
+    caller.begin();
+    caller.handle(Input::Peer(Happened::Offer { generation: 1, sdp: sdp(&A) }), now);
+    caller.handle(Input::Wish(Wish::Mute(true)), now);
+    assert_eq!(caller.handle(Input::Refused(ErrorCode::CallNotFound), now), [], "the mute came before the invite");
+    let outputs = caller.handle(Input::Wish(Wish::HangUp), now);
+    assert_eq!(outputs, [Output::Ask(CallAsk::HangUp)], "the invite is on its way: somebody may ring already");
+    assert_eq!(caller.handle(Input::Refused(ErrorCode::CallNotFound), now), []);
+    let until = Timestamp::from_millis(0).expect("in range");
+    let outputs = caller.handle(state(1, Standing::Calling { ringing: false, until }), now);
+    assert!(outputs.contains(&Output::Ask(CallAsk::HangUp)), "{outputs:?}");
+    assert!(caller.handle(Input::NotInvited, now).contains(&Output::Over), "an invite that is refused is the end");
+}
+
+#[test]
+fn a_relay_only_call_lets_go_of_what_was_found_before_that_was_known() {
+    let now = Instant::now();
+    let host = || Happened::Candidate { direct: true, text: "candidate:1 1 udp 1 10.0.0.7 9 typ host".to_owned() };
+    let tells = |outputs: &[Output]| outputs.iter().any(|it| matches!(it, Output::Ask(CallAsk::Candidates { .. })));
+    // The callee's person asks for it with the accept.
+    let mut callee = core(REZA, false, 0);
+    callee.handle(state(1, ringing()), now);
+    callee.handle(Input::Peer(host()), now);
+    let mut outputs = callee.handle(Input::Wish(Wish::Accept { relay_only: true }), now);
+    assert!(outputs.contains(&Output::Restrict));
+    assert!(outputs.iter().any(|it| matches!(it, Output::Ask(CallAsk::Accept { relay_only: true, .. }))));
+    outputs = callee.handle(state(2, in_call(1, Renew::Transport)), now);
+    outputs.extend(callee.handle(Input::Peer(host()), now));
+    let offer = Offer { sdp: sdp(&A), commitment: None };
+    outputs.extend(callee.handle(Input::Signal(CallSignal::Offer { generation: 1, offer }), now));
+    outputs.extend(callee.handle(Input::Peer(Happened::Answer { generation: 1, sdp: sdp(&B) }), now));
+    assert!(!tells(&outputs), "{outputs:?}");
+    // The caller learns of it with the answer; without it, the same candidate is told.
+    for relay_only in [true, false] {
+        let mut caller = core(SARA, true, 0);
+        caller.begin();
+        caller.handle(Input::Peer(Happened::Offer { generation: 1, sdp: sdp(&A) }), now);
+        caller.handle(Input::Peer(host()), now);
+        let Input::State(told) = state(2, in_call(1, Renew::Transport)) else { unreachable!("made above") };
+        let outputs = caller.handle(Input::State(CallState { relay_only, ..told }), now);
+        assert_eq!((outputs.contains(&Output::Restrict), tells(&outputs)), (relay_only, !relay_only), "{outputs:?}");
+    }
+}
+
+#[test]
+fn a_device_that_rings_for_too_long_asks_whether_it_still_does() {
+    let (mut now, mut callee) = (Instant::now(), core(REZA, false, 0));
+    callee.handle(state(1, ringing()), now);
+    let began = now;
+    let asks = loop {
+        now = callee.next_timer();
+        let outputs = callee.handle(Input::Tick, now);
+        if !outputs.is_empty() {
+            break outputs;
+        }
+    };
+    assert_eq!(asks, [Output::Ask(CallAsk::Look)]);
+    assert!((60..80).contains(&now.duration_since(began).as_secs()), "after the minute for which it rings");
 }

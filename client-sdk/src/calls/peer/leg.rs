@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,7 +26,11 @@ use turn_client_proto::{
     udp::TurnClientUdp,
 };
 
-use super::url::{RelayUrl, Transport};
+use super::{
+    Routes, gateway,
+    reflexive::Reflexive,
+    url::{RelayUrl, Transport},
+};
 
 /// Datagrams and frames that wait to be taken or written. More than a second of a call.
 const QUEUE: usize = 256;
@@ -52,6 +56,8 @@ pub(crate) enum Inbound {
     Opened { leg: LegId, opened: io::Result<Opened> },
     /// A stream ended.
     Closed { leg: LegId },
+    /// Where the relays' STUN part is reached, the nearest first.
+    Reflectors(Vec<SocketAddr>),
 }
 
 /// An open way.
@@ -65,6 +71,8 @@ pub(crate) struct Opened {
 /// How to write.
 pub(crate) enum Out {
     Datagrams(Arc<UdpSocket>),
+    /// To a gateway, which sends it on.
+    Gateway(Arc<UdpSocket>, SocketAddr),
     Stream(mpsc::Sender<Vec<u8>>),
 }
 
@@ -84,6 +92,9 @@ impl Out {
             Self::Datagrams(socket) => {
                 let _ = socket.try_send_to(data, to);
             }
+            Self::Gateway(socket, gateway) => {
+                let _ = socket.try_send_to(&gateway::wrap(to, data), *gateway);
+            }
             Self::Stream(writer) => {
                 let mut frame = data.to_vec();
                 // RFC 8656 section 12.5: on a stream the messages stand on four-byte boundaries.
@@ -95,15 +106,44 @@ impl Out {
 }
 
 /// Opens a socket on one of the own addresses.
-pub(crate) async fn host(leg: LegId, address: SocketAddr, inbound: mpsc::Sender<Inbound>) -> io::Result<Opened> {
+pub(crate) async fn host(
+    leg: LegId,
+    address: SocketAddr,
+    routes: Routes,
+    inbound: mpsc::Sender<Inbound>,
+) -> io::Result<Opened> {
     let socket = Arc::new(UdpSocket::bind(SocketAddr::new(address.ip(), 0)).await?);
-    datagrams(leg, &socket, address, inbound)
+    datagrams(leg, &socket, address, routes, inbound)
+}
+
+/// Looks up where Binding requests go; [`Inbound::Reflectors`] tells it. Relays answer them at the address at which they
+/// relay over UDP.
+pub(crate) fn reflectors(urls: Vec<RelayUrl>, routes: Routes, inbound: mpsc::Sender<Inbound>) -> Tasks {
+    let task = tokio::spawn(async move {
+        let mut found = Vec::new();
+        for url in urls.into_iter().filter(|url| url.transport == Transport::Udp) {
+            let addresses = match routes.via {
+                Some(via) => vec![via],
+                None => timeout(CONNECT, tokio::net::lookup_host((url.host.as_str(), url.port)))
+                    .await
+                    .map_or_else(|_| Vec::new(), |found| found.map_or_else(|_| Vec::new(), Iterator::collect)),
+            };
+            for address in addresses {
+                if !found.contains(&address) {
+                    found.push(address);
+                }
+            }
+        }
+        let _ = inbound.send(Inbound::Reflectors(found)).await;
+    });
+    Tasks(vec![task.abort_handle()])
 }
 
 fn datagrams(
     leg: LegId,
     socket: &Arc<UdpSocket>,
     remote: SocketAddr,
+    routes: Routes,
     inbound: mpsc::Sender<Inbound>,
 ) -> io::Result<Opened> {
     let local = socket.local_addr()?;
@@ -116,26 +156,38 @@ fn datagrams(
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 continue;
             };
-            let packet = Inbound::Packet { leg, from, data: buffer[..length].to_vec() };
+            let (from, data) = match routes.gateway {
+                None => (from, &buffer[..length]),
+                // Behind a gateway nobody else reaches this socket.
+                Some(gateway) => match gateway::unwrap(&buffer[..length]).filter(|_| from == gateway) {
+                    Some(unwrapped) => unwrapped,
+                    None => continue,
+                },
+            };
+            let packet = Inbound::Packet { leg, from, data: data.to_vec() };
             if let Err(mpsc::error::TrySendError::Closed(_)) = inbound.try_send(packet) {
                 return;
             }
         }
     });
     let tasks = Tasks(vec![task.abort_handle()]);
-    Ok(Opened { out: Out::Datagrams(Arc::clone(socket)), local, remote, _tasks: tasks })
+    let out = match routes.gateway {
+        None => Out::Datagrams(Arc::clone(socket)),
+        Some(gateway) => Out::Gateway(Arc::clone(socket), gateway),
+    };
+    Ok(Opened { out, local, remote, _tasks: tasks })
 }
 
 /// Begins to open the way to a relay; [`Inbound::Opened`] tells how it went.
 pub(crate) fn open(
     leg: LegId,
     url: RelayUrl,
-    via: Option<SocketAddr>,
+    routes: Routes,
     tls: Arc<ClientConfig>,
     inbound: mpsc::Sender<Inbound>,
 ) -> Tasks {
     let task = tokio::spawn(async move {
-        let connecting = connect(leg, &url, via, tls, inbound.clone());
+        let connecting = connect(leg, &url, routes, tls, inbound.clone());
         let opened = timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let _ = inbound.send(Inbound::Opened { leg, opened }).await;
     });
@@ -145,18 +197,18 @@ pub(crate) fn open(
 async fn connect(
     leg: LegId,
     url: &RelayUrl,
-    via: Option<SocketAddr>,
+    routes: Routes,
     tls: Arc<ClientConfig>,
     inbound: mpsc::Sender<Inbound>,
 ) -> io::Result<Opened> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    let remotes: Vec<SocketAddr> = match via {
+    let remotes: Vec<SocketAddr> = match routes.via {
         Some(via) => vec![via],
         None => tokio::net::lookup_host((url.host.as_str(), url.port)).await?.collect(),
     };
     for remote in remotes {
         let opened = match url.transport {
-            Transport::Udp => udp(leg, remote, inbound.clone()).await,
+            Transport::Udp => udp(leg, remote, routes, inbound.clone()).await,
             Transport::Tcp => match tcp(remote).await {
                 Ok(stream) => Ok(stream_leg(leg, stream.local_addr()?, remote, stream, inbound.clone())),
                 Err(error) => Err(error),
@@ -180,10 +232,10 @@ async fn connect(
     Err(last)
 }
 
-async fn udp(leg: LegId, remote: SocketAddr, inbound: mpsc::Sender<Inbound>) -> io::Result<Opened> {
+async fn udp(leg: LegId, remote: SocketAddr, routes: Routes, inbound: mpsc::Sender<Inbound>) -> io::Result<Opened> {
     let local = super::own_address(remote)?;
     let socket = Arc::new(UdpSocket::bind(SocketAddr::new(local, 0)).await?);
-    datagrams(leg, &socket, remote, inbound)
+    datagrams(leg, &socket, remote, routes, inbound)
 }
 
 async fn tcp(remote: SocketAddr) -> io::Result<TcpStream> {
@@ -357,6 +409,13 @@ impl RelayLeg {
         }
     }
 
+    /// Asks the relay to let an address through, whatever its port (RFC 8656 section 9): packets can go to and fro at once,
+    /// as indications, until a channel is there.
+    pub(crate) fn permit(&mut self, peer: IpAddr, now: Instant) {
+        let turn_now = self.at(now);
+        let _ = self.client.create_permission(TransportType::Udp, peer, turn_now);
+    }
+
     /// Sends to a peer; what may not be sent yet waits, as far as there is room.
     pub(crate) fn send(&mut self, peer: SocketAddr, data: &[u8], now: Instant) {
         let turn_now = self.at(now);
@@ -441,9 +500,20 @@ impl RelayLeg {
 /// A way of the own network.
 pub(crate) struct HostLeg {
     pub(crate) opened: Opened,
+    /// How it is seen from outside.
+    pub(crate) reflexive: Reflexive,
 }
 
 impl HostLeg {
+    /// Asks what is due; returns when to come again.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Instant> {
+        let (requests, wake) = self.reflexive.poll(now);
+        for (to, request) in requests {
+            self.opened.out.send(to, &request);
+        }
+        wake
+    }
+
     pub(crate) fn send(&self, to: SocketAddr, data: &[u8]) {
         self.opened.out.send(to, data);
     }

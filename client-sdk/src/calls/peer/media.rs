@@ -42,7 +42,7 @@ impl Media {
         Some(Self {
             payloads,
             sender: Sender::new(payloads.opus, red, rand::random::<u32>(), plan).ok()?,
-            receiver: Receiver::new(fixed.is_none_or(|plan| plan.fec)).ok()?,
+            receiver: Receiver::new(fixed.is_none_or(|plan| plan.fec))?,
             controller,
             fixed,
             source: None,

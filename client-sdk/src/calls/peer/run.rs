@@ -34,7 +34,10 @@ use crate::calls::audio::{controller::Measured, sender::Outgoing};
 const INBOUND: usize = 512;
 /// The ways over relays that are tried one after the other: when each begins, in the order of preference.
 const STAGGER: Duration = Duration::from_millis(450);
-/// How long an offer waits for a relay where a direct way may do.
+/// How long the first offer or answer waits for a relay, so that it can carry all there is. What is found later follows by
+/// itself: on a bad network the invite is on its way while the relay is still sought.
+const HEAD_START: Duration = Duration::from_millis(50);
+/// How long an offer that renews waits for a relay where a direct way may do.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long it waits where only a relay will do.
 const RELAY_PATIENCE: Duration = Duration::from_secs(8);
@@ -50,6 +53,8 @@ const SLOW: Duration = Duration::from_secs(7);
 /// When the records of a handshake are sent again, in the place of a timer that would notice the loss after a round trip.
 const RECORDS_AGAIN: [Duration; 3] =
     [Duration::from_millis(60), Duration::from_millis(150), Duration::from_millis(280)];
+/// Candidates that wait for their offer to be answered at most.
+const MAX_EARLY: usize = 64;
 /// Records that wait to be sent again at most.
 const MAX_RECORDS: usize = 64;
 /// How long after the handshake its last flight is repeated.
@@ -94,11 +99,16 @@ struct Run {
     /// Ways not tried yet: when, which server, where.
     planned: VecDeque<(Instant, usize, RelayUrl)>,
     gathering_since: Option<Instant>,
+    /// Looks up the relays' STUN part.
+    looking: Option<Tasks>,
     /// Ports that a relay did not take, since these ways out were looked for.
     refused: u32,
     /// No relay will come.
     without_relays: bool,
     due: Option<Due>,
+    due_since: Option<Instant>,
+    /// Candidates of the other side for the offer that waits to be answered.
+    early: Vec<String>,
     pending: Option<(u32, SdpPendingOffer)>,
     mid: Option<Mid>,
     remote_candidates: HashSet<SocketAddr>,
@@ -148,9 +158,12 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
         servers: Vec::new(),
         planned: VecDeque::new(),
         gathering_since: None,
+        looking: None,
         refused: 0,
         without_relays: false,
         due: None,
+        due_since: None,
+        early: Vec::new(),
         pending: None,
         mid: None,
         remote_candidates: HashSet::new(),
@@ -172,6 +185,7 @@ pub(crate) async fn run(settings: Settings, mut orders: mpsc::Receiver<Command>,
     // A tick that comes late is made up for: sound is made by the clock of its source.
     let mut ticks = interval(Duration::from_millis(crate::calls::audio::FRAME_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    run.open_host().await;
     loop {
         let wake = match run.settle() {
             Ok(wake) => wake,
@@ -222,14 +236,18 @@ impl Run {
         wake = self.planned.front().map_or(wake, |(at, ..)| wake.min(*at));
         let ids: Vec<LegId> = self.legs.keys().copied().collect();
         for id in ids {
-            let Some(Leg::Relay(relay)) = self.legs.get_mut(&id) else { continue };
-            let (news, at) = relay.poll(now);
+            let (news, at) = match self.legs.get_mut(&id) {
+                Some(Leg::Relay(relay)) => relay.poll(now),
+                Some(Leg::Host(host)) => (Vec::new(), host.poll(now)),
+                _ => continue,
+            };
             wake = at.map_or(wake, |at| wake.min(at));
             for news in news {
                 self.relay_news(id, &news, now);
             }
         }
         self.do_due(now)?;
+        wake = self.due_since.map_or(wake, |since| wake.min((since + HEAD_START).max(now + HEAD_START / 4)));
         let timeout = self.drain()?;
         while self.repeats.front().is_some_and(|repeat| repeat.at <= now) {
             let Some(repeat) = self.repeats.pop_front() else { break };
@@ -290,22 +308,20 @@ impl Run {
                 self.without_relays = true;
                 self.gather(now).await;
             }
-            Command::MakeOffer { generation, restart } => self.due = Some(Due::Offer { generation, restart }),
-            Command::TakeOffer { generation, sdp } => self.due = Some(Due::Answer { generation, sdp }),
+            Command::MakeOffer { generation, restart } => self.due(Due::Offer { generation, restart }, now),
+            Command::TakeOffer { generation, sdp } => self.due(Due::Answer { generation, sdp }, now),
             Command::TakeAnswer { generation, sdp } => self.take_answer(generation, &sdp, now),
-            Command::Candidates(candidates) => {
-                for text in candidates {
-                    if let Ok(candidate) = Candidate::from_sdp_string(&text) {
-                        self.expect(&text, now);
-                        self.rtc.add_remote_candidate(candidate);
-                        self.drain()?;
-                    }
-                }
+            // They belong to the offer, and it comes first.
+            Command::Candidates(mut candidates) if matches!(self.due, Some(Due::Answer { .. })) => {
+                candidates.truncate(MAX_EARLY.saturating_sub(self.early.len()));
+                self.early.append(&mut candidates);
             }
+            Command::Candidates(candidates) => self.take_candidates(candidates, now)?,
             Command::Renew => {
                 self.make_room(now);
                 self.gather(now).await;
             }
+            Command::Restrict => self.restrict(),
             Command::Open(source, sink) => match &mut self.media {
                 Some(media) => media.open(source, sink),
                 None => self.opening = Some((source, sink)),
@@ -323,10 +339,29 @@ impl Run {
         self.feed(Input::Timeout(Instant::now()))
     }
 
+    fn due(&mut self, due: Due, now: Instant) {
+        self.due = Some(due);
+        self.due_since = Some(now);
+    }
+
+    fn take_candidates(&mut self, candidates: Vec<String>, now: Instant) -> Fed {
+        for text in candidates {
+            if let Ok(candidate) = Candidate::from_sdp_string(&text) {
+                self.expect(&text, now);
+                self.rtc.add_remote_candidate(candidate);
+                self.drain()?;
+            }
+        }
+        Ok(())
+    }
+
     fn packet(&mut self, inbound: Inbound) {
         let now = Instant::now();
         match inbound {
             Inbound::Packet { leg, from, data } => {
+                if self.is_reflected(leg, from, &data, now) {
+                    return;
+                }
                 let (destination, source, data) = match self.legs.get_mut(&leg) {
                     Some(Leg::Host(host)) => (host.opened.local, from, data),
                     Some(Leg::Relay(relay)) => match (relay.receive(from, data, now), relay.relayed) {
@@ -352,6 +387,7 @@ impl Run {
                 let relay = RelayLeg::new(server, ice, url, opened, now);
                 self.legs.insert(leg, Leg::Relay(Box::new(relay)));
             }
+            Inbound::Reflectors(servers) => self.ask_reflectors(&servers, now),
             Inbound::Closed { leg } => {
                 if let Some(Leg::Relay(relay)) = self.legs.get_mut(&leg)
                     && let Some(news) = relay.fail()
@@ -364,18 +400,25 @@ impl Run {
 
     /// Offers or answers, if that is asked for and there is something to say.
     fn do_due(&mut self, now: Instant) -> Fed {
-        let Some(since) = self.gathering_since else { return Ok(()) };
-        if self.due.is_none() {
+        let Some(since) = self.due_since else { return Ok(()) };
+        let late = if self.agreed_at.is_none() {
+            now >= since + HEAD_START
+        } else {
+            let patience = if self.settings.relay_only { RELAY_PATIENCE } else { PATIENCE };
+            self.gathering_since.is_some_and(|since| now > since + patience)
+        };
+        let hopeless = self.gathering_since.is_some() && (self.without_relays || !self.relays_may_come());
+        if !self.has_relay() && !hopeless && !late {
             return Ok(());
         }
-        let patience = if self.settings.relay_only { RELAY_PATIENCE } else { PATIENCE };
-        let hopeless = self.without_relays || !self.relays_may_come() || now > since + patience;
-        if !self.has_relay() && !hopeless {
-            return Ok(());
-        }
+        self.due_since = None;
         match self.due.take() {
             Some(Due::Offer { generation, restart }) => self.offer(generation, restart)?,
-            Some(Due::Answer { generation, sdp }) => self.answer(generation, &sdp, now)?,
+            Some(Due::Answer { generation, sdp }) => {
+                self.answer(generation, &sdp, now)?;
+                let early = std::mem::take(&mut self.early);
+                self.take_candidates(early, now)?;
+            }
             None => {}
         }
         self.feed(Input::Timeout(Instant::now()))

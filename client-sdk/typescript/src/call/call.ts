@@ -7,7 +7,7 @@ import { CallCore, type Step } from "./core.js";
 import { openCamera, openMicrophone, type Devices } from "./media.js";
 import { Peer } from "./peer.js";
 import { QualityMeter, networkClass, type CallStats } from "./quality.js";
-import { commit, emojiOf, fingerprintOf, newNonce } from "./sas.js";
+import { Verification } from "./verify.js";
 
 /** How often the server is told that the call lives, and how good it is, in milliseconds. */
 const ALIVE = 5_000;
@@ -53,8 +53,6 @@ export class Call {
   readonly remote = new MediaStream();
   /** What this side sends. The same object for the whole call. */
   readonly local = new MediaStream();
-  /** The four emoji to compare; absent until both nonces are known. */
-  emoji: readonly string[] | undefined;
   /** The last measurement. */
   stats: CallStats | undefined;
   /** Why the call cannot go on here, in the words of `ChaparError`, when something failed that nobody waited for. */
@@ -62,12 +60,13 @@ export class Call {
   readonly #host: CallHost;
   readonly #meter = new QualityMeter();
   #peer: Peer | undefined;
+  /** Whether this tab began it: the person wants it, and has opened the microphone for it. */
+  begun = false;
+  /** The relays, asked for while it rings. */
+  #relays: Promise<IceServer[] | undefined> | undefined;
   #relayOnly = false;
   #working = false;
-  #nonce: { generation: number; own: string } | undefined;
-  /** What the callee heard before the reveal. */
-  #commitment: { generation: number; text: string; own: string; caller: string; callee: string } | undefined;
-  #verified: { caller: string; callee: string } | undefined;
+  readonly #verification: Verification;
   #timer: ReturnType<typeof setInterval> | undefined;
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
@@ -76,6 +75,7 @@ export class Call {
     this.#host = host;
     this.core = core;
     this.id = core.state.call_id;
+    this.#verification = new Verification(this.id);
   }
 
   // ---- What is shown -----------------------------------------------------------------------------------------------
@@ -135,6 +135,11 @@ export class Call {
     return this.core.inCall?.video_asked_by === this.peer;
   }
 
+  /** The four emoji to compare; absent until both nonces are known. */
+  get emoji(): readonly string[] | undefined {
+    return this.#verification.emoji;
+  }
+
   /** Whether the microphone is off. */
   get muted(): boolean {
     return this.local.getAudioTracks().every((track) => !track.enabled);
@@ -149,6 +154,7 @@ export class Call {
 
   /** Begins an outgoing call. Called by `Calls.call`. */
   async begin(media: CallMedia, relayOnly: boolean): Promise<void> {
+    this.begun = true;
     this.core.began(false, false, false, relayOnly);
     this.#relayOnly = relayOnly;
     try {
@@ -174,8 +180,10 @@ export class Call {
     if (this.state.standing !== "ringing") throw new ChaparError("no_call", "it does not ring here");
     const media = options.media ?? this.state.media;
     const relayOnly = (options.relayOnly ?? false) || this.state.relay_only;
-    const [servers] = await Promise.all([this.#host.relays(this.id), this.#open(media)]);
+    const [known] = await Promise.all([this.#relays, this.#open(media)]);
+    this.#relays = undefined;
     try {
+      const servers = known ?? (await this.#host.relays(this.id));
       const offer = this.core.ringingOffer;
       let answer: { sdp: string; nonce?: string } | undefined;
       this.#relayOnly = relayOnly;
@@ -193,6 +201,11 @@ export class Call {
     this.#beat();
     this.#work();
     this.#host.changed(this, "change");
+  }
+
+  /** It rings: the relays are asked for while the person makes up their mind. Nothing is sent to the caller. */
+  prepare(): void {
+    this.#relays ??= this.#host.relays(this.id).catch(() => undefined);
   }
 
   /** Declines, on all own devices. */
@@ -287,14 +300,16 @@ export class Call {
 
   /** Plays the call in an element, at the chosen speaker. Returns what ends it. */
   attach(element: HTMLMediaElement): () => void {
+    // An element that has nothing to play yet cannot be given a speaker: it is given it again when it plays.
+    const speak = (): void => void speakAt(element, this.#host.devices.speaker);
+    element.addEventListener("playing", speak);
+    speak();
     element.srcObject = this.remote;
-    const { speaker } = this.#host.devices;
-    const sink = element as HTMLMediaElement & { setSinkId?: (id: string) => Promise<void> };
-    if (speaker !== undefined) void sink.setSinkId?.(speaker).catch(() => {});
     void element.play().catch(() => {});
     this.#elements.add(element);
     return () => {
       this.#elements.delete(element);
+      element.removeEventListener("playing", speak);
       element.srcObject = null;
     };
   }
@@ -305,9 +320,7 @@ export class Call {
   async useDevices(which: "microphone" | "camera" | "speaker"): Promise<void> {
     const { speaker, microphone, camera } = this.#host.devices;
     if (which === "speaker") {
-      for (const element of this.#elements) {
-        await (element as { setSinkId?: (id: string) => Promise<void> }).setSinkId?.(speaker ?? "").catch(() => {});
-      }
+      await Promise.all([...this.#elements].map((element) => speakAt(element, speaker)));
       return;
     }
     const kind = which === "microphone" ? "audio" : "video";
@@ -413,10 +426,10 @@ export class Call {
         await this.#takeAnswer(step);
         return false;
       case "reveal":
-        await this.#ask({ ask: "reveal", generation: step.generation, nonce: this.#nonce?.own ?? "" });
+        await this.#ask({ ask: "reveal", generation: step.generation, nonce: this.#verification.nonce });
         return false;
       case "check":
-        await this.#check(step.generation, step.nonce);
+        if (await this.#verification.check(step.generation, step.nonce)) this.#host.changed(this, "change");
         return false;
       case "candidates":
         await this.#peer?.addCandidates(step.candidates);
@@ -460,52 +473,22 @@ export class Call {
     peer.addTracks(this.#track("audio"), this.#track("video"), this.state.media);
     await peer.replaceTrack("video", this.#track("video"));
     const sdp = await peer.offer(restart);
-    if (!committing) return { sdp, commitment: undefined };
-    const own = newNonce();
-    this.#nonce = { generation, own };
-    this.emoji = undefined;
-    return { sdp, commitment: await commit(fingerprintOf(sdp), own) };
+    return { sdp, commitment: committing ? await this.#verification.offered(generation, sdp) : undefined };
   }
 
   async #makeAnswer(generation: number, offer: string, commitment: string | undefined, media: CallMedia): Promise<{ sdp: string; nonce?: string }> {
     const peer = this.#peer;
     if (!peer) throw new ChaparError("no_call", "no connection");
     const sdp = await peer.answer(offer, this.#track("audio"), this.#track("video"), media);
-    const [caller, callee] = [fingerprintOf(offer), fingerprintOf(sdp)];
-    if (commitment === undefined) {
-      // The same keys as those that were compared: the emoji still hold.
-      if (this.#verified?.caller !== caller || this.#verified.callee !== callee) this.emoji = undefined;
-      return { sdp };
-    }
-    const own = newNonce();
-    this.emoji = undefined;
-    this.#commitment = { generation, text: commitment, own, caller, callee };
-    return { sdp, nonce: own };
+    const nonce = this.#verification.answered(generation, offer, sdp, commitment);
+    return { sdp, ...(nonce !== undefined && { nonce }) };
   }
 
   async #takeAnswer({ generation, sdp, nonce }: Extract<Step, { do: "take_answer" }>): Promise<void> {
     const peer = this.#peer;
     if (!peer) return;
     await peer.takeAnswer(sdp);
-    const [caller, callee] = [fingerprintOf(peer.pc.localDescription?.sdp ?? ""), fingerprintOf(sdp)];
-    if (nonce !== undefined && this.#nonce?.generation === generation) {
-      this.emoji = await emojiOf({ callId: this.id, caller, callee, callerNonce: this.#nonce.own, calleeNonce: nonce });
-      this.#verified = { caller, callee };
-    } else if (this.#verified?.caller !== caller || this.#verified.callee !== callee) {
-      this.emoji = undefined;
-    }
-    this.#host.changed(this, "change");
-  }
-
-  /** The caller shows its nonce: only the one that it committed to with the offer counts. */
-  async #check(generation: number, nonce: string): Promise<void> {
-    const it = this.#commitment;
-    if (it?.generation !== generation) return;
-    const fits = /^[0-9a-f]{64}$/.test(nonce) && (await commit(it.caller, nonce)) === it.text;
-    if (!fits) throw new ChaparError("bad_description", "the caller's nonce does not fit its commitment");
-    const { caller, callee, own } = it;
-    this.emoji = await emojiOf({ callId: this.id, caller, callee, callerNonce: nonce, calleeNonce: own });
-    this.#verified = { caller, callee };
+    await this.#verification.gotAnswer(generation, peer.pc.localDescription?.sdp ?? "", sdp, nonce);
     this.#host.changed(this, "change");
   }
 
@@ -601,4 +584,10 @@ export class Call {
   async #ask(ask: Ask): Promise<void> {
     await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
   }
+}
+
+/** Has an element play at a speaker; at the system's own without one, or where the browser cannot choose. */
+async function speakAt(element: HTMLMediaElement, speaker = ""): Promise<void> {
+  const sink = element as HTMLMediaElement & { sinkId?: string; setSinkId?: (id: string) => Promise<void> };
+  if (sink.sinkId !== speaker) await sink.setSinkId?.(speaker).catch(() => {});
 }

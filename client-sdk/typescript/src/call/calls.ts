@@ -117,6 +117,9 @@ export class Calls {
       await call.begin(media, relayOnly);
     } catch (error) {
       this.#calls.delete(call.id);
+      // Theirs waited for ours.
+      const theirs = this.list().find((it) => it.peer === userId && it.state.standing === "ringing");
+      if (theirs) this.#rings(theirs, false);
       throw error;
     }
     return call;
@@ -155,11 +158,10 @@ export class Calls {
     }
     const { core } = known;
     const before = core.state.standing;
-    const wasHere = core.here;
     known.takeState(state);
     if (core.state.standing === "take_over" && before !== "take_over") this.#tell("incoming", known);
     if (core.state.standing !== "ended") return;
-    if (core.state.reason === "glare" && wasHere) {
+    if (core.state.reason === "glare" && known.begun) {
       const { media, relay_only } = core.state;
       this.#glare = { winner: core.state.winner, media, relayOnly: relay_only };
       const winner = this.#calls.get(core.state.winner);
@@ -172,6 +174,7 @@ export class Calls {
   }
 
   #rings(call: Call, glare: boolean): void {
+    if (!this.current) call.prepare();
     const wished = this.#glare;
     if (glare && wished?.winner === call.id) {
       // Both called each other: the person wants this call already, and opened the microphone for it.
@@ -180,7 +183,10 @@ export class Calls {
       const accepted = call.ready().then(() => call.accept({ media: wished.media, relayOnly }));
       return void accepted.catch(() => this.#tell("incoming", call));
     }
-    if (this.current) return void call.busy().catch(() => {});
+    const { current } = this;
+    // Both call each other, and the server, who decides which of the two calls goes on, has not heard of ours yet.
+    if (current?.begun && current.peer === call.peer && current.state.standing === "calling") return;
+    if (current) return void call.busy().catch(() => {});
     this.#client.call("call_ask", { call_id: call.id, ask: "ringing" }).catch(() => {});
     this.#tell("incoming", call);
   }

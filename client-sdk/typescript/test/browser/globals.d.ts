@@ -7,6 +7,7 @@ import type * as entry from "../support/entry.js";
 declare global {
   var chapar: typeof entry.chapar;
   var until: typeof entry.until;
+  var saved: typeof entry.saved;
   var client: Client;
   var calls: Calls;
   var call: Call;

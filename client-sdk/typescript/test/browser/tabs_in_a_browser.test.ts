@@ -41,6 +41,7 @@ it("two tabs share one connection; the chats are there offline, and after a relo
     await until(client, () => client.messages(id).length === 3 && client.outbox().length === 0);
   }, chatId);
   expect(sockets).toBe(2);
+  await second.waitForFunction(async (id) => (await saved(id)) === 3, chatId);
   // Cut from the server: what was saved is shown, what is written waits, and goes out when the network is back.
   await server.stop();
   await made.route("**/openapi.json", (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));

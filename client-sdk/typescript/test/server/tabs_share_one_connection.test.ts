@@ -72,7 +72,9 @@ it("three tabs use one connection, see the same, and lose and double nothing whe
   await third.close();
   await amir.send(chatId, "while away").stored;
   const later = await tab("sara");
-  expect(texts(later, chatId)).toHaveLength(21);
+  // The network may have been quicker than this line: then there is one more.
+  expect(texts(later, chatId).slice(0, 21)).toEqual(texts(amir, chatId).slice(0, 21));
+  expect(texts(later, chatId).length).toBeGreaterThanOrEqual(21);
   expect(later.preference("draft:1")).toBe("سلام");
   await until(later, () => texts(later, chatId).length === 22);
   expect(later.user(amir.me!.id)?.name).toBe("amir");

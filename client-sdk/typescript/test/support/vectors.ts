@@ -5,7 +5,8 @@ import type { Chat } from "../../src/core/chat.js";
 import { Chat as ChatClass } from "../../src/core/chat.js";
 import type { OutboxItem } from "../../src/core/patch.js";
 import type { Effect } from "../../src/core/requests.js";
-import { DEFAULT_CONFIG, Session, type Input } from "../../src/core/session.js";
+import { Session } from "../../src/core/session.js";
+import { DEFAULT_CONFIG, type Input } from "../../src/core/session_io.js";
 import { emptyState, type State } from "../../src/core/sync.js";
 
 // Vectors are free-form JSON.

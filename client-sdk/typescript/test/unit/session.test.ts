@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { DEFAULT_CONFIG, Session, type Output } from "../../src/core/session.js";
+import { Session } from "../../src/core/session.js";
+import { DEFAULT_CONFIG, type Output } from "../../src/core/session_io.js";
 
 const dice = (bound: number): number => bound - 1;
 const welcome = (id: number) =>

@@ -37,6 +37,8 @@ export class Feed {
       }),
       session.client.on('outbox', (event) => event.chatId === chatId && this.#take()),
       session.client.on('message', (event) => event.chatId === chatId && this.#take()),
+      // A message quoted from outside of the window may be edited or deleted, too.
+      session.client.on('changed', (event) => event.chatId === chatId && this.#requote(event.message)),
       session.client.on('connection', ({ connection }) => {
         if (connection.state === 'online') this.missing = false;
       }),
@@ -89,12 +91,18 @@ export class Feed {
     if (this.selected.size === 0) this.selecting = false;
   }
 
+  #requote(message: Message): void {
+    const known = this.#quotes.get(message.seq);
+    if (known !== undefined && (known?.version ?? 0) < message.version) this.#quotes.set(message.seq, message);
+  }
+
   async #fetchQuote(seq: number): Promise<void> {
     if (this.#quotes.has(seq)) return;
     this.#quotes.set(seq, null);
     try {
       const [view] = await session.client.history(this.chatId, seq, 0, 1);
-      if (view?.message.seq === seq) this.#quotes.set(seq, view.message);
+      // A change may have come meanwhile.
+      if (view?.message.seq === seq && (this.#quotes.get(seq)?.version ?? 0) < view.message.version) this.#quotes.set(seq, view.message);
     } catch {
       // Offline: asked again when the chat is opened next.
     }

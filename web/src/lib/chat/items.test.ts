@@ -1,6 +1,6 @@
 import type { MessageView, Outgoing } from '@chapar/client';
 import { describe, expect, it } from 'vitest';
-import { toItems, type Item } from './items';
+import { itemMaker, toItems, type Item } from './items';
 
 const row = (seq: number, sender: number, at: string, more: object = {}): MessageView =>
   ({
@@ -43,6 +43,14 @@ describe('toItems', () => {
     expect(shape(toItems({ ...base, rows, unreadFrom: 2 }))).toEqual(['day', '1 first last', 'unread', '2 first last']);
   });
 
+  it('counts nothing of one\'s own as unread', () => {
+    const rows = [row(1, 2, '2026-11-24T12:00:00'), row(2, 1, '2026-11-24T12:00:10'), row(3, 2, '2026-11-24T12:00:20')];
+    expect(shape(toItems({ ...base, rows, unreadFrom: 2 }))).toEqual(['day', '1 first last', '2 first last', 'unread', '3 first last']);
+    expect(shape(toItems({ ...base, rows: rows.slice(0, 2), unreadFrom: 2 }))).toEqual(['day', '1 first last', '2 first last']);
+    // A window that begins after the first unread message has no place for the divider.
+    expect(shape(toItems({ ...base, rows: rows.slice(2), unreadFrom: 2 }))).toEqual(['day', '3 first last']);
+  });
+
   it('keeps the key of a message when it is stored, and never shows it twice', () => {
     const waiting = toItems({ ...base, rows: [], outgoing: [out('c9', { state: 'waiting', written: false })] });
     const stored = toItems({ ...base, rows: [row(9, 1, '2026-11-24T12:10:00')], outgoing: [out('c9', { state: 'waiting', written: true })] });
@@ -59,5 +67,31 @@ describe('toItems', () => {
   it('keeps bodies of unknown kinds', () => {
     const [, item] = toItems({ ...base, rows: [row(1, 2, '2026-11-24T12:00:00', { body: { kind: 'poll' } })] });
     expect(item?.kind === 'message' && item.content).toEqual({ type: 'unknown' });
+  });
+});
+
+describe('itemMaker', () => {
+  const base = { me: 1, othersRead: 0, unreadFrom: undefined, outgoing: [] };
+  const rows = [row(1, 2, '2026-11-24T12:00:00'), row(2, 1, '2026-11-24T12:00:10'), row(3, 2, '2026-11-24T12:00:20')];
+
+  it('gives the same objects for what has not changed, and others for what has', () => {
+    const make = itemMaker();
+    const before = make({ ...base, rows });
+    const older = make({ ...base, rows: [row(0, 2, '2026-11-24T11:00:00'), ...rows] });
+    expect(older.slice(2)).toEqual(before.slice(1));
+    for (const [at, item] of older.slice(2).entries()) expect(item).toBe(before[at + 1]);
+
+    const read = make({ ...base, rows, othersRead: 2 });
+    expect(read.map((item, at) => item === before[at])).toEqual([true, true, false, true]);
+    const edited = make({ ...base, rows: [row(1, 2, '2026-11-24T12:00:00', { version: 9 }), ...rows.slice(1)], othersRead: 2 });
+    expect(edited.map((item, at) => item === read[at])).toEqual([true, false, true, true]);
+  });
+
+  it('notices that a message is no longer the last of a run', () => {
+    const make = itemMaker();
+    const [, before] = make({ ...base, rows: rows.slice(0, 1) });
+    const [, after] = make({ ...base, rows: [...rows.slice(0, 1), row(2, 2, '2026-11-24T12:00:10')] });
+    expect(before).toMatchObject({ last: true });
+    expect(after).toMatchObject({ last: false });
   });
 });

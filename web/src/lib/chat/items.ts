@@ -23,6 +23,8 @@ export interface Shown {
   mark: SendMark | undefined;
   /** Why it will never be taken: the server's code. */
   failure: string | undefined;
+  /** What it was made of. */
+  source: MessageView | Outgoing['item'];
   /** The first and the last of a run of one person's messages. */
   first: boolean;
   last: boolean;
@@ -47,11 +49,37 @@ export interface ItemsInput {
 /** Messages of one person that follow each other within this time stand together, in milliseconds. */
 const TOGETHER = 5 * 60_000;
 
+/**
+ * Makes items one time after the other. Of what has not changed since the last time the same object is given again: its
+ * bubble has nothing to look at then, and of a long chat only what is new costs anything.
+ */
+export function itemMaker(): (input: ItemsInput) => Item[] {
+  let kept = new Map<string, Item>();
+  return (input) => {
+    const items = toItems(input).map((item) => {
+      const before = kept.get(item.key);
+      return before && same(before, item) ? before : item;
+    });
+    kept = new Map(items.map((item) => [item.key, item]));
+    return items;
+  };
+}
+
+/** Whether two items of one key show the same. Messages are replaced as a whole, so that their parts can be compared as they are. */
+function same(a: Item, b: Item): boolean {
+  if (a.kind !== b.kind) return false;
+  if (a.kind !== 'message' || b.kind !== 'message') return a.kind !== 'service' || (b.kind === 'service' && a.action === b.action);
+  return (
+    a.source === b.source && a.seq === b.seq && a.own === b.own && a.mark === b.mark && a.failure === b.failure && a.first === b.first && a.last === b.last
+  );
+}
+
 /** Puts separators between the days and before the unread, and groups what one person wrote in one go. */
 export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInput): Item[] {
   const items: Item[] = [];
   let day: number | undefined;
   let before: Shown | undefined;
+  let unread = false;
   const put = (item: Item, at: Date): void => {
     const today = startOfDay(at).getTime();
     if (today !== day) {
@@ -59,7 +87,10 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
       before = undefined;
       items.push({ kind: 'day', key: `day:${today}`, at });
     }
-    if ('seq' in item && item.seq !== undefined && item.seq === unreadFrom) {
+    if ('seq' in item && item.seq !== undefined && item.seq === unreadFrom) unread = true;
+    // What one wrote oneself before the first of it is not new to one.
+    if (unread && 'sender' in item && item.sender !== me) {
+      unread = false;
       before = undefined;
       items.push({ kind: 'unread', key: 'unread' });
     }
@@ -85,7 +116,8 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
   return items;
 }
 
-function shownRow({ message, myReaction }: MessageView, me: number, othersRead: number, at: Date): Shown {
+function shownRow(view: MessageView, me: number, othersRead: number, at: Date): Shown {
+  const { message, myReaction } = view;
   const own = message.sender === me;
   return {
     kind: 'message',
@@ -102,6 +134,7 @@ function shownRow({ message, myReaction }: MessageView, me: number, othersRead: 
     myReaction,
     mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
     failure: undefined,
+    source: view,
     first: true,
     last: true,
   };
@@ -123,6 +156,7 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
     myReaction: undefined,
     mark: state.state,
     failure: state.state === 'failed' ? state.error.code : undefined,
+    source: item,
     first: true,
     last: true,
   };

@@ -42,7 +42,8 @@ export class Scroll {
   /** Notes the rows on the screen. Several, because one of them may be taken away. */
   capture(): void {
     this.#noted = this.#box.scrollTop;
-    this.#anchors = this.visible().map(({ key, box }) => ({ key, top: box.top - this.#top() }));
+    const top = this.#top();
+    this.#anchors = this.visible().map(({ key, box }) => ({ key, top: box.top - top }));
   }
 
   /** Puts the rows noted back to where they were, or the end back to the bottom. */

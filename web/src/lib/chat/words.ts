@@ -9,19 +9,20 @@ export function serviceText(action: ServiceAction, sender: number): string {
   const words = t().service;
   const name = (id: number): string => isolate(id === session.me?.id ? t().common.you : session.name(id));
   const fields = action as Record<string, unknown>;
+  const own = sender === session.me?.id;
   switch (action.type) {
     case 'created':
-      return words.created(name(sender));
+      return words.created(name(sender), own);
     case 'joined':
-      return words.joined(name(sender));
+      return words.joined(name(sender), own);
     case 'left':
-      return words.left(name(sender));
+      return words.left(name(sender), own);
     case 'added': {
       const ids = Array.isArray(fields['user_ids']) ? (fields['user_ids'] as number[]) : [];
-      return words.added(name(sender), ids.map(name).join(t().common.and));
+      return words.added(name(sender), ids.map(name).join(t().common.and), own);
     }
     case 'removed':
-      return words.removed(name(sender), name(Number(fields['user_id'])));
+      return words.removed(name(sender), name(Number(fields['user_id'])), own);
     case 'call':
       return callText(fields);
     default:

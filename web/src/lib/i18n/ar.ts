@@ -190,11 +190,11 @@ const ar: typeof fa = {
   },
 
   service: {
-    created: (who) => `أنشأ ${who} المحادثة`,
-    joined: (who) => `انضم ${who}`,
-    left: (who) => `غادر ${who}`,
-    added: (who, whom) => `أضاف ${who} ${whom}`,
-    removed: (who, whom) => `أزال ${who} ${whom}`,
+    created: (who, own = false) => (own ? `${who} أنشأت المحادثة` : `أنشأ ${who} المحادثة`),
+    joined: (who, own = false) => (own ? `${who} انضممت` : `انضم ${who}`),
+    left: (who, own = false) => (own ? `${who} غادرت` : `غادر ${who}`),
+    added: (who, whom, own = false) => (own ? `${who} أضفت ${whom}` : `أضاف ${who} ${whom}`),
+    removed: (who, whom, own = false) => (own ? `${who} أزلت ${whom}` : `أزال ${who} ${whom}`),
     other: 'حدث في المحادثة',
     call: 'مكالمة',
     callMissed: 'مكالمة فائتة',

@@ -172,11 +172,12 @@ const fa = {
   },
 
   service: {
-    created: (who: string) => `${who} گفت‌وگو را ساخت`,
-    joined: (who: string) => `${who} پیوست`,
-    left: (who: string) => `${who} رفت`,
-    added: (who: string, whom: string) => `${who} ${whom} را افزود`,
-    removed: (who: string, whom: string) => `${who} ${whom} را برداشت`,
+    // `own`: it was the reader, whose name is «شما» then, and the verb goes with that.
+    created: (who: string, own = false) => `${who} گفت‌وگو را ${own ? 'ساختید' : 'ساخت'}`,
+    joined: (who: string, own = false) => `${who} ${own ? 'پیوستید' : 'پیوست'}`,
+    left: (who: string, own = false) => `${who} ${own ? 'رفتید' : 'رفت'}`,
+    added: (who: string, whom: string, own = false) => `${who} ${whom} را ${own ? 'افزودید' : 'افزود'}`,
+    removed: (who: string, whom: string, own = false) => `${who} ${whom} را ${own ? 'برداشتید' : 'برداشت'}`,
     other: 'رویدادی در گفت‌وگو',
     call: 'تماس',
     callMissed: 'تماس بی‌پاسخ',

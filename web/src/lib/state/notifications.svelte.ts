@@ -11,6 +11,11 @@ class Notifications {
   blocked = $state(typeof Notification !== 'undefined' && Notification.permission === 'denied');
 
   start(): void {
+    // Allowed or forbidden in the browser's own settings while the page lives.
+    void navigator.permissions?.query({ name: 'notifications' }).then(
+      (status) => status.addEventListener('change', () => (this.blocked = status.state === 'denied')),
+      () => {},
+    );
     session.client.on('message', ({ chatId, message }) => {
       if (message.sender === session.me?.id || message.body.kind === 'service') return;
       if (!document.hidden && document.hasFocus()) return;

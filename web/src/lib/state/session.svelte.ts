@@ -26,6 +26,8 @@ class Session {
   persistent = $state(true);
   chats = $state.raw<ChatView[]>([]);
   outbox = $state.raw<Outgoing[]>([]);
+  /** What the device says of its network: it knows before the connection notices. */
+  deviceOnline = $state(navigator.onLine);
   presences = new SvelteMap<number, Presence>();
   /** Chat to those who write in it now. */
   typing = new SvelteMap<number, readonly number[]>();
@@ -43,8 +45,15 @@ class Session {
     client.on('presence', ({ userId, presence }) => this.presences.set(userId, presence));
     client.on('typing', ({ chatId, userId }) => this.#typed(chatId, userId));
     client.on('message', ({ chatId, message }) => this.#silent(chatId, message.sender));
+    addEventListener('online', () => this.#network(true));
+    addEventListener('offline', () => this.#network(false));
     this.#refresh();
     this.ready = true;
+  }
+
+  /** Whether what is said of others may be old: nothing comes from the server now. */
+  get away(): boolean {
+    return !this.deviceOnline || this.connection.state === 'offline' || this.connection.state === 'connecting';
   }
 
   chat(chatId: number): ChatView | undefined {
@@ -106,9 +115,18 @@ class Session {
     return !(connection.state === 'stopped' && connection.stop.reason === 'signed_out');
   }
 
+  #network(online: boolean): void {
+    this.deviceOnline = online;
+    this.#watch();
+  }
+
+  /** Watches who is online; when nothing can be heard of them, all that is known is when they were last seen. */
   #watch(): void {
-    if (this.connection.state !== 'online') {
+    if (this.connection.state !== 'online' || !this.deviceOnline) {
       this.#watched = '';
+      const now = new Date().toISOString();
+      for (const [id, presence] of this.presences) if (presence.online) this.presences.set(id, { ...presence, online: false, last_seen_at: now });
+      for (const chatId of [...this.typing.keys()]) this.typing.delete(chatId);
       return;
     }
     const peers = this.chats.map((chat) => chat.peer).filter((peer) => peer !== undefined && peer !== this.me?.id).slice(0, WATCHED);

@@ -10,6 +10,7 @@ use super::{
         Happened,
         leg::{self, HostLeg, LegId, RelayNews},
         own_address,
+        reflexive::{Reflexive, Told},
         url::RelayUrl,
     },
     Leg, MAX_LEGS, MAX_OLD_RELAYS, MAX_REFUSED, NOWHERE, Run, STAGGER,
@@ -31,10 +32,66 @@ impl Run {
         for (number, (server, url)) in (0_u32..).zip(urls) {
             self.planned.push_back((now + STAGGER * number, server, url));
         }
-        if !self.settings.relay_only {
-            self.open_host(now).await;
-        }
+        self.open_host().await;
+        self.look_from_outside();
         self.open_planned(now);
+    }
+
+    /// Looks up whom to ask how the own sockets are seen from outside. A relay-only call must not know.
+    fn look_from_outside(&mut self) {
+        if self.settings.relay_only {
+            return;
+        }
+        let urls = self.servers.iter().flat_map(|ice| &ice.urls).filter_map(|url| RelayUrl::parse(url));
+        self.looking = Some(leg::reflectors(urls.collect(), self.settings.routes, self.inbound.clone()));
+    }
+
+    /// They are known.
+    pub(super) fn ask_reflectors(&mut self, servers: &[SocketAddr], now: Instant) {
+        for leg in self.legs.values_mut() {
+            if let Leg::Host(host) = leg {
+                let local = host.opened.local;
+                host.reflexive.ask(servers.iter().copied().filter(|it| it.is_ipv4() == local.is_ipv4()), now);
+            }
+        }
+    }
+
+    /// A packet of a socket of the own network: whether it told the address that is seen from outside.
+    pub(super) fn is_reflected(&mut self, id: LegId, from: SocketAddr, data: &[u8], now: Instant) -> bool {
+        let Some(Leg::Host(host)) = self.legs.get_mut(&id) else { return false };
+        let base = host.opened.local;
+        let told = host.reflexive.receive(from, data, now);
+        if told == Told::NotAsked {
+            return false;
+        }
+        if self.connected_at.is_some() {
+            host.reflexive.stop();
+        }
+        // Without a NAT it is the own address, which is known.
+        if let Told::Mapped(mapped) = told
+            && mapped != base
+            && let Ok(candidate) = Candidate::server_reflexive(mapped, base, "udp")
+        {
+            tracing::debug!("a NAT is in between");
+            self.found(candidate, true);
+        }
+        true
+    }
+
+    /// Only relays from now on: lets go of the own sockets, and of what was made of them.
+    pub(super) fn restrict(&mut self) {
+        self.settings.relay_only = true;
+        self.looking = None;
+        let hosts: Vec<LegId> =
+            self.legs.iter().filter(|(_, leg)| matches!(leg, Leg::Host(_))).map(|(id, _)| *id).collect();
+        for id in hosts {
+            let Some(Leg::Host(host)) = self.legs.remove(&id) else { continue };
+            let base = host.opened.local;
+            let mapped = host.reflexive.mapped().and_then(|it| Candidate::server_reflexive(it, base, "udp").ok());
+            for candidate in Candidate::host(base, "udp").ok().into_iter().chain(mapped) {
+                self.rtc.direct_api().invalidate_candidate(&candidate);
+            }
+        }
     }
 
     /// Lets go of the oldest ways over relays: each change of network leaves one behind that may be dead.
@@ -50,7 +107,11 @@ impl Run {
         }
     }
 
-    pub(super) async fn open_host(&mut self, now: Instant) {
+    /// Opens a socket on the own address, unless the call is relay-only or it is open.
+    pub(super) async fn open_host(&mut self) {
+        if self.settings.relay_only {
+            return;
+        }
         let mut towards: Vec<SocketAddr> = self.settings.toward.into_iter().collect();
         if towards.is_empty() {
             towards.push(NOWHERE.into());
@@ -62,11 +123,12 @@ impl Run {
                 continue;
             }
             let id = self.leg_id();
-            let Ok(opened) = leg::host(id, SocketAddr::new(address, 0), self.inbound.clone()).await else { continue };
+            let socket = leg::host(id, SocketAddr::new(address, 0), self.settings.routes, self.inbound.clone());
+            let Ok(opened) = socket.await else { continue };
             let local = opened.local;
-            self.legs.insert(id, Leg::Host(HostLeg { opened }));
+            self.legs.insert(id, Leg::Host(HostLeg { opened, reflexive: Reflexive::default() }));
             if let Ok(candidate) = Candidate::host(local, "udp") {
-                self.found(candidate, true, now);
+                self.found(candidate, true);
             }
         }
     }
@@ -78,7 +140,8 @@ impl Run {
                 continue;
             }
             let id = self.leg_id();
-            let tasks = leg::open(id, url.clone(), self.settings.via, self.settings.tls.clone(), self.inbound.clone());
+            let tasks =
+                leg::open(id, url.clone(), self.settings.routes, self.settings.tls.clone(), self.inbound.clone());
             self.legs.insert(id, Leg::Opening { server, url, _tasks: tasks });
         }
     }
@@ -96,13 +159,15 @@ impl Run {
                 self.planned.clear();
                 let (remote, relayed) = (self.remote_candidates.clone(), *address);
                 if let Some(Leg::Relay(relay)) = self.legs.get_mut(&id) {
+                    // Most often the other side has the same relay, and its address there is not known yet.
+                    relay.permit(relayed.ip(), now);
                     remote
                         .iter()
                         .filter(|peer| peer.is_ipv4() == relayed.is_ipv4())
                         .for_each(|p| relay.expect(*p, now));
                 }
                 if let Ok(candidate) = Candidate::relayed(*address, *address, "udp") {
-                    self.found(candidate, false, now);
+                    self.found(candidate, false);
                 }
             }
             RelayNews::Failed => {
@@ -124,7 +189,7 @@ impl Run {
         }
     }
 
-    pub(super) fn found(&mut self, candidate: Candidate, direct: bool, _now: Instant) {
+    pub(super) fn found(&mut self, candidate: Candidate, direct: bool) {
         let text = candidate.to_sdp_string();
         if self.rtc.add_local_candidate(candidate).is_some() {
             self.say(Happened::Candidate { direct, text });

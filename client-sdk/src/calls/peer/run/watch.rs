@@ -13,6 +13,11 @@ impl Run {
     pub(super) fn connected(&mut self) {
         tracing::debug!("ICE and DTLS are through");
         self.connected_at = Some(Instant::now());
+        for leg in self.legs.values_mut() {
+            if let Leg::Host(host) = leg {
+                host.reflexive.stop();
+            }
+        }
         let api = self.rtc.direct_api();
         let own = bytes(&api.local_dtls_fingerprint().bytes);
         let other = api.remote_dtls_fingerprint().and_then(|fingerprint| bytes(&fingerprint.bytes));
@@ -29,7 +34,15 @@ impl Run {
         });
         let kind = self.remote_kinds.iter().find(|(address, _)| *address == remote).map(|(_, kind)| *kind);
         self.measured.remote = kind.unwrap_or(CandidateType::Prflx);
-        self.measured.local = if relay.is_some() { CandidateType::Relay } else { CandidateType::Host };
+        // str0m names the socket. Within the own network it is seen as it is, from outside as the NAT shows it.
+        let behind_nat = |leg: &Leg| matches!(leg, Leg::Host(host) if host.opened.local == local && host.reflexive.mapped().is_some_and(|it| it != local));
+        self.measured.local = if relay.is_some() {
+            CandidateType::Relay
+        } else if kind != Some(CandidateType::Host) && self.legs.values().any(behind_nat) {
+            CandidateType::Srflx
+        } else {
+            CandidateType::Host
+        };
         self.measured.path = match (relay, kind) {
             (Some(relay), _) => relay.path,
             // The other side's relay: how it is reached from there is not seen here.
