@@ -116,14 +116,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     timer.as_mut().reset(tokio::time::Instant::now() + App::HEARTBEAT / 2);
                 }
             }
-            while let Some(Some(reply)) = self.in_flight.next().now_or_never() {
-                self.ready.push(reply);
+            self.gather();
+            if self.ready.is_empty() {
+                continue;
             }
-            self.outbox.take(&mut self.ready);
-            if !self.ready.is_empty() && !self.write().await? {
+            // Whoever is about to tell this client more gets its turn first: a write costs more than the wait.
+            tokio::task::yield_now().await;
+            self.gather();
+            if !self.write().await? {
                 return self.outbox.closing();
             }
         }
+    }
+
+    /// Takes all that there is to be written.
+    fn gather(&mut self) {
+        while let Some(Some(reply)) = self.in_flight.next().now_or_never() {
+            self.ready.push(reply);
+        }
+        self.outbox.take(&mut self.ready);
     }
 
     /// Writes all that is ready, in as few calls as the socket allows. Returns false when there was a reason to close
