@@ -25,9 +25,9 @@ CREATE TYPE paged_message AS (
     mine_version bigint
 );
 
--- What a message takes on the wire, or a little more.
-CREATE FUNCTION message_bytes(body jsonb, reactions jsonb) RETURNS integer LANGUAGE sql STABLE
-RETURN 384 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0);
+-- What a message takes on the wire with the asking user's reaction, or a little more.
+CREATE FUNCTION message_bytes(body jsonb, reactions jsonb, mine text) RETURNS integer LANGUAGE sql STABLE
+RETURN 272 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0) + CASE WHEN mine IS NULL THEN 0 ELSE 112 END;
 
 -- Messages with a seq from in_place - in_before to in_place + in_after - 1. When they are too many bytes, those that are
 -- the nearest to the place, without holes; at least one on either side.
@@ -54,7 +54,7 @@ BEGIN
         LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
         WHERE m.chat_id = in_chat AND m.seq < in_place AND m.seq >= in_place - in_before ORDER BY m.seq DESC LIMIT in_before
     LOOP
-        size := message_bytes(it.body, it.reactions);
+        size := message_bytes(it.body, it.reactions, it.mine);
         EXIT WHEN taken > 0 AND spent + size > upto;
         spent := spent + size;
         taken := taken + 1;
@@ -68,7 +68,7 @@ BEGIN
         LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
         WHERE m.chat_id = in_chat AND m.seq >= in_place AND m.seq < in_place + in_after ORDER BY m.seq LIMIT in_after
     LOOP
-        size := message_bytes(it.body, it.reactions);
+        size := message_bytes(it.body, it.reactions, it.mine);
         EXIT WHEN taken > 0 AND spent + size > in_bytes;
         spent := spent + size;
         taken := taken + 1;
@@ -134,7 +134,7 @@ BEGIN
             WHERE m.chat_id = in_chat[i] AND m.version > in_from[i] AND m.version <= cut
             ORDER BY m.version FETCH FIRST (in_rows + 1) ROWS WITH TIES
         LOOP
-            size := message_bytes(it.body, it.reactions);
+            size := message_bytes(it.body, it.reactions, it.mine);
             IF taken = 0 THEN
                 IF i > 1 AND spent + here + size > in_bytes THEN
                     RETURN;
@@ -196,7 +196,7 @@ BEGIN
             LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
             WHERE m.chat_id = in_chat[i] AND m.seq > chat.seq - in_rows ORDER BY m.seq DESC LIMIT in_rows
         LOOP
-            size := message_bytes(it.body, it.reactions);
+            size := message_bytes(it.body, it.reactions, it.mine);
             IF taken = 0 THEN
                 IF i > 1 AND spent + here + size > in_bytes THEN
                     RETURN;
