@@ -96,7 +96,8 @@ pub(super) async fn read(
         "SELECT i.place::integer AS place, r.seq, r.user_id, r.emoji
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (
-             SELECT * FROM reactions r WHERE r.chat_id = i.chat AND r.version > i.after AND r.version <= i.upto
+             SELECT * FROM reactions r
+             WHERE r.chat_id = i.chat AND r.version > 0 AND r.version > i.after AND r.version <= i.upto
              ORDER BY r.version LIMIT 1000
          ) r ORDER BY i.place, r.version",
     )

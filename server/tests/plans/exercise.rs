@@ -224,7 +224,7 @@ pub async fn functions(store: &Store, options: &PgConnectOptions) {
         .execute(&mut connection)
         .await
         .expect("closed");
-    assert!(store.roll_up_calls().await.expect("summed up") > 0);
+    store.roll_up_calls().await.expect("summed up");
     let part =
         "[{\"call_id\": \"00000000-0000-4000-8000-000000000001\", \"user_id\": 1, \"part\": 1, \"covered_ms\": 1,
         \"reports\": 1, \"mos\": 4, \"poor_ms\": 0, \"round_trip\": 1, \"jitter\": 1, \"lost\": 0, \"lost_there\": 0,

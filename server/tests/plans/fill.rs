@@ -106,6 +106,11 @@ SELECT 1, {posts} - 100 + s, u, '👍', {posts} + (s - 1) * {reactions} + u FROM
          INSERT INTO user_calls
          SELECT u, call_id, chat_id, caller_id, callee_id, media, reason, winner, invited_at, ended_at, 60
          FROM calls CROSS JOIN LATERAL (VALUES (caller_id), (callee_id)) AS p (u);
+         INSERT INTO call_slots (slot, closed_at, rolled_at)
+         SELECT date_bin('30 minutes', now(), '2000-01-01') - {calls} * interval '5 seconds' - n * interval '30 minutes', now(), now()
+         FROM generate_series(4, 20000) n;
+         INSERT INTO call_rollup
+         SELECT slot, d, '', 1, 1, 1, 1, 4, 0, 0, 0, 0, '{{}}', '{{}}' FROM call_slots CROSS JOIN (VALUES ('day'), ('reason')) AS v (d);
          SELECT setval(pg_get_serial_sequence('users', 'id'), 2000000), setval(pg_get_serial_sequence('devices', 'id'), 2000000),
                 setval(pg_get_serial_sequence('chats', 'id'), 2000000)"
     ));
