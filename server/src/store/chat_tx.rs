@@ -9,7 +9,7 @@ use sqlx::{Postgres, Row, Transaction, types::Json};
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, claim_handle, row,
+    Changes, Result, Store, StoreError, claim_handle, row,
     row::{kind_number, role_number},
 };
 
@@ -423,8 +423,10 @@ impl ChatTx {
 
     /// Commits, and says what others must hear.
     pub async fn commit(mut self) -> Result<(Version, Changes)> {
+        let chat = self.delta.chat_id;
+        let touched: Vec<UserId> = self.users.iter().map(|(user, _)| *user).collect();
         if self.delta.version == self.delta.from {
-            self.tx.commit().await?;
+            self.tx.commit().await.map_err(|error| StoreError::of_commit(error, None, touched))?;
             return Ok((self.delta.version, Changes { users: self.users, chat: None }));
         }
         sqlx::query("UPDATE chats SET seq = $2, version = $3, changed_at = now() WHERE id = $1")
@@ -433,7 +435,7 @@ impl ChatTx {
             .bind(self.delta.version.0)
             .execute(&mut *self.tx)
             .await?;
-        self.tx.commit().await?;
+        self.tx.commit().await.map_err(|error| StoreError::of_commit(error, Some(chat), touched))?;
         Ok((self.delta.version, Changes { users: self.users, chat: Some(self.delta) }))
     }
 }

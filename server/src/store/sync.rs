@@ -174,6 +174,22 @@ impl Store {
             .collect::<sqlx::Result<_>>()?)
     }
 
+    /// The versions of those of some chats that a user is in.
+    pub async fn entered(&self, user: UserId, chats: &[ChatId]) -> Result<Vec<(ChatId, Version)>> {
+        let rows = sqlx::query(
+            "SELECT c.id, c.version FROM user_chats u JOIN chats c ON c.id = u.chat_id
+             WHERE u.user_id = $1 AND u.chat_id = ANY ($2) AND u.role IS NOT NULL",
+        )
+        .bind(user.0)
+        .bind(chats.iter().map(|chat| chat.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .iter()
+            .map(|row| Ok((ChatId(row.try_get(0)?), Version(row.try_get(1)?))))
+            .collect::<sqlx::Result<_>>()?)
+    }
+
     /// The versions of some users.
     pub async fn user_versions(&self, users: &[UserId]) -> Result<Vec<(UserId, Version)>> {
         let rows = sqlx::query("SELECT id, version FROM users WHERE id = ANY ($1)")

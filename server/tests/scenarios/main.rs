@@ -9,6 +9,7 @@ mod a_flood_of_sign_ins_does_not_stop_the_chat;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_node_joins_a_busy_one;
+mod a_node_missed_hundreds_of_changes;
 mod a_public_channel_is_joined_by_its_handle;
 mod a_removed_member_hears_no_more;
 mod a_request_that_is_given_up_leaves_nothing_open;
