@@ -6,9 +6,9 @@ use chapar_protocol::{
     ChatCursor, ChatDelta, ChatId, ChatSnapshot, ChatSync, ErrorCode, Message, MyChat, Resume, Seq, Sync, UserDelta,
     UserId, Version, command::Page, limit,
 };
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::Row;
 
-use super::{EPOCH, Result, Store, row};
+use super::{EPOCH, Result, Store, pool::Tx, row};
 
 /// Chats that one answer to `hello` brings up to date in full; the rest are named as behind.
 const CHATS_IN_FULL: usize = 100;
@@ -31,8 +31,6 @@ struct Listed {
     version: Version,
     mine: MyChat,
 }
-
-type Tx = Transaction<'static, Postgres>;
 
 /// A stretch of a chat's changes: after, up to and with.
 type Stretch = (ChatId, Version, Version);
