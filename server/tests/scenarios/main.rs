@@ -4,8 +4,10 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_message_is_refused_while_another_edits;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_node_joins_a_busy_one;
