@@ -123,10 +123,10 @@ async fn also_while_redis_is_away() {
     let [owner, removed, stays] = world.people().await;
     let group = world.group(&owner, &[&removed, &stays]).await;
     let channel = world.chat(ChatKind::Channel, &owner, &[&removed, &stays]).await;
-    owner.must(SetRole { chat_id: channel, user_id: stays.id(), role: Role::Admin }).await;
     owner.connect(world.at(0)).await;
     removed.connect(world.at(1)).await;
     stays.connect(world.at(1)).await;
+    owner.must(SetRole { chat_id: channel, user_id: stays.id(), role: Role::Admin }).await;
     owner.say(group, "all of us").await;
     removed.sees(group, "all of us").await;
 
