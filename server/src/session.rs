@@ -141,7 +141,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     let entered: Vec<ChatId> = still.iter().copied().filter(|chat| !chats.contains(chat)).collect();
     app.fanout.unwatch_chats(chats.difference(&still).copied(), &outbox);
     app.fanout.watch_chats(&entered, &outbox).await;
-    app.fanout.known_to(&outbox, Topic::User(user.0), resumed.sync.user.version);
+    app.fanout.known_to(&outbox, Topic::User(user.0), resumed.user_version);
     for (chat, version) in resumed.versions {
         app.fanout.known_to(&outbox, Topic::Chat(chat.0), version);
     }

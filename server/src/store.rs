@@ -10,8 +10,10 @@ pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
+mod delta;
 pub mod row;
 pub mod send;
+mod snapshot;
 pub mod sync;
 
 use std::time::Duration;

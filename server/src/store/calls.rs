@@ -128,6 +128,7 @@ fn missed_delta(version: i64, missed: i32) -> UserDelta {
         version: Version(version),
         chats: Vec::new(),
         missed_calls: Some(u32::try_from(missed).unwrap_or(0)),
+        more: false,
     }
 }
 

@@ -391,7 +391,7 @@ impl ChatTx {
         for found in rows {
             let mine: MyChat = row::my_chat(&found)?;
             let from = Version(mine.version.0 - 1);
-            let delta = UserDelta { from, version: mine.version, chats: vec![mine], missed_calls: None };
+            let delta = UserDelta { from, version: mine.version, chats: vec![mine], missed_calls: None, more: false };
             self.users.push((UserId(found.try_get("user_id")?), delta));
         }
         Ok(())

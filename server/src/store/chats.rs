@@ -88,6 +88,7 @@ impl Store {
             version: mine.version,
             chats: vec![mine],
             missed_calls: None,
+            more: false,
         };
         Ok(MarkedRead { mine: Some(delta), told: (!in_channel).then_some(Seq(upto)) })
     }

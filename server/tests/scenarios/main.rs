@@ -18,6 +18,7 @@ mod a_slow_reader_is_let_go;
 mod accounts;
 mod an_administrator_at_the_machine;
 mod an_offline_device_learns_what_changed;
+mod answers_are_bounded_in_bytes;
 mod coturn_instead;
 mod everybody_ends_equal_whatever_stops;
 mod history_is_read_in_both_directions;
