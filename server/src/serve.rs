@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    app::App,
+    app::{Answering, App},
     bus::Bus,
     call_report,
     calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
@@ -156,6 +156,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         relays,
         metrics,
         settings,
+        answering: Answering::default(),
     });
     let places = Places::new(
         app.settings.max_connections,
@@ -182,10 +183,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     app.calls.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
-    app.fanout.goodbye();
     for worker in workers {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
+    app.fanout.goodbye().await;
     upkeep.abort();
     summing_up.abort();
     measuring.abort();
@@ -255,7 +256,7 @@ async fn drain(app: &Arc<App>) {
     for outbox in &outboxes {
         outbox.close(CloseCode::Drain);
     }
-    while app.metrics.connections.get() > 0 && Instant::now() < deadline {
+    while (app.metrics.connections.get() > 0 || app.answering.any()) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

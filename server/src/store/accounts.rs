@@ -199,9 +199,9 @@ impl Store {
                  )) AS last_seen_at FROM users u WHERE u.id = ANY ($1)
              ) i WHERE i.last_seen_at IS NOT NULL",
         )
-            .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await?;
+        .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
         let mut seen = HashMap::new();
         for row in rows {
             seen.insert(UserId(row.try_get("id")?), row.try_get::<OffsetDateTime, _>("last_seen_at")?.into());

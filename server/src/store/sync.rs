@@ -218,6 +218,18 @@ impl Store {
             .collect::<sqlx::Result<_>>()?)
     }
 
+    /// Those of some users who are in a chat.
+    pub async fn inside(&self, chat: ChatId, users: &[UserId]) -> Result<Vec<UserId>> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT user_id FROM members WHERE chat_id = $1 AND user_id = ANY ($2) AND role IS NOT NULL",
+        )
+        .bind(chat.0)
+        .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
     /// The versions of those of some chats that a user is in.
     pub async fn entered(&self, user: UserId, chats: &[ChatId]) -> Result<Vec<(ChatId, Version)>> {
         let rows = sqlx::query(
