@@ -3,7 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use chapar_protocol::{Action, ChatId, command::{Edit, GetChat}, message::NewBody};
+use chapar_protocol::{
+    Action, ChatId,
+    command::{Edit, GetChat},
+    message::NewBody,
+};
 use futures_util::future::join_all;
 
 use crate::support::{Device, Failure, World, audit::all_equal, device::message, http, postgres::Frozen, world::Plan};
