@@ -5,16 +5,18 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod budgets;
 pub mod call_quality;
 pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
+pub mod people;
 pub mod row;
 pub mod send;
 pub mod sync;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserDelta, UserId, WireError};
 use sqlx::{
@@ -73,7 +75,7 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::ChatFull => "a group has at most 1000 members",
         ErrorCode::OwnerCannotLeave => "name another owner first",
         ErrorCode::CallNotFound => "there is no such call, or you are not in it",
-        ErrorCode::CallForbidden => "you can only call people with whom you share a direct chat",
+        ErrorCode::CallForbidden => "before you can call them, they must have written to you in a direct chat, or opened it themselves",
         ErrorCode::InvalidToken => "the token is unknown or was revoked",
         ErrorCode::InvalidCredentials => "handle or password is wrong",
         _ => "refused",
@@ -116,6 +118,7 @@ pub struct Changes {
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
+    refusals: Arc<budgets::Refusals>,
 }
 
 impl Store {
@@ -138,7 +141,7 @@ impl Store {
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self { pool, refusals: Arc::default() })
     }
 
     /// Applies the migrations that are missing. Several nodes may do so at once: they take turns.
