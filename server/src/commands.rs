@@ -222,7 +222,9 @@ fn apart<C: Command>(
         if let Err(error) = &reply {
             count_error(&app, error);
         }
-        frame::reply(id, &reply)
+        let reply = frame::reply(id, &reply);
+        app.limits.answered(asker.user, reply.len());
+        reply
     };
     let task = tokio::spawn(work.instrument(span));
     Box::pin(async move {

@@ -75,7 +75,9 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::ChatFull => "a group has at most 1000 members",
         ErrorCode::OwnerCannotLeave => "name another owner first",
         ErrorCode::CallNotFound => "there is no such call, or you are not in it",
-        ErrorCode::CallForbidden => "before you can call them, they must have written to you in a direct chat, or opened it themselves",
+        ErrorCode::CallForbidden => {
+            "before you can call them, they must have written to you in a direct chat, or opened it themselves"
+        }
         ErrorCode::InvalidToken => "the token is unknown or was revoked",
         ErrorCode::InvalidCredentials => "handle or password is wrong",
         _ => "refused",

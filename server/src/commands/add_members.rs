@@ -16,7 +16,6 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<
     if add.user_ids.len() > limit::USERS_PER_COMMAND {
         return refuse(ErrorCode::TooLarge, "at most 200 users at once");
     }
-    app.store.is_spent(asker.user, contacts(&app, 1))?;
     let known = knows(&app, &asker, &add.user_ids).await?;
     let mut chat = app.store.lock_chat(add.chat_id, asker.user).await?;
     if !may_moderate(chat.kind(), chat.role()) {

@@ -22,9 +22,6 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     let handle = create.handle.as_deref().map(text::check_handle).transpose()?;
     let named: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
     let named: Vec<_> = named.into_iter().collect();
-    if !named.is_empty() {
-        app.store.is_spent(asker.user, contacts(&app, 1))?;
-    }
     let known = knows(&app, &asker, &named).await?;
     let created = app.store.create_chat(asker.user, create.client_id, create.kind, &title, handle.as_deref()).await?;
     let mut chat = match created {

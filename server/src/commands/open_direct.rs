@@ -11,7 +11,6 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
     if let Some(chat) = app.store.reopen_direct(asker.user, open.user_id).await? {
         return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?));
     }
-    app.store.is_spent(asker.user, contacts(&app, 1))?;
     let known = knows(&app, &asker, &[open.user_id]).await?;
     let Some(other) = known.first() else { return Err(ErrorCode::UserNotFound.into()) };
     app.limits.creation(asker.user)?;

@@ -365,6 +365,7 @@ impl ChatTx {
     /// # Errors
     /// [`ErrorCode::RateLimited`].
     pub async fn spend(&mut self, store: &Store, charge: Charge) -> Result<()> {
+        store.is_spent(self.user, charge)?;
         let paid = budgets::spend(&mut self.tx, self.user, charge).await?;
         store.refusals.heed(self.user, &charge, paid)
     }
