@@ -22,14 +22,16 @@ pub struct Reached {
 
 impl Store {
     /// The one rule of who may call whom, and what such a call reaches; for many (caller, callee) at once, in their order. For
-    /// now: two people who share a direct chat may; `None` for others, also when there is no such person. Contacts, blocks and
-    /// privacy settings belong here.
+    /// now: two people who share a direct chat may, once the callee has opened it or written in it; `None` for others, also when
+    /// there is no such person. Contacts, blocks and privacy settings belong here.
     pub async fn reach(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<Option<Reached>>> {
-        // Each pair by two look-ups in an index, whatever the planner knows of the tables.
+        // Each pair by look-ups in indexes, whatever the planner knows of the tables.
         let rows = sqlx::query(
             "SELECT p.place,
                  (SELECT d.chat_id FROM direct_chats d
-                  WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)),
+                  WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)
+                    AND (CASE WHEN p.callee < p.caller THEN d.low_opened ELSE d.high_opened END
+                         OR EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = d.chat_id AND m.sender_id = p.callee))),
                  ARRAY(SELECT v.id FROM devices v WHERE v.user_id = p.callee
                        ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3)
              FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (caller, callee, place)

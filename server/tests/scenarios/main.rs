@@ -34,6 +34,7 @@ mod redis_dies_in_mid_traffic;
 mod relays_are_handed_out;
 mod rights;
 mod somebody_was_away_for_long;
+mod strangers_are_reached_sparingly;
 mod the_answer_is_lost;
 mod the_database_lost_commits;
 mod the_same_client_id_many_times;
