@@ -13,6 +13,7 @@ pub mod chats;
 pub mod row;
 pub mod send;
 pub mod sync;
+pub mod unfinished_calls;
 
 use std::time::Duration;
 
