@@ -128,6 +128,7 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
                 "send" => send::start(app, asker, request),
                 "call_invite" => call_invite::start(app, asker, request),
                 "call_ask" => call_ask::start(app, asker, request),
+                "call_relays" => call_relays::start(app, asker, request),
                 $($method => spawn(app, asker, request, $run),)+
                 _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
@@ -158,7 +159,6 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "resolve" => resolve::run,
         "get_users" => get_users::run,
         "get_relays" => get_relays::run,
-        "call_relays" => call_relays::run,
         "call_rate" => call_rate::run,
         "get_calls" => get_calls::run,
         "see_calls" => see_calls::run,

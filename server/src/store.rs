@@ -18,6 +18,7 @@ pub mod row;
 pub mod send;
 mod snapshot;
 pub mod sync;
+pub mod unfinished_calls;
 
 use std::{sync::Arc, time::Duration};
 
