@@ -32,6 +32,8 @@ pub enum Scenario {
     Channel(Channel),
     /// Connections that do nothing: what one costs the server in memory.
     Idle(Idle),
+    /// Nodes, Postgres and Redis of its own, frozen, killed and cut in the middle of traffic; nothing may be lost.
+    Faults(crate::faults::FaultsArgs),
     /// Calls with sound: how long until both people hear each other.
     #[cfg(feature = "calls")]
     CallSetup(crate::media::CallSetup),

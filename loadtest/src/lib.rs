@@ -11,6 +11,8 @@
 //!   [`nat`] hides a person behind another address.
 //!
 //! [`engine`] is the one driver with sockets; [`scenario`] holds the named loads.
+//!
+//! Two more own what they try: [`faults`] starts nodes, Postgres and Redis and breaks them in the middle of traffic.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -18,16 +20,20 @@ pub mod audit;
 pub mod calls;
 pub mod cursor;
 pub mod engine;
+pub mod faults;
 pub mod frames;
 pub mod http;
 pub mod impair;
 pub mod ledger;
+mod line;
 #[cfg(feature = "calls")]
 pub mod media;
 pub mod message;
 pub mod nat;
+pub mod outcome;
 pub mod process;
 pub mod report;
+mod rig;
 pub mod scenario;
 pub mod schedule;
 pub mod session;
