@@ -34,6 +34,11 @@ pub enum Scenario {
     Idle(Idle),
     /// Nodes, Postgres and Redis of its own, frozen, killed and cut in the middle of traffic; nothing may be lost.
     Faults(crate::faults::FaultsArgs),
+    /// A node of its own, in which innocent people chat while attackers do their worst: what the innocent notice of it.
+    Abuse(crate::abuse::AbuseArgs),
+    /// The attackers of `abuse`, which starts them.
+    #[command(hide = true)]
+    Attack(crate::abuse::attack::AttackArgs),
     /// Calls with sound: how long until both people hear each other.
     #[cfg(feature = "calls")]
     CallSetup(crate::media::CallSetup),

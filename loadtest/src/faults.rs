@@ -76,10 +76,29 @@ pub struct FaultsArgs {
 const PEOPLE: usize = 22;
 /// Changes in each direct chat while a fault lasts: below, at and far beyond what one answer of the server holds.
 const DIRECT: [u64; 4] = [10, 60, 260, 700];
-/// Changes in the group of [`GROUP`] people and in the channel.
-const GROUP_CHANGES: u64 = 2000;
-const CHANNEL_CHANGES: u64 = 240;
+/// Changes in the group in which all of its [`GROUP`] people write, in that in which only those on the first node do (so that the
+/// other node learns of it over Redis alone), and in the channel.
+const GROUPS: [(Writers, u64); 2] = [(Writers::All, 2000), (Writers::OnFirstNode, 900)];
+const CHANNEL_CHANGES: u64 = 500;
 const GROUP: usize = 20;
+
+/// Who writes in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writers {
+    All,
+    First,
+    OnFirstNode,
+}
+
+impl Writers {
+    fn has(self, first: usize, member: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::First => member == first,
+            Self::OnFirstNode => member.is_multiple_of(2),
+        }
+    }
+}
 /// Readers that are late get so much longer before the next fault begins, to learn how late they are.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -171,28 +190,28 @@ impl Play {
         let (mut chats, mut readers, mut targets) = (Vec::new(), Vec::new(), Vec::new());
         // By person: the chats they are in, and whether they write there.
         let mut places: Vec<Vec<(usize, bool)>> = vec![Vec::new(); PEOPLE];
-        let mut add = |id: ChatId, members: std::ops::Range<usize>, changes: u64, everybody_writes: bool| {
-            let writers = if everybody_writes { members.len() } else { 1 };
-            readers.push(tokens[members.start].clone());
-            targets.push((changes, writers as u64));
-            for member in members.clone() {
-                places[member].push((chats.len(), everybody_writes || member == members.start));
+        let mut add = |id: ChatId, members: std::ops::Range<usize>, changes: u64, writers: Writers| {
+            let first = members.start;
+            readers.push(tokens[first].clone());
+            targets.push((changes, members.clone().filter(|it| writers.has(first, *it)).count() as u64));
+            for member in members {
+                places[member].push((chats.len(), writers.has(first, member)));
             }
             chats.push(id);
         };
         for (number, changes) in (0..).zip(DIRECT) {
             let (one, other) = (number * 2, number * 2 + 1);
             let snapshot = api.call(&tokens[one], &OpenDirect { user_id: ids[other] })?;
-            add(snapshot.chat.id, one..other + 1, changes, true);
+            add(snapshot.chat.id, one..other + 1, changes, Writers::All);
         }
-        for (kind, members, changes) in
-            [(ChatKind::Group, GROUP, GROUP_CHANGES), (ChatKind::Channel, PEOPLE, CHANNEL_CHANGES)]
-        {
+        let groups = GROUPS.map(|(writers, changes)| (ChatKind::Group, GROUP, writers, changes));
+        let channel = (ChatKind::Channel, PEOPLE, Writers::First, CHANNEL_CHANGES);
+        for (kind, members, writers, changes) in groups.into_iter().chain([channel]) {
             let client_id = Uuid::from_u64_pair(random.next_u64(), random.next_u64());
             let create = CreateChat { client_id, kind, title: "faults".into(), handle: None, members: Vec::new() };
             let chat_id = api.call(&tokens[0], &create)?.chat.id;
             api.call(&tokens[0], &AddMembers { chat_id, user_ids: ids[1..members].to_vec() })?;
-            add(chat_id, 0..members, changes, kind == ChatKind::Group);
+            add(chat_id, 0..members, changes, writers);
         }
         let shared = Arc::new(Shared {
             pace: chats.iter().map(|_| AtomicU64::new(0)).collect(),

@@ -12,9 +12,11 @@
 //!
 //! [`engine`] is the one driver with sockets; [`scenario`] holds the named loads.
 //!
-//! Two more own what they try: [`faults`] starts nodes, Postgres and Redis and breaks them in the middle of traffic.
+//! Two more own what they try: [`faults`] starts nodes, Postgres and Redis and breaks them in the middle of traffic, [`abuse`]
+//! lets attackers at a node in which innocent people chat.
 #![forbid(unsafe_code)]
 
+pub mod abuse;
 pub mod args;
 pub mod audit;
 pub mod calls;

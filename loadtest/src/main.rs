@@ -20,6 +20,14 @@ fn main() -> ExitCode {
         Scenario::Channel(args) => (scenario::channel::run(args), &args.common.json),
         Scenario::Idle(args) => (scenario::idle::run(args), &args.common.json),
         Scenario::Faults(args) => return judged(chapar_loadtest::faults::run(args), args.json.as_deref()),
+        Scenario::Abuse(args) => return judged(chapar_loadtest::abuse::run(args), args.json.as_deref()),
+        Scenario::Attack(args) => match chapar_loadtest::abuse::attack::run(args) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("chapar-loadtest attack: {error}");
+                return ExitCode::from(2);
+            }
+        },
         #[cfg(feature = "calls")]
         Scenario::CallSetup(args) => return told(media::run(media::setup::run(args)), args.common.json.as_deref()),
         #[cfg(feature = "calls")]

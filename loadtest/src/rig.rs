@@ -18,7 +18,7 @@ use std::{
 
 pub(crate) use node::{NodeProcess, ready};
 pub(crate) use postgres::Postgres;
-pub(crate) use process::{Signal, send as send_signal};
+pub(crate) use process::{Signal, command, send as send_signal};
 pub(crate) use redis::Redis;
 pub(crate) use wire::{Target, Wire, WireState};
 
