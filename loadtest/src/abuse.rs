@@ -42,7 +42,7 @@ use crate::{
 /// See [`crate::args::Scenario::Abuse`].
 #[derive(Clone, Debug, Args)]
 pub struct AbuseArgs {
-    /// Each kind for 1.5 s, in less than a minute in all.
+    /// Each kind for 1.2 s, in less than a minute in all.
     #[arg(long)]
     pub quick: bool,
     /// How long each kind lasts, in seconds.
@@ -115,18 +115,21 @@ struct Stage {
 pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     println!("seed {}", args.seed);
     let server = rig::server_binary(args.server_binary.as_deref())?;
-    let rig = Rig::start(&Parts { server: &server, nodes: 1, redis: false, settings: &[], seed: args.seed })?;
+    // The world is made without bounds on single people; it is then attacked with those that are the default.
+    let lifted = rig::known_settings(&server, rig::NO_BUDGETS);
+    let settings: Vec<&str> = lifted.iter().map(String::as_str).collect();
+    let rig = Rig::start(&Parts { server: &server, nodes: 1, redis: false, settings: &settings, seed: args.seed })?;
     let scratch = Scratch::new()?;
-    let mut stage = Stage::set_up(rig, args, scratch.path().join("plan.json"))?;
-    let seconds = if args.quick { 1.5 } else { args.seconds };
+    let mut stage = Stage::set_up(rig, args, scratch.path().join("plan.json"), lifted.len())?;
+    let seconds = if args.quick { 1.2 } else { args.seconds };
     let chosen = |name: &str| args.only.is_empty() || args.only.iter().any(|it| name.contains(it.as_str()));
     let names: Vec<&str> = kinds::ALL.iter().map(|it| it.0).filter(|it| chosen(it)).collect();
 
     // The first messages find cold caches.
     stage.phase("", &[], 1.0)?;
-    let quiet = stage.phase("nobody does anything bad", &[], if args.quick { 4.0 } else { args.seconds })?;
+    let quiet = stage.phase("nobody does anything bad", &[], if args.quick { 3.0 } else { args.seconds })?;
     let began = Instant::now();
-    let at_once = if args.quick { 6.0 } else { args.seconds * 2.0 };
+    let at_once = if args.quick { 5.0 } else { args.seconds * 2.0 };
     #[expect(clippy::cast_precision_loss, reason = "a few kinds")]
     let in_all = (seconds + 0.5) * names.len() as f64 + at_once + 1.0;
     let lingering: Vec<&str> = kinds::LINGERING.iter().map(|it| it.0).collect();
@@ -147,7 +150,10 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     let mut text = tables(&lines);
     for (name, tally) in &held {
         let longest = tally.notes.get(world::HELD).unwrap_or(&0.0);
-        text += &format!("{name}: {} of {} still open at the end, the longest was held {longest:.0} s of {lasted:.0}\n", tally.accepted, tally.tried);
+        text += &format!(
+            "{name}: {} of {} still open at the end, the longest was held {longest:.0} s of {lasted:.0}\n",
+            tally.accepted, tally.tried
+        );
     }
     text += &match normal {
         Some(after) => format!("as before {:.1} s after the end\n", after.as_secs_f64()),
@@ -162,7 +168,7 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
 }
 
 impl Stage {
-    fn set_up(rig: Rig, args: &AbuseArgs, plan_file: PathBuf) -> Result<Self, Error> {
+    fn set_up(mut rig: Rig, args: &AbuseArgs, plan_file: PathBuf, lifted: usize) -> Result<Self, Error> {
         let node = rig.nodes[0].node();
         let common = Common {
             nodes: vec![node.clone()],
@@ -177,9 +183,10 @@ impl Stage {
         let chats = innocent::plan(args.people, &mix.kinds(), 10);
         let picker = Picker::new(&mix, &chats, args.seed);
         let mut run = Run::set_up(&common, args.people, chats, 20..=400, 16)?;
-        run.connect()?;
         let mut api = Api::new(node.clone(), Duration::from_secs(30));
         let plan = world::make(&mut api, node.address, args.seed)?;
+        rig.nodes[0].restart_without(lifted)?;
+        run.connect()?;
         std::fs::write(&plan_file, serde_json::to_vec(&plan).map_err(io::Error::other)?)?;
         Ok(Self { run, rig, picker, plan, plan_file, rate: args.rate, violations: Vec::new() })
     }
@@ -281,11 +288,13 @@ impl Stage {
         for line in lines {
             let what = &line.what;
             if line.memory > args.memory {
-                self.violations.push(format!("{what}: the node held {:.0} MiB, more than {:.0}", line.memory, args.memory));
+                self.violations
+                    .push(format!("{what}: the node held {:.0} MiB, more than {:.0}", line.memory, args.memory));
             }
             if line.victim.is_some_and(|it| it > SIGN_IN) {
                 let seconds = line.victim.unwrap_or_default();
-                self.violations.push(format!("{what}: the victim was kept out for {seconds:.1} s with the right password"));
+                self.violations
+                    .push(format!("{what}: the victim was kept out for {seconds:.1} s with the right password"));
             }
             if let Some(count) = line.tally.refused.get("internal") {
                 self.violations.push(format!("{what}: {count} answers were `internal`"));
@@ -319,9 +328,12 @@ impl Stage {
 
     /// Heads end after 10 s, a connection without `hello` too, a body may take longer.
     fn judge_held(&mut self, held: &BTreeMap<String, Tally>, lasted: f64) {
-        for (name, most) in
-            [("half-open heads", 20.0), ("talkers before hello", 20.0), ("pings before hello", 20.0), ("bodies that drip", 35.0)]
-        {
+        for (name, most) in [
+            ("half-open heads", 20.0),
+            ("talkers before hello", 20.0),
+            ("pings before hello", 20.0),
+            ("bodies that drip", 35.0),
+        ] {
             let longest = held.get(name).and_then(|it| it.notes.get(world::HELD)).copied().unwrap_or(0.0);
             if longest > most && lasted > most {
                 self.violations.push(format!("{name}: one was held for {longest:.0} s, more than {most:.0}"));
@@ -343,7 +355,10 @@ impl Stage {
             text.push_str(&format!("innocent people were told {code} {count} times\n"));
         }
         if let Some(audit) = report.audit {
-            text.push_str(&format!("{} messages of {} acknowledged were read back\n", audit.messages, report.acknowledged));
+            text.push_str(&format!(
+                "{} messages of {} acknowledged were read back\n",
+                audit.messages, report.acknowledged
+            ));
             violations.extend(audit.first);
         }
         Ok(violations)
@@ -362,7 +377,8 @@ fn tallies(mut child: Child) -> io::Result<BTreeMap<String, Tally>> {
         out.read_to_string(&mut told)?;
     }
     child.wait()?;
-    serde_json::from_str(told.trim()).map_err(|error| io::Error::other(format!("the attackers said no figures: {error}")))
+    serde_json::from_str(told.trim())
+        .map_err(|error| io::Error::other(format!("the attackers said no figures: {error}")))
 }
 
 /// Signs in with the right password, again and again, as patiently as told. Returns the longest that it took.
@@ -392,7 +408,16 @@ fn victim(plan: &Plan, over: &AtomicBool) -> Duration {
 
 fn tables(lines: &[Line]) -> String {
     let mut table = table(&[
-        "what was done", "p50, ms", "p99, ms", "max, ms", "node, MiB", "tried", "accepted", "refused", "closed", "victim in, s",
+        "what was done",
+        "p50, ms",
+        "p99, ms",
+        "max, ms",
+        "node, MiB",
+        "tried",
+        "accepted",
+        "refused",
+        "closed",
+        "victim in, s",
     ]);
     for line in lines {
         let tally = &line.tally;
@@ -406,9 +431,11 @@ fn tables(lines: &[Line]) -> String {
             tally.tried.to_string(),
             tally.accepted.to_string(),
             sum(&mut tally.refused.iter().map(|(code, count)| format!("{count} {code}"))),
-            sum(&mut tally.closed.iter().map(|(code, count)| format!("{count} × {code}")).chain(
-                (tally.not_taken > 0).then(|| format!("{} not taken", tally.not_taken)),
-            )),
+            sum(&mut tally
+                .closed
+                .iter()
+                .map(|(code, count)| format!("{count} × {code}"))
+                .chain((tally.not_taken > 0).then(|| format!("{} not taken", tally.not_taken)))),
             line.victim.map_or_else(String::new, |it| format!("{it:.1}")),
         ]);
     }

@@ -192,6 +192,12 @@ pub struct Idle {
     /// How many connections, each of a user of its own.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub connections: u32,
+    /// In how many chats each of them is: groups of 20.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2000))]
+    pub chats: u32,
+    /// Further connections that are made before memory is read for the first time, so that what a server holds once is not counted.
+    #[arg(long, default_value_t = 500)]
+    pub warmup: u32,
     /// How long to hold them before memory is read, in seconds.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub hold: u64,

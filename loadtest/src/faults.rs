@@ -145,7 +145,10 @@ pub fn run(args: &FaultsArgs) -> Result<Outcome, Error> {
     let mut lines = Vec::new();
     for (fault, seconds) in faults {
         let line = play.fault(fault, Duration::from_secs(seconds))?;
-        eprintln!("{}: {} changes, equal after {:?} s, {} violations", line.fault, line.acked, line.equal_after, line.violations);
+        eprintln!(
+            "{}: {} changes, equal after {:?} s, {} violations",
+            line.fault, line.acked, line.equal_after, line.violations
+        );
         lines.push(line);
     }
     play.whole_proof()?;
@@ -154,7 +157,8 @@ pub fn run(args: &FaultsArgs) -> Result<Outcome, Error> {
     let stored: u64 = book.sent.values().filter(|it| it.seq.is_some()).count() as u64;
     let mut outcome = Outcome::new("faults", &serde_json::json!({ "seed": args.seed, "lines": lines }));
     outcome.text = tables(&lines, &play.targets);
-    outcome.text += &format!("{stored} messages acknowledged in all; each was looked for in the database and at each reader.\n");
+    outcome.text +=
+        &format!("{stored} messages acknowledged in all; each was looked for in the database and at each reader.\n");
     outcome.violations.clone_from(&book.violations);
     outcome.violated = book.violated;
     Ok(outcome)
@@ -370,7 +374,9 @@ impl Play {
                 if mine.is_some_and(|mine| mine != version) {
                     let node = person % self.rig.nodes.len();
                     let mine = mine.unwrap_or(0);
-                    wrong.push(format!("person {person} on node {node} has chat {chat} at version {mine}, the database {version}"));
+                    wrong.push(format!(
+                        "person {person} on node {node} has chat {chat} at version {mine}, the database {version}"
+                    ));
                 }
             }
         }
@@ -400,7 +406,8 @@ impl Play {
         self.shared.apart.store(false, Ordering::Relaxed);
         if self.until_equal(Duration::from_secs(60))?.is_none() {
             let wrong = self.unequal()?;
-            lock(&self.shared.book).violation(format!("not even after everybody had gone and come back: {}", wrong.join("; ")));
+            lock(&self.shared.book)
+                .violation(format!("not even after everybody had gone and come back: {}", wrong.join("; ")));
         }
         Ok(())
     }
@@ -439,7 +446,15 @@ fn says(node: &NodeProcess) -> String {
 
 fn tables(lines: &[Line], targets: &[(u64, u64)]) -> String {
     let mut table = table(&[
-        "fault", "for, s", "changes", "a chat: least–most", "refused", "lost", "worst wait, s", "elsewhere, s", "equal after, s",
+        "fault",
+        "for, s",
+        "changes",
+        "a chat: least–most",
+        "refused",
+        "lost",
+        "worst wait, s",
+        "elsewhere, s",
+        "equal after, s",
         "violations",
     ]);
     for line in lines {

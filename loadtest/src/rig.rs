@@ -116,15 +116,15 @@ pub(crate) fn server_binary(named: Option<&Path>) -> io::Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(io::Error::other(format!("{} is not there: build chapar-server, or name it with --server-binary", path.display())))
+    Err(io::Error::other(format!(
+        "{} is not there: build chapar-server, or name it with --server-binary",
+        path.display()
+    )))
 }
 
 /// Settings that lift the bounds on single people and addresses: here one machine plays everybody.
-pub(crate) const NO_BUDGETS: &[(&str, &str)] = &[
-    ("--messages-per-second", "0"),
-    ("--max-connections-per-address", "20000"),
-    ("--new-contacts-per-day", "0"),
-];
+pub(crate) const NO_BUDGETS: &[(&str, &str)] =
+    &[("--messages-per-second", "0"), ("--max-connections-per-address", "20000"), ("--new-contacts-per-day", "0")];
 
 /// Those of the settings that this server knows, as flags: an older one runs too.
 pub(crate) fn known_settings(server: &Path, wanted: &[(&str, &str)]) -> Vec<String> {
@@ -163,7 +163,11 @@ fn wait_for(what: &str, log: &Path, mut so: impl FnMut() -> bool) -> io::Result<
             let log = fs::read_to_string(log).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(10).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
-            return Err(io::Error::other(format!("{what} does not answer after {} s:\n{}", START.as_secs(), tail.join("\n"))));
+            return Err(io::Error::other(format!(
+                "{what} does not answer after {} s:\n{}",
+                START.as_secs(),
+                tail.join("\n")
+            )));
         }
         std::thread::sleep(Duration::from_millis(10));
     }

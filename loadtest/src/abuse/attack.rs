@@ -163,7 +163,8 @@ impl Attacker {
                     }
                     continue;
                 }
-                let wait = due.saturating_duration_since(now).clamp(Duration::from_millis(1), Duration::from_millis(50));
+                let wait =
+                    due.saturating_duration_since(now).clamp(Duration::from_millis(1), Duration::from_millis(50));
                 match line.receive(wait) {
                     Came::Text(text) => {
                         let Ok(it) = serde_json::from_str::<Heard<'_>>(&text) else { continue };

@@ -128,7 +128,10 @@ pub(super) fn sign_in(
     let body = json!({ "handle": handle, "password": password }).to_string();
     let mut stream = connect(node, from)?;
     stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
-    let head = format!("POST /api/v1/sign-in HTTP/1.1\r\nHost: {node}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /api/v1/sign-in HTTP/1.1\r\nHost: {node}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(format!("{head}{body}").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(64 * 1024).read_to_end(&mut answer)?;

@@ -146,7 +146,10 @@ impl Book {
         {
             sent.refused = true;
         }
-        self.violation(format!("a rightful wish was refused for good with {code} in chat {}: {wish:?}", self.chats[chat]));
+        self.violation(format!(
+            "a rightful wish was refused for good with {code} in chat {}: {wish:?}",
+            self.chats[chat]
+        ));
     }
 
     pub(super) fn error(&mut self, code: &str) {

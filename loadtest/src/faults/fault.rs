@@ -37,21 +37,32 @@ pub(super) const VICTIM: usize = 1;
 
 impl Fault {
     pub(super) const ALL: [Self; 13] = [
-        RedisFrozen, RedisKilled, RedisEmptied, RedisSilent, RedisCut, NodeFrozen, NodeKilled, BackendFrozen,
-        DatabaseFrozen, DatabaseKilled, BackendKilled, DatabaseSilent, DatabaseCut,
+        RedisFrozen,
+        RedisKilled,
+        RedisEmptied,
+        RedisSilent,
+        RedisCut,
+        NodeFrozen,
+        NodeKilled,
+        BackendFrozen,
+        DatabaseFrozen,
+        DatabaseKilled,
+        BackendKilled,
+        DatabaseSilent,
+        DatabaseCut,
     ];
 
     /// Those of a quick run, with the seconds for which each lasts.
     pub(super) const QUICK: [(Self, u64); 9] = [
         (RedisFrozen, 6),
-        (RedisKilled, 5),
+        (RedisKilled, 4),
         (RedisEmptied, 2),
         (NodeFrozen, 6),
         (NodeKilled, 4),
-        (BackendFrozen, 9),
-        (DatabaseFrozen, 6),
+        (BackendFrozen, 11),
+        (DatabaseFrozen, 5),
         (DatabaseKilled, 4),
-        (DatabaseSilent, 6),
+        (DatabaseSilent, 5),
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -125,7 +136,10 @@ pub(super) fn inject(fault: Fault, rig: &mut Rig, chat: i64) -> io::Result<()> {
         DatabaseKilled => rig.postgres.kill(),
         BackendKilled => {
             let pid = rig.postgres.backends()?.first().copied();
-            crate::rig::send_signal(pid.ok_or_else(|| io::Error::other("no node is connected to Postgres"))?, Signal::KILL);
+            crate::rig::send_signal(
+                pid.ok_or_else(|| io::Error::other("no node is connected to Postgres"))?,
+                Signal::KILL,
+            );
         }
         DatabaseSilent => rig.database_wire.set(WireState::Silent),
         DatabaseCut => rig.database_wire.set(WireState::Broken),
@@ -165,7 +179,8 @@ fn freeze_writing_backend(rig: &mut Rig, chat: i64) -> io::Result<()> {
     writeln!(input, "BEGIN; SELECT 1 FROM chats WHERE id = {chat} FOR UPDATE;")?;
     input.flush()?;
     let deadline = Instant::now() + Duration::from_secs(5);
-    let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%send_messages%' LIMIT 1";
+    let waiting =
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%send_messages%' LIMIT 1";
     let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
                AND application_name <> 'psql' ORDER BY query LIKE '%send_messages%' DESC, state_change DESC LIMIT 1";
     let mut found = None;

@@ -335,10 +335,14 @@ impl Person {
                 let id = self.id();
                 self.lanes[index].asked = Some((id, now));
                 let written = match wish {
-                    Wish::Send { client_id, text } => {
-                        line.request(id, "send", &Send { chat_id, client_id, body: NewBody::text(text), reply_to: None })
+                    Wish::Send { client_id, text } => line.request(
+                        id,
+                        "send",
+                        &Send { chat_id, client_id, body: NewBody::text(text), reply_to: None },
+                    ),
+                    Wish::Edit { seq, text } => {
+                        line.request(id, "edit", &Edit { chat_id, seq, body: NewBody::text(text) })
                     }
-                    Wish::Edit { seq, text } => line.request(id, "edit", &Edit { chat_id, seq, body: NewBody::text(text) }),
                     Wish::React { seq } => line.request(id, "react", &React { chat_id, seq, emoji: Some("👍".into()) }),
                 };
                 written.map_err(|it| format!("write: {}", it.kind()))?;

@@ -71,7 +71,10 @@ pub(super) fn against_book(book: &mut Book, chat: usize, stored: &Stored) {
             wrong.push(format!("chat {id} seq {seq}: acknowledged elsewhere or refused: {sent:?}"));
         }
         if !sent.texts.contains(&text.text) {
-            wrong.push(format!("chat {id} seq {seq}: the text is {:?}, and should be one of {:?}", text.text, sent.texts));
+            wrong.push(format!(
+                "chat {id} seq {seq}: the text is {:?}, and should be one of {:?}",
+                text.text, sent.texts
+            ));
         }
         let order = &book.order[&(chat, sent.person)];
         let place = order.iter().position(|it| *it == message.client_id).unwrap_or(0);

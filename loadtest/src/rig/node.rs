@@ -56,6 +56,13 @@ impl NodeProcess {
         up
     }
 
+    /// Starts it anew without its first settings, which were for making the world.
+    pub(crate) fn restart_without(&mut self, first: usize) -> io::Result<()> {
+        self.kill();
+        self.settings.drain(..first.min(self.settings.len()));
+        self.up()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }

@@ -31,7 +31,17 @@ impl Postgres {
         }
         let mut initdb = process::command(binaries.join("initdb"), account);
         initdb.current_dir("/").arg("-D").arg(directory.join("pg"));
-        initdb.args(["-U", "chapar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync"]);
+        initdb.args([
+            "-U",
+            "chapar",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            "--no-sync",
+        ]);
         let output = initdb.output()?;
         if !output.status.success() {
             return Err(io::Error::other(format!("initdb: {}", String::from_utf8_lossy(&output.stderr))));
@@ -132,9 +142,9 @@ fn binaries() -> io::Result<PathBuf> {
         return Ok(Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin"));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .find(|directory| directory.join("initdb").is_file())
-        .ok_or_else(|| io::Error::other("no Postgres was found: install the package `postgresql`, or set CHAPAR_PG_BIN"))
+    std::env::split_paths(&path).find(|directory| directory.join("initdb").is_file()).ok_or_else(|| {
+        io::Error::other("no Postgres was found: install the package `postgresql`, or set CHAPAR_PG_BIN")
+    })
 }
 
 /// Postgres refuses root: then it runs as `postgres`, or as `nobody`.

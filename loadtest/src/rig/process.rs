@@ -1,10 +1,10 @@
-//! A child process with its log, signalled by its id.
+//! A child process, signalled by its id.
 
 use std::{
     ffi::OsStr,
     fs::File,
     io,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -15,7 +15,6 @@ use rustix::process::{Pid, kill_process};
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    pub(crate) log: PathBuf,
 }
 
 /// A command that ends with this process where `setpriv` is there, as another account where one is named.
@@ -50,7 +49,7 @@ impl Process {
             .stderr(file)
             .spawn()
             .map_err(|error| io::Error::other(format!("{}: {error}", command.get_program().display())))?;
-        Ok(Self { child, log: log.to_owned() })
+        Ok(Self { child })
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -8,40 +8,63 @@ use std::{
 
 use super::super::{attack::Attacker, plan::Tally, world};
 use crate::{
-    line::connect,
+    line::{Came, connect},
     websocket::{self, Op},
 };
 
 pub(super) fn heads(it: &mut Attacker, tally: &mut Tally) {
     let head = "GET /ws HTTP/1.1\r\nHost: a\r\nX-Slow: ";
-    hold(it, tally, head.as_bytes(), b"s", Duration::from_secs(1));
+    hold(it, tally, head.as_bytes(), b"s");
 }
 
 pub(super) fn bodies(it: &mut Attacker, tally: &mut Tally) {
     let head = "POST /api/v1/sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n{";
-    hold(it, tally, head.as_bytes(), b" ", Duration::from_secs(1));
+    hold(it, tally, head.as_bytes(), b" ");
 }
 
 pub(super) fn talkers(it: &mut Attacker, tally: &mut Tally) {
     let mut frame = Vec::new();
     websocket::put(&mut frame, Op::Text, br#"{"id":1,"method":"ping"}"#, 0);
-    hold(it, tally, &upgrade(it), &frame, Duration::from_millis(100));
+    talk(it, tally, &frame);
 }
 
 pub(super) fn pingers(it: &mut Attacker, tally: &mut Tally) {
     let mut frame = Vec::new();
     websocket::put(&mut frame, Op::Ping, b"", 0);
-    hold(it, tally, &upgrade(it), &frame, Duration::from_millis(100));
+    talk(it, tally, &frame);
 }
 
-fn upgrade(it: &Attacker) -> Vec<u8> {
-    let mut request = Vec::new();
-    websocket::put_upgrade(&mut request, &it.plan.node.to_string());
-    request
+/// Says the same ten times a second and listens, until it is told to go or the time is over.
+fn talk(it: &Attacker, tally: &mut Tally, frame: &[u8]) {
+    tally.tried += 1;
+    let Some(mut line) = it.open(tally) else { return };
+    let started = Instant::now();
+    let mut closed = None;
+    while closed.is_none() && !it.over() {
+        if line.stream.write_all(frame).is_err() {
+            closed = Some(1006);
+        }
+        let next = Instant::now() + Duration::from_millis(100);
+        loop {
+            match line.receive(next.saturating_duration_since(Instant::now())) {
+                Came::Text(_) => {}
+                Came::Closed(code) => {
+                    closed = Some(code);
+                    break;
+                }
+                Came::Nothing => break,
+            }
+        }
+    }
+    tally.note(world::HELD, started.elapsed().as_secs_f64());
+    match closed {
+        Some(code) => tally.close(code),
+        None => tally.accepted += 1,
+    }
 }
 
 /// Begins, then adds a little at a time until the server has enough of it or the time is over.
-fn hold(it: &Attacker, tally: &mut Tally, beginning: &[u8], more: &[u8], every: Duration) {
+fn hold(it: &Attacker, tally: &mut Tally, beginning: &[u8], more: &[u8]) {
     tally.tried += 1;
     let Ok(mut stream) = connect(it.plan.node, it.anonymous()) else {
         tally.not_taken += 1;
@@ -51,7 +74,7 @@ fn hold(it: &Attacker, tally: &mut Tally, beginning: &[u8], more: &[u8], every: 
     let mut open = stream.write_all(beginning).is_ok() && stream.set_nonblocking(true).is_ok();
     while open && !it.over() {
         open = stream.write_all(more).is_ok() && still_open(&mut stream);
-        it.rest(every);
+        it.rest(Duration::from_secs(1));
     }
     tally.note(world::HELD, started.elapsed().as_secs_f64());
     if open {
