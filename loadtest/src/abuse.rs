@@ -130,15 +130,14 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     let quiet = stage.phase("nobody does anything bad", &[], if args.quick { 3.0 } else { args.seconds })?;
     let began = Instant::now();
     let at_once = if args.quick { 5.0 } else { args.seconds * 2.0 };
-    #[expect(clippy::cast_precision_loss, reason = "a few kinds")]
-    let in_all = (seconds + 0.5) * names.len() as f64 + at_once + 1.0;
     let lingering: Vec<&str> = kinds::LINGERING.iter().map(|it| it.0).collect();
-    let holding = stage.attack(&lingering, in_all)?;
+    let mut holding = stage.attack(&lingering, 3600.0, true)?;
     let mut lines = vec![quiet.clone()];
     for name in &names {
         lines.push(stage.phase(name, &[name], seconds)?);
     }
     let all = stage.phase("all at once", &names, at_once)?;
+    drop(holding.stdin.take());
     let held = tallies(holding)?;
     let lasted = began.elapsed().as_secs_f64();
     let normal = stage.recovery(&quiet, args)?;
@@ -191,19 +190,24 @@ impl Stage {
         Ok(Self { run, rig, picker, plan, plan_file, rate: args.rate, violations: Vec::new() })
     }
 
-    /// Starts the attackers.
-    fn attack(&self, kinds: &[&str], seconds: f64) -> io::Result<Child> {
+    /// Starts the attackers. With `until_eof` they end when their standard input does.
+    fn attack(&self, kinds: &[&str], seconds: f64, until_eof: bool) -> io::Result<Child> {
         let mut command = rig::command(std::env::current_exe()?, None);
         command.arg("attack").arg("--plan").arg(&self.plan_file).arg("--seconds").arg(seconds.to_string());
         for kind in kinds {
             command.arg("--kind").arg(kind);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
+        if until_eof {
+            command.arg("--until-eof").stdin(Stdio::piped());
+        } else {
+            command.stdin(Stdio::null());
+        }
+        command.stdout(Stdio::piped()).spawn()
     }
 
     /// The innocent chat for so long, while the attackers do these kinds.
     fn phase(&mut self, what: &str, kinds: &[&str], seconds: f64) -> Result<Line, Error> {
-        let attackers = if kinds.is_empty() { None } else { Some(self.attack(kinds, seconds)?) };
+        let attackers = if kinds.is_empty() { None } else { Some(self.attack(kinds, seconds, false)?) };
         let over = Arc::new(AtomicBool::new(false));
         let victim = kinds.iter().any(|it| it.starts_with("sign-ins")).then(|| {
             let (plan, over) = (self.plan.clone(), over.clone());

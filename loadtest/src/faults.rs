@@ -254,7 +254,8 @@ impl Play {
         self.shared.writing.store(true, Ordering::Relaxed);
         thread::sleep(Duration::from_millis(700));
         let concerned = { lock(&self.shared.book).chats[0].0 };
-        fault::inject(fault, &mut self.rig, concerned)?;
+        let shared = self.shared.clone();
+        fault::inject(fault, &mut self.rig, concerned, || drop(shared.probe.fetch_add(1, Ordering::Relaxed)))?;
         let until = Instant::now() + lasts;
         let mut ready: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.rig.nodes.len()];
         while Instant::now() < until {

@@ -5,6 +5,7 @@ use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -30,9 +31,12 @@ pub struct AttackArgs {
     /// What they do; repeat it for several at once.
     #[arg(long)]
     pub kind: Vec<String>,
-    /// For how long.
+    /// For how long at most.
     #[arg(long)]
     pub seconds: f64,
+    /// Ends also when standard input does.
+    #[arg(long)]
+    pub until_eof: bool,
 }
 
 /// One attacker of one kind.
@@ -45,6 +49,9 @@ pub(super) struct Attacker {
     pub(super) random: Random,
 }
 
+/// Set when everybody is to end before their time.
+static ENOUGH: AtomicBool = AtomicBool::new(false);
+
 /// A kind: its name, how many do it at once, and what each does until its time is over.
 pub(super) type Kind = (&'static str, usize, fn(&mut Attacker, &mut Tally));
 
@@ -55,6 +62,12 @@ pub(super) type Kind = (&'static str, usize, fn(&mut Attacker, &mut Tally));
 pub fn run(args: &AttackArgs) -> io::Result<()> {
     let plan: Plan = serde_json::from_slice(&fs::read(&args.plan)?)?;
     let until = Instant::now() + Duration::try_from_secs_f64(args.seconds).map_err(io::Error::other)?;
+    if args.until_eof {
+        thread::spawn(|| {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+            ENOUGH.store(true, Ordering::Relaxed);
+        });
+    }
     let mut threads = Vec::new();
     for name in &args.kind {
         let kind = kinds::ALL.iter().chain(&kinds::LINGERING).find(|it| it.0 == name);
@@ -82,7 +95,7 @@ pub fn run(args: &AttackArgs) -> io::Result<()> {
 
 impl Attacker {
     pub(super) fn over(&self) -> bool {
-        Instant::now() >= self.until
+        Instant::now() >= self.until || ENOUGH.load(Ordering::Relaxed)
     }
 
     pub(super) fn left(&self) -> Duration {

@@ -112,8 +112,9 @@ pub(super) enum Expected {
     NotReady,
 }
 
-/// Does it. For [`Fault::BackendFrozen`] `chat` is the one whose message is being stored by the backend that freezes.
-pub(super) fn inject(fault: Fault, rig: &mut Rig, chat: i64) -> io::Result<()> {
+/// Does it. For [`Fault::BackendFrozen`] `chat` is the one whose message is being stored by the backend that freezes, and
+/// `nudge` makes people write to it.
+pub(super) fn inject(fault: Fault, rig: &mut Rig, chat: i64, nudge: impl Fn()) -> io::Result<()> {
     match fault {
         RedisFrozen => redis(rig).signal(Signal::STOP),
         RedisKilled => redis(rig).kill(),
@@ -125,7 +126,7 @@ pub(super) fn inject(fault: Fault, rig: &mut Rig, chat: i64) -> io::Result<()> {
         NodeFrozen => rig.nodes[VICTIM].signal(Signal::STOP),
         NodeKilled => rig.nodes[VICTIM].kill(),
         BackendFrozen => {
-            freeze_writing_backend(rig, chat)?;
+            freeze_writing_backend(rig, chat, nudge)?;
         }
         DatabaseFrozen => {
             let mut pids = rig.postgres.backends()?;
@@ -173,20 +174,20 @@ fn redis_wire(rig: &Rig, state: WireState) {
 
 /// Freezes the backend that stores a message right now: somebody else holds the chat's row for a moment, so that the message waits in
 /// the middle of its transaction. The chat is the one with the smallest id: the transaction holds no other chat yet.
-fn freeze_writing_backend(rig: &mut Rig, chat: i64) -> io::Result<()> {
+fn freeze_writing_backend(rig: &mut Rig, chat: i64, nudge: impl Fn()) -> io::Result<()> {
     let mut holder = rig.postgres.psql().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let mut input = holder.stdin.take().ok_or_else(|| io::Error::other("psql has no input"))?;
     writeln!(input, "BEGIN; SELECT 1 FROM chats WHERE id = {chat} FOR UPDATE;")?;
     input.flush()?;
-    let deadline = Instant::now() + Duration::from_secs(5);
-    let waiting =
-        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%send_messages%' LIMIT 1";
+    thread::sleep(Duration::from_millis(300));
+    nudge();
+    let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' ORDER BY query LIKE '%send_messages%' DESC LIMIT 1";
     let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
                AND application_name <> 'psql' ORDER BY query LIKE '%send_messages%' DESC, state_change DESC LIMIT 1";
-    let mut found = None;
-    while found.is_none() && Instant::now() < deadline {
+    let (started, mut found) = (Instant::now(), None);
+    while found.is_none() && started.elapsed() < Duration::from_secs(3) {
+        thread::sleep(Duration::from_millis(150));
         found = rig.postgres.sql(waiting)?.trim().parse().ok();
-        thread::sleep(Duration::from_millis(20));
     }
     // A server that does not wait for a locked chat has no such backend: then the last one that stored something.
     let pid = match found {

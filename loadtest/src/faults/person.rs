@@ -266,7 +266,7 @@ impl Person {
             if !is_due && lane.probes >= probe {
                 continue;
             }
-            let wish = self.wish(index);
+            let wish = if is_due { self.wish(index) } else { send(&mut self.random) };
             let lane = &mut self.lanes[index];
             if is_due {
                 // Late wishes are not made up for: what is slow shows in the waits.
