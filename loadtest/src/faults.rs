@@ -255,7 +255,9 @@ impl Play {
         thread::sleep(Duration::from_millis(700));
         let concerned = { lock(&self.shared.book).chats[0].0 };
         let shared = self.shared.clone();
-        fault::inject(fault, &mut self.rig, concerned, || drop(shared.probe.fetch_add(1, Ordering::Relaxed)))?;
+        fault::inject(fault, &mut self.rig, concerned, || {
+            shared.probe.fetch_add(1, Ordering::Relaxed);
+        })?;
         let until = Instant::now() + lasts;
         let mut ready: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.rig.nodes.len()];
         while Instant::now() < until {
