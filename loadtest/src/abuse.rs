@@ -11,6 +11,7 @@ mod world;
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{self, Read},
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
@@ -149,14 +150,15 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     let mut text = tables(&lines);
     for (name, tally) in &held {
         let longest = tally.notes.get(world::HELD).unwrap_or(&0.0);
-        text += &format!(
-            "{name}: {} of {} still open at the end, the longest was held {longest:.0} s of {lasted:.0}\n",
+        let _ = writeln!(
+            text,
+            "{name}: {} of {} still open at the end, the longest was held {longest:.0} s of {lasted:.0}",
             tally.accepted, tally.tried
         );
     }
-    text += &match normal {
-        Some(after) => format!("as before {:.1} s after the end\n", after.as_secs_f64()),
-        None => "NOT as before 10 s after the end\n".to_owned(),
+    let _ = match normal {
+        Some(after) => writeln!(text, "as before {:.1} s after the end", after.as_secs_f64()),
+        None => writeln!(text, "NOT as before 10 s after the end"),
     };
     let figures = serde_json::json!({ "seed": args.seed, "phases": lines, "held": held, "normal_after": normal.map(|it| it.as_secs_f64()) });
     let mut outcome = Outcome::new("abuse", &figures);
@@ -356,13 +358,11 @@ impl Stage {
             violations.push(format!("innocent people lost {count} connections: {why}"));
         }
         for (code, count) in &report.errors {
-            text.push_str(&format!("innocent people were told {code} {count} times\n"));
+            let _ = writeln!(text, "innocent people were told {code} {count} times");
         }
         if let Some(audit) = report.audit {
-            text.push_str(&format!(
-                "{} messages of {} acknowledged were read back\n",
-                audit.messages, report.acknowledged
-            ));
+            let _ =
+                writeln!(text, "{} messages of {} acknowledged were read back", audit.messages, report.acknowledged);
             violations.extend(audit.first);
         }
         Ok(violations)
@@ -446,7 +446,7 @@ fn tables(lines: &[Line]) -> String {
     let mut text = format!("{table}\n");
     for line in lines.iter().filter(|it| !it.tally.notes.is_empty()) {
         let notes: Vec<String> = line.tally.notes.iter().map(|(what, value)| format!("{value:.1} {what}")).collect();
-        text += &format!("{}: {}\n", line.what, notes.join(", "));
+        let _ = writeln!(text, "{}: {}", line.what, notes.join(", "));
     }
     text
 }

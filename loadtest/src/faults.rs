@@ -13,6 +13,7 @@ mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -157,8 +158,10 @@ pub fn run(args: &FaultsArgs) -> Result<Outcome, Error> {
     let stored: u64 = book.sent.values().filter(|it| it.seq.is_some()).count() as u64;
     let mut outcome = Outcome::new("faults", &serde_json::json!({ "seed": args.seed, "lines": lines }));
     outcome.text = tables(&lines, &play.targets);
-    outcome.text +=
-        &format!("{stored} messages acknowledged in all; each was looked for in the database and at each reader.\n");
+    let _ = writeln!(
+        outcome.text,
+        "{stored} messages acknowledged in all; each was looked for in the database and at each reader."
+    );
     outcome.violations.clone_from(&book.violations);
     outcome.violated = book.violated;
     Ok(outcome)
@@ -234,7 +237,7 @@ impl Play {
         let within = Duration::try_from_secs_f64(args.within).unwrap_or(GRACE);
         let wait = Duration::try_from_secs_f64(args.wait).unwrap_or(GRACE);
         let mut play = Self { rig, shared, apis, readers, targets, within, wait };
-        match play.until_equal(Duration::from_secs(60))? {
+        match play.until_equal(Duration::from_mins(1))? {
             Some(_) => Ok(play),
             None => Err(Error::Io(std::io::Error::other(format!(
                 "people do not come to know their chats:\n{}\n{}",
@@ -407,7 +410,7 @@ impl Play {
         self.shared.apart.store(true, Ordering::Relaxed);
         thread::sleep(Duration::from_secs(1));
         self.shared.apart.store(false, Ordering::Relaxed);
-        if self.until_equal(Duration::from_secs(60))?.is_none() {
+        if self.until_equal(Duration::from_mins(1))?.is_none() {
             let wrong = self.unequal()?;
             lock(&self.shared.book)
                 .violation(format!("not even after everybody had gone and come back: {}", wrong.join("; ")));
@@ -478,7 +481,7 @@ fn tables(lines: &[Line], targets: &[(u64, u64)]) -> String {
     let wanted: Vec<String> = targets.iter().map(|it| it.0.to_string()).collect();
     let mut text = format!("{table}\nchanges wanted in each chat during a fault: {}\n", wanted.join(", "));
     for line in lines {
-        text += &format!("{}: /readyz said {}\n", line.fault, line.ready.join("; the other node "));
+        let _ = writeln!(text, "{}: /readyz said {}", line.fault, line.ready.join("; the other node "));
     }
     text
 }

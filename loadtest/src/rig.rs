@@ -25,7 +25,7 @@ pub(crate) use wire::{Target, Wire, WireState};
 use crate::message::Random;
 
 /// How long a part may take to answer after its start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The admin token of the nodes that a rig starts. They serve loopback only, and for as long as the run takes.
 pub(crate) const ADMIN_TOKEN: &str = "a-token-of-the-load-test";
@@ -84,7 +84,7 @@ pub(crate) struct Parts<'a> {
 impl Rig {
     pub(crate) fn start(parts: &Parts<'_>) -> io::Result<Self> {
         let scratch = Scratch::new()?;
-        let mut ports = Ports::new(parts.seed);
+        let mut free = Ports::new(parts.seed);
         let postgres = Postgres::start(scratch.path())?;
         let database_wire = Wire::open(Target::Unix(postgres.socket()))?;
         let mut settings: Vec<String> = parts.settings.iter().map(ToString::to_string).collect();
@@ -92,7 +92,7 @@ impl Rig {
         settings.push(format!("postgres://chapar@{}/postgres?sslmode=disable", database_wire.address));
         let (mut redis, mut redis_wire) = (None, None);
         if parts.redis {
-            let it = Redis::start(scratch.path(), ports.free())?;
+            let it = Redis::start(scratch.path(), free.take())?;
             let wire = Wire::open(Target::Tcp(it.address))?;
             settings.push("--redis-url".into());
             settings.push(format!("redis://{}", wire.address));
@@ -101,7 +101,7 @@ impl Rig {
         let mut nodes = Vec::new();
         for number in 0..parts.nodes {
             let directory = scratch.path().join(format!("node-{number}"));
-            nodes.push(NodeProcess::start(parts.server, directory, &mut ports, &settings)?);
+            nodes.push(NodeProcess::start(parts.server, directory, &mut free, &settings)?);
         }
         Ok(Self { nodes, redis_wire, database_wire, redis, postgres, _scratch: scratch })
     }
@@ -144,7 +144,7 @@ impl Ports {
         Self(Random::new(seed ^ u64::from(std::process::id())))
     }
 
-    fn free(&mut self) -> SocketAddr {
+    fn take(&mut self) -> SocketAddr {
         loop {
             let port = 18_000 + u16::try_from(self.0.below(14_000)).unwrap_or(0);
             let address = SocketAddr::from(([127, 0, 0, 1], port));

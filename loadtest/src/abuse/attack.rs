@@ -107,13 +107,13 @@ impl Attacker {
     }
 
     /// One of the three addresses of those without an account.
-    pub(super) fn anonymous(&self) -> Option<IpAddr> {
-        Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + u8::try_from(self.number % 3).unwrap_or(0))))
+    pub(super) fn anonymous(&self) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + u8::try_from(self.number % 3).unwrap_or(0)))
     }
 
     /// A connection of the three addresses that says nothing yet.
     pub(super) fn open(&self, tally: &mut Tally) -> Option<Line> {
-        let line = Line::open(self.plan.node, self.anonymous()).ok();
+        let line = Line::open(self.plan.node, Some(self.anonymous())).ok();
         if line.is_none() {
             tally.not_taken += 1;
             self.rest(Duration::from_millis(200));

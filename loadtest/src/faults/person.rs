@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(10);
 /// An answer that has not come after this is asked for again, on a new connection (R18).
 const ANSWER: Duration = Duration::from_secs(30);
 /// A connection on which nothing came for this is given up (R16).
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// What everybody shares.
 #[derive(Debug)]
@@ -128,10 +128,10 @@ impl Person {
         };
         let ids = lock(&shared.book).chats.clone();
         {
-            let mut seen = lock(&shared.seen[number]);
-            seen.views = vec![None; ids.len()];
+            let mut outside = lock(&shared.seen[number]);
+            outside.views = vec![None; ids.len()];
             for (chat, _) in chats {
-                seen.views[*chat] = Some(View::default());
+                outside.views[*chat] = Some(View::default());
             }
         }
         let lanes = chats.iter().map(lane).collect();
@@ -311,26 +311,25 @@ impl Person {
         for index in 0..self.lanes.len() {
             let chat = self.lanes[index].chat;
             let chat_id = self.chats[chat];
-            let lane = &self.lanes[index];
             let version = {
                 let seen = lock(&self.shared.seen[self.number]);
                 seen.views[chat].as_ref().filter(|it| it.behind()).map(|it| it.version)
             };
             if let Some(version) = version
-                && lane.difference.is_none()
-                && now >= lane.difference_not_before
+                && self.lanes[index].difference.is_none()
+                && now >= self.lanes[index].difference_not_before
             {
                 let id = self.id();
                 self.lanes[index].difference = Some(id);
                 let ask = Difference { chat_id, from: Version(version) };
                 line.request(id, "difference", &ask).map_err(|it| format!("write: {}", it.kind()))?;
             }
-            let lane = &self.lanes[index];
-            if lane.asked.is_some_and(|it| it.1.elapsed() > ANSWER) {
+            let here = &self.lanes[index];
+            if here.asked.is_some_and(|it| it.1.elapsed() > ANSWER) {
                 return Err("no answer for 30 s".into());
             }
-            if let (Some((wish, _)), None) = (lane.wish.clone(), lane.asked)
-                && now >= lane.not_before
+            if let (Some((wish, _)), None) = (here.wish.clone(), here.asked)
+                && now >= here.not_before
             {
                 let id = self.id();
                 self.lanes[index].asked = Some((id, now));

@@ -82,9 +82,9 @@ pub(super) fn against_book(book: &mut Book, chat: usize, stored: &Stored) {
             wrong.push(format!("chat {id} seq {seq}: out of the order in which it was sent"));
         }
         let reactions: u64 = message.reactions.iter().map(|it| u64::from(it.count)).sum();
-        let (acked, asked) = book.reactions.get(&(chat, *seq)).copied().unwrap_or_default();
-        if reactions < acked || reactions > asked {
-            wrong.push(format!("chat {id} seq {seq}: {reactions} reactions, {acked} acknowledged of {asked}"));
+        let (granted, wished) = book.reactions.get(&(chat, *seq)).copied().unwrap_or_default();
+        if reactions < granted || reactions > wished {
+            wrong.push(format!("chat {id} seq {seq}: {reactions} reactions, {granted} acknowledged of {wished}"));
         }
     }
     for (client_id, sent) in &book.sent {

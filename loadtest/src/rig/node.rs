@@ -29,8 +29,8 @@ impl NodeProcess {
         fs::create_dir(&directory)?;
         let mut settings = settings.to_vec();
         settings.push("--relay".into());
-        settings.push(ports.free().to_string());
-        let mut it = Self { address: ports.free(), server: server.to_owned(), directory, settings, process: None };
+        settings.push(ports.take().to_string());
+        let mut it = Self { address: ports.take(), server: server.to_owned(), directory, settings, process: None };
         it.up()?;
         Ok(it)
     }

@@ -27,7 +27,13 @@ fn sign_ins(it: &mut Attacker, tally: &mut Tally, handle: impl Fn(&mut Attacker)
         let handle = handle(it);
         tally.tried += 1;
         let wrong = format!("wrong {:x}", it.random.next_u64());
-        match world::sign_in(it.plan.node, it.anonymous(), &handle, &wrong, Duration::from_secs(10).min(it.left())) {
+        match world::sign_in(
+            it.plan.node,
+            Some(it.anonymous()),
+            &handle,
+            &wrong,
+            Duration::from_secs(10).min(it.left()),
+        ) {
             Ok((200..=299, _)) => tally.accepted += 1,
             Ok((status, body)) => tally.refuse(world::code(&body).unwrap_or(&status.to_string())),
             Err(_) => tally.not_taken += 1,

@@ -66,7 +66,7 @@ fn talk(it: &Attacker, tally: &mut Tally, frame: &[u8]) {
 /// Begins, then adds a little at a time until the server has enough of it or the time is over.
 fn hold(it: &Attacker, tally: &mut Tally, beginning: &[u8], more: &[u8]) {
     tally.tried += 1;
-    let Ok(mut stream) = connect(it.plan.node, it.anonymous()) else {
+    let Ok(mut stream) = connect(it.plan.node, Some(it.anonymous())) else {
         tally.not_taken += 1;
         return;
     };
