@@ -73,3 +73,21 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_did_is_summed_and_the_largest_note_counts() {
+        let (mut one, mut other) = (Tally::default(), Tally { tried: 2, accepted: 1, ..Tally::default() });
+        one.refuse("rate_limited");
+        one.note("held", 3.0);
+        other.refuse("rate_limited");
+        other.close(4008);
+        other.note("held", 2.0);
+        one.add(other);
+        assert_eq!((one.tried, one.accepted, one.refused["rate_limited"], one.closed[&4008]), (2, 1, 2, 1));
+        assert!((one.notes["held"] - 3.0).abs() < f64::EPSILON);
+    }
+}

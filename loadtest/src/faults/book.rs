@@ -106,7 +106,7 @@ impl Book {
     }
 
     /// The answer "done". A send names its seq.
-    pub(super) fn done(&mut self, person: usize, chat: usize, wish: &Wish, seq: Option<i64>, first_try: Instant) {
+    pub(super) fn done(&mut self, chat: usize, wish: &Wish, seq: Option<i64>, first_try: Instant) {
         self.phase.acked += 1;
         self.phase.acked_by_chat[chat] += 1;
         self.waited(chat, first_try);
@@ -121,7 +121,6 @@ impl Book {
                 if let Some(sent) = self.sent.get_mut(client_id) {
                     sent.seq = Some(seq);
                 }
-                let _ = person;
             }
             Wish::Edit { seq, text } => {
                 if let Some(sent) = self.at(chat, *seq) {

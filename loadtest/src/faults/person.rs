@@ -441,7 +441,7 @@ impl Person {
                 if let (Wish::Send { .. }, Some(seq)) = (&wish, seq) {
                     lane.own.push(Seq(seq));
                 }
-                book.done(self.number, lane.chat, &wish, seq, first_try);
+                book.done(lane.chat, &wish, seq, first_try);
             }
             Err(error) => {
                 book.error(error.code.name());

@@ -115,3 +115,100 @@ pub(super) fn against_reader(view: &View, stored: &Stored) -> Option<String> {
         &different[..different.len().min(8)]
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use chapar_protocol::{ReactionCount, Timestamp, UserId, Version, message::NewBody};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::faults::book::Wish;
+
+    fn message(seq: i64, id: u128, text: &str) -> Message {
+        Message {
+            seq: Seq(seq),
+            version: Version(seq + 1),
+            sender: UserId(1),
+            client_id: Uuid::from_u128(id),
+            sent_at: Timestamp::from_millis(0).expect("a time"),
+            body: NewBody::text(text).into(),
+            reply_to: None,
+            edited_at: None,
+            reactions: Vec::new(),
+        }
+    }
+
+    fn stored(messages: Vec<Message>) -> Stored {
+        let last_seq = messages.len() as i64;
+        Stored { version: last_seq + 1, last_seq, messages: (1..).zip(messages).collect() }
+    }
+
+    /// Person 1 sent "a" and "b", both acknowledged; "c" has no answer yet.
+    fn book() -> Book {
+        let mut book = Book::new(vec![ChatId(7)]);
+        for (seq, text) in [(Some(1), "a"), (Some(2), "b"), (None, "c")] {
+            let client_id = Uuid::from_u128(u128::from(text.as_bytes()[0]));
+            let wish = Wish::Send { client_id, text: text.into() };
+            book.wished(1, 0, &wish);
+            if seq.is_some() {
+                book.done(0, &wish, seq, Instant::now());
+            }
+        }
+        book
+    }
+
+    fn wrong(messages: Vec<Message>) -> String {
+        let mut book = book();
+        against_book(&mut book, 0, &stored(messages));
+        book.violations.join("; ")
+    }
+
+    const A: u128 = b'a' as u128;
+
+    #[test]
+    fn what_is_right_passes_with_or_without_what_had_no_answer() {
+        assert_eq!(wrong(vec![message(1, A, "a"), message(2, A + 1, "b")]), "");
+        assert_eq!(wrong(vec![message(1, A, "a"), message(2, A + 1, "b"), message(3, A + 2, "c")]), "");
+    }
+
+    #[test]
+    fn each_lie_of_a_database_is_caught() {
+        assert!(wrong(vec![message(1, A, "a")]).contains("LOST"));
+        assert!(wrong(vec![message(1, A, "a"), message(2, A + 1, "b"), message(3, A + 1, "b")]).contains("twice"));
+        assert!(wrong(vec![message(1, A + 1, "b"), message(2, A, "a")]).contains("out of the order"));
+        assert!(wrong(vec![message(1, A, "a"), message(2, A + 1, "other")]).contains("should be one of"));
+        assert!(wrong(vec![message(1, A, "a"), message(2, A + 1, "b"), message(3, 999, "x")]).contains("nobody sent"));
+        let mut reacted = message(2, A + 1, "b");
+        reacted.reactions.push(ReactionCount { emoji: "👍".into(), count: 1 });
+        assert!(wrong(vec![message(1, A, "a"), reacted]).contains("1 reactions, 0 acknowledged"));
+    }
+
+    #[test]
+    fn an_edit_without_an_answer_may_be_there_or_not_but_an_older_one_may_not() {
+        let mut book = book();
+        let edit = |text: &str| Wish::Edit { seq: Seq(1), text: text.into() };
+        book.wished(1, 0, &edit("a2"));
+        book.done(0, &edit("a2"), None, Instant::now());
+        book.wished(1, 0, &edit("a3"));
+        for (text, right) in [("a2", true), ("a3", true), ("a", false)] {
+            against_book(&mut book, 0, &stored(vec![message(1, A, text), message(2, A + 1, "b")]));
+            assert_eq!(book.violations.is_empty(), right, "{text}: {:?}", book.violations);
+        }
+    }
+
+    #[test]
+    fn a_reader_who_missed_something_is_caught() {
+        let there = stored(vec![message(1, A, "a"), message(2, A + 1, "b")]);
+        let mut view = View::default();
+        view.version = 3;
+        view.rows = there.messages.iter().map(|(seq, it)| (*seq, row(it))).collect();
+        assert_eq!(against_reader(&view, &there), None);
+        let mut late = view.clone();
+        late.version = 2;
+        assert!(against_reader(&late, &there).expect("late").contains("version 2"));
+        view.rows.remove(&1);
+        assert!(against_reader(&view, &there).expect("a hole").contains("[1]"));
+    }
+}
