@@ -325,7 +325,7 @@ pub enum CallAsk {
         /// Which.
         to: DeviceId,
     },
-    /// This device takes over, as it was asked to.
+    /// This device takes over, as it was asked to; or it is the device in the call already, and was loaded anew.
     TakeOver,
     /// The caller's side offers.
     Offer {
