@@ -32,10 +32,11 @@ test('whoever comes back too late is told how the call ended', async () => {
   await ring(hers, 'John');
   await answer(his, 'مینا');
   await Promise.all([hears(hers), hears(his)]);
-  await Promise.all([
-    hers.page.reload(),
-    inCall(his, 'مینا').getByRole('button', { name: en.call.hangUp, exact: true }).click(),
-  ]);
+  // He hangs up while her page is away.
+  await hers.page.goto('about:blank');
+  await inCall(his, 'مینا').getByRole('button', { name: en.call.hangUp, exact: true }).click();
+  await inCall(his, 'مینا').waitFor({ state: 'detached' });
+  await hers.page.goBack();
   await hers.page.getByText(fa.call.ended.hung_up).first().waitFor();
   await hers.page.getByRole('region', { name: fa.call.title }).waitFor({ state: 'detached' });
   expect(await live(hers)).toEqual([]);

@@ -13,8 +13,9 @@ const KEEP_PEERS = `
   // Every device that was opened; 'held' keeps what was asked for open, as a person who has not answered the browser yet.
   window.tracks = [];
   window.held = undefined;
-  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const devices = navigator.mediaDevices;
+  const open = devices?.getUserMedia.bind(devices);
+  if (devices) devices.getUserMedia = async (wanted) => {
     await window.held;
     const stream = await open(wanted);
     window.tracks.push(...stream.getTracks());

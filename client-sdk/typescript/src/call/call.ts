@@ -564,9 +564,10 @@ export class Call {
 
   async #addCamera(): Promise<void> {
     // A call that has ended opens nothing any more.
-    if (this.state.standing === "ended") throw new ChaparError("no_call", "the call has ended");
+    if (this.state.standing === "ended") this.#gone = true;
     this.#stillHere();
-    await this.#peer?.replaceTrack("video", await this.#own.open("video"));
+    const track = await this.#own.open("video");
+    await this.#peer?.replaceTrack("video", track);
   }
 
   #tellProblem(error: ChaparError): void {

@@ -17,7 +17,10 @@ export function takeMark(): Left | undefined {
     sessionStorage.removeItem(KEY);
     if (text === null) return undefined;
     const left = JSON.parse(text) as Left & { at: number };
-    return Date.now() - left.at < FRESH ? left : undefined;
+    if (Date.now() - left.at >= FRESH) return undefined;
+    // The worker need not hang up. A page that was loaded past its cache has no controller: the worker is found all the same.
+    void navigator.serviceWorker?.ready.then((it) => it.active?.postMessage({ back: left.id })).catch(() => {});
+    return left;
   } catch {
     return undefined;
   }

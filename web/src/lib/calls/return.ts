@@ -1,20 +1,17 @@
 import type { Call } from '@chapar/client/call';
+import { session } from '../state/session.svelte';
 import { KEY, type Left } from './mark';
 
-/** Where the page is going, as far as the browser says; `undefined` where it does not say. */
-let going: string | undefined;
-const navigation = (globalThis as { navigation?: EventTarget }).navigation;
-navigation?.addEventListener('navigate', (event) => (going = (event as Event & { navigationType: string }).navigationType));
-
 /**
- * The page goes. Keeps a mark for this tab, and says whether the call may be left as it is: when the page is only loaded
- * anew, or might be. One that is closed for good hangs up, so that nobody waits for it.
+ * The page goes while it is in a call. Whether it is loaded anew or closed for good, no browser tells it: so it leaves a
+ * mark for this tab, and the service worker hangs up when no page has come back soon. Without a worker the server does,
+ * when it has missed the device for long enough. Says whether the call is left as it is.
  */
 export function leaveMark(call: Call, since: number | undefined): boolean {
-  if (navigation && going !== 'reload') return false;
   try {
     const left: Left & { at: number } = { id: call.id, peer: call.peer, at: Date.now(), ...(since !== undefined && { since }) };
     sessionStorage.setItem(KEY, JSON.stringify(left));
+    navigator.serviceWorker?.controller?.postMessage({ leaves: call.id, token: session.client.token });
     return true;
   } catch {
     return false;
