@@ -6,7 +6,12 @@ use chapar_protocol::{
     call_report::CallsBy,
     message::{NewBody, Text},
 };
-use chapar_server::store::{Store, chat_tx::Created, send::NewMessage};
+use chapar_server::store::{
+    Store,
+    budgets::{BudgetKind, Charge},
+    chat_tx::Created,
+    send::{Locks, NewMessage, Outcome},
+};
 use chapar_signaling::{
     call::{CallLog, Record},
     satisfaction::Rating,
@@ -20,6 +25,10 @@ use crate::fill::{CHANNEL, DIRECT, GROUP, OWNER, PERSON, SMALL, Size};
 const ME: UserId = UserId(PERSON);
 const THE_OWNER: UserId = UserId(OWNER);
 const CHATS: [ChatId; 4] = [ChatId(CHANNEL), ChatId(GROUP), ChatId(DIRECT), ChatId(SMALL)];
+
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + std::time::Duration::from_secs(10)
+}
 
 fn text(text: &str) -> NewBody {
     NewBody::Text(Text { text: text.into(), entities: Vec::new() })
@@ -40,18 +49,24 @@ async fn accounts(store: &Store, round: i64) {
     let handle = format!("new_{}", Uuid::new_v4().simple());
     let new = store.create_user(&handle[..20], "New", Some("hash")).await.expect("made");
     assert!(store.create_user("u7", "Taken", None).await.is_err());
-    store.credentials(&new.handle).await.expect("read").expect("there");
+    store.credentials(&new.handle, &[7; 8]).await.expect("read").expect("there");
     store.set_password(new.id, "other hash").await.expect("set");
     let device = store.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
     store.caller(new.id, &[round.to_le_bytes()[0]; 32]).await.expect("known");
     assert_eq!(store.devices(new.id, None).await.expect("read").len(), 1);
     assert!(store.owns_device(new.id, device).await.expect("read"));
-    assert!(store.seen(new.id, device).await.expect("noted"));
+    store.seen(&[(new.id, device)]).await.expect("noted");
+    store.know_network(new.id, &[7; 8]).await.expect("kept");
     let connected: Vec<_> = (1..=1000).map(|n| (UserId(n), DeviceId(n))).collect();
-    assert!(store.vanished_devices(&connected).await.expect("read").is_empty());
+    assert_eq!(store.standing(&connected).await.expect("read").len(), 1000);
     store.revoke_devices(new.id, Some(device)).await.expect("revoked");
     store.revoke_devices(new.id, None).await.expect("revoked");
-    store.went_offline(new.id).await.expect("noted");
+    store.went_offline(&[new.id]).await.expect("noted");
+    let charge = Charge::quarters(BudgetKind::Lookups, 1, 8);
+    store.spend(new.id, charge).await.expect("the first is let through");
+    assert!(store.spend(new.id, charge).await.is_err(), "nothing is left");
+    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
+    store.find(ME, UserId(800_000 + round), free).await.expect("found");
     let some: Vec<_> = (5000..5200).map(UserId).collect();
     store.last_seen(&some).await.expect("read");
     store.set_name(new.id, "Newer").await.expect("set");
@@ -103,10 +118,13 @@ async fn reading(store: &Store, size: Size) {
     }
     for handle in ["u777777", "channel", "nobody"] {
         store.resolve(handle).await.expect("read");
-        store.credentials(handle).await.expect("read");
+        store.credentials(handle, &[7; 8]).await.expect("read");
     }
     let some: Vec<_> = (100..300).map(UserId).collect();
-    assert_eq!(store.direct_peers(ME, &some).await.expect("read").len(), 200);
+    store.known_among(ME, &some, false).await.expect("read");
+    store.answered_among(ME, &some).await.expect("read");
+    store.inside(ChatId(CHANNEL), &some).await.expect("read");
+    store.entered(ME, &CHATS).await.expect("read");
 }
 
 async fn writing(store: &Store, size: Size, round: i64) {
@@ -119,12 +137,13 @@ async fn writing(store: &Store, size: Size, round: i64) {
             _ => NewMessage::new(ChatId(SMALL - n % 100), ME, id(), text("to ten"), None),
         })
         .collect();
-    let sent = store.send(&batch).await.expect("stored");
-    assert!(sent.iter().all(|it| it.as_ref().is_ok_and(|it| !it.existed)), "{sent:?}");
-    let again = store.send(&batch).await.expect("stored");
-    assert!(again.iter().all(|it| it.as_ref().is_ok_and(|it| it.existed)), "{again:?}");
+    let batch: Vec<&NewMessage> = batch.iter().collect();
+    for (locks, again) in [(Locks::Skip, false), (Locks::Wait, true)] {
+        let sent = store.send(&batch, locks, soon()).await.expect("stored");
+        assert!(sent.iter().all(|it| matches!(it, Outcome::Stored(it) if it.existed == again)), "{sent:?}");
+    }
     let one = NewMessage::new(ChatId(DIRECT), ME, id(), text("alone"), None);
-    store.send(&[one]).await.expect("stored");
+    store.send(&[&one], Locks::Skip, soon()).await.expect("stored");
 
     for chat in CHATS {
         store.mark_read(ME, chat, Seq(10 + round)).await.expect("read");
@@ -138,6 +157,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let mut tx = store.lock_chat(ChatId(CHANNEL), THE_OWNER).await.expect("locked");
     tx.rewrite(seq, &Body::from(text("better"))).await.expect("rewritten");
     tx.role_of(UserId(77)).await.expect("read");
+    tx.was_member(UserId(77)).await.expect("read");
+    tx.is_banned().await.expect("read");
+    tx.ban(UserId(78)).await.expect("banned");
+    tx.lift_bans(&[UserId(78)]).await.expect("lifted");
     tx.set_roles(&[(UserId(1000 + round), Some(Role::Admin))]).await.expect("set");
     tx.commit().await.expect("committed");
     // A reader of the channel comes and goes.
@@ -172,8 +195,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
     let public = format!("public_{}", &id().simple().to_string()[..8]);
     drop(store.create_chat(ME, id(), ChatKind::Channel, "new", Some(&public)).await.expect("made"));
-    store.open_direct(ME, UserId(700)).await.expect("there");
-    drop(store.open_direct(ME, UserId(600_000)).await.expect("made"));
+    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
+    store.reopen_direct(ME, UserId(700)).await.expect("there");
+    store.open_direct(ME, UserId(701), free).await.expect("there");
+    drop(store.open_direct(ME, UserId(600_000), free).await.expect("made"));
 }
 
 async fn calls(store: &Store) {
@@ -200,6 +225,10 @@ async fn calls(store: &Store) {
     let record = Record { note: None, log, missed_by: Some(UserId(DIRECT)) };
     store.record_calls(std::slice::from_ref(&record)).await.expect("recorded");
     store.see_calls(UserId(DIRECT)).await.expect("seen");
+    store.put_unfinished_calls(7, std::slice::from_ref(&record), at).await.expect("written");
+    store.lone_node_lives(7, at).await.expect("written");
+    store.left_calls(8, 10).await.expect("read");
+    store.forget_lone_nodes(8).await.expect("forgotten");
     store.write_call_quality(&[]).await.expect("written");
     let stars = Rating::new(5).expect("1 to 5");
     assert!(store.rate_call(call_id, ME, stars, &[]).await.expect("rated"));

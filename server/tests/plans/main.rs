@@ -39,6 +39,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("user_id = ANY ($2) AND role > 0)", "looks up to 200 named members up, and says whether one of them is an admin"),
     ("call_sums(o.slot", "sums up the calls of half hours that are not summed up yet"),
     ("FROM call_sums($1", "sums up the calls of one half hour"),
+    ("WITH mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),
 ];
 
 fn is_excepted(statement: &str) -> bool {
@@ -73,7 +74,7 @@ async fn every_statement_reads_about_what_it_returns() {
             // As after a load that nobody analysed: the planner knows nothing.
             database.sql("DELETE FROM pg_statistic");
         }
-        let store = Store::connect(explained.clone(), 2, Duration::ZERO).await.expect("a store");
+        let store = Store::connect(explained.clone(), 2, Duration::ZERO).await.expect("a store").upkeep();
         for round in 0..7 {
             exercise::everything(&store, size, 7 * pass + round).await;
         }
