@@ -72,7 +72,10 @@ impl Store {
     pub async fn answered_among(&self, user: UserId, among: &[UserId]) -> Result<HashSet<UserId>> {
         let ids: Vec<i64> = sqlx::query_scalar(
             "SELECT p.id FROM unnest($2::bigint[]) AS p (id)
-             JOIN direct_chats d ON d.low_user_id = least($1, p.id) AND d.high_user_id = greatest($1, p.id)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM direct_chats d
+                 WHERE d.low_user_id = least($1, p.id) AND d.high_user_id = greatest($1, p.id) LIMIT 1
+             ) d
              WHERE CASE WHEN p.id < $1 THEN d.low_opened ELSE d.high_opened END
                 OR EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = d.chat_id AND m.sender_id = p.id)",
         )
