@@ -145,7 +145,7 @@ const en: typeof fa = {
     tooLong: (over) => `${some(over, 'character', 'characters')} too long`,
     tooManyLinks: 'This message holds too many links and marks; send it in two parts.',
     copyCode: 'Copy code',
-    openLink: 'Open the link in a new tab',
+    openLink: 'This link leads elsewhere. Open it?',
   },
 
   format: {
