@@ -14,7 +14,6 @@ const en: typeof fa = {
     close: 'Close',
     cancel: 'Cancel',
     save: 'Save',
-    done: 'Done',
     retry: 'Try again',
     copy: 'Copy',
     copied: 'Copied',
@@ -22,11 +21,7 @@ const en: typeof fa = {
     edit: 'Edit',
     more: 'More',
     you: 'You',
-    search: 'Search',
     loading: 'Loading…',
-    nothing: 'Nothing here',
-    yes: 'Yes',
-    skip: 'Skip to the chat',
     limitUntil: (when) => `You have reached the limit for this; it works again ${when}.`,
     unknownPerson: 'Somebody',
     and: ', ',
@@ -64,11 +59,9 @@ const en: typeof fa = {
     failed: 'Not sent',
     newChat: 'New chat',
     saved: 'My notes',
-    menu: 'Menu',
     calls: 'Calls',
     settings: 'Settings',
     noMessages: 'No messages yet',
-    deleted: 'Deleted message',
     find: 'Find',
     findPublic: (handle) => `Find @${handle}`,
     pick: 'Choose a chat',
@@ -90,9 +83,7 @@ const en: typeof fa = {
     add: 'Add',
     make: 'Create',
     open: 'Open',
-    join: 'Join',
     notFound: (handle) => `There is nobody and no chat called @${handle}.`,
-    myself: 'That is you: a place for your own notes.',
     remove: (name) => `Remove ${name}`,
   },
 
@@ -108,7 +99,6 @@ const en: typeof fa = {
     newBelow: (count) => (count > 0 ? `${some(count, 'new message', 'new messages')}; go to the end` : 'Go to the end'),
     returnTo: 'Back to where you were',
     unreadHere: 'Unread messages',
-    beginning: 'Beginning of the chat',
     empty: 'Write the first message',
     emptyLead: 'The courier is ready.',
     loadingOlder: 'Loading earlier messages…',
@@ -152,12 +142,10 @@ const en: typeof fa = {
     bar: 'Text formatting',
     bold: 'Bold',
     italic: 'Italic',
-    underline: 'Underline',
     strike: 'Strikethrough',
     code: 'Code',
     spoiler: 'Spoiler',
     link: 'Link',
-    quote: 'Quote',
   },
 
   presence: {
@@ -190,7 +178,6 @@ const en: typeof fa = {
 
   members: {
     title: 'Members',
-    add: 'Add a member',
     owner: 'owner',
     admin: 'admin',
     member: 'member',
@@ -204,7 +191,6 @@ const en: typeof fa = {
     hidden: 'Only admins see who reads a channel.',
     actionsFor: (name) => `Actions for ${name}`,
     message: 'Send a message',
-    publicLink: 'Public name',
     loadMore: 'More',
   },
 
@@ -220,7 +206,6 @@ const en: typeof fa = {
   net: {
     offline: 'You are offline. Messages are kept and go out when the network is back.',
     connecting: 'Connecting…',
-    catchingUp: 'Catching up…',
     retryNow: 'Now',
     stopped: 'This page and the server do not get along. Please update Chapar.',
     noStorage: 'This browser gives no storage. Chapar works, but keeps nothing after it is closed.',
@@ -233,7 +218,6 @@ const en: typeof fa = {
     title: 'Settings',
     profile: 'Profile',
     name: 'Name',
-    handle: 'Username',
     appearance: 'Appearance',
     language: 'Language',
     theme: 'Theme',
@@ -258,7 +242,6 @@ const en: typeof fa = {
     installLead: 'Like an app, with an icon of its own.',
     signOut: 'Sign out',
     signOutQuestion: 'Sign out? What is kept on this device is erased.',
-    about: 'About Chapar',
     aboutLead: 'Chapar was the courier of the Royal Road, who handed the letter on from station to station.',
     shortcuts: 'Keyboard shortcuts',
     saved: 'Saved',
@@ -343,8 +326,6 @@ const en: typeof fa = {
     defaultDevice: 'Default',
     minimise: 'Minimise and go to the chat',
     expand: 'Back to the call',
-    inCall: (name, time) => `Call with ${name}, ${time}`,
-    qualityName: 'Network',
     quality: { good: 'Good network', fair: 'Fair network', poor: 'Poor network', lost: 'No sound arrives' },
     emojiTitle: 'Compare these four emoji',
     emojiLead: 'If the other side sees the same four in the same order, nobody listens in between.',
@@ -408,7 +389,6 @@ const en: typeof fa = {
     microphoneDenied:
       'The browser has not allowed Chapar to use the microphone. Press the lock beside the address, set “Microphone” to “Allow” and try again.',
     microphoneMissing: 'No microphone was found. Plug in a headset or microphone and try again.',
-    microphoneBusy: 'Another program uses the microphone. Close it and try again.',
     insecure: 'Calls need a secure address (https).',
     unsupported: 'This browser cannot make calls.',
     tapToHear: 'Tap once to hear sound',
@@ -416,8 +396,6 @@ const en: typeof fa = {
   },
 
   notify: {
-    newMessage: 'New message',
-    newMessages: (count) => some(count, 'new message', 'new messages'),
     call: 'Call',
   },
 

@@ -13,7 +13,6 @@ const fa = {
     close: 'بستن',
     cancel: 'انصراف',
     save: 'ذخیره',
-    done: 'شد',
     retry: 'دوباره',
     copy: 'کپی',
     copied: 'کپی شد',
@@ -21,11 +20,7 @@ const fa = {
     edit: 'ویرایش',
     more: 'بیشتر',
     you: 'شما',
-    search: 'جست‌وجو',
     loading: 'در حال آمدن…',
-    nothing: 'چیزی نیست',
-    yes: 'بله',
-    skip: 'رد شدن به گفت‌وگو',
     unknownPerson: 'کاربر',
     limitUntil: (when: string) => `به سقف این کار رسیده‌اید؛ ${when} دوباره می‌شود.`,
     and: '، ',
@@ -63,11 +58,9 @@ const fa = {
     failed: 'فرستاده نشد',
     newChat: 'گفت‌وگوی تازه',
     saved: 'یادداشت‌های من',
-    menu: 'فهرست',
     calls: 'تماس‌ها',
     settings: 'تنظیمات',
     noMessages: 'هنوز پیامی نیست',
-    deleted: 'پیام حذف شده',
     find: 'یافتن',
     findPublic: (handle: string) => `یافتن ‎@${handle}`,
     pick: 'گفت‌وگویی را انتخاب کنید',
@@ -89,9 +82,7 @@ const fa = {
     add: 'افزودن',
     make: 'ساختن',
     open: 'باز کردن',
-    join: 'پیوستن',
     notFound: (handle: string) => `کسی یا گفت‌وگویی با نام ‎@${handle} نیست.`,
-    myself: 'این خود شمایید: برای خودتان یادداشت می‌نویسید.',
     remove: (name: string) => `برداشتن ${name}`,
   },
 
@@ -107,7 +98,6 @@ const fa = {
     newBelow: (count: number) => (count > 0 ? `${n(count)} پیام تازه؛ رفتن به پایان` : 'رفتن به پایان'),
     returnTo: 'بازگشت به جایی که بودید',
     unreadHere: 'پیام‌های نخوانده',
-    beginning: 'آغاز گفت‌وگو',
     empty: 'نخستین پیام را بنویسید',
     emptyLead: 'چاپار آماده است.',
     loadingOlder: 'پیام‌های پیشین می‌آیند…',
@@ -151,12 +141,10 @@ const fa = {
     bar: 'آرایش متن',
     bold: 'پررنگ',
     italic: 'مورب',
-    underline: 'زیرخط',
     strike: 'خط‌خورده',
     code: 'کد',
     spoiler: 'پوشیده',
     link: 'پیوند',
-    quote: 'نقل',
   },
 
   presence: {
@@ -190,7 +178,6 @@ const fa = {
 
   members: {
     title: 'اعضا',
-    add: 'افزودن عضو',
     owner: 'مالک',
     admin: 'مدیر',
     member: 'عضو',
@@ -204,7 +191,6 @@ const fa = {
     hidden: 'فهرست خوانندگان کانال را تنها مدیران می‌بینند.',
     actionsFor: (name: string) => `کارها با ${name}`,
     message: 'پیام دادن',
-    publicLink: 'نام عمومی',
     loadMore: 'باز هم',
   },
 
@@ -220,7 +206,6 @@ const fa = {
   net: {
     offline: 'شبکه نیست. پیام‌ها می‌مانند و با آمدن شبکه فرستاده می‌شوند.',
     connecting: 'در حال پیوستن…',
-    catchingUp: 'در حال گرفتن تازه‌ها…',
     retryNow: 'همین حالا',
     stopped: 'این برگه با سرور کنار نمی‌آید. چاپار را به‌روز کنید.',
     noStorage: 'این مرورگر جایی برای نگه داشتن نمی‌دهد. چاپار کار می‌کند، اما پس از بستن چیزی نمی‌ماند.',
@@ -233,7 +218,6 @@ const fa = {
     title: 'تنظیمات',
     profile: 'نمایه',
     name: 'نام',
-    handle: 'نام کاربری',
     appearance: 'ظاهر',
     language: 'زبان',
     theme: 'پوسته',
@@ -258,7 +242,6 @@ const fa = {
     installLead: 'مانند یک برنامه، با نشان خودش.',
     signOut: 'خروج از حساب',
     signOutQuestion: 'از حساب خارج می‌شوید؟ آنچه اینجا نگه داشته شده پاک می‌شود.',
-    about: 'دربارهٔ چاپار',
     aboutLead: 'چاپار پیک راه شاهی بود: نامه را از چاپارخانه‌ای به چاپارخانهٔ دیگر می‌رساند.',
     shortcuts: 'میان‌برهای صفحه‌کلید',
     saved: 'ذخیره شد',
@@ -343,8 +326,6 @@ const fa = {
     defaultDevice: 'پیش‌فرض',
     minimise: 'کوچک کردن و رفتن به گفت‌وگو',
     expand: 'بازگشت به تماس',
-    inCall: (name: string, time: string) => `تماس با ${name}؛ ${time}`,
-    qualityName: 'وضع شبکه',
     quality: { good: 'شبکه خوب است', fair: 'شبکه میانه است', poor: 'شبکه ضعیف است', lost: 'صدا نمی‌رسد' },
     emojiTitle: 'این چهار نشانه را با هم بسنجید',
     emojiLead: 'اگر طرف دیگر همین چهار نشانه را همین‌گونه می‌بیند، کسی در میانه گوش نمی‌کند.',
@@ -408,7 +389,6 @@ const fa = {
     microphoneDenied:
       'مرورگر به چاپار اجازهٔ میکروفون نداده است. روی قفل کنار نشانی بزنید، «میکروفون» را روی «اجازه» بگذارید و دوباره بکوشید.',
     microphoneMissing: 'میکروفونی پیدا نشد. گوشی یا میکروفونی وصل کنید و دوباره بکوشید.',
-    microphoneBusy: 'برنامهٔ دیگری میکروفون را گرفته است. آن را ببندید و دوباره بکوشید.',
     insecure: 'تماس تنها روی نشانیِ امن (https) شدنی است.',
     unsupported: 'این مرورگر تماس نمی‌داند.',
     tapToHear: 'برای شنیدن صدا یک بار بزنید',
@@ -416,8 +396,6 @@ const fa = {
   },
 
   notify: {
-    newMessage: 'پیام تازه',
-    newMessages: (count: number) => `${n(count)} پیام تازه`,
     call: 'تماس',
   },
 
