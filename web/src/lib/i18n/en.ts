@@ -308,7 +308,7 @@ const en: typeof fa = {
     reconnecting: 'The connection broke; reconnecting…',
     active: 'Connected',
     deaf: 'No sound arrives; your network may be down…',
-    leftOpen: (name) => `Your call with ${name} is still on`,
+    leftOpen: (name) => `Your call with ${name} goes on`,
     leftLooking: 'Looking for the call that you were in…',
     answer: 'Answer',
     answerVideo: 'Answer with video',

@@ -308,7 +308,7 @@ const fa = {
     reconnecting: 'پیوند بریده شد؛ دوباره برقرار می‌شود…',
     active: 'برقرار',
     deaf: 'صدایی نمی‌رسد؛ شاید شبکهٔ شما قطع است…',
-    leftOpen: (name: string) => `تماس شما با ${name} هنوز برقرار است`,
+    leftOpen: (name: string) => `تماس با ${name} ادامه دارد`,
     leftLooking: 'در حال یافتن تماسی که در آن بودید…',
     answer: 'پاسخ',
     answerVideo: 'پاسخ با تصویر',
