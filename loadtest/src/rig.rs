@@ -6,7 +6,7 @@
 mod node;
 mod postgres;
 mod process;
-mod redis;
+mod redis_server;
 mod wire;
 
 use std::{
@@ -19,7 +19,7 @@ use std::{
 pub(crate) use node::{NodeProcess, ready};
 pub(crate) use postgres::Postgres;
 pub(crate) use process::{Signal, command, send as send_signal};
-pub(crate) use redis::Redis;
+pub(crate) use redis_server::Redis;
 pub(crate) use wire::{Target, Wire, WireState};
 
 use crate::message::Random;
