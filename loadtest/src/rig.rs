@@ -123,8 +123,12 @@ pub(crate) fn server_binary(named: Option<&Path>) -> io::Result<PathBuf> {
 }
 
 /// Settings that lift the bounds on single people and addresses: here one machine plays everybody.
-pub(crate) const NO_BUDGETS: &[(&str, &str)] =
-    &[("--messages-per-second", "0"), ("--max-connections-per-address", "20000"), ("--new-contacts-per-day", "0")];
+pub(crate) const NO_BUDGETS: &[(&str, &str)] = &[
+    ("--messages-per-second", "0"),
+    ("--max-connections-per-address", "20000"),
+    ("--new-contacts-per-day", "0"),
+    ("--lookups-per-day", "0"),
+];
 
 /// Those of the settings that this server knows, as flags: an older one runs too.
 pub(crate) fn known_settings(server: &Path, wanted: &[(&str, &str)]) -> Vec<String> {
