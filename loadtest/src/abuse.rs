@@ -138,7 +138,8 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     let mut holding = stage.attack(&lingering, 3600.0, true)?;
     let mut lines = vec![quiet.clone()];
     for name in &names {
-        lines.push(stage.phase(name, &[name], seconds)?);
+        let longer = if args.quick && kinds::SLOW.contains(name) { 2.0 } else { 1.0 };
+        lines.push(stage.phase(name, &[name], seconds * longer)?);
     }
     let all = stage.phase("all at once", &names, at_once)?;
     drop(holding.stdin.take());
