@@ -130,7 +130,11 @@ fn make_chat(api: &mut Api, users: &[User], chat: &Chat, random: &mut Random) ->
     let ids: Vec<UserId> = chat.members.iter().map(|it| UserId(users[*it as usize].id)).collect();
     let owner = &users[chat.members[0] as usize];
     if chat.kind == ChatKind::Direct {
-        return Ok(base(&api.call(&owner.token, &OpenDirect { user_id: ids[1] })?));
+        let log = base(&api.call(&owner.token, &OpenDirect { user_id: ids[1] })?);
+        // The other one opens it too: whoever has not answered does not ring.
+        let other = &users[chat.members[1] as usize];
+        api.call(&other.token, &OpenDirect { user_id: ids[0] })?;
+        return Ok(log);
     }
     let client_id = Uuid::from_u64_pair(random.next_u64(), random.next_u64());
     let title = "load test".to_owned();

@@ -136,7 +136,12 @@ impl Server {
             }
             "open_direct" => {
                 let it: OpenDirect = parse(body);
-                json(&state.chat(ChatKind::Direct, vec![me, it.user_id]))
+                let mut both = vec![me, it.user_id];
+                both.sort_unstable();
+                match state.chats.iter().find(|chat| chat.info.kind == ChatKind::Direct && chat.members == both) {
+                    Some(there) => json(&there.snapshot()),
+                    None => json(&state.chat(ChatKind::Direct, both)),
+                }
             }
             "create_chat" => json(&state.chat(parse::<CreateChat>(body).kind, vec![me])),
             "add_members" => {
@@ -305,7 +310,13 @@ impl State {
             sync: Sync {
                 epoch: "one".into(),
                 reset: hello.resume.is_none(),
-                user: UserDelta { from: Version(0), version: Version(1), chats: Vec::new(), missed_calls: None },
+                user: UserDelta {
+                    from: Version(0),
+                    version: Version(1),
+                    chats: Vec::new(),
+                    missed_calls: None,
+                    more: false,
+                },
                 chats: chats.collect(),
                 behind: Vec::new(),
                 others_read: Vec::new(),

@@ -3,7 +3,7 @@
 use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, Member, Role, Seq, User, UserDelta, UserId, Version};
 use sqlx::Row;
 
-use super::{Result, Store, row};
+use super::{Result, Store, StoreError, row};
 
 /// What `mark_read` changed.
 pub struct MarkedRead {
@@ -82,12 +82,13 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
-        tx.commit().await?;
+        tx.commit().await.map_err(|error| StoreError::of_commit(error, None, vec![user]))?;
         let delta = UserDelta {
             from: Version(mine.version.0 - 1),
             version: mine.version,
             chats: vec![mine],
             missed_calls: None,
+            more: false,
         };
         Ok(MarkedRead { mine: Some(delta), told: (!in_channel).then_some(Seq(upto)) })
     }
@@ -122,18 +123,5 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.iter().map(|found| row::member(found, kind)).collect::<sqlx::Result<_>>()?)
-    }
-
-    /// Those of some users with whom a user has a direct chat.
-    pub async fn direct_peers(&self, user: UserId, among: &[UserId]) -> Result<Vec<UserId>> {
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT i FROM unnest($2::bigint[]) AS i
-             WHERE EXISTS (SELECT 1 FROM direct_chats d WHERE d.low_user_id = least($1, i) AND d.high_user_id = greatest($1, i))",
-        )
-        .bind(user.0)
-        .bind(among.iter().map(|user| user.0).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(ids.into_iter().map(UserId).collect())
     }
 }
