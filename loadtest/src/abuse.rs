@@ -97,6 +97,10 @@ struct Line {
 const MOST_STRANGERS: f64 = 200.0;
 const MOST_READ: f64 = 400.0;
 const MOST_HELLOS: f64 = 20.0;
+/// Seconds for which a body may drip.
+const MOST_BODY: f64 = 40.0;
+/// Those who hold on are watched for at least so long.
+const HOLD: Duration = Duration::from_secs(42);
 /// After the end everything is as before within this.
 const RECOVERY: Duration = Duration::from_secs(10);
 
@@ -142,10 +146,14 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
         lines.push(stage.phase(name, &[name], seconds * longer)?);
     }
     let all = stage.phase("all at once", &names, at_once)?;
+    let normal = stage.recovery(&quiet, args)?;
+    // Long enough to tell whether those who hold on are let.
+    while args.only.is_empty() && began.elapsed() < HOLD {
+        stage.chat(0.5)?;
+    }
     drop(holding.stdin.take());
     let held = tallies(holding)?;
     let lasted = began.elapsed().as_secs_f64();
-    let normal = stage.recovery(&quiet, args)?;
     stage.judge(&lines, args);
     stage.judge_end(&quiet, &all, normal, args);
     stage.judge_held(&held, lasted);
@@ -342,7 +350,7 @@ impl Stage {
             ("half-open heads", 20.0),
             ("talkers before hello", 20.0),
             ("pings before hello", 20.0),
-            ("bodies that drip", 35.0),
+            ("bodies that drip", MOST_BODY),
         ] {
             let longest = held.get(name).and_then(|it| it.notes.get(world::HELD)).copied().unwrap_or(0.0);
             if longest > most && lasted > most {
