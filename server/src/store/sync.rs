@@ -7,11 +7,12 @@ use chapar_protocol::{
     UserId, Version, command::Page, limit,
 };
 use serde::Serialize;
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::Row;
 
 use super::{
     EPOCH, Result, Store,
     delta::{self, Stretch},
+    pool::Tx,
     row, snapshot,
 };
 
@@ -51,8 +52,6 @@ struct Listed {
     version: Version,
     mine: MyChat,
 }
-
-pub(super) type Tx = Transaction<'static, Postgres>;
 
 /// How much of one chat a page holds, and of all together.
 #[derive(Clone, Copy)]

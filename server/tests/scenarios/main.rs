@@ -5,8 +5,10 @@
 mod support;
 
 mod a_commit_without_an_answer;
+mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_message_is_refused_while_another_edits;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_node_joins_a_busy_one;
@@ -33,6 +35,7 @@ mod redis_dies_in_mid_traffic;
 mod relays_are_handed_out;
 mod rights;
 mod somebody_was_away_for_long;
+mod strangers_are_reached_sparingly;
 mod the_answer_is_lost;
 mod the_database_lost_commits;
 mod the_same_client_id_many_times;
