@@ -193,7 +193,8 @@ mod tests {
     /// A queue in which the networks of a test are not counted together by chance.
     fn queue(most: usize) -> Arc<Queue> {
         let apart = |queue: &Arc<Queue>| {
-            let counts: std::collections::HashSet<_> = (1..4).map(|n| queue.count_of(guest(n, false).network)).collect();
+            let counts: std::collections::HashSet<_> =
+                (1..4).map(|n| queue.count_of(guest(n, false).network)).collect();
             counts.len() == 3
         };
         std::iter::repeat_with(|| Arc::new(Queue::new(1, most, Gauge::default()))).find(apart).expect("without end")
