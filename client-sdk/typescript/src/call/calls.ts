@@ -40,6 +40,11 @@ export interface CallEvents {
  */
 export class Calls {
   readonly devices: Devices = {};
+  /**
+   * The page goes while a call is here. Return `true` when it is only loaded anew and will `comeBack`: the call is left as
+   * it is, for as long as the server waits for a device that is away. Otherwise it is hung up.
+   */
+  leaving: ((call: Call) => boolean) | undefined;
   readonly #client: Client;
   readonly #calls = new Map<CallId, Call>();
   readonly #ended: CallId[] = [];
@@ -60,15 +65,15 @@ export class Calls {
       devices: this.devices,
       relays: (callId) => this.#servers(callId),
       changed: (call, what) => this.#tell(what, call),
+      over: (call, reason) => this.#over(call, reason),
     };
     this.#off.push(client.on("call", ({ state }) => this.#state(state)));
     this.#off.push(client.on("call_signal", ({ signal }) => this.#signal(signal)));
+    this.#off.push(client.on("connection", ({ connection }) => connection.state === "online" && this.#lookAgain()));
     this.#listen();
-    for (const state of client.liveCalls()) {
-      this.#state(state);
-      // What was told before this began is told again.
-      client.call("call_ask", { call_id: state.call_id, ask: "look" }).catch(() => {});
-    }
+    for (const state of client.liveCalls()) this.#state(state);
+    // What was told before this began is told again.
+    this.#lookAgain();
   }
 
   /** The calls that have not ended. */
@@ -173,6 +178,18 @@ export class Calls {
     this.#tell("ended", known);
   }
 
+  /** Connected anew: what was missed is told again, and what the server does not know any more is over. */
+  #lookAgain(): void {
+    for (const call of this.list()) call.look().catch(() => {});
+  }
+
+  #over(call: Call, reason: "node_lost" | "dropped"): void {
+    const { call_id, chat_id, caller, callee, media, relay_only, ask_rating } = call.state;
+    // Nothing that the server said before is newer.
+    const revision = Number.MAX_SAFE_INTEGER;
+    this.#state({ call_id, revision, chat_id, caller, callee, media, relay_only, ask_rating, standing: "ended", reason });
+  }
+
   #rings(call: Call, glare: boolean): void {
     if (!this.current) call.prepare();
     const wished = this.#glare;
@@ -220,8 +237,12 @@ export class Calls {
       clearTimeout(deviceTimer);
       deviceTimer = setTimeout(() => void this.#devicesChanged().catch(() => {}), SETTLE);
     };
-    // The page goes: the other side shall not wait for it. The request outlives the page.
-    const leave = (): void => this.current?.leave();
+    // The page goes for good: the other side shall not wait for it. The request outlives the page.
+    const leave = (): void => {
+      const { current } = this;
+      if (current?.core.inCall && this.leaving?.(current)) current.release();
+      else current?.leave();
+    };
     const connection = (navigator as { connection?: EventTarget }).connection;
     const media = navigator.mediaDevices as MediaDevices | undefined;
     addEventListener("online", network);
