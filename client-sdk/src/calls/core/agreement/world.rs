@@ -38,6 +38,7 @@ pub(super) struct World {
     call: Option<Call>,
     devices: Vec<Device>,
     moved: bool,
+    died: bool,
     tale: VecDeque<String>,
 }
 
@@ -64,6 +65,7 @@ impl World {
             call: None,
             devices: DEVICES.into_iter().map(device).collect(),
             moved: false,
+            died: false,
             tale: VecDeque::new(),
         };
         let instant = world.instant();
@@ -198,7 +200,7 @@ impl World {
     }
 
     fn invite(&mut self, caller: Party, offer: &Offer) -> Option<Box<CallState>> {
-        if self.call.is_none() {
+        if self.call.is_none() && !self.died {
             let offer = CheckedOffer::check(offer, &policy(true)).expect("a good offer");
             let invite = Invite {
                 call_id: CALL,
@@ -318,6 +320,13 @@ impl World {
                 self.step(Happens::Tick);
             }
         }
+    }
+
+    /// The server is killed and starts again, and knows nothing. What was asked and not answered is asked again.
+    pub(super) fn dies(&mut self) {
+        (0..DEVICES.len()).for_each(|who| self.devices[who].lose());
+        (self.call, self.died) = (None, true);
+        self.calm();
     }
 
     /// Everybody is connected again, and nothing is lost any more.
