@@ -25,10 +25,12 @@ async fn and_both_sides_end_it_once_it_is_back() {
     let (_at_reza, mut incoming) = Calls::start(&reza, CallsOptions::default()).await.expect("listens");
     let callee = reza.me().expect("signed in").id;
     sara.open_direct(callee).await.expect("opened");
-    let mut here = at_sara.call(callee, Tone::new(440.0), Ear::default(), CallOptions::default()).await.expect("it rings");
+    let mut here =
+        at_sara.call(callee, Tone::new(440.0), Ear::default(), CallOptions::default()).await.expect("it rings");
     let mut there = timeout(PATIENCE, incoming.next()).await.expect("it rings").expect("a call");
     there.accept(Tone::new(660.0), Ear::default(), CallOptions::default());
-    let talks = |view: &View| view.hears && matches!(view.state.as_ref().map(|it| &it.standing), Some(Standing::InCall(_)));
+    let talks =
+        |view: &View| view.hears && matches!(view.state.as_ref().map(|it| &it.standing), Some(Standing::InCall(_)));
     for call in [&mut here, &mut there] {
         assert_eq!(timeout(PATIENCE, call.until(talks)).await, Ok(true), "{:?}", call.view());
     }

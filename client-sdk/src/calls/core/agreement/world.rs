@@ -193,6 +193,8 @@ impl World {
         let party = device.who;
         self.note(&format!("{} asks {:.200}", party.device_id, brief(&request.up)));
         let outcome = match request.up {
+            // It came too late for that server.
+            Up::Invite(_) if self.died => Err(ErrorCode::CallForbidden),
             Up::Invite(offer) => Ok(self.invite(party, &offer)),
             Up::Ask(ask) => self.ask(party, &ask).map(|()| None),
         };
@@ -200,7 +202,7 @@ impl World {
     }
 
     fn invite(&mut self, caller: Party, offer: &Offer) -> Option<Box<CallState>> {
-        if self.call.is_none() && !self.died {
+        if self.call.is_none() {
             let offer = CheckedOffer::check(offer, &policy(true)).expect("a good offer");
             let invite = Invite {
                 call_id: CALL,
