@@ -1,5 +1,6 @@
 //! The only node is killed in mid-call, and its memory is gone. Once it is back both sides end the call by themselves.
 
+#[expect(dead_code, reason = "each test uses a part")]
 #[path = "support/sound.rs"]
 mod sound;
 #[expect(dead_code, reason = "each test uses a part")]
