@@ -200,7 +200,7 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
 /**
  * The call that goes on.
  */
-winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" });
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" });
 
 /**
  * Calls that have something in common. By day and by reason a call counts once; by region, relay, network and path each
@@ -475,7 +475,7 @@ by?: Party, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason"
 /**
  * The call that goes on.
  */
-winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }));
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" }));
 
 /**
  * The answer to [`GetCalls`].
@@ -1512,7 +1512,7 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
 /**
  * The call that goes on.
  */
-winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }) | { type: string } & Record<string, unknown>;
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" }) | { type: string } & Record<string, unknown>;
 
 /**
  * Changes the own name. Others see it when they ask next.
