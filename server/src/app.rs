@@ -1,11 +1,8 @@
 //! What every request needs.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use tokio::sync::Semaphore;
@@ -55,7 +52,4 @@ impl App {
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-
-    /// After how much silence a connection is pinged; after twice that it is closed.
-    pub const HEARTBEAT: Duration = Duration::from_secs(30);
 }
