@@ -17,6 +17,7 @@ use crate::{
     relays::Relays,
     settings::Settings,
     store::Store,
+    strangers::Strangers,
 };
 
 /// The node.
@@ -35,6 +36,8 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// Rate limits.
     pub limits: Limits,
+    /// What those may cost whom nobody knows yet.
+    pub strangers: Strangers,
     /// The relays of calls.
     pub relays: Arc<Relays>,
     /// Password hashing.

@@ -8,6 +8,7 @@ mod writer;
 
 use std::{
     future::poll_fn,
+    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -25,7 +26,7 @@ use tungstenite::{
 };
 
 use self::writer::{Metered, Progress, Writer};
-use crate::{app::App, commands::Pending, outbox::Outbox, session::Session};
+use crate::{app::App, commands::Pending, listener::Place, outbox::Outbox, session::Session};
 
 /// What an idle connection costs is mostly its buffers. They grow for a large frame.
 const BUFFER_BYTES: usize = 2048;
@@ -40,8 +41,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// The same for somebody who never said who it is.
 const FAREWELL_TO_A_STRANGER: Duration = Duration::from_secs(2);
 
-/// Speaks with a client until either side closes. `stream` has completed the handshake.
-pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
+/// Speaks with a client until either side closes. `stream` has completed the handshake, `place` is its place among the
+/// connections, and `network` where it comes from.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S, place: Arc<Place>, network: IpAddr) {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
@@ -56,7 +58,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
     let now = Instant::now();
     let mut connection = Connection {
         ws,
-        session: Session::new(app.clone(), outbox.clone()),
+        session: Session::new(app.clone(), outbox.clone(), network),
         in_flight: FuturesUnordered::new(),
         under_way_bytes: 0,
         writer: Writer::default(),
@@ -65,6 +67,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
         began: now,
         heard: now,
         controls: 0,
+        place,
         app: app.clone(),
         outbox: outbox.clone(),
     };
@@ -97,6 +100,8 @@ struct Connection<S> {
     heard: Instant,
     /// Control frames since the timer last rang.
     controls: u32,
+    /// Given up with the connection. It is a stranger's until `hello`.
+    place: Arc<Place>,
     app: Arc<App>,
     outbox: Arc<Outbox>,
 }
@@ -127,6 +132,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let why = self.outbox.closing().or_else(|| self.session.verdict()).or_else(|| self.overdue());
             if why.is_some() {
                 return why;
+            }
+            if self.session.is_known() {
+                self.place.is_known();
             }
             let may_read = self.may_read();
             tokio::select! {
@@ -255,8 +263,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         // Nothing else is told any more: it shall not take memory while the client is waited for.
         self.in_flight.clear();
-        self.writer.give_up();
         self.outbox.clear();
+        let (ws, writer) = (&mut self.ws, &mut self.writer);
+        poll_fn(|cx| writer.poll_begun(cx, ws)).await?;
         let reason = CloseFrame { code: code.number().into(), reason: code.reason().into() };
         self.ws.close(Some(reason)).await?;
         // Until the client has answered: what it was sent could be lost with the socket otherwise.

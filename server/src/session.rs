@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicU32, Ordering},
@@ -58,10 +59,10 @@ pub struct Session {
 ///    └──────────────────┘                            ▼
 ///                                                 closed
 /// ```
-#[derive(Default)]
 struct Greeting {
     stage: AtomicU8,
     bad_tokens: AtomicU32,
+    network: IpAddr,
 }
 
 const SILENT: u8 = 0;
@@ -80,7 +81,7 @@ impl Greeting {
         self.stage.store(stage, Ordering::Relaxed);
     }
 
-    fn done(&self, outcome: &Result<Welcome>) {
+    fn done(&self, app: &App, outcome: &Result<Welcome>) {
         match outcome {
             Ok(_) => self.enter(WELCOME),
             Err(_) if self.stage() == KNOWN => self.enter(SPOILT),
@@ -88,6 +89,7 @@ impl Greeting {
                 self.enter(SILENT);
                 if matches!(error, StoreError::Refused(error) if error.code == ErrorCode::InvalidToken) {
                     self.bad_tokens.fetch_add(1, Ordering::Relaxed);
+                    app.strangers.failed(self.network);
                 }
             }
         }
@@ -95,10 +97,11 @@ impl Greeting {
 }
 
 impl Session {
-    /// Before `hello`.
-    pub fn new(app: Arc<App>, outbox: Arc<Outbox>) -> Self {
+    /// Before `hello`, with somebody from `network`.
+    pub fn new(app: Arc<App>, outbox: Arc<Outbox>, network: IpAddr) -> Self {
         let long_answers = Arc::new(Semaphore::new(LONG_ANSWERS));
-        Self { app, outbox, greeting: Arc::default(), long_answers, bad_frames: 0, early: 0 }
+        let greeting = Greeting { stage: AtomicU8::new(SILENT), bad_tokens: AtomicU32::new(0), network };
+        Self { app, outbox, greeting: Arc::new(greeting), long_answers, bad_frames: 0, early: 0 }
     }
 
     /// Whether the client has said a `hello` with a token that is good: it is no stranger any more.
@@ -139,11 +142,11 @@ impl Session {
             ("hello", _) => match request.params::<Hello>() {
                 Ok(hello) => {
                     self.greeting.enter(ASKING);
-                    let greeting = self.greeting.clone();
-                    let work = greet(self.app.clone(), self.outbox.clone(), hello, greeting.clone());
+                    let (app, greeting) = (self.app.clone(), self.greeting.clone());
+                    let work = greet(app.clone(), self.outbox.clone(), hello, greeting.clone());
                     self.answer(id, async move {
                         let outcome = work.await;
-                        greeting.done(&outcome);
+                        greeting.done(&app, &outcome);
                         outcome
                     })
                 }
@@ -203,7 +206,10 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     }
     let (user_id, hash) = tokens::read(&hello.token).ok_or(StoreError::from(ErrorCode::InvalidToken))?;
     // Before and outside the turns: those whom nobody knows take none.
-    let caller = app.store.caller(user_id, &hash).await?;
+    let caller = {
+        let _turn = app.strangers.turn(greeting.network).await?;
+        app.store.caller(user_id, &hash).await?
+    };
     let Ok(Ok(_turn)) = tokio::time::timeout(RESUME_PATIENCE, app.resumes.acquire()).await else {
         let wait = rand::random_range(1000..5000);
         return Err(WireError::new(ErrorCode::Overloaded, "too many connections resume at once").after_ms(wait).into());

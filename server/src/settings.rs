@@ -69,6 +69,8 @@ pub struct Settings {
     pub tls_key: Option<PathBuf>,
     /// Opens the administrator's HTTP routes; without it they are closed. At least 16 characters.
     pub admin_token: Option<Secret>,
+    /// Where `/metrics` is open to whoever can reach it; without it they need the operator's token.
+    pub metrics_listen: Option<SocketAddr>,
     /// Whether anybody may make an account.
     pub registration: bool,
     /// How log lines are written.
@@ -125,6 +127,7 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             admin_token: None,
+            metrics_listen: None,
             registration: true,
             log_format: LogFormat::Text,
             log_level: "info".to_owned(),
@@ -178,6 +181,7 @@ impl Settings {
         from.put("tls-cert", &mut settings.tls_cert, parse::some(parse::path));
         from.put("tls-key", &mut settings.tls_key, parse::some(parse::path));
         from.put("admin-token", &mut settings.admin_token, parse::some(parse::admin_token));
+        from.put("metrics-listen", &mut settings.metrics_listen, parse::some(parse::socket_address));
         from.put("registration", &mut settings.registration, parse::truth);
         from.put("log-format", &mut settings.log_format, parse::log_format);
         from.put("log-level", &mut settings.log_level, parse::log_level);
@@ -275,6 +279,7 @@ impl Settings {
             "tls-cert" => or_none(self.tls_cert.as_ref().map(|path| path.display()), "no TLS"),
             "tls-key" => or_none(self.tls_key.as_ref().map(|path| path.display()), "no TLS"),
             "admin-token" => or_none(self.admin_token.as_ref().map(|_| "(hidden)"), "no administrator over HTTP"),
+            "metrics-listen" => or_none(self.metrics_listen, "with the operator's token only"),
             "registration" => self.registration.to_string(),
             "log-format" => format!("{:?}", self.log_format).to_lowercase(),
             "log-level" => self.log_level.clone(),

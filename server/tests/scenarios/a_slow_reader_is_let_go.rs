@@ -1,9 +1,11 @@
 //! Somebody who does not read is closed with 4004, catches up from the cursor, and harms nobody else.
 
+use std::time::Duration;
+
 use chapar_protocol::{CloseCode, command::Hello};
 use tokio::net::TcpSocket;
 
-use crate::support::{Device, RawSocket, audit::all_equal, within, world::Plan};
+use crate::support::{Device, RawSocket, audit::all_equal, http, within, world::Plan};
 
 /// Nothing that a socket or a queue could swallow: 1,500 messages of 12 kB.
 const MESSAGES: usize = 1500;
@@ -35,12 +37,20 @@ async fn and_comes_back_to_everything() {
             }
         })
     });
-    for lane in lanes.collect::<Vec<_>>() {
+    let lanes: Vec<_> = lanes.collect();
+    // It reads again only when it has been given up, while the others still write.
+    let given_up = async {
+        let counter = format!("chapar_closed_total{{reason=\"{}\"}}", CloseCode::SlowReader.reason());
+        while http::metric(world.at(0), &counter).await != Some(1.0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within("the end of the deaf one", given_up).await;
+    assert_eq!(deaf.end().await, Some(CloseCode::SlowReader.number()));
+    for lane in lanes {
         within("the writers", lane).await.expect("no panic");
     }
-    // Those who read have everything while the deaf one still does not.
     all_equal(world.at(0), group, &[writer.clone(), quick]).await;
-    assert_eq!(deaf.end().await, Some(CloseCode::SlowReader.number()));
 
     let back = Device::new(slow.account().clone());
     let welcome = slow.connect(world.at(0)).await;

@@ -10,7 +10,7 @@ use chapar_protocol::{
 use tokio::net::TcpSocket;
 use tungstenite::Message;
 
-use crate::support::{RawSocket, within, world::Plan};
+use crate::support::{RawSocket, http, within, world::Plan};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -46,7 +46,7 @@ async fn sixty_four_pages_are_not_made_at_once() {
     within("the end of all four", async {
         loop {
             most = most.max(world.nodes[0].memory());
-            if metric(&world, "chapar_connections").await == Some(0.0) {
+            if http::metric(world.at(0), "chapar_connections").await == Some(0.0) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -58,16 +58,4 @@ async fn sixty_four_pages_are_not_made_at_once() {
     // 64 pages of 800 kB each would be 51 MB for every one of them.
     assert!(grown < 40 * MIB, "the node grew by {} MiB", grown / MIB);
     drop(stuck);
-}
-
-async fn metric(world: &crate::support::World, name: &str) -> Option<f64> {
-    let response = crate::support::http::request(
-        world.at(0),
-        "GET",
-        "/metrics",
-        Some(crate::support::node::ADMIN_TOKEN),
-        None,
-    )
-    .await;
-    response.body.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
