@@ -51,6 +51,8 @@ pub enum BusEvent {
     /// Messages may have been missed (the connection was lost, or this queue was full), and everything wanted is
     /// subscribed again: whoever listens must compare with the database. Comes at most once a second.
     Resynchronise {
+        /// Topics of which something may have been missed; `None` for all.
+        missed: Option<Vec<Topic>>,
         /// Topics on which this node failed to publish meanwhile; `None` if there were too many to remember.
         unsent: Option<Vec<Topic>>,
     },
@@ -128,6 +130,17 @@ impl Bus {
         }
     }
 
+    /// Waits until everything that was published so far has reached Redis, or is lost. Returns after `patience` all the same.
+    pub async fn flush(&self, patience: Duration) {
+        let Self::Redis(bus) = self else { return };
+        let flushed = async {
+            while !bus.shared.is_flushed() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, flushed).await;
+    }
+
     /// Whether there is certainly no other node: then a publication reaches nobody, and may be left out. What is left out must
     /// have been committed before this was asked; see [`BusEvent::Company`].
     pub fn is_alone(&self) -> bool {
@@ -162,7 +175,7 @@ impl Bus {
         if let Ok(Ok(answer)) = tokio::time::timeout(CONFIRM_WITHIN, confirmed).await {
             return answer;
         }
-        bus.shared.missed.store(true, Ordering::SeqCst);
+        bus.shared.miss(topics);
         Err(Away)
     }
 

@@ -89,12 +89,6 @@ fn refuse<T>(code: ErrorCode, message: &str) -> std::result::Result<T, StoreErro
     Err(StoreError::Refused(WireError::new(code, message)))
 }
 
-impl From<WireError> for StoreError {
-    fn from(error: WireError) -> Self {
-        Self::Refused(error)
-    }
-}
-
 /// Who asks.
 #[derive(Clone, Debug)]
 pub struct Asker {
@@ -226,10 +220,10 @@ fn apart<C: Command>(
     let (app, asker) = (app.clone(), asker.clone());
     let work = async move {
         let outcome = run.await;
-        if let Err(StoreError::Unavailable(_)) = outcome {
-            app.fanout.doubt();
+        if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
+            app.fanout.doubt(*chat, users.iter().copied());
         }
-        let reply = outcome.map_err(wire_error).map(|outcome| {
+        let reply = outcome.map_err(WireError::from).map(|outcome| {
             outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));
             outcome.reply
         });
@@ -281,20 +275,9 @@ pub fn count_error(app: &App, error: &WireError) {
     }
 }
 
-/// An error as a client sees it. Faults are logged here, once.
+/// An error as a client sees it.
 pub fn wire_error(error: StoreError) -> WireError {
-    match error {
-        StoreError::Refused(error) => error,
-        StoreError::Unavailable(error) => {
-            tracing::warn!(%error, "the database did not answer a request");
-            let message = "the database did not answer: whether this took effect is unknown, try again";
-            WireError::new(ErrorCode::Unavailable, message).after_ms(1000)
-        }
-        StoreError::Fault(error) => {
-            tracing::error!(%error, "a statement failed");
-            WireError::new(ErrorCode::Internal, "a fault of the server")
-        }
-    }
+    error.into()
 }
 
 /// Whether a role may add, remove and delete what is of others.

@@ -14,7 +14,10 @@ mod web;
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
     routing::{get, post},
 };
 use prometheus_client::registry::Registry;
@@ -28,6 +31,11 @@ use crate::app::App;
 pub struct Routes {
     app: Arc<App>,
     registry: Arc<Registry>,
+}
+
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let _answer = app.answering.begin();
+    next.run(request).await
 }
 
 /// All routes.
@@ -51,6 +59,7 @@ pub fn router(app: Arc<App>, registry: Arc<Registry>) -> Router {
         .method_not_allowed_fallback(operations::other_method)
         .layer(middleware::from_fn_with_state(routes.clone(), guard::guard))
         .layer(middleware::from_fn(request_id::name))
+        .layer(middleware::from_fn_with_state(routes.app.clone(), count))
         .with_state(routes)
 }
 

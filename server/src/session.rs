@@ -205,10 +205,11 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
         return Err(WireError::new(ErrorCode::TooLarge, "at most 4000 cursors").into());
     }
     let (user_id, hash) = tokens::read(&hello.token).ok_or(StoreError::from(ErrorCode::InvalidToken))?;
+    let store = app.store.hello();
     // Before and outside the turns: those whom nobody knows take none.
     let caller = {
         let _turn = app.strangers.turn(greeting.network).await?;
-        app.store.caller(user_id, &hash).await?
+        store.caller(user_id, &hash).await?
     };
     let Ok(Ok(_turn)) = tokio::time::timeout(RESUME_PATIENCE, app.resumes.acquire()).await else {
         let wait = rand::random_range(1000..5000);
@@ -219,32 +220,33 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     outbox.identify(user, caller.device_id);
     greeting.enter(KNOWN);
     app.fanout.watch_user(user, &outbox).await;
-    let chats = app.store.chat_ids(user).await?;
+    let chats = store.chat_ids(user).await?;
     app.fanout.watch_chats(&chats, &outbox).await;
     let chats: HashSet<ChatId> = chats.into_iter().collect();
-    let resumed = app.store.resume(user, hello.resume.as_ref()).await?;
+    let resumed = store.resume(user, hello.resume.as_ref()).await?;
     // Left or entered between the list and the answer: that was told before this connection could take it in. Before the
     // user's own stream begins, so that what follows finds the right chats watched.
     let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
     let entered: Vec<ChatId> = still.iter().copied().filter(|chat| !chats.contains(chat)).collect();
     app.fanout.unwatch_chats(chats.difference(&still).copied(), &outbox);
     app.fanout.watch_chats(&entered, &outbox).await;
-    app.fanout.known(Topic::User(user.0), resumed.sync.user.version);
+    app.fanout.known_to(&outbox, Topic::User(user.0), resumed.user_version);
     for (chat, version) in resumed.versions {
-        app.fanout.known(Topic::Chat(chat.0), version);
+        app.fanout.known_to(&outbox, Topic::Chat(chat.0), version);
     }
     if !entered.is_empty() {
         // Watched only after the answer was read: what came in between is filled.
-        for (chat, version) in app.store.chat_versions(&entered).await? {
+        for (chat, version) in store.chat_versions(&entered).await? {
             app.fanout.known(Topic::Chat(chat.0), version);
             app.fanout.tell_where_it_stands(chat, &outbox);
         }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
-    if !app.store.seen(user, caller.device_id).await? {
+    if !app.store.owns_device(user, caller.device_id).await? {
         outbox.close(CloseCode::InvalidToken);
         return Err(ErrorCode::InvalidToken.into());
     }
+    app.fanout.note_seen(user, caller.device_id);
     let who = Party { user_id: user, device_id: caller.device_id };
     // Told apart from the answer: a store of the calls that is slow keeps nobody from the chat.
     let calls = app.calls.clone();
@@ -269,10 +271,11 @@ async fn watch_presence(app: Arc<App>, outbox: Arc<Outbox>, asker: Asker, watch:
     if app.store.direct_peers(asker.user, &users).await?.len() < users.len() {
         return Err(WireError::new(ErrorCode::Forbidden, "only of people with whom you have a direct chat").into());
     }
-    let online = app.fanout.watch_presence(&users, &outbox).await;
+    app.fanout.watch_presence(&users, &outbox).await;
     let seen = app.store.last_seen(&users).await?;
+    // Asked last: whoever comes or goes after it is told after this answer.
     let presences = users.into_iter().map(|user_id| {
-        let online = online.contains(&user_id);
+        let online = app.fanout.is_online(user_id);
         let last_seen_at = seen.get(&user_id).copied().filter(|_| !online);
         Presence { user_id, online, last_seen_at }
     });

@@ -5,17 +5,19 @@ use chapar_protocol::{
     Body, ChatDelta, ChatId, ChatInfo, ChatKind, ErrorCode, Message, MyChat, Reacted, ReactionCount, Role, Seq,
     ServiceAction, UserDelta, UserId, Version,
 };
-use sqlx::{Postgres, Row, Transaction, types::Json};
+use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, claim_handle, row,
+    Changes, Result, Store, StoreError, claim_handle,
+    pool::Tx,
+    row,
     row::{kind_number, role_number},
 };
 
 /// A locked chat, and what was changed of it so far.
 pub struct ChatTx {
-    tx: Transaction<'static, Postgres>,
+    tx: Tx,
     user: UserId,
     role: Option<Role>,
     kind: ChatKind,
@@ -154,12 +156,7 @@ pub enum Created {
     Existed(ChatId),
 }
 
-async fn insert_chat(
-    tx: &mut Transaction<'static, Postgres>,
-    kind: ChatKind,
-    title: Option<&str>,
-    handle: Option<&str>,
-) -> Result<ChatInfo> {
+async fn insert_chat(tx: &mut Tx, kind: ChatKind, title: Option<&str>, handle: Option<&str>) -> Result<ChatInfo> {
     let made = sqlx::query(
         "INSERT INTO chats (kind, title, handle, info_version) VALUES ($1, $2, $3, 1)
          RETURNING id, kind, title, handle, created_at",
@@ -173,7 +170,7 @@ async fn insert_chat(
 }
 
 impl ChatTx {
-    fn fresh(tx: Transaction<'static, Postgres>, user: UserId, info: ChatInfo) -> Self {
+    fn fresh(tx: Tx, user: UserId, info: ChatInfo) -> Self {
         let mut delta = ChatDelta::empty(info.id, Version(0));
         delta.version = Version(1);
         let kind = info.kind;
@@ -391,7 +388,7 @@ impl ChatTx {
         for found in rows {
             let mine: MyChat = row::my_chat(&found)?;
             let from = Version(mine.version.0 - 1);
-            let delta = UserDelta { from, version: mine.version, chats: vec![mine], missed_calls: None };
+            let delta = UserDelta { from, version: mine.version, chats: vec![mine], missed_calls: None, more: false };
             self.users.push((UserId(found.try_get("user_id")?), delta));
         }
         Ok(())
@@ -423,8 +420,10 @@ impl ChatTx {
 
     /// Commits, and says what others must hear.
     pub async fn commit(mut self) -> Result<(Version, Changes)> {
+        let chat = self.delta.chat_id;
+        let touched: Vec<UserId> = self.users.iter().map(|(user, _)| *user).collect();
         if self.delta.version == self.delta.from {
-            self.tx.commit().await?;
+            self.tx.commit().await.map_err(|error| StoreError::of_commit(error, None, touched))?;
             return Ok((self.delta.version, Changes { users: self.users, chat: None }));
         }
         sqlx::query("UPDATE chats SET seq = $2, version = $3, changed_at = now() WHERE id = $1")
@@ -433,7 +432,7 @@ impl ChatTx {
             .bind(self.delta.version.0)
             .execute(&mut *self.tx)
             .await?;
-        self.tx.commit().await?;
+        self.tx.commit().await.map_err(|error| StoreError::of_commit(error, Some(chat), touched))?;
         Ok((self.delta.version, Changes { users: self.users, chat: Some(self.delta) }))
     }
 }

@@ -4,11 +4,14 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_message_is_refused_while_another_edits;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_node_joins_a_busy_one;
+mod a_node_missed_hundreds_of_changes;
 mod a_public_channel_is_joined_by_its_handle;
 mod a_removed_member_hears_no_more;
 mod a_request_that_is_given_up_leaves_nothing_open;
@@ -18,11 +21,15 @@ mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;
 mod an_administrator_at_the_machine;
 mod an_offline_device_learns_what_changed;
+mod answers_are_bounded_in_bytes;
 mod coturn_instead;
+mod everybody_ends_equal_whatever_stops;
 mod history_is_read_in_both_directions;
+mod http_is_bounded_and_polite;
 mod limits_are_honest;
 mod malformed_frames_are_answered;
 mod postgres_is_killed_in_mid_traffic;
+mod presence_ends_with_the_node;
 mod random_interleavings_end_equal;
 mod read_marks_reach_everybody;
 mod redis_dies_in_mid_traffic;

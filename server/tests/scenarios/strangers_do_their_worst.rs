@@ -134,3 +134,60 @@ async fn three_tokens_that_nobody_has_are_enough() {
     let right = Hello { token: device.token().to_owned(), resume: None };
     socket.call(3, &right).await.expect("welcome");
 }
+
+/// As the issue demands: three addresses, each with all that a stranger can do, at the same time.
+#[tokio::test]
+async fn three_addresses_at_their_worst_cost_little() {
+    let world = Plan::single().start().await;
+    let [device] = world.people().await;
+    let before = world.nodes[0].memory();
+    let time = Duration::from_secs(14);
+    let worst = |from: Ipv4Addr| {
+        let world = &world;
+        async move {
+            // A frame of 128 KiB but for its last byte, on as many connections as the address may have without a hello.
+            let mut half = vec![0x81, 0xff, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0];
+            half.extend(std::iter::repeat_n(b'x', 128 * 1024 - 1));
+            let mut held = Vec::new();
+            for _ in 0..60 {
+                let mut tcp = upgraded(world, from).await;
+                let _ = tokio::time::timeout(Duration::from_secs(1), tcp.write_all(&half)).await;
+                held.push(tcp);
+            }
+            // A request's body that does not end.
+            let body = format!(
+                "POST /api/v1/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 16000\r\n\r\n{}",
+                "x".repeat(15_000)
+            );
+            for _ in 0..60 {
+                let socket = TcpSocket::new_v4().expect("socket");
+                socket.bind(SocketAddr::from((from, 0))).expect("an address of loopback");
+                let mut tcp = within("a connection", socket.connect(world.at(0))).await.expect("connected");
+                let _ = tokio::time::timeout(Duration::from_secs(1), tcp.write_all(body.as_bytes())).await;
+                held.push(tcp);
+            }
+            let (mut pings, mut requests) = (upgraded(world, from).await, upgraded(world, from).await);
+            let mut request = vec![0x81, 0x98, 0, 0, 0, 0];
+            request.extend_from_slice(br#"{"id":1,"method":"ping"}"#);
+            futures_util::join!(pour(&mut pings, &PING, time), pour(&mut requests, &request, time));
+            held
+        }
+    };
+    let watch = async {
+        let (began, mut most) = (Instant::now(), 0);
+        while began.elapsed() < time {
+            most = most.max(world.nodes[0].memory());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        most
+    };
+    let addresses = [[127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]].map(Ipv4Addr::from);
+    let (held, most) = futures_util::join!(join_all(addresses.map(worst)), watch);
+    // Somebody who is known is served all the while.
+    let mut socket = RawSocket::connect(world.at(0)).await;
+    socket.call(1, &Hello { token: device.token().to_owned(), resume: None }).await.expect("welcome");
+    drop(held);
+    let grown = most.saturating_sub(before);
+    // 180 half frames are 23 MiB, and nothing else comes near.
+    assert!(grown < 80 * MIB, "the node grew by {} MiB", grown / MIB);
+}
