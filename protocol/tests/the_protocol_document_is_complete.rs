@@ -65,6 +65,7 @@ fn every_limit_stands_with_its_value() {
     let (handle, password) = (limit::HANDLE_LENGTH, limit::PASSWORD_BYTES);
     let limits = [
         ("FRAME_BYTES", limit::FRAME_BYTES.to_string()),
+        ("BODY_BYTES", limit::BODY_BYTES.to_string()),
         ("TEXT_UNITS", limit::TEXT_UNITS.to_string()),
         ("ENTITIES", limit::ENTITIES.to_string()),
         ("URL_BYTES", limit::URL_BYTES.to_string()),

@@ -222,8 +222,7 @@ fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
-        relays: relays.addresses(),
-        known_relays: settings.relay.allow.iter().map(network).collect(),
+        relays: relays.places(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)

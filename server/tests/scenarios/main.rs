@@ -36,6 +36,7 @@ mod redis_dies_in_mid_traffic;
 mod relays_are_handed_out;
 mod rights;
 mod somebody_was_away_for_long;
+mod strangers_are_reached_sparingly;
 mod strangers_do_their_worst;
 mod the_answer_is_lost;
 mod the_database_lost_commits;
