@@ -171,7 +171,7 @@ export class Outbox {
   /** Tries a failed message again. */
   retry(clientId: string): OutboxItem | undefined {
     const entry = this.get(clientId);
-    if (entry?.stage !== "failed") return undefined;
+    if (entry?.stage !== "failed" || checkBody(entry.item.body)) return undefined;
     const { failed: _, ...item } = entry.item;
     entry.item = item;
     entry.notBefore = 0;
