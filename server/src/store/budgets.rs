@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Result, Store, StoreError, pool::Lease};
 use chapar_protocol::{ErrorCode, UserId, WireError};
+
+use super::{Result, Store, StoreError, pool::Lease};
 
 /// A bucket holds what refills in this time.
 const WINDOW: f64 = 86_400.0;
