@@ -274,7 +274,8 @@ impl Call {
         if side.device == Some(who.device_id) {
             self.talking(role, who)?;
             // Said again, since the reply was lost: the exchange that this began has not gone on yet.
-            if self.exchange.generation > 1 && self.exchange.renew == Renew::Transport && self.exchange.offer.is_none() {
+            if self.exchange.generation > 1 && self.exchange.renew == Renew::Transport && self.exchange.offer.is_none()
+            {
                 return Ok(());
             }
             // Otherwise the application was loaded anew in mid-call, and nothing of the media is left there.
