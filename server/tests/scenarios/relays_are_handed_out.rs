@@ -261,7 +261,7 @@ async fn the_nodes_metrics_tell_of_its_relay() {
     for line in [
         r#"chapar_relay_allocations_total{relay="qom-1",region="Qom"} 1"#,
         r#"chapar_relay_live_allocations{relay="qom-1",region="Qom"} 1"#,
-        "chapar_connections 1",
+        "chapar_connections 2",
     ] {
         assert!(told.lines().any(|it| it == line), "{line} in {told}");
     }
