@@ -258,10 +258,8 @@ impl Outbox {
 mod tests {
     use chapar_protocol::{ErrorCode, limit};
 
-    use super::{
-        super::{Config, Input, Millis, Output, Refusal, Session, requests::Effect, saved::Saved},
-        *,
-    };
+    use super::*;
+    use crate::core::{Config, Input, Output, Refusal, Session, requests::Effect, saved::Saved};
 
     fn too_large() -> OutboxItem {
         let body = NewBody::text("a".repeat(limit::BODY_BYTES));
