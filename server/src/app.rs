@@ -1,11 +1,8 @@
 //! What every request needs.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::Semaphore;
@@ -20,6 +17,7 @@ use crate::{
     relays::Relays,
     settings::Settings,
     store::Store,
+    strangers::Strangers,
 };
 
 /// The node.
@@ -38,6 +36,8 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// Rate limits.
     pub limits: Limits,
+    /// What those may cost whom nobody knows yet.
+    pub strangers: Strangers,
     /// The relays of calls.
     pub relays: Arc<Relays>,
     /// Password hashing.
@@ -83,7 +83,4 @@ impl App {
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-
-    /// After how much silence a connection is pinged; after twice that it is closed.
-    pub const HEARTBEAT: Duration = Duration::from_secs(30);
 }

@@ -24,6 +24,7 @@ pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod store;
+pub mod strangers;
 pub mod telemetry;
 pub mod tls;
 pub mod tokens;

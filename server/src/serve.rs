@@ -34,6 +34,7 @@ use crate::{
     relays::Relays,
     settings::{RelayListen, Secret, Settings},
     store::{Shares, Store},
+    strangers::Strangers,
     tls,
 };
 
@@ -98,6 +99,9 @@ async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store
 /// How long a starting node waits for Redis to tell whether there are other nodes.
 const JOIN_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Connections that `metrics-listen` takes at once.
+const METRICS_CONNECTIONS: usize = 16;
+
 /// Runs the node until a signal ends it.
 ///
 /// # Errors
@@ -114,6 +118,13 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         }
         _ => None,
     };
+    let for_metrics =
+        match settings.metrics_listen {
+            Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
+                format!("cannot listen on {address}: {error}. Choose another with --metrics-listen.")
+            })?),
+            None => None,
+        };
     let (store, mut private) = open_store(&settings).await?;
 
     let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
@@ -145,6 +156,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     });
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
+        strangers: Strangers::new(settings.max_connections_per_address.max(100)),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
         resumes: Semaphore::new(usize::try_from(store.hellos()).unwrap_or(1)),
         draining: AtomicBool::new(false),
@@ -167,6 +179,13 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     app.fanout.joined(JOIN_PATIENCE).await;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
+    let registry = Arc::new(registry);
+    if let Some(listener) = for_metrics {
+        let router = http::metrics(app.clone(), registry.clone());
+        let places = Places::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, Vec::new());
+        tracing::info!(address = %listener.local_addr()?, "metrics");
+        tokio::spawn(listener::accept(listener, router, None, places, None));
+    }
     let accepting =
         tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
     let housekeeping = tokio::spawn(keep_house(app.clone()));
@@ -267,7 +286,10 @@ async fn keep_house(app: Arc<App>) {
     let mut epoch = None;
     loop {
         tokio::select! {
-            _ = limits.tick() => app.limits.forget_idle(),
+            _ = limits.tick() => {
+                app.limits.forget_idle();
+                app.strangers.forget_idle();
+            }
             _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
             _ = look.tick() => match app.store.upkeep().epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
