@@ -1683,7 +1683,7 @@ name: string, };
 
 /**
  * All changes of what belongs to one user, after `from` up to and with `version`.
- * From version 0 it is everything.
+ * From version 0 it is everything, unless `more` follows.
  */
 export type UserDelta = { 
 /**
@@ -1701,7 +1701,11 @@ chats?: Array<MyChat>,
 /**
  * Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
  */
-missed_calls?: number, };
+missed_calls?: number, 
+/**
+ * In an answer: there is more after `version`, ask `user_difference` again. From version 0 it is not everything then.
+ */
+more?: boolean, };
 
 /**
  * The changes of the user's own things since a version.

@@ -201,8 +201,8 @@ fn apart<C: Command>(
     let (app, asker) = (app.clone(), asker.clone());
     let work = async move {
         let outcome = run.await;
-        if let Err(StoreError::Unavailable(_)) = outcome {
-            app.fanout.doubt();
+        if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
+            app.fanout.doubt(*chat, users.iter().copied());
         }
         let reply = outcome.map_err(WireError::from).map(|outcome| {
             outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));

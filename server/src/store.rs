@@ -10,10 +10,13 @@ pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
+mod delta;
 mod pool;
 pub mod row;
 pub mod send;
+mod snapshot;
 pub mod sync;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,6 +25,7 @@ use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
 use pool::{Bounds, Pool, Tx};
+use turns::Turns;
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +33,48 @@ pub enum StoreError {
     /// A rule says no; the caller is told.
     #[error("{0}")]
     Refused(WireError),
-    /// The database is away or busy, or the answer to a commit was lost: the outcome is unknown.
+    /// The database is away or busy.
     #[error("the database did not answer: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The answer to a commit was lost. If it took effect, nobody was told.
+    #[error("the database did not answer to a commit: {source}")]
+    InDoubt {
+        /// Why.
+        source: sqlx::Error,
+        /// The chat that may have changed.
+        chat: Option<ChatId>,
+        /// The people whose own things may have changed.
+        users: Vec<UserId>,
+    },
     /// A fault of ours.
     #[error("the database refused a statement: {0}")]
     Fault(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// The same for a write that commits, which may have been sent.
+    fn of_commit(error: sqlx::Error, chat: Option<ChatId>, users: Vec<UserId>) -> Self {
+        match Self::from(error) {
+            // Nothing was begun, or it was rolled back (class 40).
+            Self::Unavailable(source)
+                if matches!(source, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+                    || source.as_database_error().and_then(|it| it.code()).is_some_and(|it| it.starts_with("40")) =>
+            {
+                Self::Unavailable(source)
+            }
+            Self::Unavailable(source) => Self::InDoubt { source, chat, users },
+            other => other,
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether Postgres could not write: the disk is full (53100), or has failed (class 58).
+    pub fn is_of_the_disk(&self) -> bool {
+        let (Self::Unavailable(error) | Self::InDoubt { source: error, .. }) = self else { return false };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| code == "53100" || code.starts_with("58"))
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -65,7 +105,7 @@ impl From<StoreError> for WireError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(error) => error,
-            StoreError::Unavailable(error) => {
+            StoreError::Unavailable(error) | StoreError::InDoubt { source: error, .. } => {
                 tracing::warn!(%error, "the database did not answer a request");
                 let message = "the database did not answer: whether this took effect is unknown, try again";
                 Self::new(ErrorCode::Unavailable, message).after_ms(1000)
@@ -150,28 +190,31 @@ pub struct Shares {
     pub hello: u32,
     /// For all other requests.
     pub commands: u32,
-    /// For what the node does by itself: healing, records of calls, the epoch, `/readyz`.
+    /// For what the node does by itself: healing, records of calls, the epoch.
     pub upkeep: u32,
+    /// For `/readyz`, which must not wait behind what it is asked about.
+    pub probe: u32,
 }
 
 impl Shares {
     /// Connections for messages to chats that somebody else has locked.
     pub const LANES: u32 = 2;
     const UPKEEP: u32 = 2;
+    const PROBE: u32 = 1;
     /// The least for `hello` and commands together.
     const REST: u32 = 2;
 
     /// The least of connections with so many workers.
     pub fn least(workers: u32) -> u32 {
-        workers + Self::LANES + Self::UPKEEP + Self::REST
+        workers + Self::LANES + Self::UPKEEP + Self::PROBE + Self::REST
     }
 
     /// Shares out `total` connections. With fewer than [`Self::least`] there are more than `total`.
     pub fn of(total: u32, workers: u32) -> Self {
         let (commit, upkeep) = (workers.max(1) + Self::LANES, Self::UPKEEP);
-        let rest = total.saturating_sub(commit + upkeep).max(Self::REST);
+        let rest = total.saturating_sub(commit + upkeep + Self::PROBE).max(Self::REST);
         let hello = (rest * 2 / 5).max(1);
-        Self { commit, hello, commands: rest - hello, upkeep }
+        Self { commit, hello, commands: rest - hello, upkeep, probe: Self::PROBE }
     }
 }
 
@@ -195,6 +238,8 @@ struct Pools {
     hello: Pool,
     commands: Pool,
     upkeep: Pool,
+    probe: Pool,
+    turns: Turns,
 }
 
 /// How long a request waits for a connection before it is told to come back.
@@ -232,6 +277,8 @@ impl Store {
             hello: pool(shares.hello, STATEMENT, LOCK, true, ""),
             commands: pool(shares.commands, STATEMENT, LOCK, true, ""),
             upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, ""),
+            probe: pool(shares.probe, BATCH, BATCH, true, ""),
+            turns: Turns::default(),
             options,
         };
         tracing::info!(?shares, "connections to the database");
@@ -265,8 +312,20 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&self.pools.probe).await?;
         Ok(())
+    }
+
+    /// Whether the database has room for what is new: it makes a file grow, and takes that back.
+    pub async fn has_room(&self) -> Result<()> {
+        let mut tx = self.pools.probe.begin("BEGIN", None).await?;
+        sqlx::raw_sql(
+            "CREATE TEMPORARY TABLE room ON COMMIT DROP AS
+             SELECT string_agg(md5(n::text), '') AS filler FROM generate_series(1, 20000) AS n GROUP BY n / 40",
+        )
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.rollback().await?)
     }
 
     /// Names the history that versions belong to: a stored id and the timeline of Postgres, which a promotion changes.
@@ -296,8 +355,8 @@ impl Store {
 
     /// Closes all connections, after the statements under way.
     pub async fn close(&self) {
-        let Pools { commit, hello, commands, upkeep, .. } = &*self.pools;
-        futures_util::future::join_all([commit, hello, commands, upkeep].map(Pool::close)).await;
+        let Pools { commit, hello, commands, upkeep, probe, .. } = &*self.pools;
+        futures_util::future::join_all([commit, hello, commands, upkeep, probe].map(Pool::close)).await;
     }
 }
 

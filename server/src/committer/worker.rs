@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{Batch, Told, Waiting};
 use crate::{
     fanout::Fanout,
+    health::DiskWatch,
     metrics::Metrics,
     store::{
         BATCH, Store, StoreError,
@@ -45,6 +46,7 @@ pub(super) struct Worker {
     pub(super) metrics: Metrics,
     /// Places for lanes that wait in the database, all workers together.
     pub(super) lanes: Arc<Semaphore>,
+    pub(super) disk: DiskWatch,
     pub(super) round: Arc<Round>,
 }
 
@@ -170,7 +172,7 @@ impl Worker {
             let until = waiting.deadline.max(Instant::now() + ONE_TRY);
             let outcome = self.store.send(&[&waiting.message], Locks::Skip, until).await;
             if let Err(StoreError::Unavailable(_)) = outcome {
-                self.fanout.doubt();
+                self.fanout.doubt([chat], None);
             }
             let outcome = outcome.map(|it| it.first().copied().unwrap_or(Outcome::Refused(ErrorCode::Internal)));
             if let Ok(Outcome::Locked) = outcome {
@@ -189,10 +191,18 @@ impl Worker {
             let outcome = self.store.send(&batch.messages(), locks, deadline.min(Instant::now() + BATCH)).await;
             match outcome {
                 Ok(outcomes) => {
+                    if outcomes.iter().any(|it| matches!(it, Outcome::Stored(stored) if !stored.existed)) {
+                        self.disk.worked();
+                    }
                     #[expect(clippy::cast_precision_loss, reason = "batches are small")]
                     self.metrics.batch.observe(batch.waiting.len() as f64);
                     self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
                     return Ok(outcomes);
+                }
+                Err(error @ StoreError::Unavailable(_)) if error.is_of_the_disk() => {
+                    // An answer, and a clear one: it is not stored, and would not be in a moment.
+                    self.disk.failed();
+                    return Err(error);
                 }
                 Err(StoreError::Unavailable(error)) => {
                     batch.waiting.iter_mut().for_each(|it| it.unknown = true);
@@ -262,7 +272,7 @@ impl Worker {
         let unknown = matches!(error, StoreError::Unavailable(_)) || batch.waiting.iter().any(|it| it.unknown);
         let mut error = WireError::from(error);
         if unknown {
-            self.fanout.doubt();
+            self.fanout.doubt(batch.waiting.iter().map(|it| it.message.chat_id), None);
             if error.code == ErrorCode::Overloaded {
                 let message = "whether this was stored is unknown, try again";
                 error = WireError::new(ErrorCode::Unavailable, message).after_ms(1000);
