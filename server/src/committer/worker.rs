@@ -138,7 +138,7 @@ impl Worker {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {
                 tracing::error!(%error, "a batch was refused: storing its messages one by one");
-                self.one_by_one(&batch).await
+                self.one_by_one(&batch, Locks::Skip).await
             }
             Err(error) => {
                 self.give_up(batch, error);
@@ -160,7 +160,7 @@ impl Worker {
     }
 
     /// So that nobody suffers for another's message.
-    async fn one_by_one(&self, batch: &Batch) -> Vec<Result<Outcome, WireError>> {
+    async fn one_by_one(&self, batch: &Batch, locks: Locks) -> Vec<Result<Outcome, WireError>> {
         let mut outcomes = Vec::with_capacity(batch.waiting.len());
         let mut skipped: Vec<ChatId> = Vec::new();
         for waiting in &batch.waiting {
@@ -170,7 +170,7 @@ impl Worker {
                 continue;
             }
             let until = waiting.deadline.max(Instant::now() + ONE_TRY);
-            let outcome = self.store.send(&[&waiting.message], Locks::Skip, until).await;
+            let outcome = self.store.send(&[&waiting.message], locks, until).await;
             if let Err(StoreError::Unavailable(_)) = outcome {
                 self.fanout.doubt([chat], None);
             }
@@ -220,7 +220,8 @@ impl Worker {
 
     /// Stores what a batch skipped, as soon as the chat's lock can be had. Others' locks hold up nobody but that chat.
     async fn wait_in_lane(self, chat: ChatId, mut batch: Batch) -> ChatId {
-        let deadline = batch.deadline().max(Instant::now() + ONE_TRY);
+        // The last try begins early enough to end by Postgres's word that the lock was not to be had: a clear answer.
+        let deadline = (batch.deadline() - LAST_TRY).max(Instant::now() + ONE_TRY);
         loop {
             // Taken anew for each try, so that many locked chats take turns.
             let place = tokio::time::timeout_at(deadline, self.lanes.acquire()).await;
@@ -247,7 +248,7 @@ impl Worker {
                     // in a lane they are few, so each is tried here.
                     tracing::error!(%error, "a batch was refused: storing its messages one by one");
                     let mut told = Told::default();
-                    let outcomes = self.one_by_one(&batch).await;
+                    let outcomes = self.one_by_one(&batch, Locks::Wait).await;
                     for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
                         match outcome {
                             Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
@@ -282,4 +283,6 @@ impl Worker {
     }
 }
 
+/// What the last try in a lane needs.
+const LAST_TRY: Duration = Duration::from_millis(1200);
 const BUSY_CHAT: &str = "others change this chat just now: nothing was stored, try again";

@@ -24,6 +24,7 @@ async fn the_node_says_so_and_comes_back() {
     let [writer, reader] = world.people().await;
     let group = world.group(&writer, &[&reader]).await;
     writer.connect(world.at(0)).await;
+    reader.connect(world.at(0)).await;
     writer.say(group, "there is room").await;
     assert_eq!(http::get(world.at(0), "/readyz").await.status, 200);
 
@@ -62,4 +63,5 @@ async fn the_node_says_so_and_comes_back() {
     writer.say(group, &long_text()).await;
     let audit = all_equal(world.at(0), group, &[writer, reader]).await;
     audit.agrees_with(&world.database);
+    audit.proves(&written);
 }

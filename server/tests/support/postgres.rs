@@ -213,7 +213,7 @@ impl Database {
         Frozen(pid)
     }
 
-    /// Somebody else's transaction, which has done `sql` and stays open until what is returned is dropped.
+    /// Somebody else's transaction, which has done `sql` and stays open until [`Self::end_meanwhile`].
     pub fn meanwhile(&self, sql: &str) -> Process {
         let mut psql = clean(Command::new("psql"));
         psql.args(["-X", "-q", "-U", "chapar", "-d", &self.name, "-h"]).arg(&self.cluster.directory);
@@ -228,6 +228,16 @@ impl Database {
             std::thread::sleep(Duration::from_millis(10));
         }
         process
+    }
+}
+
+impl Database {
+    /// Ends what [`Self::meanwhile`] began: its backend would not notice that its client is gone.
+    pub fn end_meanwhile(&self) {
+        self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event = 'PgSleep'",
+        );
     }
 }
 
