@@ -109,6 +109,7 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// What keeps it from starting, or made it end: a sentence for the operator.
+#[expect(clippy::too_many_lines, reason = "the order in which things begin and end, in one place")]
 pub async fn run(settings: Settings) -> Result<(), Failure> {
     let began = Instant::now();
     // Bound first: a port that is taken is said before anything is set up.
@@ -133,7 +134,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the upkeep", fanout.clone().run(from_bus));
     let disk = DiskWatch::default();
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics, &disk);
-    workers.into_iter().for_each(|worker| tasks.spawn(COMMITTER, worker));
+    for worker in workers {
+        tasks.spawn(COMMITTER, worker);
+    }
     let call_quality = CallQualities::new(store.upkeep(), metrics.clone());
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));

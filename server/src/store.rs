@@ -58,7 +58,10 @@ impl StoreError {
             // Nothing was begun, or it was rolled back (class 40).
             Self::Unavailable(source)
                 if matches!(source, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-                    || source.as_database_error().and_then(|it| it.code()).is_some_and(|it| it.starts_with("40")) =>
+                    || source
+                        .as_database_error()
+                        .and_then(sqlx::error::DatabaseError::code)
+                        .is_some_and(|it| it.starts_with("40")) =>
             {
                 Self::Unavailable(source)
             }
@@ -72,7 +75,7 @@ impl StoreError {
     /// Whether Postgres could not write: the disk is full (53100), or has failed (class 58).
     pub fn is_of_the_disk(&self) -> bool {
         let (Self::Unavailable(error) | Self::InDoubt { source: error, .. }) = self else { return false };
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| code == "53100" || code.starts_with("58"))
     }
 }

@@ -151,8 +151,8 @@ impl Worker {
                 // Behind one that waits for its chat, all that follow in it wait: the order stays.
                 Ok(Outcome::Locked) => locked.entry(waiting.message.chat_id).or_default().add(waiting),
                 Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                Ok(Outcome::Refused(code)) => waiting.answer(Err(StoreError::from(code).into())),
-                Err(error) => waiting.answer(Err(error)),
+                Ok(Outcome::Refused(code)) => waiting.answer(&Err(StoreError::from(code).into())),
+                Err(error) => waiting.answer(&Err(error)),
             }
         }
         told.publish(&self.fanout);
@@ -205,7 +205,9 @@ impl Worker {
                     return Err(error);
                 }
                 Err(StoreError::Unavailable(error)) => {
-                    batch.waiting.iter_mut().for_each(|it| it.unknown = true);
+                    for waiting in &mut batch.waiting {
+                        waiting.unknown = true;
+                    }
                     if Instant::now() + PAUSE >= deadline {
                         return Err(StoreError::Unavailable(error));
                     }
@@ -235,8 +237,8 @@ impl Worker {
                     for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
                         match outcome {
                             Outcome::Stored(stored) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                            Outcome::Refused(code) => waiting.answer(Err(StoreError::from(code).into())),
-                            Outcome::Locked => waiting.answer(Err(crate::store::busy(BUSY_CHAT).into())),
+                            Outcome::Refused(code) => waiting.answer(&Err(StoreError::from(code).into())),
+                            Outcome::Locked => waiting.answer(&Err(crate::store::busy(BUSY_CHAT).into())),
                         }
                     }
                     told.publish(&self.fanout);
@@ -252,9 +254,9 @@ impl Worker {
                     for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
                         match outcome {
                             Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                            Ok(Outcome::Refused(code)) => waiting.answer(Err(StoreError::from(code).into())),
-                            Ok(Outcome::Locked) => waiting.answer(Err(crate::store::busy(BUSY_CHAT).into())),
-                            Err(error) => waiting.answer(Err(error)),
+                            Ok(Outcome::Refused(code)) => waiting.answer(&Err(StoreError::from(code).into())),
+                            Ok(Outcome::Locked) => waiting.answer(&Err(crate::store::busy(BUSY_CHAT).into())),
+                            Err(error) => waiting.answer(&Err(error)),
                         }
                     }
                     told.publish(&self.fanout);

@@ -56,7 +56,9 @@ impl Tasks {
 
     /// Ends those that are left.
     pub(super) fn abort_all(&mut self) {
-        self.abort.drain(..).for_each(|task| task.abort());
+        for task in self.abort.drain(..) {
+            task.abort();
+        }
     }
 
     fn say(&mut self, ended: Result<(Id, ()), JoinError>) -> String {

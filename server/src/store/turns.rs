@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::store::StoreError;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_at_a_time_and_nobody_without_end() {
         let turns = Turns::default();
         let first = turns.take(ChatId(1), For::Change).await.expect("nobody is there");
@@ -121,7 +121,7 @@ mod tests {
             let turns = turns.clone();
             async move { turns.take(ChatId(1), For::Change).await.map(drop) }
         });
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
         drop(first);
         assert!(waiting.await.expect("no panic").is_ok());
 
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn more_than_so_many_do_not_wait_and_an_empty_queue_is_let_go() {
         let turns = Turns::default();
         let first = turns.take(ChatId(1), For::Change).await.expect("nobody is there");
