@@ -5,9 +5,16 @@
 //! cargo run -p chapar-client --features calls --example call -- --handle sara --register --call @reza --play salam.wav
 //! ```
 //!
-//! Without `--call` it waits for a call and accepts it. `--relay-only` forbids direct paths.
+//! Without `--call` it waits for a call and accepts it, from whoever opens a chat with it: people who have not answered
+//! cannot be called. `--relay-only` forbids direct paths.
 
-use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    collections::HashSet,
+    error::Error,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use chapar_client::{
     Client, Trust,
@@ -18,9 +25,12 @@ use chapar_client::{
             wav::{WavSink, WavSource},
         },
     },
-    protocol::call::Standing,
+    protocol::{ChatKind, UserId, call::Standing},
 };
 use clap::Parser;
+
+/// How long the other side may take to answer in the chat.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Calls somebody on a Chapar server, or waits for a call and accepts it.
 #[derive(Parser)]
@@ -87,10 +97,14 @@ async fn talk(args: Args) -> Result<(), Box<dyn Error>> {
         let callee = client.resolve(handle).await?.user.ok_or_else(|| format!("nobody is called @{handle}"))?;
         client.open_direct(callee.id).await?;
         println!("calling @{handle}");
+        wait_for_answer(&client, callee.id).await?;
         calls.call(callee.id, source, sink, options).await?
     } else {
         println!("waiting for a call to @{}", args.handle);
-        let call = incoming.next().await.ok_or("the session ended")?;
+        let call = tokio::select! {
+            call = incoming.next() => call.ok_or("the session ended")?,
+            refused = answer_everybody(&client) => return Err(refused.into()),
+        };
         println!("it rings; accepting");
         call.accept(source, sink, options);
         call
@@ -101,6 +115,41 @@ async fn talk(args: Args) -> Result<(), Box<dyn Error>> {
     }
     client.close().await;
     Ok(())
+}
+
+/// Somebody can be called, and seen, once they have done something themselves in the chat.
+async fn wait_for_answer(client: &Client, callee: UserId) -> Result<(), Box<dyn Error>> {
+    let began = Instant::now();
+    while client.watch_presence(vec![callee]).await?.presences.is_empty() {
+        if began.elapsed() > PATIENCE {
+            return Err("they have not answered in the chat: nobody is called by a stranger".into());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+/// Opens the chat with everybody who has opened one, for as long as the session lasts.
+async fn answer_everybody(client: &Client) -> chapar_client::Error {
+    let mut events = client.events();
+    let mut answered = HashSet::new();
+    loop {
+        for chat in client.chats().into_iter().filter(|chat| chat.info.kind == ChatKind::Direct) {
+            if !answered.insert(chat.info.id) {
+                continue;
+            }
+            let opened = async {
+                for member in client.get_members(chat.info.id, None).await?.members {
+                    client.open_direct(member.user_id).await?;
+                }
+                Ok(())
+            };
+            if let Err(error) = opened.await {
+                return error;
+            }
+        }
+        events.next().await;
+    }
 }
 
 async fn connect(args: &Args) -> Result<Client, Box<dyn Error>> {

@@ -46,6 +46,8 @@ impl Person {
 
     async fn call(&self, callee: &Self, hertz: f64) -> Call {
         self.client.open_direct(callee.id()).await.expect("opened");
+        // Whoever has not answered does not ring.
+        callee.client.open_direct(self.id()).await.expect("opened");
         let sound = (Tone::new(hertz), self.ear.clone());
         self.calls.call(callee.id(), sound.0, sound.1, CallOptions::default()).await.expect("it is on its way")
     }

@@ -1,7 +1,7 @@
 //! Calls with real sound, measured as the two people hear them, through networks as bad as asked for.
 //!
 //! Each person has a client of the Rust SDK and, where the network is to be bad, a [`crate::impair::Proxy`] of their own
-//! before the relay and another one before the server. The server must run with `--calls-per-minute 0`, and relay to
+//! before the relay and another one before the server. The server must run with `--calls-per-minute 0 --lookups-per-day 0`, and relay to
 //! loopback where relays are asked for: `script/bench-calls` starts one so.
 
 #![expect(clippy::similar_names, reason = "caller and callee are the field's words")]

@@ -59,7 +59,8 @@ params! {
     Ping {}
     /// An empty answer.
     Done {}
-    /// Opens the direct chat with a user, making it if there is none.
+    /// Opens the direct chat with a user, making it if there is none. Somebody new must have been found by handle or be in a
+    /// chat of the asking user.
     OpenDirect {
         /// With whom. One's own id opens the chat with oneself.
         user_id: UserId,
@@ -229,7 +230,7 @@ params! {
     }
     /// Replaces the set of users whose presence this connection watches.
     WatchPresence {
-        /// People with whom the asking user has a direct chat, at most 200.
+        /// People who have written in the direct chat with the asking user or opened it, at most 200. Others are left out.
         user_ids: Vec<UserId>,
     }
     /// The answer to [`WatchPresence`].
@@ -273,7 +274,7 @@ params! {
         /// The own version; 0 for everything.
         from: Version,
     }
-    /// Calls somebody with whom the asking user shares a direct chat. Asked over the connection of the device that calls.
+    /// Calls somebody who has written in the direct chat with the asking user, or opened it. Asked over the connection of the device that calls.
     CallInvite {
         /// Made by the calling device, new for each call, the same for each retry.
         call_id: CallId,

@@ -110,7 +110,7 @@ codes! {
     OwnerCannotLeave = "owner_cannot_leave" => GiveUp, 409;
     /// There is no such call, or you are not in it.
     CallNotFound = "call_not_found" => GiveUp, 404;
-    /// You may not call this person: only people with whom you share a direct chat.
+    /// You may not call this person: they have neither written in the direct chat with you nor opened it.
     CallForbidden = "call_forbidden" => GiveUp, 403;
     /// You are in another call already.
     CallEngaged = "call_engaged" => GiveUp, 409;

@@ -1,6 +1,9 @@
 //! `chapar admin`: what operators do on the server's machine. It speaks with the database, and needs no running node.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    net::Ipv4Addr,
+};
 
 use chapar_protocol::{DeviceId, User, text};
 use time::OffsetDateTime;
@@ -8,7 +11,7 @@ use time::OffsetDateTime;
 use crate::{
     call_report::{self, Asked, Question},
     cli::{AdminCommand, read_password},
-    passwords::Passwords,
+    passwords::{Guest, Passwords},
     serve::Failure,
     store::Store,
 };
@@ -94,11 +97,12 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
 
 async fn find(store: &Store, handle: &str) -> Result<User, Failure> {
     let handle = text::check_handle(handle)?;
-    Ok(store.credentials(&handle).await?.ok_or_else(|| format!("there is no user @{handle}"))?.user)
+    Ok(store.credentials(&handle, &[]).await?.ok_or_else(|| format!("there is no user @{handle}"))?.user)
 }
 
 async fn hash_of_typed(from_stdin: bool) -> Result<String, Failure> {
     let password = tokio::task::spawn_blocking(move || read_password(from_stdin)).await??;
     text::check_password(&password)?;
-    Ok(Passwords::new(1, 1, prometheus_client::metrics::gauge::Gauge::default()).hash(password).await?)
+    let guest = Guest { network: Ipv4Addr::LOCALHOST.into(), known: true };
+    Ok(Passwords::new(1, 1, prometheus_client::metrics::gauge::Gauge::default()).hash(password, guest).await?)
 }

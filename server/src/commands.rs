@@ -46,7 +46,12 @@ use tungstenite::Utf8Bytes;
 use crate::{
     app::App,
     calls::Answered,
-    store::{Changes, StoreError, accounts::Caller},
+    store::{
+        Changes, StoreError,
+        accounts::Caller,
+        budgets::{BudgetKind, Charge},
+        people::Known,
+    },
 };
 
 /// A reply frame that is on its way.
@@ -123,6 +128,7 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
                 "send" => send::start(app, asker, request),
                 "call_invite" => call_invite::start(app, asker, request),
                 "call_ask" => call_ask::start(app, asker, request),
+                "call_relays" => call_relays::start(app, asker, request),
                 $($method => spawn(app, asker, request, $run),)+
                 _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
@@ -153,7 +159,6 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "resolve" => resolve::run,
         "get_users" => get_users::run,
         "get_relays" => get_relays::run,
-        "call_relays" => call_relays::run,
         "call_rate" => call_rate::run,
         "get_calls" => get_calls::run,
         "see_calls" => see_calls::run,
@@ -211,7 +216,9 @@ fn apart<C: Command>(
         if let Err(error) = &reply {
             count_error(&app, error);
         }
-        frame::reply(id, &reply)
+        let reply = frame::reply(id, &reply);
+        app.limits.answered(asker.user, reply.len());
+        reply
     };
     let task = tokio::spawn(work.instrument(span));
     Box::pin(async move {
@@ -259,6 +266,24 @@ pub fn count_error(app: &App, error: &WireError) {
 /// An error as a client sees it.
 pub fn wire_error(error: StoreError) -> WireError {
     error.into()
+}
+
+/// Those of some people whom the asker may name. With no bound on look-ups everybody may name everybody.
+async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Result<Vec<Known>, StoreError> {
+    if among.is_empty() {
+        return Ok(Vec::new());
+    }
+    app.store.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
+}
+
+/// What it costs to reach people, in quarters of a person.
+fn contacts(app: &App, quarters: u32) -> Charge {
+    Charge::quarters(BudgetKind::Contacts, app.settings.new_contacts_per_day, quarters)
+}
+
+/// What it costs to bring newcomers in.
+fn price(known: &[Known], newcomers: &[UserId]) -> u32 {
+    known.iter().filter(|it| newcomers.contains(&it.user)).map(|it| it.quarters).sum()
 }
 
 /// Whether a role may add, remove and delete what is of others.

@@ -1,54 +1,57 @@
-//! Rate limits, with the honest time to wait. Kept per node: a limit on messages guards this node's work, and what a
-//! client gains by spreading over nodes is bounded by their number.
+//! Rate limits, with the honest time to wait. Kept per node and bounded in memory: a limit on messages guards this node's
+//! work, and what a client gains by spreading over nodes is bounded by their number. What must not grow with the nodes is
+//! paid for in Postgres: [`crate::store::budgets`].
 
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
+mod buckets;
+
+use std::{hash::Hash, net::IpAddr, time::Duration};
 
 use chapar_protocol::{DeviceId, ErrorCode, UserId, WireError, call::CallId};
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    state::keyed::DefaultKeyedStateStore,
-};
 
-type Limiter<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock>;
+use buckets::Buckets;
 
 /// Every limit, in one list.
 pub struct Limits {
-    clock: DefaultClock,
     /// Sends, edits, deletes and reactions of one user; absent when the operator has switched it off.
-    messages: Option<Limiter<UserId>>,
+    messages: Option<Buckets<UserId>>,
     /// All other commands of one user.
-    commands: Limiter<UserId>,
+    commands: Buckets<UserId>,
     /// `typing` of one user.
-    typing: Limiter<UserId>,
+    typing: Buckets<UserId>,
     /// Chats made, and members added, by one user.
-    creations: Limiter<UserId>,
+    creations: Buckets<UserId>,
     /// Credentials for relays, asked by one user: each call and each of its moves asks once.
-    relays: Limiter<UserId>,
+    relays: Buckets<UserId>,
     /// Calls begun by one user, and by one user to another; absent when the operator has switched it off.
     calls: Option<CallLimits>,
     /// What one device asks of calls.
-    asks: Limiter<DeviceId>,
+    asks: Buckets<DeviceId>,
     /// Candidates that one device sends in one call.
-    candidates: Limiter<(CallId, DeviceId)>,
-    /// Tries to sign in to one account.
-    sign_in_handle: Limiter<String>,
-    /// Tries to sign in from one address. Many people sit behind one address of a carrier.
-    sign_in_address: Limiter<IpAddr>,
-    /// Accounts made from one address.
-    register_address: Limiter<IpAddr>,
+    candidates: Buckets<(CallId, DeviceId)>,
+    /// Bytes of answers to one user, charged when they are known; absent together with the bound on messages.
+    answers: Option<Buckets<UserId>>,
+    /// Tries to sign in to one account from one network.
+    sign_in_pair: Buckets<(String, IpAddr)>,
+    /// Tries to sign in to one account from all networks that it does not know.
+    sign_in_handle: Buckets<String>,
+    /// Tries to sign in from one network. Many people sit behind one address of a carrier.
+    sign_in_network: Buckets<IpAddr>,
+    /// Accounts made from one network, for a moment and for a day.
+    register_network: [Buckets<IpAddr>; 2],
 }
 
 /// See [`Limits`].
 struct CallLimits {
-    each: Limiter<UserId>,
-    pair: Limiter<(UserId, UserId)>,
+    each: Buckets<UserId>,
+    pair: Buckets<(UserId, UserId)>,
 }
 
-fn limiter<K: Hash + Eq + Clone>(every: Duration, burst: u32) -> Limiter<K> {
-    let quota = Quota::with_period(every).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-    RateLimiter::keyed(quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN)))
-}
+/// What one user may read in a second, sustained. 16 times that at once.
+const ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// In these bytes answers are counted, rounded up.
+const ANSWER_UNIT: u64 = 256;
+/// Candidates in one ask, more than a command can hold.
+const MOST_CANDIDATES: u64 = 128;
 
 impl Limits {
     /// With `messages_per_second` sustained per user, and bursts of four times that; 0 for no bound on messages. With
@@ -59,110 +62,129 @@ impl Limits {
             calls: (calls_per_minute > 0).then(|| {
                 let half = calls_per_minute.div_ceil(2);
                 CallLimits {
-                    each: limiter(minute / calls_per_minute, calls_per_minute),
-                    pair: limiter(minute / half, half),
+                    each: Buckets::new(minute / calls_per_minute, calls_per_minute),
+                    pair: Buckets::new(minute / half, half),
                 }
             }),
-            asks: limiter(Duration::from_millis(50), 400),
-            candidates: limiter(Duration::from_secs(1), 128),
-            clock: DefaultClock::default(),
-            messages: (messages_per_second > 0)
-                .then(|| limiter(Duration::from_secs(1) / messages_per_second, messages_per_second.saturating_mul(4))),
-            commands: limiter(Duration::from_millis(10), 1000),
-            typing: limiter(Duration::from_secs(1), 5),
-            creations: limiter(Duration::from_secs(1), 60),
-            relays: limiter(Duration::from_secs(2), 30),
-            sign_in_handle: limiter(Duration::from_secs(6), 10),
-            sign_in_address: limiter(Duration::from_millis(200), 200),
-            register_address: limiter(Duration::from_secs(1), 100),
+            asks: Buckets::new(Duration::from_millis(50), 400),
+            candidates: Buckets::new(Duration::from_secs(1), 128),
+            messages: (messages_per_second > 0).then(|| {
+                Buckets::new(Duration::from_secs(1) / messages_per_second, messages_per_second.saturating_mul(4))
+            }),
+            commands: Buckets::new(Duration::from_millis(10), 1000),
+            typing: Buckets::new(Duration::from_secs(1), 5),
+            creations: Buckets::new(Duration::from_secs(1), 60),
+            relays: Buckets::new(Duration::from_secs(2), 30),
+            answers: (messages_per_second > 0).then(|| {
+                let units = ANSWER_BYTES / ANSWER_UNIT;
+                Buckets::new(Duration::from_nanos(1_000_000_000 / units), u32::try_from(16 * units).unwrap_or(u32::MAX))
+            }),
+            sign_in_pair: Buckets::new(Duration::from_secs(6), 10),
+            sign_in_handle: Buckets::new(Duration::from_secs(2), 200),
+            sign_in_network: Buckets::new(Duration::from_millis(200), 200),
+            register_network: [
+                Buckets::new(Duration::from_secs(1), 100),
+                Buckets::new(Duration::from_secs(86_400) / 1000, 1000),
+            ],
         }
-    }
-
-    fn check<K: Hash + Eq + Clone>(&self, limiter: &Limiter<K>, key: &K, what: &str) -> Result<(), WireError> {
-        limiter.check_key(key).map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
-            // Rounded up, so that whoever waits exactly this long is let in.
-            let wait = u32::try_from(wait.as_millis() + 1).unwrap_or(u32::MAX);
-            WireError::new(ErrorCode::RateLimited, format!("too many {what}")).after_ms(wait)
-        })
     }
 
     /// For sends, edits, deletes and reactions.
     pub fn message(&self, user: UserId) -> Result<(), WireError> {
-        self.messages.as_ref().map_or(Ok(()), |limiter| self.check(limiter, &user, "messages"))
+        self.messages.as_ref().map_or(Ok(()), |limiter| check(limiter, &user, "messages"))
     }
 
     /// For all other commands.
     pub fn command(&self, user: UserId) -> Result<(), WireError> {
-        self.check(&self.commands, &user, "requests")
+        check(&self.commands, &user, "requests")?;
+        let Some(answers) = &self.answers else { return Ok(()) };
+        answers.take(&user, 0).map_err(|wait| refusal("bytes read", wait))
+    }
+
+    /// What was answered to a command.
+    pub fn answered(&self, user: UserId, bytes: usize) {
+        if let Some(answers) = &self.answers {
+            answers.charge(&user, u64::try_from(bytes).unwrap_or(u64::MAX).div_ceil(ANSWER_UNIT));
+        }
     }
 
     /// For `typing`.
     pub fn typing(&self, user: UserId) -> Result<(), WireError> {
-        self.check(&self.typing, &user, "typing events")
+        check(&self.typing, &user, "typing events")
     }
 
     /// For chats made and members added.
     pub fn creation(&self, user: UserId) -> Result<(), WireError> {
-        self.check(&self.creations, &user, "new chats or members")
+        check(&self.creations, &user, "new chats or members")
     }
 
     /// For credentials at the relays.
     pub fn relays(&self, user: UserId) -> Result<(), WireError> {
-        self.check(&self.relays, &user, "requests for relays")
+        check(&self.relays, &user, "requests for relays")
     }
 
     /// For a call that begins.
     pub fn call(&self, from: UserId, to: UserId) -> Result<(), WireError> {
         let Some(calls) = &self.calls else { return Ok(()) };
-        self.check(&calls.pair, &(from, to), "calls to the same person")?;
-        self.check(&calls.each, &from, "calls")
+        check(&calls.pair, &(from, to), "calls to the same person")?;
+        check(&calls.each, &from, "calls")
     }
 
     /// For what a device asks of a call, and for so many candidates in it.
     pub fn call_ask(&self, device: DeviceId, call: CallId, candidates: usize) -> Result<(), WireError> {
-        self.check(&self.asks, &device, "requests about calls")?;
-        let Some(count) = u32::try_from(candidates).ok().and_then(NonZeroU32::new) else { return Ok(()) };
-        match self.candidates.check_key_n(&(call, device), count) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(not_until)) => {
-                let wait = not_until.wait_time_from(self.clock.now());
-                let wait = u32::try_from(wait.as_millis() + 1).unwrap_or(u32::MAX);
-                Err(WireError::new(ErrorCode::RateLimited, "too many candidates").after_ms(wait))
-            }
-            Err(_) => Err(WireError::new(ErrorCode::TooLarge, "at most 16 candidates at once")),
+        check(&self.asks, &device, "requests about calls")?;
+        let candidates = u64::try_from(candidates).unwrap_or(u64::MAX);
+        if candidates > MOST_CANDIDATES {
+            return Err(WireError::new(ErrorCode::TooLarge, "at most 16 candidates at once"));
         }
+        self.candidates.take(&(call, device), candidates).map_err(|wait| refusal("candidates", wait))
     }
 
-    /// For a try to sign in.
-    pub fn sign_in(&self, handle: &str, address: IpAddr) -> Result<(), WireError> {
-        self.check(&self.sign_in_address, &network(address), "tries to sign in from your address")?;
-        self.check(&self.sign_in_handle, &handle.to_owned(), "tries to sign in to this account")
+    /// For a try to sign in, whatever the account.
+    pub fn sign_in_from(&self, network: IpAddr) -> Result<(), WireError> {
+        check(&self.sign_in_network, &network, "tries to sign in from your network")
+    }
+
+    /// For a try to sign in to an account from a network. Strangers elsewhere do not lock out whoever comes from a network
+    /// that the account knows.
+    pub fn sign_in_to(&self, handle: &str, network: IpAddr, known: bool) -> Result<(), WireError> {
+        const WHAT: &str = "tries to sign in to this account";
+        check(&self.sign_in_pair, &(handle.to_owned(), network), WHAT)?;
+        if known { Ok(()) } else { check(&self.sign_in_handle, &handle.to_owned(), WHAT) }
     }
 
     /// For a new account.
-    pub fn register(&self, address: IpAddr) -> Result<(), WireError> {
-        self.check(&self.register_address, &network(address), "new accounts from your address")
+    pub fn register(&self, network: IpAddr) -> Result<(), WireError> {
+        let mut limits = self.register_network.iter();
+        limits.try_for_each(|limit| check(limit, &network, "new accounts from your network"))
     }
 
-    /// Forgets those who have been quiet. To be called every minute or so: it bounds the memory.
+    /// Forgets those who have been quiet. To be called every minute or so; the bound on the memory does not need it.
     pub fn forget_idle(&self) {
-        if let Some(limiter) = &self.messages {
-            limiter.retain_recent();
-        }
-        for limiter in [&self.commands, &self.typing, &self.creations, &self.relays] {
-            limiter.retain_recent();
-        }
+        let users = [&self.commands, &self.typing, &self.creations, &self.relays];
+        let some = [&self.messages, &self.answers].into_iter().flatten();
+        users.into_iter().chain(some).for_each(Buckets::forget_idle);
         if let Some(calls) = &self.calls {
-            calls.each.retain_recent();
-            calls.pair.retain_recent();
+            calls.each.forget_idle();
+            calls.pair.forget_idle();
         }
-        self.asks.retain_recent();
-        self.candidates.retain_recent();
-        self.sign_in_handle.retain_recent();
-        self.sign_in_address.retain_recent();
-        self.register_address.retain_recent();
+        self.asks.forget_idle();
+        self.candidates.forget_idle();
+        self.sign_in_pair.forget_idle();
+        self.sign_in_handle.forget_idle();
+        self.sign_in_network.forget_idle();
+        self.register_network.iter().for_each(Buckets::forget_idle);
     }
+}
+
+fn check<K: Hash + Eq + Clone>(limit: &Buckets<K>, key: &K, what: &str) -> Result<(), WireError> {
+    limit.take(key, 1).map_err(|wait| refusal(what, wait))
+}
+
+fn refusal(what: &str, wait: Duration) -> WireError {
+    // Rounded up, so that whoever waits exactly this long is let in.
+    let wait = u32::try_from(wait.as_millis() + 1).unwrap_or(u32::MAX);
+    WireError::new(ErrorCode::RateLimited, format!("too many {what}")).after_ms(wait)
 }
 
 /// What counts as one address: an IPv4 address, or the /64 that one IPv6 subscriber has.
@@ -173,6 +195,17 @@ pub fn network(address: IpAddr) -> IpAddr {
             let [a, b, c, d, ..] = v6.segments();
             IpAddr::from([a, b, c, d, 0, 0, 0, 0])
         }
+    }
+}
+
+/// What counts as one network where accounts are made and signed in to: the /24 of an IPv4 address, or the /64.
+pub fn subnet(address: IpAddr) -> IpAddr {
+    match network(address) {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            IpAddr::from([a, b, c, 0])
+        }
+        v6 @ IpAddr::V6(_) => v6,
     }
 }
 
@@ -198,5 +231,35 @@ mod tests {
         assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2:ffff::"));
         assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        let of = |text: &str| subnet(text.parse().expect("an address"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.254"));
+        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
+        assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2:ffff::"));
+    }
+
+    #[test]
+    fn strangers_do_not_lock_an_account_out_of_its_own_network() {
+        let limits = Limits::new(20, 4);
+        let network = |n: u8| IpAddr::from([192, 0, n, 0]);
+        let refused = |n| (0..11).filter(|_| limits.sign_in_to("sara", network(n), false).is_err()).count();
+        assert_eq!(refused(1), 1, "ten tries from one network");
+        assert!(limits.sign_in_to("sara", network(2), false).is_ok(), "from elsewhere that is nobody's fault");
+        assert!((3..60).map(refused).sum::<usize>() > 300, "two hundred from everywhere");
+        assert!(limits.sign_in_to("sara", network(200), false).is_err());
+        assert!(limits.sign_in_to("sara", network(200), true).is_ok(), "but from where she has been before");
+    }
+
+    #[test]
+    fn what_is_read_is_charged_and_paid_off() {
+        let limits = Limits::new(20, 4);
+        let (reader, other) = (UserId(1), UserId(2));
+        for _ in 0..16 {
+            limits.command(reader).expect("64 MiB are a burst");
+            limits.answered(reader, 4 * 1024 * 1024 + 150_000);
+        }
+        let error = limits.command(reader).expect_err("too much");
+        let wait = error.retry_after_ms.expect("says when");
+        assert!((100..600).contains(&wait), "{wait}");
+        limits.command(other).expect("others are not meant");
     }
 }

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    app::App,
+    app::{Answering, App},
     bus::Bus,
     call_report,
     calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
@@ -172,6 +172,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         relays,
         metrics,
         settings,
+        answering: Answering::default(),
     });
     let places = Places::new(
         app.settings.max_connections,
@@ -209,8 +210,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     app.calls.close().await;
     tasks.wait_for(RECORDER, Duration::from_secs(5)).await;
     app.committer.close();
-    app.fanout.goodbye();
     tasks.wait_for(COMMITTER, Duration::from_secs(10)).await;
+    app.fanout.goodbye().await;
     tasks.abort_all();
     let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
     let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
@@ -225,8 +226,7 @@ fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
-        relays: relays.addresses(),
-        known_relays: settings.relay.allow.iter().map(network).collect(),
+        relays: relays.places(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)
@@ -278,7 +278,7 @@ async fn drain(app: &Arc<App>) {
     for outbox in &outboxes {
         outbox.close(CloseCode::Drain);
     }
-    while app.metrics.connections.get() > 0 && Instant::now() < deadline {
+    while (app.metrics.connections.get() > 0 || app.answering.any()) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -180,9 +180,8 @@ async fn watch_presence(app: Arc<App>, outbox: Arc<Outbox>, asker: Asker, watch:
     let mut users = watch.user_ids;
     users.sort_unstable();
     users.dedup();
-    if app.store.direct_peers(asker.user, &users).await?.len() < users.len() {
-        return Err(WireError::new(ErrorCode::Forbidden, "only of people with whom you have a direct chat").into());
-    }
+    let answered = app.store.answered_among(asker.user, &users).await?;
+    users.retain(|user| answered.contains(user));
     app.fanout.watch_presence(&users, &outbox).await;
     let seen = app.store.last_seen(&users).await?;
     // Asked last: whoever comes or goes after it is told after this answer.

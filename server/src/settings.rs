@@ -89,6 +89,11 @@ pub struct Settings {
     pub hash_queue: usize,
     /// Messages that one user may send in a second, sustained; bursts of four times that. 0 is no bound.
     pub messages_per_second: u32,
+    /// People who have not answered yet that one user may reach in a day: direct chats opened, people added. Somebody in a
+    /// shared group counts a quarter. 0 is no bound.
+    pub new_contacts_per_day: u32,
+    /// Handles that one user may look up in a day. 0 is no bound, and everybody can be named by id.
+    pub lookups_per_day: u32,
     /// Transactions that store messages at the same time. Chats are spread over them.
     pub commit_workers: usize,
     /// Calls that one user may begin in a minute, half of them to the same person. 0 is no bound.
@@ -133,6 +138,8 @@ impl Default for Settings {
             hash_concurrency: (cores / 2).max(1),
             hash_queue: 64,
             messages_per_second: 30,
+            new_contacts_per_day: 200,
+            lookups_per_day: 1000,
             commit_workers: 2,
             calls_per_minute: 20,
             call_rating_percent: 10,
@@ -186,6 +193,8 @@ impl Settings {
         from.put("hash-concurrency", &mut settings.hash_concurrency, parse::number(1, 1024));
         from.put("hash-queue", &mut settings.hash_queue, parse::number(0, 100_000));
         from.put("messages-per-second", &mut settings.messages_per_second, parse::number(0, 1_000_000));
+        from.put("new-contacts-per-day", &mut settings.new_contacts_per_day, parse::number(0, 1_000_000));
+        from.put("lookups-per-day", &mut settings.lookups_per_day, parse::number(0, 1_000_000));
         from.put("commit-workers", &mut settings.commit_workers, parse::number(1, 64));
         from.put("calls-per-minute", &mut settings.calls_per_minute, parse::number(0, 1_000_000));
         from.put("call-rating-percent", &mut settings.call_rating_percent, parse::number(0, 100));
@@ -281,6 +290,8 @@ impl Settings {
             "hash-concurrency" => self.hash_concurrency.to_string(),
             "hash-queue" => self.hash_queue.to_string(),
             "messages-per-second" => self.messages_per_second.to_string(),
+            "new-contacts-per-day" => self.new_contacts_per_day.to_string(),
+            "lookups-per-day" => self.lookups_per_day.to_string(),
             "commit-workers" => self.commit_workers.to_string(),
             "calls-per-minute" => self.calls_per_minute.to_string(),
             "call-rating-percent" => self.call_rating_percent.to_string(),

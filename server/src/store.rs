@@ -5,18 +5,21 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod budgets;
 pub mod call_quality;
 pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
 mod delta;
+pub mod people;
 mod pool;
 pub mod row;
 pub mod send;
 mod snapshot;
 pub mod sync;
 mod turns;
+pub mod unfinished_calls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -150,7 +153,9 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::ChatFull => "a group has at most 1000 members",
         ErrorCode::OwnerCannotLeave => "name another owner first",
         ErrorCode::CallNotFound => "there is no such call, or you are not in it",
-        ErrorCode::CallForbidden => "you can only call people with whom you share a direct chat",
+        ErrorCode::CallForbidden => {
+            "before you can call them, they must have written to you in a direct chat, or opened it themselves"
+        }
         ErrorCode::InvalidToken => "the token is unknown or was revoked",
         ErrorCode::InvalidCredentials => "handle or password is wrong",
         _ => "refused",
@@ -233,6 +238,7 @@ pub struct Store {
     /// What requests use; [`Self::hello`] and [`Self::upkeep`] put another in its place.
     pool: Pool,
     pools: Arc<Pools>,
+    refusals: Arc<budgets::Refusals>,
 }
 
 struct Pools {
@@ -285,19 +291,19 @@ impl Store {
             options,
         };
         tracing::info!(?shares, "connections to the database");
-        Ok(Self { pool: pools.commands.clone(), pools: Arc::new(pools) })
+        Ok(Self { pool: pools.commands.clone(), pools: Arc::new(pools), refusals: Arc::default() })
     }
 
     /// The same, over the connections that are kept for `hello`.
     #[must_use]
     pub fn hello(&self) -> Self {
-        Self { pool: self.pools.hello.clone(), pools: self.pools.clone() }
+        Self { pool: self.pools.hello.clone(), ..self.clone() }
     }
 
     /// The same, over the connections that are kept for what the node does by itself.
     #[must_use]
     pub fn upkeep(&self) -> Self {
-        Self { pool: self.pools.upkeep.clone(), pools: self.pools.clone() }
+        Self { pool: self.pools.upkeep.clone(), ..self.clone() }
     }
 
     /// How many may say `hello` at the same time.

@@ -25,6 +25,11 @@ pub fn read(token: &str) -> Option<(UserId, Vec<u8>)> {
     (secret.len() == 43).then(|| (UserId(user), hash(token)))
 }
 
+/// What is kept of a network from which an account was signed in to.
+pub fn place(handle: &str, network: std::net::IpAddr) -> Vec<u8> {
+    Sha256::digest(format!("{handle} {network}")).to_vec()
+}
+
 /// Whether two secrets are equal, in a time that does not tell how much of them is.
 pub fn same(a: &str, b: &str) -> bool {
     let (a, b) = (Sha256::digest(a), Sha256::digest(b));

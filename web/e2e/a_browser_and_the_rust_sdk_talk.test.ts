@@ -72,6 +72,7 @@ test('a terminal calls a browser', async () => {
   const reza = await Person.register(url(), 'رضا');
   const mina = await caller('مینا');
   const hers = mina.device.main;
+  await mina.person.direct(reza);
   const recording = join(made, 'heard.wav');
   const there = terminal(reza, '--call', mina.person.handle, '--play', join(made, 'tone.wav'), '--record', recording, '--seconds', '8');
   await answer(hers, 'رضا');

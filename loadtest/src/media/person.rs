@@ -68,6 +68,8 @@ impl Pair {
         let caller = Person::new(common, setting, seed).await?;
         let callee = Person::new(common, setting, seed + 5).await?;
         caller.client.open_direct(callee.id()?).await?;
+        // Whoever has not answered does not ring.
+        callee.client.open_direct(caller.id()?).await?;
         Ok(Self { caller, callee })
     }
 }

@@ -136,7 +136,12 @@ impl Server {
             }
             "open_direct" => {
                 let it: OpenDirect = parse(body);
-                json(&state.chat(ChatKind::Direct, vec![me, it.user_id]))
+                let mut both = vec![me, it.user_id];
+                both.sort_unstable();
+                match state.chats.iter().find(|chat| chat.info.kind == ChatKind::Direct && chat.members == both) {
+                    Some(there) => json(&there.snapshot()),
+                    None => json(&state.chat(ChatKind::Direct, both)),
+                }
             }
             "create_chat" => json(&state.chat(parse::<CreateChat>(body).kind, vec![me])),
             "add_members" => {

@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::CreateChat, limit, text};
 
-use super::{Asker, Outcome, Result, refuse};
-use crate::{app::App, store::chat_tx::Created};
+use super::{Asker, Outcome, Result, contacts, knows, price, refuse};
+use crate::{
+    app::App,
+    store::{chat_tx::Created, people::all_known},
+};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
     app.limits.creation(asker.user)?;
@@ -17,13 +20,17 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     }
     let title = text::check_title(&create.title)?;
     let handle = create.handle.as_deref().map(text::check_handle).transpose()?;
+    let named: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
+    let named: Vec<_> = named.into_iter().collect();
+    let known = knows(&app, &asker, &named).await?;
     let created = app.store.create_chat(asker.user, create.client_id, create.kind, &title, handle.as_deref()).await?;
     let mut chat = match created {
         Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
         Created::New(chat) => chat,
     };
-    let others: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
-    let others = chat.newcomers(&others.into_iter().collect::<Vec<_>>()).await?;
+    all_known(&known, &named)?;
+    let others = chat.newcomers(&named).await?;
+    chat.spend(&app.store, contacts(&app, price(&known, &others))).await?;
     let mut roles = vec![(asker.user, Some(Role::Owner))];
     roles.extend(others.into_iter().map(|user| (user, Some(Role::Member))));
     chat.set_roles(&roles).await?;

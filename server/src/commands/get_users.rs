@@ -1,4 +1,4 @@
-//! `get_users`: who some users are.
+//! `get_users`: who some users are. Of people whom the asker may not name nothing is told, not even that they exist.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use chapar_protocol::{
     limit,
 };
 
-use super::{Asker, Outcome, Result, refuse};
+use super::{Asker, Outcome, Result, knows, refuse};
 use crate::app::App;
 
-pub(super) async fn run(app: Arc<App>, _: Asker, get: GetUsers) -> Result<Users> {
+pub(super) async fn run(app: Arc<App>, asker: Asker, get: GetUsers) -> Result<Users> {
     if get.user_ids.len() > limit::USERS_PER_COMMAND {
         return refuse(ErrorCode::TooLarge, "at most 200 users at once");
     }
-    Ok(Outcome::new(Users { users: app.store.users(&get.user_ids).await? }))
+    let known: Vec<_> = knows(&app, &asker, &get.user_ids).await?.into_iter().map(|it| it.user).collect();
+    Ok(Outcome::new(Users { users: app.store.users(&known).await? }))
 }

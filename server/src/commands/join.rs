@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::Join, limit, text};
 
-use super::{Asker, Outcome, Result};
+use super::{Asker, Outcome, Result, refuse};
 use crate::{app::App, store::chats::Named};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatSnapshot> {
@@ -24,6 +24,9 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatS
         None => app.store.lock_any_chat(info.id, asker.user).await?,
     };
     if chat.role().is_none() {
+        if chat.is_banned().await? {
+            return refuse(ErrorCode::Forbidden, "you were removed from this chat: an admin can add you again");
+        }
         if chat.kind() == ChatKind::Group && chat.member_count().await? >= limit::GROUP_MEMBERS {
             return Err(ErrorCode::ChatFull.into());
         }

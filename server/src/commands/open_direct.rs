@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use chapar_protocol::{ChatSnapshot, Role, command::OpenDirect};
+use chapar_protocol::{ChatSnapshot, ErrorCode, Role, command::OpenDirect};
 
-use super::{Asker, Outcome, Result};
+use super::{Asker, Outcome, Result, contacts, knows};
 use crate::{app::App, store::chat_tx::Created};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
-    let mut chat = match app.store.open_direct(asker.user, open.user_id).await? {
+    if let Some(chat) = app.store.reopen_direct(asker.user, open.user_id).await? {
+        return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?));
+    }
+    let known = knows(&app, &asker, &[open.user_id]).await?;
+    let Some(other) = known.first() else { return Err(ErrorCode::UserNotFound.into()) };
+    app.limits.creation(asker.user)?;
+    let created = app.store.open_direct(asker.user, open.user_id, contacts(&app, other.quarters)).await?;
+    let mut chat = match created {
         Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
         Created::New(chat) => chat,
     };

@@ -1,4 +1,4 @@
-//! `remove_member`: owners and admins take somebody out.
+//! `remove_member`: owners and admins take somebody out, who cannot join again until one of them adds them.
 
 use std::sync::Arc;
 
@@ -18,12 +18,19 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, remove: RemoveMember) -> Re
     if remove.user_id == asker.user {
         return refuse(ErrorCode::BadRequest, "to go oneself is leave");
     }
-    let Some(role) = chat.role_of(remove.user_id).await? else { return Err(ErrorCode::UserNotFound.into()) };
-    if Some(role) >= chat.role() {
-        return refuse(ErrorCode::Forbidden, "only somebody of a lower role can be removed");
+    match chat.role_of(remove.user_id).await? {
+        Some(role) if Some(role) >= chat.role() => {
+            return refuse(ErrorCode::Forbidden, "only somebody of a lower role can be removed");
+        }
+        Some(_) => {
+            chat.set_roles(&[(remove.user_id, None)]).await?;
+            chat.tell(ServiceAction::Removed { user_id: remove.user_id }).await?;
+        }
+        // Whoever has just left must not be able to come and go as they like.
+        None if chat.was_member(remove.user_id).await? => {}
+        None => return Err(ErrorCode::UserNotFound.into()),
     }
-    chat.set_roles(&[(remove.user_id, None)]).await?;
-    chat.tell(ServiceAction::Removed { user_id: remove.user_id }).await?;
+    chat.ban(remove.user_id).await?;
     let (version, changes) = chat.commit().await?;
     Ok(Outcome::new(Changed { version }).and(Effect::Changed(changes)))
 }

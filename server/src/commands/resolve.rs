@@ -1,4 +1,4 @@
-//! `resolve`: what a handle stands for.
+//! `resolve`: what a handle stands for. Whoever was found by handle can be named by id from then on.
 
 use std::sync::Arc;
 
@@ -9,13 +9,32 @@ use chapar_protocol::{
 };
 
 use super::{Asker, Outcome, Result, refuse};
-use crate::{app::App, store::chats::Named};
+use crate::{
+    app::App,
+    store::{
+        budgets::{BudgetKind, Charge},
+        chats::Named,
+    },
+};
 
-pub(super) async fn run(app: Arc<App>, _: Asker, resolve: Resolve) -> Result<Resolved> {
+pub(super) async fn run(app: Arc<App>, asker: Asker, resolve: Resolve) -> Result<Resolved> {
     let handle = text::check_handle(&resolve.handle)?;
+    let charge = Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4);
     match app.store.resolve(&handle).await? {
-        Some(Named::User(user)) => Ok(Outcome::new(Resolved { user: Some(user), chat: None })),
-        Some(Named::Chat(chat)) => Ok(Outcome::new(Resolved { user: None, chat: Some(chat) })),
-        None => refuse(ErrorCode::UserNotFound, "nobody and no public chat has this handle"),
+        Some(Named::User(user)) => {
+            // Whom one may name already costs nothing.
+            if app.store.known_among(asker.user, &[user.id], false).await?.is_empty() {
+                app.store.find(asker.user, user.id, charge).await?;
+            }
+            Ok(Outcome::new(Resolved { user: Some(user), chat: None }))
+        }
+        Some(Named::Chat(chat)) => {
+            app.store.spend(asker.user, charge).await?;
+            Ok(Outcome::new(Resolved { user: None, chat: Some(chat) }))
+        }
+        None => {
+            app.store.spend(asker.user, charge).await?;
+            refuse(ErrorCode::UserNotFound, "nobody and no public chat has this handle")
+        }
     }
 }

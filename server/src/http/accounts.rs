@@ -1,5 +1,7 @@
 //! Registration, sign-in, sign-out, devices.
 
+use std::net::IpAddr;
+
 use axum::{
     Extension,
     extract::State,
@@ -18,7 +20,7 @@ use super::{
     address::client_address,
     reply::{Failure, Text, body, json},
 };
-use crate::{app::App, store::accounts::Caller, tokens};
+use crate::{app::App, limits::subnet, passwords::Guest, store::accounts::Caller, tokens};
 
 /// `POST /api/v1/register`.
 pub(super) async fn register(
@@ -37,13 +39,14 @@ pub(super) async fn register(
     let handle = text::check_handle(&register.handle)?;
     let name = text::check_title(register.name.as_deref().unwrap_or(&handle))?;
     text::check_password(&register.password)?;
-    app.limits.register(client_address(peer, &headers, &app.settings.trusted_proxies))?;
+    let network = subnet(client_address(peer, &headers, &app.settings.trusted_proxies));
+    app.limits.register(network)?;
     if app.store.resolve(&handle).await?.is_some() {
         return Err(ErrorCode::HandleTaken.into());
     }
-    let hash = app.passwords.hash(register.password).await?;
+    let hash = app.passwords.hash(register.password, Guest { network, known: false }).await?;
     let user = app.store.create_user(&handle, &name, Some(&hash)).await?;
-    Ok(json(&signed_in(app, user, register.device).await?))
+    Ok(json(&signed_in(app, user, register.device, network).await?))
 }
 
 /// `POST /api/v1/sign-in`. An unknown handle takes as long and answers the same as a wrong password.
@@ -57,22 +60,26 @@ pub(super) async fn sign_in(
     let sign_in: SignIn = body(&request)?;
     let handle = text::check_handle(&sign_in.handle)?;
     text::check_password(&sign_in.password)?;
-    app.limits.sign_in(&handle, client_address(peer, &headers, &app.settings.trusted_proxies))?;
-    let (user, hash) = match app.store.credentials(&handle).await? {
-        Some(found) => (Some(found.user), found.password_hash),
-        None => (None, None),
+    let network = subnet(client_address(peer, &headers, &app.settings.trusted_proxies));
+    app.limits.sign_in_from(network)?;
+    let place = tokens::place(&handle, network);
+    let (user, hash, known) = match app.store.credentials(&handle, &place).await? {
+        Some(found) => (Some(found.user), found.password_hash, found.knows_network),
+        None => (None, None, false),
     };
-    let fits = app.passwords.verify(sign_in.password, hash).await?;
+    app.limits.sign_in_to(&handle, network, known)?;
+    let fits = app.passwords.verify(sign_in.password, hash, Guest { network, known }).await?;
     match user {
-        Some(user) if fits => Ok(json(&signed_in(app, user, sign_in.device).await?)),
+        Some(user) if fits => Ok(json(&signed_in(app, user, sign_in.device, network).await?)),
         _ => Err(ErrorCode::InvalidCredentials.into()),
     }
 }
 
-async fn signed_in(app: &App, user: User, device: Option<String>) -> Result<SignedIn, Failure> {
+async fn signed_in(app: &App, user: User, device: Option<String>, from: IpAddr) -> Result<SignedIn, Failure> {
     let name = text::check_title(device.as_deref().unwrap_or("device"))?;
     let (token, kept) = tokens::generate(user.id);
     let device_id = app.store.create_device(user.id, &kept, &name).await?;
+    app.store.know_network(user.id, &tokens::place(&user.handle, from)).await?;
     Ok(SignedIn { token, user, device_id })
 }
 

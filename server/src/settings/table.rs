@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 39] = [
+pub const SETTINGS: [Setting; 41] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -98,6 +98,19 @@ pub const SETTINGS: [Setting; 39] = [
         "CHAPAR_MESSAGES_PER_SECOND",
         "N",
         "Messages that one user may send in a second, in bursts four times as many; 0 is no bound [default: 30]",
+    ),
+    setting(
+        "new-contacts-per-day",
+        "CHAPAR_NEW_CONTACTS_PER_DAY",
+        "N",
+        "People who have not answered yet that one user may write to or add to chats in a day, those in a shared group at \
+         a quarter; 0 is no bound [default: 200]",
+    ),
+    setting(
+        "lookups-per-day",
+        "CHAPAR_LOOKUPS_PER_DAY",
+        "N",
+        "Handles that one user may look up in a day; 0 is no bound, and everybody can be named by id [default: 1000]",
     ),
     setting(
         "commit-workers",

@@ -77,6 +77,8 @@ fn every_setting_can_be_given_as_a_flag_and_is_shown() {
         ("hash-concurrency", "9"),
         ("hash-queue", "10"),
         ("messages-per-second", "30"),
+        ("new-contacts-per-day", "40"),
+        ("lookups-per-day", "50"),
         ("commit-workers", "3"),
         ("calls-per-minute", "12"),
         ("call-rating-percent", "13"),

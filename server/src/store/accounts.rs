@@ -14,6 +14,8 @@ pub struct Credentials {
     pub user: User,
     /// The argon2id hash in PHC form; absent when the account has no password.
     pub password_hash: Option<String>,
+    /// Whether somebody has signed in to it from that network in the last 90 days.
+    pub knows_network: bool,
 }
 
 /// Who is behind a token.
@@ -50,16 +52,42 @@ impl Store {
         Ok(made)
     }
 
-    /// An account by its handle.
-    pub async fn credentials(&self, handle: &str) -> Result<Option<Credentials>> {
+    /// An account by its handle, asked for from a network.
+    pub async fn credentials(&self, handle: &str, network: &[u8]) -> Result<Option<Credentials>> {
         let found = sqlx::query(
-            "SELECT u.id, u.handle, u.name, u.password_hash FROM handles h JOIN users u ON u.id = h.user_id WHERE h.handle = $1",
+            "SELECT u.id, u.handle, u.name, u.password_hash, EXISTS (
+                 SELECT 1 FROM known_networks k
+                 WHERE k.user_id = u.id AND k.network = $2 AND k.seen_at > now() - interval '90 days'
+             ) AS knows_network
+             FROM handles h JOIN users u ON u.id = h.user_id WHERE h.handle = $1",
         )
         .bind(handle)
+        .bind(network)
         .fetch_optional(&self.pool)
         .await?;
         let Some(found) = found else { return Ok(None) };
-        Ok(Some(Credentials { user: user(&found)?, password_hash: found.try_get("password_hash")? }))
+        Ok(Some(Credentials {
+            user: user(&found)?,
+            password_hash: found.try_get("password_hash")?,
+            knows_network: found.try_get("knows_network")?,
+        }))
+    }
+
+    /// Notes that somebody has signed in from a network. The latest 32 are kept.
+    pub async fn know_network(&self, user: UserId, network: &[u8]) -> Result<()> {
+        sqlx::query(
+            "WITH noted AS (
+                 INSERT INTO known_networks (user_id, network) VALUES ($1, $2)
+                 ON CONFLICT (user_id, network) DO UPDATE SET seen_at = now()
+             )
+             DELETE FROM known_networks WHERE user_id = $1 AND network <> $2 AND seen_at <= (
+                 SELECT seen_at FROM known_networks WHERE user_id = $1 ORDER BY seen_at DESC OFFSET 31 LIMIT 1)",
+        )
+        .bind(user.0)
+        .bind(network)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Replaces a password. Returns whether there is such an account.

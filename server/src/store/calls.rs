@@ -22,14 +22,16 @@ pub struct Reached {
 
 impl Store {
     /// The one rule of who may call whom, and what such a call reaches; for many (caller, callee) at once, in their order. For
-    /// now: two people who share a direct chat may; `None` for others, also when there is no such person. Contacts, blocks and
-    /// privacy settings belong here.
+    /// now: two people who share a direct chat may, once the callee has opened it or written in it; `None` for others, also when
+    /// there is no such person. Contacts, blocks and privacy settings belong here.
     pub async fn reach(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<Option<Reached>>> {
-        // Each pair by two look-ups in an index, whatever the planner knows of the tables.
+        // Each pair by look-ups in indexes, whatever the planner knows of the tables.
         let rows = sqlx::query(
             "SELECT p.place,
                  (SELECT d.chat_id FROM direct_chats d
-                  WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)),
+                  WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)
+                    AND (CASE WHEN p.callee < p.caller THEN d.low_opened ELSE d.high_opened END
+                         OR EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = d.chat_id AND m.sender_id = p.callee))),
                  ARRAY(SELECT v.id FROM devices v WHERE v.user_id = p.callee
                        ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3)
              FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (caller, callee, place)
@@ -60,13 +62,15 @@ impl Store {
     /// With `InDoubt` the outcome is unknown: calling again with the same batch is safe.
     pub async fn record_calls(&self, records: &[Record]) -> Result<Vec<(UserId, UserDelta)>> {
         let lines: Vec<serde_json::Value> = records.iter().map(line).collect();
-        let rows = sqlx::query("SELECT user_id, version, missed FROM record_calls($1::json)")
-            .bind(serde_json::Value::Array(lines).to_string())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| {
-                StoreError::of_commit(error, None, records.iter().filter_map(|it| it.missed_by).collect())
-            })?;
+        let rows = sqlx::query(
+            "WITH finished AS (DELETE FROM unfinished_calls WHERE call_id = ANY($2))
+             SELECT user_id, version, missed FROM record_calls($1::json)",
+        )
+        .bind(serde_json::Value::Array(lines).to_string())
+        .bind(records.iter().map(|record| record.log.call_id.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| StoreError::of_commit(error, None, records.iter().filter_map(|it| it.missed_by).collect()))?;
         let mut moved = Vec::with_capacity(rows.len());
         for row in rows {
             let version: i64 = row.try_get(1)?;
@@ -150,6 +154,8 @@ pub fn reason_name(reason: EndReason) -> (&'static str, Option<CallId>) {
         EndReason::Dropped => ("dropped", None),
         EndReason::Vanished => ("vanished", None),
         EndReason::SignedOut => ("signed_out", None),
+        EndReason::NodeStopped => ("node_stopped", None),
+        EndReason::NodeLost => ("node_lost", None),
     }
 }
 

@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, StoreError, claim_handle,
+    Changes, Result, Store, StoreError, budgets,
+    budgets::Charge,
+    claim_handle,
     pool::Tx,
     row,
     row::{kind_number, role_number},
@@ -160,38 +162,63 @@ impl Store {
         Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))))
     }
 
-    /// Opens the direct chat of two users, making it when there is none.
+    /// The direct chat of two users when there is one. That this user has opened it too is noted: it is an answer.
+    pub async fn reopen_direct(&self, user: UserId, other: UserId) -> Result<Option<ChatId>> {
+        let found = sqlx::query(
+            "SELECT chat_id, low_opened, high_opened FROM direct_chats WHERE low_user_id = $1 AND high_user_id = $2",
+        )
+        .bind(user.min(other).0)
+        .bind(user.max(other).0)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(found) = found else { return Ok(None) };
+        let opened: bool = found.try_get(if user <= other { "low_opened" } else { "high_opened" })?;
+        if !opened {
+            sqlx::query(
+                "UPDATE direct_chats SET low_opened = low_opened OR $3 <= $4, high_opened = high_opened OR $3 >= $4
+                 WHERE low_user_id = $1 AND high_user_id = $2",
+            )
+            .bind(user.min(other).0)
+            .bind(user.max(other).0)
+            .bind(user.0)
+            .bind(other.0)
+            .execute(&self.pool)
+            .await?;
+        }
+        Ok(Some(ChatId(found.try_get("chat_id")?)))
+    }
+
+    /// Makes the direct chat of two users, unless the other one does so at the same moment.
     ///
     /// # Errors
-    /// [`ErrorCode::UserNotFound`].
-    pub async fn open_direct(&self, user: UserId, other: UserId) -> Result<Created> {
-        let (low, high) = (user.min(other), user.max(other));
-        let find = "SELECT chat_id FROM direct_chats WHERE low_user_id = $1 AND high_user_id = $2";
-        let found: Option<i64> = sqlx::query_scalar(find).bind(low.0).bind(high.0).fetch_optional(&self.pool).await?;
-        if let Some(chat) = found {
-            return Ok(Created::Existed(ChatId(chat)));
-        }
-        let exists: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM users WHERE id = $1").bind(other.0).fetch_optional(&self.pool).await?;
-        if exists.is_none() {
-            return Err(ErrorCode::UserNotFound.into());
-        }
+    /// [`ErrorCode::RateLimited`] when the user's budget does not pay for it.
+    pub async fn open_direct(&self, user: UserId, other: UserId, charge: Charge) -> Result<Created> {
+        self.is_spent(user, charge)?;
         let mut tx = self.begin().await?;
+        let paid = budgets::spend(&mut tx, user, charge).await?;
+        self.refusals.heed(user, &charge, paid)?;
         let info = insert_chat(&mut tx, ChatKind::Direct, None, None).await?;
-        let fresh = sqlx::query("INSERT INTO direct_chats VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(low.0)
-            .bind(high.0)
-            .bind(info.id.0)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
+        let fresh = sqlx::query(
+            "INSERT INTO direct_chats (low_user_id, high_user_id, chat_id, low_opened, high_opened)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        )
+        .bind(user.min(other).0)
+        .bind(user.max(other).0)
+        .bind(info.id.0)
+        .bind(user <= other)
+        .bind(user >= other)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
             == 1;
         if fresh {
             return Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))));
         }
-        // Both opened it at once; the other one was first.
         tx.rollback().await?;
-        Ok(Created::Existed(ChatId(sqlx::query_scalar(find).bind(low.0).bind(high.0).fetch_one(&self.pool).await?)))
+        match self.reopen_direct(user, other).await? {
+            Some(chat) => Ok(Created::Existed(chat)),
+            None => Err(ErrorCode::UserNotFound.into()),
+        }
     }
 }
 
@@ -395,6 +422,57 @@ impl ChatTx {
             }
         }
         Ok(newcomers)
+    }
+
+    /// Pays for what is done here, in the same transaction.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RateLimited`].
+    pub async fn spend(&mut self, store: &Store, charge: Charge) -> Result<()> {
+        store.is_spent(self.user, charge)?;
+        let paid = budgets::spend(&mut self.tx, self.user, charge).await?;
+        store.refusals.heed(self.user, &charge, paid)
+    }
+
+    /// Keeps somebody who is out from joining again.
+    pub async fn ban(&mut self, user: UserId) -> Result<()> {
+        sqlx::query("INSERT INTO bans (chat_id, user_id, by_user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(self.delta.chat_id.0)
+            .bind(user.0)
+            .bind(self.user.0)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets some users join again.
+    pub async fn lift_bans(&mut self, users: &[UserId]) -> Result<()> {
+        sqlx::query("DELETE FROM bans WHERE chat_id = $1 AND user_id = ANY ($2)")
+            .bind(self.delta.chat_id.0)
+            .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether the asking user was taken out and not let in again.
+    pub async fn is_banned(&mut self) -> Result<bool> {
+        let banned = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM bans WHERE chat_id = $1 AND user_id = $2)")
+            .bind(self.delta.chat_id.0)
+            .bind(self.user.0)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        Ok(banned)
+    }
+
+    /// Whether some user has ever been in the chat.
+    pub async fn was_member(&mut self, user: UserId) -> Result<bool> {
+        let was = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE chat_id = $1 AND user_id = $2)")
+            .bind(self.delta.chat_id.0)
+            .bind(user.0)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        Ok(was)
     }
 
     /// Gives users roles, or takes them out, each named once. In a channel ordinary readers who come or go are no

@@ -124,17 +124,4 @@ impl Store {
         .await?;
         Ok(rows.iter().map(|found| row::member(found, kind)).collect::<sqlx::Result<_>>()?)
     }
-
-    /// Those of some users with whom a user has a direct chat.
-    pub async fn direct_peers(&self, user: UserId, among: &[UserId]) -> Result<Vec<UserId>> {
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT i FROM unnest($2::bigint[]) AS i
-             WHERE EXISTS (SELECT 1 FROM direct_chats d WHERE d.low_user_id = least($1, i) AND d.high_user_id = greatest($1, i))",
-        )
-        .bind(user.0)
-        .bind(among.iter().map(|user| user.0).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
 }

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use chapar_protocol::{
-    Action, ChatId,
+    Action, ChatId, ErrorCode,
     command::{Edit, GetChat},
     message::NewBody,
 };
 use futures_util::future::join_all;
 
-use crate::support::{Device, Failure, World, audit::all_equal, device::message, http, postgres::Frozen, world::Plan};
+use crate::support::{Device, Failure, World, audit::all_equal, device::message, postgres::Frozen, world::Plan};
 
 const LONGEST: Duration = Duration::from_secs(6);
 

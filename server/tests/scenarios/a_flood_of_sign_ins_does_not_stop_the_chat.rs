@@ -76,3 +76,44 @@ async fn and_those_who_flood_are_told_when_to_come_back() {
     let bound = calm * 15 + Duration::from_millis(50);
     assert!(flooded < bound, "a message took {calm:?} in the calm and {flooded:?} in the flood");
 }
+
+#[tokio::test]
+async fn and_whoever_knows_the_password_comes_in_from_a_network_that_is_quiet() {
+    let world = Plan::single().flags(&["--trusted-proxies", "127.0.0.1", "--hash-concurrency", "1"]).start().await;
+    let node = world.at(0);
+    let register = json!({ "handle": "somebody", "password": "their long password" });
+    let _: SignedIn = http::post_from(node, "/api/v1/register", "203.0.113.5", &register).await.expect("registered");
+    let stop = Arc::new(AtomicBool::new(false));
+    let flood: Vec<_> = (0..100)
+        .map(|n| {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                let (address, mut count) = (format!("198.51.{}.{n}", n % 40), 0);
+                while !stop.load(Ordering::Relaxed) {
+                    count += 1;
+                    let sign_in = json!({ "handle": format!("nobody_{n}_{count}"), "password": "a wrong password" });
+                    let outcome = http::post_from::<_, SignedIn>(node, "/api/v1/sign-in", &address, &sign_in).await;
+                    let error = outcome.err().expect("wrong");
+                    if error.code != ErrorCode::InvalidCredentials {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // From where they have been, from the same street, from elsewhere: all at the first try.
+    let mut slowest = Duration::ZERO;
+    for address in ["203.0.113.5", "203.0.113.77", "192.0.2.9", "2001:db8::1"] {
+        let start = Instant::now();
+        let outcome = http::post_from::<_, SignedIn>(node, "/api/v1/sign-in", address, &register).await;
+        outcome.unwrap_or_else(|error| panic!("from {address}: {error:?}"));
+        slowest = slowest.max(start.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    for one in flood {
+        one.await.expect("no panic");
+    }
+    println!("in within {slowest:?}");
+    assert!(slowest < Duration::from_secs(5), "it took {slowest:?}");
+}

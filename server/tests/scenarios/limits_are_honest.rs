@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chapar_protocol::{ErrorCode, account::SignedIn};
+use chapar_protocol::{ErrorCode, Seq, account::SignedIn, command::History};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -68,4 +68,55 @@ async fn for_those_who_guess_passwords() {
     tokio::time::sleep(Duration::from_millis(wait.into())).await;
     let right = json!({ "handle": "guarded", "password": "the right password" });
     http::post::<_, SignedIn>(world.at(0), "/api/v1/sign-in", None, &right).await.expect("waited as told");
+}
+
+#[tokio::test]
+async fn for_those_who_would_lock_somebody_out() {
+    let world = Plan::single().limited().flags(&["--trusted-proxies", "127.0.0.1"]).start().await;
+    let right = json!({ "handle": "guarded", "password": "the right password" });
+    let wrong = json!({ "handle": "guarded", "password": "a wrong password" });
+    let _: SignedIn = http::post_from(world.at(0), "/api/v1/register", "192.0.2.1", &right).await.expect("made");
+    let tries = |address: &'static str| {
+        let (node, wrong) = (world.at(0), wrong.clone());
+        async move { http::post_from::<_, SignedIn>(node, "/api/v1/sign-in", address, &wrong).await.err().expect("wrong") }
+    };
+    let mut codes = Vec::new();
+    for _ in 0..12 {
+        codes.push(tries("198.51.100.7").await.code);
+    }
+    assert!(codes.contains(&ErrorCode::RateLimited), "{codes:?}");
+    // Another address of the same network is the same attacker.
+    assert_eq!(tries("198.51.100.8").await.code, ErrorCode::RateLimited);
+    for address in ["192.0.2.1", "203.0.113.9", "2001:db8::7"] {
+        let signed_in = http::post_from::<_, SignedIn>(world.at(0), "/api/v1/sign-in", address, &right).await;
+        signed_in.unwrap_or_else(|error| panic!("from {address}: {error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn for_those_who_read_without_end() {
+    let world = Plan::single().limited().start().await;
+    let [reader, calm] = world.people().await;
+    let group = world.group(&reader, &[]).await;
+    let others = world.group(&calm, &[]).await;
+    for _ in 0..100 {
+        http::call(world.at(0), reader.token(), &message(group, &"و".repeat(4096))).await.expect("stored");
+    }
+    reader.connect(world.at(0)).await;
+    calm.connect(world.at(0)).await;
+    let page = |chat_id| History { chat_id, seq: Seq(1), before: 0, after: 200 };
+    let start = Instant::now();
+    let mut pages = 0;
+    let error = loop {
+        match reader.call(&page(group)).await {
+            Ok(_) => pages += 1,
+            Err(Failure::Refused(error)) => break error,
+            Err(Failure::Lost) => panic!("disconnected"),
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{pages} pages and no limit");
+    };
+    assert_eq!(error.code, ErrorCode::RateLimited, "after {pages} pages: {error:?}");
+    calm.must(page(others)).await;
+    tokio::time::sleep(Duration::from_millis(error.retry_after_ms.expect("says when").into())).await;
+    reader.must(page(group)).await;
 }

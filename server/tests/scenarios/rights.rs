@@ -3,11 +3,13 @@
 use chapar_protocol::{
     ChatId, ChatKind, Command, ErrorCode, Role, Seq, UserId, Version, WireError,
     command::{
-        AddMembers, Delete, Difference, Edit, GetChat, GetMembers, History, Leave, METHODS, MarkRead, React,
-        RemoveMember, SetRole, SetTyping,
+        AddMembers, CreateChat, Delete, Difference, Edit, GetChat, GetMembers, History, Join, Leave, METHODS, MarkRead,
+        React, RemoveMember, SetRole, SetTyping,
     },
     message::NewBody,
 };
+
+use uuid::Uuid;
 
 use crate::support::{Device, World, device::message, http, world::Plan};
 
@@ -53,6 +55,8 @@ enum Deed {
     Promote,
     GiveAway,
     Leave,
+    Join,
+    AddBack,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -79,6 +83,9 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::Promote, row(Done, FORBIDDEN, FORBIDDEN)),
     (Deed::GiveAway, row(Done, FORBIDDEN, FORBIDDEN)),
     (Deed::Leave, row(No(ErrorCode::OwnerCannotLeave), Done, Done)),
+    // It is public: whoever is in stays, a stranger comes in, and who was removed does not until they are added.
+    (Deed::Join, [Done, Done, Done, Done, FORBIDDEN]),
+    (Deed::AddBack, row(Done, Done, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -115,6 +122,8 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
 struct Stage<'a> {
     world: &'a World,
     chat_id: ChatId,
+    handle: String,
+    removed: UserId,
     /// In the order of [`ROLES`].
     actors: &'a [Device],
     other_admin: UserId,
@@ -129,10 +138,17 @@ impl<'a> Stage<'a> {
         let [owner, admin, member, stranger, removed, other_admin, bystander, outsider] = people else {
             panic!("eight people")
         };
+        let mut handle_of_chat = String::new();
         let chat_id = if kind == ChatKind::Direct {
             world.direct(owner, member).await
         } else {
-            world.chat(kind, owner, &[admin, member, removed, other_admin, bystander]).await
+            let members = [admin, member, removed, other_admin, bystander].map(Device::id).to_vec();
+            let client_id = Uuid::new_v4();
+            let handle = Some(public_handle(client_id));
+            let create = CreateChat { client_id, kind, title: "کاروان".to_owned(), handle, members };
+            let made = http::call(world.at(0), owner.token(), &create).await.expect("made").chat;
+            handle_of_chat = made.handle.expect("public");
+            made.id
         };
         let node = world.at(0);
         if kind != ChatKind::Direct {
@@ -152,6 +168,8 @@ impl<'a> Stage<'a> {
         Self {
             world,
             chat_id,
+            handle: handle_of_chat,
+            removed: removed.id(),
             actors: &people[..5],
             other_admin: if kind == ChatKind::Direct { member.id() } else { other_admin.id() },
             bystander: if kind == ChatKind::Direct { member.id() } else { bystander.id() },
@@ -196,8 +214,15 @@ impl<'a> Stage<'a> {
             Deed::Promote => self.try_out(role, SetRole { chat_id, user_id: self.bystander, role: Role::Admin }).await,
             Deed::GiveAway => self.try_out(role, SetRole { chat_id, user_id: self.bystander, role: Role::Owner }).await,
             Deed::Leave => self.try_out(role, Leave { chat_id }).await,
+            Deed::Join => self.try_out(role, Join { handle: self.handle.clone() }).await,
+            Deed::AddBack => self.try_out(role, AddMembers { chat_id, user_ids: vec![self.removed] }).await,
         }
     }
+}
+
+/// A handle that no other chat has: a letter and 31 of the id's digits.
+fn public_handle(id: Uuid) -> String {
+    format!("c{}", &id.simple().to_string()[..31])
 }
 
 async fn check(kind: ChatKind, table: impl Iterator<Item = (Deed, [Outcome; 5])>) {

@@ -41,11 +41,37 @@ pub async fn try_request(
     token: Option<&str>,
     body: Option<&str>,
 ) -> std::io::Result<Response> {
+    request_with(address, verb, path, token, None, body).await
+}
+
+/// As a proxy would pass it on for somebody elsewhere. The node must trust 127.0.0.1.
+pub async fn post_from<B: Serialize, T: DeserializeOwned>(
+    address: SocketAddr,
+    path: &str,
+    client: &str,
+    body: &B,
+) -> Result<T, WireError> {
+    let body = serde_json::to_string(body).expect("serialises");
+    let response = request_with(address, "POST", path, None, Some(client), Some(&body)).await;
+    response.unwrap_or_else(|error| panic!("{path}: {error}")).read()
+}
+
+async fn request_with(
+    address: SocketAddr,
+    verb: &str,
+    path: &str,
+    token: Option<&str>,
+    client: Option<&str>,
+    body: Option<&str>,
+) -> std::io::Result<Response> {
     within(&format!("{verb} {path}"), async {
         let mut stream = TcpStream::connect(address).await?;
         let mut head = format!("{verb} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
         if let Some(token) = token {
             let _ = write!(head, "Authorization: Bearer {token}\r\n");
+        }
+        if let Some(client) = client {
+            let _ = write!(head, "X-Forwarded-For: {client}\r\n");
         }
         if let Some(body) = body {
             let length = body.len();

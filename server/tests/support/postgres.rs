@@ -111,6 +111,16 @@ impl Cluster {
         Process::start(postgres, &self.directory.join("log"))
     }
 
+    /// Holds the server with all its backends, or lets it go on: the sockets stay open, nothing answers.
+    pub fn freeze(&self, frozen: bool) {
+        let server = self.server.lock().expect("not poisoned");
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        for pid in server.as_ref().expect("is running").family() {
+            // One that has just ended needs no signal.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
     /// SIGKILL to the postmaster. Its backends notice and end by themselves.
     pub fn kill(&self) {
         if let Some(server) = self.server.lock().expect("not poisoned").as_mut() {

@@ -95,8 +95,12 @@ impl Plan {
 
     pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("chapar-test-").tempdir().expect("temp dir");
-        let plan =
-            if self.limited { self } else { self.flags(&["--messages-per-second", "0", "--calls-per-minute", "0"]) };
+        let plan = if self.limited {
+            self
+        } else {
+            let bounds = ["--messages-per-second", "--calls-per-minute", "--new-contacts-per-day", "--lookups-per-day"];
+            self.flags(&bounds.map(|bound| [bound, "0"]).concat())
+        };
         plan.start_in(directory).await
     }
 
@@ -201,7 +205,15 @@ impl World {
         self.chat(ChatKind::Group, owner, members).await
     }
 
+    /// The direct chat of two people who both want it.
     pub async fn direct(&self, one: &Device, other: &Device) -> ChatId {
+        let chat = self.opens(one, other).await;
+        assert_eq!(self.opens(other, one).await, chat);
+        chat
+    }
+
+    /// The direct chat as one of the two opens it.
+    pub async fn opens(&self, one: &Device, other: &Device) -> ChatId {
         let open = OpenDirect { user_id: other.id() };
         http::call(self.at(0), one.token(), &open).await.expect("opened").chat.id
     }

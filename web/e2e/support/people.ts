@@ -39,11 +39,21 @@ export class Person {
     return post(`${this.url}/api/v1/call/${method}`, params, this.token) as Promise<T>;
   }
 
+  /** The chat of two people who both want it: they ring at each other's, and see each other. */
   async direct(other: Person): Promise<number> {
-    return (await this.call<{ chat: { id: number } }>('open_direct', { user_id: other.id })).chat.id;
+    await this.finds(other);
+    const chat = (await this.call<{ chat: { id: number } }>('open_direct', { user_id: other.id })).chat.id;
+    await other.call('open_direct', { user_id: this.id });
+    return chat;
+  }
+
+  /** Whom nobody has found by handle, an id does not reach. */
+  async finds(other: Person): Promise<void> {
+    await this.call('resolve', { handle: other.handle });
   }
 
   async create(kind: 'group' | 'channel', title: string, members: Person[], publicHandle?: string): Promise<number> {
+    for (const member of members) await this.finds(member);
     const made = await this.call<{ chat: { id: number } }>('create_chat', {
       client_id: randomUUID(),
       kind,

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launch } from "../support/browser.js";
-import { caller, hears, status } from "../support/calls.js";
+import { caller, hears, knows, status } from "../support/calls.js";
 import { Proxy } from "../support/proxy.js";
 import { Server } from "../support/server.js";
 
@@ -13,6 +13,7 @@ afterAll(() => Promise.all([browser.close(), server.close()]));
 for (const who of ["caller", "callee"] as const) {
   it(`relay-only by the wish of the ${who}: audio arrives, and no address of either is told`, async () => {
     const [sara, amir] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, server.url, "amir")]);
+    await knows(amir, sara);
     for (const { page } of [sara, amir]) {
       await page.evaluate(() => {
         globalThis.told = [];
@@ -51,6 +52,7 @@ for (const who of ["caller", "callee"] as const) {
 it("the connection to the server is gone for 5 s in the middle of a call: the media goes on, and the call too", async () => {
   const proxy = await Proxy.to(server.port);
   const [sara, amir] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, proxy.url, "amir")]);
+  await knows(amir, sara);
   await sara.page.evaluate(async (id) => {
     await client.openDirect(id);
     globalThis.call = await calls.call(id);

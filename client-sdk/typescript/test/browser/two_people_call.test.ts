@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { launch } from "../support/browser.js";
-import { caller, device, hears, status } from "../support/calls.js";
+import { caller, device, hears, knows, status } from "../support/calls.js";
 import { Server } from "../support/server.js";
 
 let server: Server;
@@ -11,6 +11,7 @@ afterAll(() => Promise.all([browser.close(), server.close()]));
 
 it("two people talk: audio arrives both ways, the emoji are the same, mute, hold, video and back, then one hangs up", async () => {
   const [sara, amir] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, server.url, "amir")]);
+  await knows(amir, sara);
   await sara.page.evaluate(async (id) => {
     await client.openDirect(id);
     globalThis.call = await calls.call(id);
@@ -41,7 +42,7 @@ it("two people talk: audio arrives both ways, the emoji are the same, mute, hold
 
   await amir.page.evaluate(() => call.wantVideo());
   await sara.page.waitForFunction(() => call.videoAsked);
-  await sara.page.evaluate(() => call.allowVideo(true));
+  await sara.page.evaluate(() => call.allowVideo(true, { camera: true }));
   for (const { page } of [sara, amir]) {
     await page.waitForFunction(async () => {
       const stats = [...(await call.connection!.getStats()).values()];
@@ -72,6 +73,7 @@ it("two people talk: audio arrives both ways, the emoji are the same, mute, hold
 
 it("it rings on two devices: the first answer silences the other, and the call moves over by a transfer", async () => {
   const [sara, phone] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, server.url, "amir")]);
+  await knows(phone, sara);
   const laptop = await device(browser, server.url, phone);
   await sara.page.evaluate(async (id) => {
     await client.openDirect(id);
@@ -102,6 +104,7 @@ it("it rings on two devices: the first answer silences the other, and the call m
 
 it("declined, taken back, and a refused microphone", async () => {
   const [sara, amir] = await Promise.all([caller(browser, server.url, "sara"), caller(browser, server.url, "amir")]);
+  await knows(amir, sara);
   const ring = (): Promise<void> =>
     sara.page.evaluate(async (id) => {
       await client.openDirect(id);

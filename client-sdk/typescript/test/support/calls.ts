@@ -19,6 +19,11 @@ export async function caller(browser: Browser, url: string, name: string): Promi
   return { made, page: it, id: await enter(it, account, "register"), handle: account.handle };
 }
 
+/** Whoever has not answered does not ring: the one who is called has opened the chat too. */
+export async function knows(callee: Person, callerOf: Person): Promise<void> {
+  await callee.page.evaluate((id) => client.openDirect(id).then(() => undefined), callerOf.id);
+}
+
 /** Another device of somebody. */
 export async function device(browser: Browser, url: string, of: Person): Promise<Person> {
   const made = await context(browser);

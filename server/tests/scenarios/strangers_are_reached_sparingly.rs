@@ -1,0 +1,226 @@
+//! Whoever looks for strangers finds few of them in a day, by whatever way, and strangers neither ring nor see.
+
+use chapar_protocol::{
+    ChatKind, Command, ErrorCode, Event, Role, UserId, WireError,
+    call::{CallId, CallMedia},
+    command::{
+        AddMembers, CallInvite, CreateChat, GetMembers, GetUsers, Join, OpenDirect, RemoveMember, Resolve, SetRole,
+        WatchPresence,
+    },
+};
+use uuid::Uuid;
+
+use crate::support::{Device, World, device::message, http, world::Plan};
+
+/// One try, without waiting when told to.
+async fn once<C: Command>(world: &World, node: usize, who: &Device, command: &C) -> Result<C::Reply, WireError> {
+    http::post(world.at(node), &format!("/api/v1/call/{}", C::METHOD), Some(who.token()), command).await
+}
+
+async fn finds(world: &World, who: &Device, other: &Device) -> Result<UserId, WireError> {
+    let resolve = Resolve { handle: other.account().user.handle.clone() };
+    once(world, 0, who, &resolve).await.map(|found| found.user.expect("a person").id)
+}
+
+fn group_of(members: &[&Device]) -> CreateChat {
+    let members = members.iter().map(|it| it.id()).collect();
+    CreateChat {
+        client_id: Uuid::new_v4(), kind: ChatKind::Group, title: "کاروان".to_owned(), handle: None, members
+    }
+}
+
+fn ring(callee: &Device) -> CallInvite {
+    let call_id = CallId(Uuid::new_v4());
+    CallInvite { call_id, user_id: callee.id(), media: CallMedia::Voice, relay_only: false, offer: None }
+}
+
+#[tokio::test]
+async fn an_id_alone_opens_nothing_and_tells_nothing() {
+    let world = Plan::single().limited().start().await;
+    let [owner, stranger] = world.people().await;
+    let nobody = UserId(4_000_000_000);
+    let group = world.group(&owner, &[]).await;
+    let mut answers = Vec::new();
+    for user_id in [stranger.id(), nobody] {
+        let open = once(&world, 0, &owner, &OpenDirect { user_id }).await.map(drop);
+        let add = once(&world, 0, &owner, &AddMembers { chat_id: group, user_ids: vec![user_id] }).await.map(drop);
+        let create = CreateChat { members: vec![user_id], ..group_of(&[]) };
+        let create = once(&world, 0, &owner, &create).await.map(drop);
+        let remove = once(&world, 0, &owner, &RemoveMember { chat_id: group, user_id }).await.map(drop);
+        let promote = SetRole { chat_id: group, user_id, role: Role::Admin };
+        let promote = once(&world, 0, &owner, &promote).await.map(drop);
+        let who = once(&world, 0, &owner, &GetUsers { user_ids: vec![user_id] }).await.expect("answers").users;
+        assert_eq!(who, [], "nothing is told of {user_id:?}");
+        answers.push([open, add, create, remove, promote].map(|it| it.expect_err("refused")));
+    }
+    assert_eq!(answers[0], answers[1], "a stranger and nobody look alike");
+    assert!(answers[0].iter().all(|error| error.code == ErrorCode::UserNotFound), "{answers:?}");
+
+    assert_eq!(finds(&world, &owner, &stranger).await.expect("by handle"), stranger.id());
+    let who = once(&world, 0, &owner, &GetUsers { user_ids: vec![stranger.id(), nobody] }).await.expect("answers");
+    assert_eq!(who.users, [stranger.account().user.clone()]);
+    once(&world, 0, &owner, &OpenDirect { user_id: stranger.id() }).await.expect("found by handle");
+    let who = once(&world, 0, &stranger, &GetUsers { user_ids: vec![owner.id()] }).await.expect("answers");
+    assert_eq!(who.users.len(), 1, "whoever is written to sees by whom");
+}
+
+#[tokio::test]
+async fn the_budget_for_new_people_is_the_same_by_every_way() {
+    let world = Plan::pair().limited().flags(&["--new-contacts-per-day", "3"]).start().await;
+    let [eager, a, b, c, d, e] = world.people().await;
+    for other in [&a, &b, &c, &d, &e] {
+        finds(&world, &eager, other).await.expect("found");
+    }
+    let open = |other: &Device| OpenDirect { user_id: other.id() };
+    let chat = once(&world, 0, &eager, &open(&a)).await.expect("the first").chat.id;
+    let group = once(&world, 1, &eager, &group_of(&[&b])).await.expect("the second").chat.id;
+    once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![c.id()] }).await.expect("the third");
+
+    let second_device = Device::new(eager.account().clone());
+    second_device.connect(world.at(1)).await;
+    let refusals = [
+        once(&world, 0, &eager, &open(&d)).await.map(drop),
+        once(&world, 1, &eager, &open(&d)).await.map(drop),
+        Err(second_device.refused(open(&d)).await),
+        once(&world, 0, &eager, &group_of(&[&d])).await.map(drop),
+        once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![d.id(), e.id()] }).await.map(drop),
+        once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![e.id()] }).await.map(drop),
+    ];
+    for refusal in refusals {
+        let error = refusal.expect_err("three a day");
+        assert_eq!(error.code, ErrorCode::RateLimited, "{error:?}");
+        let wait = error.retry_after_ms.expect("says when");
+        // One comes back in eight hours, two in sixteen.
+        assert!((28_000_000..57_700_000).contains(&wait), "{wait}");
+    }
+    assert!(d.model().chats.is_empty(), "nobody was reached");
+
+    assert_eq!(once(&world, 0, &eager, &open(&a)).await.expect("is there").chat.id, chat, "what exists costs nothing");
+    // Whoever has answered costs nothing.
+    http::call(world.at(0), a.token(), &message(chat, "who are you?")).await.expect("answered");
+    once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![a.id()] }).await.expect("they have answered");
+    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: a.id() }).await.expect("removed");
+    once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![a.id()] }).await.expect("and again");
+    // Coming and going is no way round: somebody who has not answered costs again.
+    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: b.id() }).await.expect("removed");
+    let again = once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![b.id()] }).await.map(drop);
+    assert_eq!(again.expect_err("costs a quarter").code, ErrorCode::RateLimited);
+}
+
+#[tokio::test]
+async fn people_in_a_shared_group_cost_a_quarter_and_readers_of_a_channel_are_strangers() {
+    let world = Plan::single().limited().flags(&["--new-contacts-per-day", "1"]).start().await;
+    let [owner, other_owner, admin, x, y, z, reader] = world.people().await;
+    let public = |kind, handle: &str| CreateChat { kind, handle: Some(handle.to_owned()), ..group_of(&[]) };
+    once(&world, 0, &owner, &public(ChatKind::Group, "the_caravan")).await.expect("made");
+    let channel = once(&world, 0, &other_owner, &public(ChatKind::Channel, "the_news")).await.expect("made").chat.id;
+    for who in [&admin, &x, &y, &z, &reader] {
+        let handle = "the_news".to_owned();
+        http::call(world.at(0), who.token(), &Join { handle }).await.expect("public");
+    }
+    let open = |other: &Device| OpenDirect { user_id: other.id() };
+    assert_eq!(
+        once(&world, 0, &reader, &open(&x)).await.map(drop).expect_err("a reader").code,
+        ErrorCode::UserNotFound
+    );
+    let who = GetUsers { user_ids: vec![x.id(), other_owner.id()] };
+    let seen = once(&world, 0, &reader, &who).await.expect("answers").users;
+    assert_eq!(seen.iter().map(|user| user.id).collect::<Vec<_>>(), [other_owner.id()], "who posts, not who reads");
+    let members = once(&world, 0, &reader, &GetMembers { chat_id: channel, after: None }).await.map(drop);
+    assert_eq!(members.expect_err("for admins").code, ErrorCode::Forbidden);
+
+    for who in [&admin, &x, &y, &z] {
+        let handle = "the_caravan".to_owned();
+        http::call(world.at(0), who.token(), &Join { handle }).await.expect("public");
+    }
+    for who in [&owner, &x, &y, &z] {
+        once(&world, 0, &admin, &open(who)).await.expect("four of a shared group are one stranger");
+    }
+    once(&world, 0, &admin, &Resolve { handle: reader.account().user.handle.clone() }).await.expect("found");
+    let more = once(&world, 0, &admin, &open(&reader)).await.map(drop).expect_err("the day's budget");
+    assert_eq!(more.code, ErrorCode::RateLimited);
+}
+
+#[tokio::test]
+async fn looking_handles_up_is_counted_whether_they_exist_or_not() {
+    let world = Plan::pair().limited().flags(&["--lookups-per-day", "4"]).start().await;
+    let [curious, a, b, c] = world.people().await;
+    let look = |handle: &str| Resolve { handle: handle.to_owned() };
+    finds(&world, &curious, &a).await.expect("found");
+    finds(&world, &curious, &b).await.expect("found");
+    for node in [0, 1] {
+        let nobody = once(&world, node, &curious, &look("nobody_at_all")).await.map(drop).expect_err("nobody");
+        assert_eq!(nobody.code, ErrorCode::UserNotFound);
+    }
+    for handle in [c.account().user.handle.as_str(), "nobody_either"] {
+        for node in [0, 1] {
+            let error = once(&world, node, &curious, &look(handle)).await.map(drop).expect_err("four a day");
+            assert_eq!(error.code, ErrorCode::RateLimited, "{error:?}");
+            assert!((21_000_000..21_600_002).contains(&error.retry_after_ms.expect("says when")), "{error:?}");
+        }
+    }
+    finds(&world, &curious, &a).await.expect("whoever was found is found again for nothing");
+}
+
+#[tokio::test]
+async fn only_those_who_have_answered_ring_and_are_seen() {
+    let world = Plan::single().limited().start().await;
+    let [stranger, person] = world.people().await;
+    finds(&world, &stranger, &person).await.expect("found");
+    stranger.connect(world.at(0)).await;
+    person.connect(world.at(0)).await;
+    let chat = world.opens(&stranger, &person).await;
+    stranger.say(chat, "hello?").await;
+    person.sees(chat, "hello?").await;
+    let refused = stranger.refused(ring(&person)).await;
+    assert_eq!(refused.code, ErrorCode::CallForbidden, "{refused:?}");
+    assert!(refused.message.contains("written"), "it says what is missing: {refused:?}");
+    let watch = |who: &Device| WatchPresence { user_ids: vec![who.id(), UserId(4_000_000_000)] };
+    assert_eq!(stranger.must(watch(&person)).await.presences, [], "not seen");
+    let seen = person.must(watch(&stranger)).await.presences;
+    assert!(matches!(seen.as_slice(), [it] if it.online), "whoever writes is seen: {seen:?}");
+    let rang = person.model().events.iter().any(|event| matches!(event, Event::Call(_)));
+    assert!(!rang, "it rang");
+
+    person.say(chat, "hello").await;
+    let seen = stranger.must(watch(&person)).await.presences;
+    assert!(matches!(seen.as_slice(), [it] if it.online), "{seen:?}");
+    stranger.must(ring(&person)).await;
+}
+
+#[tokio::test]
+async fn whoever_was_written_to_may_call_back_at_once() {
+    let world = Plan::single().limited().start().await;
+    let [writer, person] = world.people().await;
+    finds(&world, &writer, &person).await.expect("found");
+    writer.connect(world.at(0)).await;
+    person.connect(world.at(0)).await;
+    world.opens(&writer, &person).await;
+    person.must(ring(&writer)).await;
+}
+
+#[tokio::test]
+async fn a_removed_member_joins_again_only_when_an_admin_says_so() {
+    for kind in [ChatKind::Group, ChatKind::Channel] {
+        let world = Plan::single().start().await;
+        let [owner, member] = world.people().await;
+        let handle = "the_caravan".to_owned();
+        let create = CreateChat { kind, handle: Some(handle.clone()), ..group_of(&[]) };
+        let chat_id = once(&world, 0, &owner, &create).await.expect("made").chat.id;
+        let join = Join { handle };
+        once(&world, 0, &member, &join).await.expect("public");
+        let remove = RemoveMember { chat_id, user_id: member.id() };
+        once(&world, 0, &owner, &remove).await.expect("removed");
+        let error = once(&world, 0, &member, &join).await.map(drop).expect_err("removed is out");
+        assert_eq!(error.code, ErrorCode::Forbidden, "{error:?}");
+        let add = AddMembers { chat_id, user_ids: vec![member.id()] };
+        once(&world, 0, &owner, &add).await.expect("added");
+        // Going by oneself is no ban, and coming back is free.
+        once(&world, 0, &member, &chapar_protocol::command::Leave { chat_id }).await.expect("left");
+        once(&world, 0, &member, &join).await.expect("left by themselves");
+        // Whoever is quicker than the admin is kept out all the same.
+        once(&world, 0, &member, &chapar_protocol::command::Leave { chat_id }).await.expect("left");
+        once(&world, 0, &owner, &remove).await.expect("kept out");
+        assert_eq!(once(&world, 0, &member, &join).await.map(drop).expect_err("out").code, ErrorCode::Forbidden);
+    }
+}
