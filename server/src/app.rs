@@ -11,6 +11,7 @@ use crate::{
     calls::{Calls, quality::CallQualities},
     committer::Committer,
     fanout::Fanout,
+    health::Health,
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
@@ -46,6 +47,8 @@ pub struct App {
     pub metrics: Metrics,
     /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
     pub resumes: Semaphore,
+    /// Whether people should be sent here.
+    pub health: Health,
     /// Set when the node goes away.
     pub draining: AtomicBool,
     /// The HTTP requests that are being answered.

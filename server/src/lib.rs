@@ -12,6 +12,7 @@ pub mod committer;
 pub mod connection;
 pub mod embedded_postgres;
 pub mod fanout;
+pub mod health;
 pub mod http;
 pub mod hub;
 pub mod limits;

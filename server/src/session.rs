@@ -242,7 +242,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
         }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
-    if !app.store.owns_device(user, caller.device_id).await? {
+    if !store.owns_device(user, caller.device_id).await? {
         outbox.close(CloseCode::InvalidToken);
         return Err(ErrorCode::InvalidToken.into());
     }

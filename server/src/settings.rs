@@ -28,6 +28,7 @@ pub use sources::{Given, Layers, Source};
 pub use table::{SETTINGS, Setting};
 
 use crate::embedded_postgres;
+use crate::store::Shares;
 
 /// What remains of the private Postgres's connections for its superuser, maintenance and `psql`.
 const RESERVED_CONNECTIONS: u32 = 10;
@@ -243,6 +244,11 @@ impl Settings {
                 problems.push(self.problem("tls-key", "is set, but tls-cert is not: set both or neither"));
             }
             _ => {}
+        }
+        let least = Shares::least(u32::try_from(self.commit_workers).unwrap_or(u32::MAX / 2));
+        if self.database_connections < least {
+            let what = format!("is too few: with {} commit-workers at least {least}", self.commit_workers);
+            problems.push(self.problem("database-connections", &what));
         }
         let most = embedded_postgres::MAX_CONNECTIONS - RESERVED_CONNECTIONS;
         if self.database_url.is_none() && self.database_connections > most {

@@ -29,6 +29,7 @@ use super::{
 pub struct Plan {
     redis: bool,
     own_postgres: bool,
+    cluster: Option<Arc<Cluster>>,
     nodes: usize,
     limited: bool,
     options: NodeOptions,
@@ -74,6 +75,12 @@ impl Plan {
         self
     }
 
+    /// A Postgres of its own, made by the test.
+    pub fn over_postgres(mut self, cluster: Arc<Cluster>) -> Self {
+        self.cluster = Some(cluster);
+        self
+    }
+
     /// With the limits on messages and calls that the server has by default. Without this there are none: traffic is to be
     /// dense.
     pub fn limited(mut self) -> Self {
@@ -98,7 +105,11 @@ impl Plan {
     }
 
     async fn start_in(self, directory: TempDir) -> World {
-        let cluster = if self.own_postgres { Cluster::start() } else { Cluster::shared() };
+        let cluster = match self.cluster {
+            Some(cluster) => cluster,
+            None if self.own_postgres => Cluster::start(),
+            None => Cluster::shared(),
+        };
         let database = cluster.database();
         let redis = if self.redis { Some(Redis::start().await) } else { None };
         let options = NodeOptions {
