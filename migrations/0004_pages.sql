@@ -8,6 +8,19 @@
 DROP INDEX members_by_read;
 CREATE INDEX members_by_read ON members (chat_id, read_seq DESC, user_id) WHERE role IS NOT NULL AND version > 0;
 
+-- Where most people are in one chat, and most chats are small, the planner takes these for as good as the primary key, and
+-- looks through all chats of a person (all messages of a chat) for one row. With a condition of their own they serve
+-- those statements only that name it. Versions begin at 1.
+DROP INDEX user_chats_by_version;
+CREATE INDEX user_chats_by_version ON user_chats (user_id, version) WHERE version > 0;
+DROP INDEX messages_by_version;
+CREATE INDEX messages_by_version ON messages (chat_id, version) WHERE version > 0;
+DROP INDEX reactions_by_version;
+CREATE INDEX reactions_by_version ON reactions (chat_id, version) WHERE version > 0;
+
+-- The half hours that wait to be summed up are few among many.
+CREATE INDEX call_slots_open ON call_slots (slot) WHERE rolled_at IS NULL;
+
 -- A message of a page, with the asking user's reaction to it. A row without seq ends what was read of a chat: its version
 -- is the one that the page leads to.
 CREATE TYPE paged_message AS (
@@ -25,9 +38,9 @@ CREATE TYPE paged_message AS (
     mine_version bigint
 );
 
--- What a message takes on the wire, or a little more.
-CREATE FUNCTION message_bytes(body jsonb, reactions jsonb) RETURNS integer LANGUAGE sql STABLE
-RETURN 384 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0);
+-- What a message takes on the wire with the asking user's reaction, or a little more.
+CREATE FUNCTION message_bytes(body jsonb, reactions jsonb, mine text) RETURNS integer LANGUAGE sql STABLE
+RETURN 272 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0) + CASE WHEN mine IS NULL THEN 0 ELSE 112 END;
 
 -- Messages with a seq from in_place - in_before to in_place + in_after - 1. When they are too many bytes, those that are
 -- the nearest to the place, without holes; at least one on either side.
@@ -54,7 +67,7 @@ BEGIN
         LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
         WHERE m.chat_id = in_chat AND m.seq < in_place AND m.seq >= in_place - in_before ORDER BY m.seq DESC LIMIT in_before
     LOOP
-        size := message_bytes(it.body, it.reactions);
+        size := message_bytes(it.body, it.reactions, it.mine);
         EXIT WHEN taken > 0 AND spent + size > upto;
         spent := spent + size;
         taken := taken + 1;
@@ -68,7 +81,7 @@ BEGIN
         LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
         WHERE m.chat_id = in_chat AND m.seq >= in_place AND m.seq < in_place + in_after ORDER BY m.seq LIMIT in_after
     LOOP
-        size := message_bytes(it.body, it.reactions);
+        size := message_bytes(it.body, it.reactions, it.mine);
         EXIT WHEN taken > 0 AND spent + size > in_bytes;
         spent := spent + size;
         taken := taken + 1;
@@ -114,7 +127,7 @@ BEGIN
         IF in_user IS NULL THEN
             SELECT count(*), max(k.version) INTO others, last FROM (
                 SELECT r.version FROM reactions r
-                WHERE r.chat_id = in_chat[i] AND r.version > in_from[i] AND r.version <= cut
+                WHERE r.chat_id = in_chat[i] AND r.version > 0 AND r.version > in_from[i] AND r.version <= cut
                 ORDER BY r.version LIMIT 501
             ) k;
             IF others > 500 THEN
@@ -131,10 +144,10 @@ BEGIN
                    r.emoji, r.version
             FROM messages m
             LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
-            WHERE m.chat_id = in_chat[i] AND m.version > in_from[i] AND m.version <= cut
+            WHERE m.chat_id = in_chat[i] AND m.version > 0 AND m.version > in_from[i] AND m.version <= cut
             ORDER BY m.version FETCH FIRST (in_rows + 1) ROWS WITH TIES
         LOOP
-            size := message_bytes(it.body, it.reactions);
+            size := message_bytes(it.body, it.reactions, it.mine);
             IF taken = 0 THEN
                 IF i > 1 AND spent + here + size > in_bytes THEN
                     RETURN;
@@ -196,7 +209,7 @@ BEGIN
             LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
             WHERE m.chat_id = in_chat[i] AND m.seq > chat.seq - in_rows ORDER BY m.seq DESC LIMIT in_rows
         LOOP
-            size := message_bytes(it.body, it.reactions);
+            size := message_bytes(it.body, it.reactions, it.mine);
             IF taken = 0 THEN
                 IF i > 1 AND spent + here + size > in_bytes THEN
                     RETURN;

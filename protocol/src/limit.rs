@@ -13,6 +13,8 @@ pub const ENTITIES: usize = 100;
 pub const URL_BYTES: usize = 2048;
 /// Longest reaction, in bytes: one emoji with all its joiners.
 pub const REACTION_BYTES: usize = 40;
+/// Most different reactions that one message can carry.
+pub const REACTION_KINDS: usize = 50;
 /// Shortest and longest handle, in characters `a–z 0–9 _`.
 pub const HANDLE_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 /// Longest name of a person or title of a chat, in characters.

@@ -129,10 +129,10 @@ impl Store {
         Ok(Caller { user: user(&found)?, device_id: DeviceId(found.try_get("device_id")?) })
     }
 
-    /// A user's devices, the newest first.
+    /// A user's devices, the newest 200 first.
     pub async fn devices(&self, user: UserId, current: Option<DeviceId>) -> Result<Vec<Device>> {
         let rows = sqlx::query(
-            "SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT 500",
+            "SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT 200",
         )
         .bind(user.0)
         .fetch_all(&self.pool)

@@ -110,7 +110,7 @@ impl Store {
         };
         let rows = sqlx::query(
             "SELECT call_id, chat_id, caller_id, callee_id, media, reason, winner, began_at, ended_at, seconds
-             FROM user_calls WHERE user_id = $1 AND ($2::timestamptz IS NULL OR (began_at, call_id) < ($2, $3))
+             FROM user_calls WHERE user_id = $1 AND (began_at, call_id) < (coalesce($2::timestamptz, 'infinity'), $3)
              ORDER BY began_at DESC, call_id DESC LIMIT $4",
         )
         .bind(user.0)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chapar_protocol::{
     Body, ChatDelta, ChatId, ChatInfo, ChatKind, ErrorCode, Message, MyChat, Reacted, ReactionCount, Role, Seq,
-    ServiceAction, UserDelta, UserId, Version, limit,
+    ServiceAction, UserDelta, UserId, Version, WireError, limit,
 };
 use sqlx::{Row, types::Json};
 use tokio::time::Instant;
@@ -329,6 +329,12 @@ impl ChatTx {
         if old.as_deref() == emoji {
             return Ok(false);
         }
+        // The counts go with the message in every page: they are bounded as its body is.
+        let counts = &message.reactions;
+        if counts.len() >= limit::REACTION_KINDS && emoji.is_some_and(|new| counts.iter().all(|it| it.emoji != new)) {
+            let sentence = "a message carries at most 50 different reactions";
+            return Err(StoreError::Refused(WireError::new(ErrorCode::TooLarge, sentence)));
+        }
         let version = self.touch();
         sqlx::query(
             "INSERT INTO reactions (chat_id, seq, user_id, emoji, version) VALUES ($1, $2, $3, $4, $5)
@@ -405,7 +411,8 @@ impl ChatTx {
         ids.sort_unstable();
         ids.dedup();
         let rows = sqlx::query(
-            "SELECT u.id, m.role FROM users u LEFT JOIN members m ON m.chat_id = $1 AND m.user_id = u.id
+            "SELECT u.id, m.role FROM users u
+             LEFT JOIN LATERAL (SELECT m.role FROM members m WHERE m.chat_id = $1 AND m.user_id = u.id LIMIT 1) m ON true
              WHERE u.id = ANY ($2) ORDER BY u.id",
         )
         .bind(self.delta.chat_id.0)

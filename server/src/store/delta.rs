@@ -53,10 +53,13 @@ pub(super) async fn read(
     let ids: Vec<i64> = deltas.iter().map(|it| it.0.chat_id.0).collect();
     let after: Vec<i64> = deltas.iter().map(|it| it.0.from.0).collect();
     let upto: Vec<i64> = deltas.iter().map(|it| it.0.version.0).collect();
+    // Each chat by its own look into the index, whatever the planner takes their number for: a LIMIT keeps it from joining
+    // with the whole table. So below, and in `snapshot`.
     let rows = sqlx::query(
         "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
-         JOIN chats c ON c.id = i.chat AND c.info_version > i.after AND c.info_version <= i.upto",
+         CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
+         WHERE c.info_version > i.after AND c.info_version <= i.upto",
     )
     .bind(&ids)
     .bind(&after)
@@ -68,11 +71,10 @@ pub(super) async fn read(
             delta.chat = Some(row::chat_info(found)?);
         }
     }
-    // Each stretch by its own look into the index, whatever the planner takes their number for.
     let rows = sqlx::query(
         "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
-         JOIN chats c ON c.id = i.chat
+         CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
          CROSS JOIN LATERAL (
              SELECT * FROM members m
              WHERE m.chat_id = i.chat AND m.version > 0 AND m.version > i.after AND m.version <= i.upto
@@ -96,7 +98,8 @@ pub(super) async fn read(
         "SELECT i.place::integer AS place, r.seq, r.user_id, r.emoji
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (
-             SELECT * FROM reactions r WHERE r.chat_id = i.chat AND r.version > i.after AND r.version <= i.upto
+             SELECT * FROM reactions r
+             WHERE r.chat_id = i.chat AND r.version > 0 AND r.version > i.after AND r.version <= i.upto
              ORDER BY r.version LIMIT 1000
          ) r ORDER BY i.place, r.version",
     )

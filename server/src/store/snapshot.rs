@@ -42,7 +42,8 @@ pub(super) async fn read(tx: &mut Tx, user: UserId, chats: &[ChatId], room: Room
     let ids: Vec<i64> = read.iter().map(|it| it.0).collect();
     let rows = sqlx::query(
         "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.seq, c.version
-         FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place) JOIN chats c ON c.id = i.chat ORDER BY i.place",
+         FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place)
+         CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c ORDER BY i.place",
     )
     .bind(&ids)
     .fetch_all(&mut **tx)
@@ -61,7 +62,8 @@ pub(super) async fn read(tx: &mut Tx, user: UserId, chats: &[ChatId], room: Room
     // In a channel only the asking user: two arms, because a condition with OR could not use the index.
     let rows = sqlx::query(
         "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
-         FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place) JOIN chats c ON c.id = i.chat
+         FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place)
+         CROSS JOIN LATERAL (SELECT c.id, c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
          CROSS JOIN LATERAL (
              (SELECT m.user_id, m.role, m.read_seq FROM members m
               WHERE c.kind <> 2 AND m.chat_id = c.id AND m.role IS NOT NULL ORDER BY m.user_id LIMIT $3)

@@ -184,6 +184,7 @@ impl Store {
         let own = own(&mut tx, user).await?;
         let rows = sqlx::query(
             "SELECT chat_id, role, read_seq, version FROM user_chats WHERE user_id = $1 AND version > $2
+                 AND version > 0
              ORDER BY version FETCH FIRST $3 ROWS WITH TIES",
         )
         .bind(user.0)

@@ -160,6 +160,11 @@ impl Cluster {
         }
     }
 
+    /// What the server has written into its log.
+    pub fn log(&self) -> String {
+        self.server.lock().expect("not poisoned").as_ref().map(Process::log).unwrap_or_default()
+    }
+
     /// Makes an empty database.
     pub fn database(self: &Arc<Self>) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -1,0 +1,122 @@
+//! A database of the size that plans must hold at: a channel of a million, a person in two thousand chats, messages by the
+//! million. Made fast: nothing is logged, and indexes come after the rows.
+
+use crate::support::postgres::Database;
+
+/// The channel of a million members, and its owner.
+pub const CHANNEL: i64 = 1;
+/// A group of a thousand, in which half of all messages stand.
+pub const GROUP: i64 = 2;
+/// The last of the direct chats of person 1: with person of the same number.
+pub const DIRECT: i64 = 1502;
+/// The last of the small groups of person 1.
+pub const SMALL: i64 = 2002;
+/// The person who is in all of them.
+pub const PERSON: i64 = 1;
+/// The owner of the channel and the groups.
+pub const OWNER: i64 = 2;
+
+/// How much there is.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub messages: i64,
+    /// To each of the last 100 posts of the channel.
+    pub reactions: i64,
+    pub calls: i64,
+}
+
+const PREPARE: &str = "
+ALTER SYSTEM SET autovacuum = off;
+";
+
+const DROP_INDEXES: &str = "
+CREATE TABLE kept (place serial, statement text);
+DO $$
+DECLARE it record;
+BEGIN
+    FOR it IN SELECT c.oid::regclass AS name FROM pg_class c
+              WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE '%sqlx%' LOOP
+        EXECUTE format('ALTER TABLE %s SET UNLOGGED', it.name);
+    END LOOP;
+    FOR it IN SELECT k.conname, k.conrelid::regclass AS name, pg_get_constraintdef(k.oid) AS definition FROM pg_constraint k
+              WHERE k.contype IN ('p', 'u') AND k.conrelid::regclass::text IN ('users', 'handles', 'devices', 'members', 'user_chats', 'messages', 'reactions') LOOP
+        INSERT INTO kept (statement) VALUES (format('ALTER TABLE %s ADD CONSTRAINT %I %s', it.name, it.conname, it.definition));
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', it.name, it.conname);
+    END LOOP;
+    FOR it IN SELECT i.indexrelid::regclass AS name, pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i
+              WHERE i.indrelid::regclass::text IN ('members', 'user_chats', 'messages', 'reactions') LOOP
+        INSERT INTO kept (statement) VALUES (it.definition);
+        EXECUTE format('DROP INDEX %s', it.name);
+    END LOOP;
+END
+$$;
+";
+
+const BUILD_INDEXES: &str = "
+SET maintenance_work_mem = '512MB';
+DO $$
+DECLARE it record;
+BEGIN
+    FOR it IN SELECT statement FROM kept ORDER BY place LOOP
+        EXECUTE it.statement;
+    END LOOP;
+END
+$$;
+DROP TABLE kept;
+";
+
+/// Fills a database that has the schema and no rows.
+pub fn fill(database: &Database, size: Size) {
+    let Size { messages, reactions, calls } = size;
+    let (posts, in_group, each) = (messages / 10, messages / 2, messages / 5000);
+    database.sql(PREPARE);
+    database.sql("SELECT pg_reload_conf()");
+    database.sql(DROP_INDEXES);
+    database.sql(&format!(
+        r#"
+INSERT INTO users (id, handle, name, version) SELECT n, 'u' || n, 'Person ' || n, 4000 FROM generate_series(1, 1000000) n;
+INSERT INTO handles (handle, user_id) SELECT 'u' || n, n FROM generate_series(1, 1000000) n;
+INSERT INTO handles (handle, chat_id) VALUES ('channel', 1);
+INSERT INTO devices (user_id, id, token_hash, name) SELECT n, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 'telephone' FROM generate_series(1, 1000000) n;
+INSERT INTO chats (id, kind, title, handle, seq, version, info_version)
+SELECT n, CASE WHEN n = 1 THEN 2 WHEN n BETWEEN 3 AND 1502 THEN 0 ELSE 1 END, 'chat ' || n, CASE n WHEN 1 THEN 'channel' END,
+       CASE n WHEN 1 THEN {posts} WHEN 2 THEN {in_group} ELSE {each} END,
+       CASE n WHEN 1 THEN {posts} + 100 * {reactions} WHEN 2 THEN {in_group} ELSE {each} END, 1
+FROM generate_series(1, 2002) n;
+INSERT INTO members (chat_id, user_id, role, version)
+SELECT 1, n, CASE n WHEN 2 THEN 2 ELSE 0 END, CASE n WHEN 2 THEN 1 ELSE 0 END FROM generate_series(1, 1000000) n
+UNION ALL SELECT 2, n, CASE n WHEN 2 THEN 2 ELSE 0 END, {in_group} - 1000 + n FROM generate_series(1, 1000) n
+UNION ALL SELECT c, u, 0, 1 FROM generate_series(3, 1502) c CROSS JOIN LATERAL (VALUES (1), (c)) AS p (u)
+UNION ALL SELECT c, u, CASE u WHEN 2 THEN 2 ELSE 0 END, 1 FROM generate_series(1503, 2002) c CROSS JOIN generate_series(1, 10) u;
+UPDATE members SET read_seq = 5 WHERE chat_id > 1;
+INSERT INTO user_chats (user_id, chat_id, role, version)
+SELECT user_id, chat_id, role, row_number() OVER (PARTITION BY user_id ORDER BY chat_id) FROM members;
+INSERT INTO direct_chats SELECT 1, c, c FROM generate_series(3, 1502) c;
+INSERT INTO direct_chats SELECT n, n + 1, 10000 + n FROM generate_series(10000, 110000) n;
+INSERT INTO messages (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, body)
+SELECT c.id, s, s, CASE c.id WHEN 1 THEN 2 ELSE 1 END, gen_random_uuid(), 0, now(), '{{"kind": "text", "text": "سلام، حالت چطور است؟"}}'
+FROM chats c CROSS JOIN LATERAL generate_series(1, c.seq) s;
+INSERT INTO reactions (chat_id, seq, user_id, emoji, version)
+SELECT 1, {posts} - 100 + s, u, '👍', {posts} + (s - 1) * {reactions} + u FROM generate_series(1, 100) s CROSS JOIN generate_series(1, {reactions}) u;
+"#
+    ));
+    database.sql(&format!(
+        "INSERT INTO calls SELECT gen_random_uuid(), 3 + n % 1500, 1, 3 + n % 1500, 'voice', false, t, t, t, t, 'hung_up', NULL, 1, 1
+         FROM (SELECT n, now() - n * interval '5 seconds' AS t FROM generate_series(1, {calls}) n) k;
+         INSERT INTO user_calls
+         SELECT u, call_id, chat_id, caller_id, callee_id, media, reason, winner, invited_at, ended_at, 60
+         FROM calls CROSS JOIN LATERAL (VALUES (caller_id), (callee_id)) AS p (u);
+         INSERT INTO call_slots (slot, closed_at, rolled_at)
+         SELECT date_bin('30 minutes', now(), '2000-01-01') - {calls} * interval '5 seconds' - n * interval '30 minutes', now(), now()
+         FROM generate_series(4, 20000) n;
+         INSERT INTO call_rollup
+         SELECT slot, d, '', 1, 1, 1, 1, 4, 0, 0, 0, 0, '{{}}', '{{}}' FROM call_slots CROSS JOIN (VALUES ('day'), ('reason')) AS v (d);
+         SELECT setval(pg_get_serial_sequence('users', 'id'), 2000000), setval(pg_get_serial_sequence('devices', 'id'), 2000000),
+                setval(pg_get_serial_sequence('chats', 'id'), 2000000)"
+    ));
+    database.sql(BUILD_INDEXES);
+    database.sql(&format!(
+        "UPDATE messages SET version = {posts} + (seq - ({posts} - 100)) * {reactions} WHERE chat_id = 1 AND seq > {posts} - 100"
+    ));
+    database.sql("ANALYZE");
+}

@@ -1,0 +1,114 @@
+//! Every statement of the store reads about as many rows as it returns: against a channel of 1,000,000 members, a person in
+//! 2,000 chats, and 1,000,000 messages, or as many as `CHAPAR_PLANS_MESSAGES` says (`script/bench-plans`: 10,000,000).
+//!
+//! The store's own functions run, seven times so that plans kept for the session are among them, and `auto_explain` tells
+//! what Postgres did, also within functions. A statement in the sources that did not run is a failure as well.
+#![expect(unreachable_pub, reason = "the harness is a module of the tests")]
+
+#[path = "../support/harness.rs"]
+mod support;
+
+mod exercise;
+mod fill;
+mod statements;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use chapar_server::store::Store;
+use sqlx::postgres::PgConnectOptions;
+
+use fill::Size;
+use statements::Run;
+use support::postgres::Cluster;
+
+/// Statements that may read more than ten times what they return, and why. Each names a part of its statement.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("(SELECT count(*) FROM users) AS users", "what operators ask counts everything"),
+    ("SELECT count(*) FROM members WHERE chat_id = $1 AND role IS NOT NULL", "the members of a group, at most 1000"),
+    ("ORDER BY m.version LIMIT 401 ) k", "counts at most 401 rows to find where a page ends"),
+    ("ORDER BY r.version LIMIT 501 ) k", "counts at most 501 rows to find where a page ends"),
+    ("ORDER BY m.user_id LIMIT in_members", "counts at most 200 members to know their bytes"),
+    (
+        "WHERE NOT EXISTS (SELECT 1 FROM devices d",
+        "looks each of the connected devices up, and finds those that are gone",
+    ),
+    ("SELECT id, last_seen_at FROM users", "looks up to 200 users up, some of whom were never online"),
+    ("user_id = ANY ($2) AND role > 0)", "looks up to 200 named members up, and says whether one of them is an admin"),
+    ("call_sums(o.slot", "sums up the calls of half hours that are not summed up yet"),
+    ("FROM call_sums($1", "sums up the calls of one half hour"),
+    ("WITH mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),
+];
+
+fn is_excepted(statement: &str) -> bool {
+    EXCEPTIONS.iter().any(|(part, _)| statement.contains(part))
+}
+
+#[tokio::test]
+async fn every_statement_reads_about_what_it_returns() {
+    let messages = std::env::var("CHAPAR_PLANS_MESSAGES").map_or(1_000_000, |it| it.parse().expect("a number"));
+    let size = Size { messages, reactions: messages / 1000, calls: messages / 20 };
+    let began = Instant::now();
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    let options: PgConnectOptions = database.url().parse().expect("an address");
+    let plain = Store::connect(options.clone(), 2, Duration::ZERO).await.expect("a store");
+    plain.migrate().await.expect("the schema");
+    plain.close().await;
+    fill::fill(&database, size);
+    let bytes = database.sql("SELECT pg_size_pretty(pg_database_size(current_database()))");
+    println!("filled with {messages} messages in {:?}: {bytes}", began.elapsed());
+
+    let explained = options.options([
+        ("session_preload_libraries", "auto_explain"),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_analyze", "on"),
+        ("auto_explain.log_timing", "off"),
+        ("auto_explain.log_nested_statements", "on"),
+        ("auto_explain.log_format", "json"),
+    ]);
+    for (pass, statistics) in [(0, true), (1, false)] {
+        if !statistics {
+            // As after a load that nobody analysed: the planner knows nothing.
+            database.sql("DELETE FROM pg_statistic");
+        }
+        let store = Store::connect(explained.clone(), 2, Duration::ZERO).await.expect("a store").upkeep();
+        for round in 0..7 {
+            exercise::everything(&store, size, 7 * pass + round).await;
+        }
+        exercise::functions(&store, &explained).await;
+        store.close().await;
+    }
+    let log = cluster.log();
+    println!("all statements ran after {:?}; the log has {} bytes", began.elapsed(), log.len());
+    let runs = statements::runs(&log);
+    assert!(runs.len() > 500, "{} runs", runs.len());
+
+    let mut problems = Vec::new();
+    let known = statements::in_sources();
+    let run: BTreeSet<&str> = runs.iter().map(|it| it.statement.as_str()).collect();
+    for (source, file) in &known {
+        if !run.iter().any(|run| statements::is_same(source, run)) {
+            problems.push(format!("{file}: was never run, add it to tests/plans/exercise.rs: {source}"));
+        }
+    }
+    let mut worst: BTreeMap<&str, &Run> = BTreeMap::new();
+    for run in &runs {
+        let place = worst.entry(&run.statement).or_insert(run);
+        if run.read - 10.0 * run.returned > place.read - 10.0 * place.returned {
+            *place = run;
+        }
+    }
+    for (statement, run) in &worst {
+        let most = 10.0 * run.returned + 100.0;
+        println!("{:>10} read {:>7} returned: {statement:.150}", run.read, run.returned);
+        if run.read > most && !is_excepted(statement) {
+            let plan = serde_json::to_string_pretty(&run.plan).expect("JSON");
+            problems.push(format!("reads {} rows to return {}: {statement}\n{plan}", run.read, run.returned));
+        }
+    }
+    println!("{} statements, {} runs, {:?}", worst.len(), runs.len(), began.elapsed());
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
+}
