@@ -98,7 +98,7 @@ pub enum ChatSync {
 }
 
 /// All changes of what belongs to one user, after `from` up to and with `version`.
-/// From version 0 it is everything.
+/// From version 0 it is everything, unless `more` follows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct UserDelta {
     /// The version that the receiver must have reached.
@@ -113,6 +113,10 @@ pub struct UserDelta {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub missed_calls: Option<u32>,
+    /// In an answer: there is more after `version`, ask `user_difference` again. From version 0 it is not everything then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub more: bool,
 }
 
 /// How far a client knows one chat, written `[chat_id, version, others_read]`.

@@ -51,6 +51,8 @@ pub enum BusEvent {
     /// Messages may have been missed (the connection was lost, or this queue was full), and everything wanted is
     /// subscribed again: whoever listens must compare with the database. Comes at most once a second.
     Resynchronise {
+        /// Topics of which something may have been missed; `None` for all.
+        missed: Option<Vec<Topic>>,
         /// Topics on which this node failed to publish meanwhile; `None` if there were too many to remember.
         unsent: Option<Vec<Topic>>,
     },
@@ -162,7 +164,7 @@ impl Bus {
         if let Ok(Ok(answer)) = tokio::time::timeout(CONFIRM_WITHIN, confirmed).await {
             return answer;
         }
-        bus.shared.missed.store(true, Ordering::SeqCst);
+        bus.shared.miss(topics);
         Err(Away)
     }
 

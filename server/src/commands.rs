@@ -212,8 +212,8 @@ fn apart<C: Command>(
     let (app, asker) = (app.clone(), asker.clone());
     let work = async move {
         let outcome = run.await;
-        if let Err(StoreError::Unavailable(_)) = outcome {
-            app.fanout.doubt();
+        if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
+            app.fanout.doubt(*chat, users.iter().copied());
         }
         let reply = outcome.map_err(wire_error).map(|outcome| {
             outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));
@@ -273,7 +273,7 @@ pub fn count_error(app: &App, error: &WireError) {
 pub fn wire_error(error: StoreError) -> WireError {
     match error {
         StoreError::Refused(error) => error,
-        StoreError::Unavailable(error) => {
+        StoreError::Unavailable(error) | StoreError::InDoubt { source: error, .. } => {
             tracing::warn!(%error, "the database did not answer a request");
             let message = "the database did not answer: whether this took effect is unknown, try again";
             WireError::new(ErrorCode::Unavailable, message).after_ms(1000)

@@ -158,7 +158,9 @@ impl Worker {
             }
             Err(error) => {
                 // Told to retry, as the outcome is unknown; if nobody does, others must hear of it all the same.
-                self.fanout.doubt();
+                if matches!(error, StoreError::Unavailable(_)) {
+                    self.fanout.doubt(messages.iter().map(|message| message.chat_id), None);
+                }
                 vec![Err(crate::commands::wire_error(error)); messages.len()]
             }
         }

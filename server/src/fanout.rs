@@ -6,28 +6,38 @@
 //! a gap, a hint, a bus that came back ──▶ heal: read from the database, offer to the hub
 //! ```
 
+mod comparing;
+mod heal;
+mod membership;
 pub mod parcel;
+mod presence;
+mod read_marks;
 mod upkeep;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use chapar_protocol::{
-    ChatDelta, ChatId, CloseCode, Event, UserDelta, UserId, Version,
+    ChatDelta, ChatId, CloseCode, Event, Seq, UserDelta, UserId, Version,
     call::Party,
-    event::{Presence, Read, Typing},
+    event::{Read, Typing},
     frame,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tungstenite::Utf8Bytes;
 
-use self::parcel::{Change, Parcel};
+use self::{
+    comparing::Comparing,
+    heal::Healing,
+    membership::membership_change,
+    parcel::{Change, Parcel},
+    presence::Presences,
+    read_marks::{Audience, ReadMarks},
+};
 use crate::{
     bus::{Bus, Topic},
     hub::Hub,
@@ -36,12 +46,6 @@ use crate::{
     store::{Changes, Store},
 };
 
-/// How long a missing change may still come by itself before it is read from the database. Changes of one chat are
-/// committed by several tasks and nodes and overtake each other on the way by this much at most, usually.
-const REORDERING: Duration = Duration::from_millis(30);
-/// How long somebody may be away before others see it: long enough for a change of networks.
-const OFFLINE_AFTER: Duration = Duration::from_secs(5);
-
 /// See the module.
 pub struct Fanout {
     hub: Hub,
@@ -49,9 +53,13 @@ pub struct Fanout {
     store: Store,
     metrics: Metrics,
     node: u64,
-    unwatched: Mutex<Vec<Topic>>,
-    /// Something may have been committed that nobody was told of.
-    doubtful: AtomicBool,
+    healing: Healing,
+    unwatched: Mutex<HashSet<Topic>>,
+    comparing: Comparing,
+    presences: Presences,
+    read_marks: ReadMarks,
+    /// The other nodes, and when each was heard last.
+    nodes: Mutex<HashMap<u64, Instant>>,
     /// Counts how often the bus came back.
     resynchronised: watch::Sender<u64>,
 }
@@ -69,8 +77,12 @@ impl Fanout {
             store,
             metrics,
             node,
+            healing: Healing::default(),
             unwatched: Mutex::default(),
-            doubtful: AtomicBool::new(false),
+            comparing: Comparing::default(),
+            presences: Presences::default(),
+            read_marks: ReadMarks::default(),
+            nodes: Mutex::default(),
             resynchronised: watch::Sender::new(0),
         })
     }
@@ -135,9 +147,30 @@ impl Fanout {
         self.send(Topic::Chat(chat.0), Parcel::Hint(version));
     }
 
-    /// Tells the watchers of a chat how far somebody has read.
+    /// Tells how far somebody has read those in the chat to whom it is news; see [`read_marks`].
     pub fn publish_read(self: &Arc<Self>, read: Read) {
-        self.send(Topic::Chat(read.chat_id.0), Parcel::Passing(event_frame(&Event::Read(read))));
+        let (topic, user, seq) = (Topic::Chat(read.chat_id.0), read.user_id, read.seq);
+        let audience = self.read_marks.moved(read.chat_id, user, seq);
+        let frame = event_frame(&Event::Read(read));
+        match audience {
+            Audience::All => {
+                if !self.bus.is_alone() {
+                    self.bus.publish(topic, Parcel::Read(user, seq, frame.clone()).encode());
+                }
+                self.hub.tell(topic, &frame);
+            }
+            Audience::Only(other) => self.send(Topic::User(other.0), Parcel::Passing(frame)),
+            Audience::Nobody => {}
+        }
+    }
+
+    fn accept_read(&self, topic: Topic, user: UserId, seq: Seq, frame: &Utf8Bytes) {
+        let Topic::Chat(chat) = topic else { return };
+        match self.read_marks.moved(ChatId(chat), user, seq) {
+            Audience::All => self.hub.tell(topic, frame),
+            Audience::Only(other) => self.hub.tell(Topic::User(other.0), frame),
+            Audience::Nobody => {}
+        }
     }
 
     /// Tells the watchers of a chat that somebody is writing.
@@ -167,15 +200,10 @@ impl Fanout {
         self.accept(topic, parcel);
     }
 
-    /// Notes that the outcome of a commit is unknown, and with it whether there is something to tell: everything watched,
-    /// on every node, is compared with the database as soon as it answers.
-    pub fn doubt(&self) {
-        self.doubtful.store(true, Ordering::Relaxed);
-    }
-
     /// The database has begun another history: nothing known of versions holds, and every client must resume.
     pub fn begin_epoch(&self) {
         self.hub.forget_versions();
+        self.read_marks.forget();
         self.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
     }
 
@@ -188,7 +216,7 @@ impl Fanout {
         self.hub.watch(topic, outbox);
         self.subscribe(&[topic]).await;
         if first {
-            self.tell_presence(Presence { user_id: user, online: true, last_seen_at: None });
+            self.came_here(user);
         }
     }
 
@@ -206,31 +234,9 @@ impl Fanout {
     pub fn unwatch_chats(&self, chats: impl IntoIterator<Item = ChatId>, outbox: &Outbox) {
         for topic in chats.into_iter().map(|chat| Topic::Chat(chat.0)) {
             if self.hub.unwatch(topic, outbox) {
-                self.unwatched.lock().push(topic);
+                self.unwatched.lock().insert(topic);
             }
         }
-    }
-
-    /// Replaces the set of users whose presence a connection hears. Returns who of them is online here.
-    pub async fn watch_presence(self: &Arc<Self>, users: &[UserId], outbox: &Arc<Outbox>) -> Vec<UserId> {
-        let wanted: Vec<Topic> = users.iter().map(|user| Topic::Presence(user.0)).collect();
-        let watched: Vec<Topic> =
-            outbox.topics.lock().iter().flatten().copied().filter(|it| matches!(it, Topic::Presence(_))).collect();
-        for topic in watched.into_iter().filter(|topic| !wanted.contains(topic)) {
-            if self.hub.unwatch(topic, outbox) {
-                self.unwatched.lock().push(topic);
-            }
-        }
-        for topic in &wanted {
-            self.hub.watch(*topic, outbox);
-        }
-        self.subscribe(&wanted).await;
-        let (here, elsewhere): (Vec<UserId>, Vec<UserId>) =
-            users.iter().partition(|user| self.hub.is_watched(Topic::User(user.0)));
-        for user in elsewhere {
-            self.send(Topic::User(user.0), Parcel::Probe);
-        }
-        here
     }
 
     async fn subscribe(&self, topics: &[Topic]) {
@@ -241,9 +247,23 @@ impl Fanout {
     }
 
     /// Notes what the database says of versions, after watching and before answering `hello`.
-    pub fn known(self: &Arc<Self>, topic: Topic, version: Version) {
+    pub fn known(&self, topic: Topic, version: Version) {
         if self.hub.hint(topic, version) {
             self.heal(topic);
+        }
+    }
+
+    /// The same for a connection that is told so with the answer to its `hello`. Somebody else who came at the same time may
+    /// have begun the stream with a newer look at the database: then this connection hears where it stands, and asks.
+    pub fn known_to(&self, outbox: &Outbox, topic: Topic, version: Version) {
+        self.known(topic, version);
+        match (topic, self.hub.version(topic).filter(|now| *now > version)) {
+            (Topic::Chat(chat), Some(_)) => self.tell_where_it_stands(ChatId(chat), outbox),
+            (Topic::User(_), Some(now)) => {
+                let delta = UserDelta { from: now, version: now, chats: Vec::new(), missed_calls: None };
+                outbox.push(event_frame(&Event::Me(delta)));
+            }
+            _ => {}
         }
     }
 
@@ -253,29 +273,10 @@ impl Fanout {
         if let Some((user, _)) = outbox.who()
             && last.contains(&Topic::User(user.0))
         {
-            self.went_offline_later(user);
+            self.left_here(user);
         }
+        last.iter().for_each(|topic| self.forget_presence(*topic));
         self.unwatched.lock().extend(last);
-    }
-
-    fn went_offline_later(self: &Arc<Self>, user: UserId) {
-        let this = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(OFFLINE_AFTER).await;
-            let topic = Topic::User(user.0);
-            if this.hub.is_watched(topic) {
-                return;
-            }
-            let last_seen_at = this.store.went_offline(user).await.ok();
-            this.tell_presence(Presence { user_id: user, online: false, last_seen_at });
-            // A node where the user has another device says so.
-            this.send(topic, Parcel::Probe);
-        });
-    }
-
-    fn tell_presence(self: &Arc<Self>, presence: Presence) {
-        let topic = Topic::Presence(presence.user_id.0);
-        self.send(topic, Parcel::Passing(event_frame(&Event::Presence(presence))));
     }
 
     // --- what comes in ---
@@ -296,164 +297,14 @@ impl Fanout {
                     }
                 }
             }
-            Parcel::Probe => {
-                if let Topic::User(user) = topic
-                    && self.hub.is_watched(topic)
-                {
-                    self.tell_presence(Presence { user_id: UserId(user), online: true, last_seen_at: None });
-                }
-            }
+            Parcel::Probe => self.answer_probe(topic),
+            Parcel::Online(node) => self.is_online_elsewhere(topic, node),
+            Parcel::Offline(node, at) => self.went_elsewhere(topic, node, at),
+            Parcel::Read(user, seq, frame) => self.accept_read(topic, user, seq, &frame),
             Parcel::Direct(device, frame) => {
                 self.hub.tell_device(topic, device, &frame);
             }
             Parcel::Heartbeat(_) | Parcel::Goodbye(_) | Parcel::Compare => {}
         }
     }
-
-    fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
-        let moves = !change.entered.is_empty() || !change.left.is_empty();
-        let gap = if !moves {
-            self.hub.offer(topic, change.from, change.version, change.frame)
-        } else if self.hub.version(topic) == Some(change.from) {
-            return self.change_chats(topic, change);
-        } else {
-            // Coming and going out of order: the database says how it ended. Until then whoever left hears nothing.
-            let gap = self.hub.newer(topic, change.version);
-            self.leave_chats(topic, &change.left);
-            gap
-        };
-        if gap {
-            self.heal(topic);
-        }
-    }
-
-    /// Stops watching the chats that a user has left and watches those entered, for all of the user's connections, and
-    /// only then tells the user: whoever asks for a chat after being told of it misses nothing that follows.
-    fn change_chats(self: &Arc<Self>, topic: Topic, change: Change) {
-        self.leave_chats(topic, &change.left);
-        if change.entered.is_empty() {
-            if self.hub.offer(topic, change.from, change.version, change.frame) {
-                self.heal(topic);
-            }
-            return;
-        }
-        self.hub.pause(topic);
-        let this = self.clone();
-        tokio::spawn(async move {
-            if this.enter_chats(topic, &change).await {
-                this.hub.offer(topic, change.from, change.version, change.frame);
-            }
-            if this.hub.go_on(topic) {
-                this.heal(topic);
-            }
-        });
-    }
-
-    /// Returns false when a newer change has overtaken this one: then nothing was done, and what holds in the end is to
-    /// be read from the database, from before this change on.
-    async fn enter_chats(self: &Arc<Self>, topic: Topic, change: &Change) -> bool {
-        let mut entered = Vec::new();
-        for outbox in self.hub.watchers(topic) {
-            for chat in &change.entered {
-                if self.hub.watch(Topic::Chat(chat.0), &outbox) {
-                    entered.push((*chat, outbox.clone()));
-                }
-            }
-        }
-        // Looked at after watching: a removal that came before this look is undone here, one that comes after it finds
-        // the chats watched and stops that itself.
-        if self.hub.knows_beyond(topic, change.version) {
-            for (chat, outbox) in entered {
-                self.unwatch_chats([chat], &outbox);
-            }
-            return false;
-        }
-        let topics: Vec<Topic> = change.entered.iter().map(|chat| Topic::Chat(chat.0)).collect();
-        self.subscribe(&topics).await;
-        match self.store.chat_versions(&change.entered).await {
-            Ok(versions) => {
-                for (chat, version) in versions {
-                    self.known(Topic::Chat(chat.0), version);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "could not read where entered chats stand");
-                self.doubt();
-            }
-        }
-        for (chat, outbox) in entered {
-            self.tell_where_it_stands(chat, &outbox);
-        }
-        true
-    }
-
-    /// Tells one connection a chat's version by an empty delta. Whoever came back into a chat before hearing of having left
-    /// it knows an older one, and asks for the difference.
-    pub fn tell_where_it_stands(&self, chat_id: ChatId, outbox: &Outbox) {
-        if let Some(version) = self.hub.version(Topic::Chat(chat_id.0)) {
-            outbox.push(event_frame(&Event::Delta(ChatDelta::empty(chat_id, version))));
-        }
-    }
-
-    fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
-        if !chats.is_empty() {
-            for outbox in self.hub.watchers(topic) {
-                self.unwatch_chats(chats.iter().copied(), &outbox);
-            }
-        }
-    }
-
-    /// Fills a topic's gap from the database, unless it fills by itself or somebody is at it.
-    fn heal(self: &Arc<Self>, topic: Topic) {
-        if !self.hub.begin_healing(topic) {
-            return;
-        }
-        let this = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(REORDERING).await;
-            while let Some(from) = this.hub.gap(topic) {
-                match this.read_change(topic, from).await {
-                    Ok(Some(change)) => {
-                        this.metrics.gaps_filled.inc();
-                        this.leave_chats(topic, &change.left);
-                        if this.enter_chats(topic, &change).await {
-                            this.hub.offer(topic, change.from, change.version, change.frame);
-                        } else {
-                            tokio::time::sleep(REORDERING).await;
-                        }
-                    }
-                    Ok(None) => this.hub.nothing_beyond(topic, from),
-                    Err(error) => {
-                        tracing::warn!(%error, ?topic, "could not fill a gap yet");
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    }
-                }
-            }
-        });
-    }
-
-    async fn read_change(&self, topic: Topic, from: Version) -> Result<Option<Change>, crate::store::StoreError> {
-        match topic {
-            Topic::Chat(chat) => Ok(self.store.chat_changes(ChatId(chat), from).await?.map(|delta| Change {
-                from: delta.from,
-                version: delta.version,
-                entered: Vec::new(),
-                left: Vec::new(),
-                frame: event_frame(&Event::Delta(delta)),
-            })),
-            Topic::User(user) => {
-                let delta = self.store.user_difference(UserId(user), from).await?;
-                Ok((delta.version > from).then(|| membership_change(delta)))
-            }
-            Topic::Presence(_) | Topic::Node => Ok(None),
-        }
-    }
-}
-
-/// A change of a user's own things that may bring the user into chats or out of them.
-fn membership_change(delta: UserDelta) -> Change {
-    let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
-    let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
-    let (entered, left) = (ids(entered), ids(left));
-    Change { from: delta.from, version: delta.version, entered, left, frame: event_frame(&Event::Me(delta)) }
 }

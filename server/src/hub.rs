@@ -3,6 +3,8 @@
 //! Invariant: the frames of a topic reach its watchers in version order, without holes: a frame that does not follow
 //! is held until what is missing came, or was read from the database.
 
+mod watchers;
+
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry as Slot},
     hash::{BuildHasher, RandomState},
@@ -13,6 +15,7 @@ use chapar_protocol::{DeviceId, Version};
 use parking_lot::Mutex;
 use tungstenite::Utf8Bytes;
 
+use self::watchers::Watchers;
 use crate::{bus::Topic, outbox::Outbox};
 
 /// Frames held for one topic while something is missing before them. More are dropped: the database has them.
@@ -22,7 +25,7 @@ const SHARDS: usize = 64;
 /// A topic that somebody here watches.
 #[derive(Default)]
 struct Stream {
-    watchers: Vec<Arc<Outbox>>,
+    watchers: Watchers,
     /// How far the watchers have been told; absent until somebody has read it from the database.
     version: Option<Version>,
     held: BTreeMap<Version, (Version, Utf8Bytes)>,
@@ -30,6 +33,15 @@ struct Stream {
     known: Version,
     paused: bool,
     healing: bool,
+}
+
+/// A stretch of a topic that is missing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// How far the watchers have been told.
+    pub from: Version,
+    /// The newest that is known to exist.
+    pub upto: Version,
 }
 
 /// The registry of a node.
@@ -47,7 +59,7 @@ impl Default for Hub {
 impl Stream {
     fn deliver(&mut self, version: Version, frame: &Utf8Bytes) {
         self.version = Some(version);
-        for watcher in &self.watchers {
+        for watcher in self.watchers.iter() {
             watcher.push(frame.clone());
         }
     }
@@ -63,6 +75,23 @@ impl Stream {
                 self.deliver(next, &frame);
             }
         }
+    }
+
+    /// Tells a change that follows, holds one that does not. Returns whether it was told.
+    fn take_in(&mut self, from: Version, version: Version, frame: Utf8Bytes) -> bool {
+        match self.version {
+            Some(mine) if version <= mine => return false,
+            Some(mine) if from <= mine && !self.paused => {
+                self.deliver(version, &frame);
+                self.drain();
+                return true;
+            }
+            _ if self.held.len() < MAX_HELD => {
+                self.held.insert(from, (version, frame));
+            }
+            _ => self.known = self.known.max(version),
+        }
+        false
     }
 
     /// Whether something is missing that only the database has.
@@ -88,18 +117,20 @@ impl Hub {
     pub fn watch(&self, topic: Topic, outbox: &Arc<Outbox>) -> bool {
         // Held until the stream has it, so that a connection that leaves meanwhile is not left behind.
         let mut topics = outbox.topics.lock();
-        let Some(topics) = topics.as_mut().filter(|topics| !topics.contains(&topic)) else { return false };
-        topics.push(topic);
+        let Some(topics) = topics.as_mut() else { return false };
+        if !topics.insert(topic) {
+            return false;
+        }
         let mut shard = self.shard(topic).lock();
         let stream = shard.entry(topic).or_default();
-        stream.watchers.push(outbox.clone());
+        stream.watchers.add(outbox);
         true
     }
 
     /// Removes a watcher. Returns whether it was the last of its topic here.
     pub fn unwatch(&self, topic: Topic, outbox: &Outbox) -> bool {
         if let Some(topics) = outbox.topics.lock().as_mut() {
-            topics.retain(|it| *it != topic);
+            topics.remove(&topic);
         }
         self.forget(topic, outbox)
     }
@@ -108,9 +139,7 @@ impl Hub {
         let mut shard = self.shard(topic).lock();
         let Slot::Occupied(mut slot) = shard.entry(topic) else { return false };
         let watchers = &mut slot.get_mut().watchers;
-        if let Some(place) = watchers.iter().position(|it| std::ptr::eq(&raw const **it, outbox)) {
-            watchers.swap_remove(place);
-        }
+        watchers.remove(outbox);
         let last = watchers.is_empty();
         if last {
             slot.remove();
@@ -120,9 +149,8 @@ impl Hub {
 
     /// Removes a connection from everything. Returns the topics that nobody here watches any more.
     pub fn leave(&self, outbox: &Outbox) -> Vec<Topic> {
-        let mut topics = outbox.topics.lock().take().unwrap_or_default();
-        topics.retain(|topic| self.forget(*topic, outbox));
-        topics
+        let topics = outbox.topics.lock().take().unwrap_or_default();
+        topics.into_iter().filter(|topic| self.forget(*topic, outbox)).collect()
     }
 
     /// Whether somebody here watches a topic.
@@ -140,7 +168,7 @@ impl Hub {
 
     /// Who watches a topic here.
     pub fn watchers(&self, topic: Topic) -> Vec<Arc<Outbox>> {
-        self.with(topic, |stream| stream.watchers.clone()).unwrap_or_default()
+        self.with(topic, |stream| stream.watchers.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// How far a topic's watchers have been told; absent when nobody watches or it is not known yet.
@@ -177,20 +205,16 @@ impl Hub {
     /// Returns whether something is missing.
     pub fn offer(&self, topic: Topic, from: Version, version: Version, frame: Utf8Bytes) -> bool {
         self.with(topic, |stream| {
-            match stream.version {
-                Some(mine) if version <= mine => {}
-                Some(mine) if from <= mine && !stream.paused => {
-                    stream.deliver(version, &frame);
-                    stream.drain();
-                }
-                _ if stream.held.len() < MAX_HELD => {
-                    stream.held.insert(from, (version, frame));
-                }
-                _ => stream.known = stream.known.max(version),
-            }
+            stream.take_in(from, version, frame);
             stream.has_gap()
         })
         .unwrap_or(false)
+    }
+
+    /// The same for a change that was read from the database. Returns whether it was told: false when it came by itself
+    /// meanwhile.
+    pub fn fill(&self, topic: Topic, from: Version, version: Version, frame: Utf8Bytes) -> bool {
+        self.with(topic, |stream| stream.take_in(from, version, frame)).unwrap_or(false)
     }
 
     /// What the database says of a topic's version. It sets a stream's start when none is known yet; afterwards it is
@@ -253,22 +277,27 @@ impl Hub {
         self.with(topic, |stream| stream.has_gap() && !std::mem::replace(&mut stream.healing, true)).unwrap_or(false)
     }
 
-    /// How far the watchers have been told, while a gap is there; when it is gone, ends the claim.
-    pub fn gap(&self, topic: Topic) -> Option<Version> {
+    /// What is missing of a topic, while something is; when nothing is any more, ends the claim.
+    pub fn gap(&self, topic: Topic) -> Option<Gap> {
         self.with(topic, |stream| {
-            let gap = stream.version.filter(|_| stream.has_gap());
+            let held = stream.held.values().map(|(version, _)| *version).max();
+            let upto = stream.known.max(held.unwrap_or_default());
+            let gap = stream.version.filter(|_| stream.has_gap()).map(|from| Gap { from, upto });
             stream.healing = gap.is_some();
             gap
         })
         .flatten()
     }
 
-    /// The database has nothing newer than `version`: what was believed known is not there.
-    pub fn nothing_beyond(&self, topic: Topic, version: Version) {
+    /// The database has nothing beyond the start of a gap: what was believed known then is not there. What was told since may
+    /// be newer than that look at the database, and stays.
+    pub fn nothing_beyond(&self, topic: Topic, gap: Gap) {
         self.with(topic, |stream| {
-            if stream.version == Some(version) {
-                stream.known = version;
-                stream.held.clear();
+            if stream.version == Some(gap.from) {
+                if stream.known <= gap.upto {
+                    stream.known = gap.from;
+                }
+                stream.held.retain(|_, (version, _)| *version > gap.upto);
             }
         });
     }
@@ -326,7 +355,7 @@ mod tests {
         assert!(hub.hint(TOPIC, Version(3)));
         assert!(hub.begin_healing(TOPIC));
         assert!(!hub.begin_healing(TOPIC), "one at a time");
-        assert_eq!(hub.gap(TOPIC), Some(Version(1)));
+        assert_eq!(hub.gap(TOPIC), Some(Gap { from: Version(1), upto: Version(3) }));
         assert!(!offer(&hub, 1, 3));
         assert_eq!(hub.gap(TOPIC), None);
         assert_eq!(told(&outbox), ["3"]);
@@ -338,7 +367,44 @@ mod tests {
         assert!(!hub.newer(TOPIC, Version(10)), "nobody knows yet from where");
         assert!(hub.hint(TOPIC, Version(9)), "what came after the start is missing");
         assert!(hub.begin_healing(TOPIC));
-        assert_eq!(hub.gap(TOPIC), Some(Version(9)));
+        assert_eq!(hub.gap(TOPIC), Some(Gap { from: Version(9), upto: Version(10) }));
+    }
+
+    #[test]
+    fn a_long_gap_is_filled_page_by_page_while_the_topic_goes_on() {
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(0));
+        assert!(hub.hint(TOPIC, Version(1000)));
+        assert!(hub.begin_healing(TOPIC));
+        let (mut end, mut pages) = (1000, 0);
+        while let Some(gap) = hub.gap(TOPIC) {
+            assert_eq!(gap.upto, Version(end), "all of it is known to be missing");
+            let version = (gap.from.0 + 200).min(end);
+            assert!(hub.fill(TOPIC, gap.from, Version(version), Utf8Bytes::from(version.to_string())));
+            assert!(!hub.fill(TOPIC, gap.from, Version(version), Utf8Bytes::from("again")));
+            pages += 1;
+            if pages < 8 {
+                // Somebody goes on writing.
+                end += 1;
+                assert_eq!(offer(&hub, end - 1, end), version < end - 1);
+            }
+        }
+        assert_eq!(hub.version(TOPIC), Some(Version(end)));
+        assert!(pages < 20 && told(&outbox).is_sorted_by_key(|version| version.parse::<i64>().expect("a number")));
+        assert!(hub.hint(TOPIC, Version(end + 1)) && hub.begin_healing(TOPIC), "the claim has ended");
+    }
+
+    #[test]
+    fn what_came_after_the_look_at_the_database_is_not_thrown_away() {
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(5));
+        assert!(hub.hint(TOPIC, Version(6)) && hub.begin_healing(TOPIC));
+        let gap = hub.gap(TOPIC).expect("a gap");
+        assert!(offer(&hub, 6, 7));
+        hub.nothing_beyond(TOPIC, gap);
+        assert!(hub.gap(TOPIC).is_some(), "6 and 7 are there after all");
+        assert!(!offer(&hub, 5, 6));
+        assert_eq!(told(&outbox), ["6", "7"]);
     }
 
     #[test]

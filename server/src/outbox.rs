@@ -1,7 +1,7 @@
 //! What waits to be written to one connection: bounded, shared with everybody who has something to tell it.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -27,7 +27,7 @@ pub struct Outbox {
     who: OnceLock<(UserId, DeviceId)>,
     queue: Mutex<Queue>,
     /// What this connection watches; kept by the hub. Absent once the connection is gone.
-    pub(crate) topics: Mutex<Option<Vec<Topic>>>,
+    pub(crate) topics: Mutex<Option<HashSet<Topic>>>,
     waker: AtomicWaker,
 }
 
@@ -42,7 +42,7 @@ impl Outbox {
     /// An empty queue.
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), topics: Mutex::new(Some(Vec::new())), ..Self::default() }
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), topics: Mutex::new(Some(HashSet::new())), ..Self::default() }
     }
 
     /// The connection's number on this node, for logs.

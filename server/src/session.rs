@@ -141,9 +141,9 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     let entered: Vec<ChatId> = still.iter().copied().filter(|chat| !chats.contains(chat)).collect();
     app.fanout.unwatch_chats(chats.difference(&still).copied(), &outbox);
     app.fanout.watch_chats(&entered, &outbox).await;
-    app.fanout.known(Topic::User(user.0), resumed.sync.user.version);
+    app.fanout.known_to(&outbox, Topic::User(user.0), resumed.user_version);
     for (chat, version) in resumed.versions {
-        app.fanout.known(Topic::Chat(chat.0), version);
+        app.fanout.known_to(&outbox, Topic::Chat(chat.0), version);
     }
     if !entered.is_empty() {
         // Watched only after the answer was read: what came in between is filled.
@@ -153,10 +153,11 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
-    if !app.store.seen(user, caller.device_id).await? {
+    if !app.store.owns_device(user, caller.device_id).await? {
         outbox.close(CloseCode::InvalidToken);
         return Err(ErrorCode::InvalidToken.into());
     }
+    app.fanout.note_seen(user, caller.device_id);
     let who = Party { user_id: user, device_id: caller.device_id };
     // Told apart from the answer: a store of the calls that is slow keeps nobody from the chat.
     let calls = app.calls.clone();
@@ -180,10 +181,11 @@ async fn watch_presence(app: Arc<App>, outbox: Arc<Outbox>, asker: Asker, watch:
     users.dedup();
     let answered = app.store.answered_among(asker.user, &users).await?;
     users.retain(|user| answered.contains(user));
-    let online = app.fanout.watch_presence(&users, &outbox).await;
+    app.fanout.watch_presence(&users, &outbox).await;
     let seen = app.store.last_seen(&users).await?;
+    // Asked last: whoever comes or goes after it is told after this answer.
     let presences = users.into_iter().map(|user_id| {
-        let online = online.contains(&user_id);
+        let online = app.fanout.is_online(user_id);
         let last_seen_at = seen.get(&user_id).copied().filter(|_| !online);
         Presence { user_id, online, last_seen_at }
     });

@@ -11,9 +11,11 @@ pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
+mod delta;
 pub mod people;
 pub mod row;
 pub mod send;
+mod snapshot;
 pub mod sync;
 
 use std::{sync::Arc, time::Duration};
@@ -30,12 +32,39 @@ pub enum StoreError {
     /// A rule says no; the caller is told.
     #[error("{0}")]
     Refused(WireError),
-    /// The database is away or busy, or the answer to a commit was lost: the outcome is unknown.
+    /// The database is away or busy.
     #[error("the database did not answer: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The answer to a commit was lost. If it took effect, nobody was told.
+    #[error("the database did not answer to a commit: {source}")]
+    InDoubt {
+        /// Why.
+        source: sqlx::Error,
+        /// The chat that may have changed.
+        chat: Option<ChatId>,
+        /// The people whose own things may have changed.
+        users: Vec<UserId>,
+    },
     /// A fault of ours.
     #[error("the database refused a statement: {0}")]
     Fault(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// The same for a write that commits, which may have been sent.
+    fn of_commit(error: sqlx::Error, chat: Option<ChatId>, users: Vec<UserId>) -> Self {
+        match Self::from(error) {
+            // Nothing was begun, or it was rolled back (class 40).
+            Self::Unavailable(source)
+                if matches!(source, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+                    || source.as_database_error().and_then(|it| it.code()).is_some_and(|it| it.starts_with("40")) =>
+            {
+                Self::Unavailable(source)
+            }
+            Self::Unavailable(source) => Self::InDoubt { source, chat, users },
+            other => other,
+        }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -201,7 +201,13 @@ impl World {
         self.own_version = from.next();
         let mine = MyChat { chat_id, role, read_seq, version: self.own_version };
         self.own.insert(chat_id, mine.clone());
-        self.tell(&Event::Me(UserDelta { from, version: self.own_version, chats: vec![mine], missed_calls: None }));
+        self.tell(&Event::Me(UserDelta {
+            from,
+            version: self.own_version,
+            chats: vec![mine],
+            missed_calls: None,
+            more: false,
+        }));
     }
 
     fn inside(&self, chat_id: ChatId) -> bool {
@@ -220,7 +226,7 @@ impl World {
 
     fn user_delta(&self, from: Version) -> UserDelta {
         let chats = self.own.values().filter(|mine| mine.version > from && (from.0 > 0 || mine.role.is_some()));
-        UserDelta { from, version: self.own_version, chats: chats.cloned().collect(), missed_calls: None }
+        UserDelta { from, version: self.own_version, chats: chats.cloned().collect(), missed_calls: None, more: false }
     }
 
     fn welcome(&self, hello: &Hello) -> Welcome {

@@ -32,11 +32,21 @@ pub(super) struct OwnCatchup {
     backoff: Backoff,
     /// Read marks of others that came before the welcome.
     reads: Vec<Read>,
+    /// The answer to `hello` did not name all chats: what is not among them is known when the rest has come.
+    partial: bool,
 }
 
 impl OwnCatchup {
     pub(super) fn behind(&self, mine: Version) -> bool {
         self.target > mine
+    }
+
+    /// Takes an answer of the server: when it says `more`, there is at least one version after it.
+    fn answered(&mut self, delta: UserDelta) {
+        let end = if delta.more { delta.version.next() } else { delta.version };
+        self.target = self.target.max(end);
+        self.partial &= delta.more;
+        self.kept.insert(0, delta);
     }
 }
 
@@ -77,13 +87,11 @@ impl Session {
         for chat_id in sync.behind {
             self.wish(chat_id);
         }
-        self.own_catchup.target = self.own_catchup.target.max(sync.user.version);
-        self.own_catchup.kept.insert(0, sync.user);
+        self.own_catchup.partial = sync.user.more;
+        self.own_catchup.answered(sync.user);
         self.settle_own();
-        // A chat that we hold and are not in was left while we were away.
-        let left: Vec<_> = self.chats.keys().filter(|chat_id| !self.own.chats.contains_key(chat_id)).copied().collect();
-        for chat_id in left {
-            self.forget(chat_id);
+        if !self.own_catchup.partial {
+            self.forget_left();
         }
         for (chat_id, seq) in sync.others_read {
             if let Some(chat) = self.chats.get_mut(&chat_id) {
@@ -307,6 +315,14 @@ impl Session {
         }
     }
 
+    /// A chat that we hold and are not in was left while we were away.
+    fn forget_left(&mut self) {
+        let left: Vec<_> = self.chats.keys().filter(|chat_id| !self.own.chats.contains_key(chat_id)).copied().collect();
+        for chat_id in left {
+            self.forget(chat_id);
+        }
+    }
+
     fn forget(&mut self, chat_id: ChatId) {
         self.catchups.remove(&chat_id);
         self.outbox.settle(chat_id, None);
@@ -330,8 +346,12 @@ impl Session {
         self.own_catchup.asked = false;
         let before = self.own.version;
         if let Some(delta) = reply {
-            self.own_catchup.kept.insert(0, delta);
+            let was_partial = self.own_catchup.partial;
+            self.own_catchup.answered(delta);
             self.settle_own();
+            if was_partial && !self.own_catchup.partial {
+                self.forget_left();
+            }
         }
         if self.own.version > before {
             self.own_catchup.backoff.reset();

@@ -32,7 +32,7 @@ impl Own {
     /// Applies a delta that fits.
     pub(crate) fn apply(&mut self, delta: UserDelta) -> Moved {
         let mut moved = Moved::default();
-        if delta.from == Version(0) {
+        if delta.from == Version(0) && !delta.more {
             // From nothing it is everything: what it does not name is no longer there.
             let named = |chat_id: &ChatId| delta.chats.iter().any(|mine| mine.chat_id == *chat_id);
             moved.gone.extend(self.chats.keys().filter(|chat_id| !named(chat_id)));

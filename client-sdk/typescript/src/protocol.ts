@@ -274,7 +274,7 @@ stars: number | null, };
 export type CallId = string;
 
 /**
- * Calls somebody with whom the asking user shares a direct chat. Asked over the connection of the device that calls.
+ * Calls somebody who has written in the direct chat with the asking user, or opened it. Asked over the connection of the device that calls.
  */
 export type CallInvite = { 
 /**
@@ -1082,7 +1082,8 @@ sdp: string,
 commitment?: string, };
 
 /**
- * Opens the direct chat with a user, making it if there is none.
+ * Opens the direct chat with a user, making it if there is none. Somebody new must have been found by handle or be in a
+ * chat of the asking user.
  */
 export type OpenDirect = { 
 /**
@@ -1683,7 +1684,7 @@ name: string, };
 
 /**
  * All changes of what belongs to one user, after `from` up to and with `version`.
- * From version 0 it is everything.
+ * From version 0 it is everything, unless `more` follows.
  */
 export type UserDelta = { 
 /**
@@ -1701,7 +1702,11 @@ chats?: Array<MyChat>,
 /**
  * Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
  */
-missed_calls?: number, };
+missed_calls?: number, 
+/**
+ * In an answer: there is more after `version`, ask `user_difference` again. From version 0 it is not everything then.
+ */
+more?: boolean, };
 
 /**
  * The changes of the user's own things since a version.
@@ -1736,7 +1741,7 @@ export type Version = number;
  */
 export type WatchPresence = { 
 /**
- * People with whom the asking user has a direct chat, at most 200.
+ * People who have written in the direct chat with the asking user or opened it, at most 200. Others are left out.
  */
 user_ids: Array<UserId>, };
 

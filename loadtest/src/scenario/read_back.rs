@@ -85,9 +85,10 @@ pub(super) fn run(
             loop {
                 let page = page(&mut apis[job.node], job, next);
                 let failed = page.is_err();
-                let page = page.map(|messages| {
+                let page = page.map(|(messages, last_seq)| {
                     next = messages.last().map_or(next, |it| it.seq.0 + 1);
-                    let end = messages.len() < PAGE || next > job.last;
+                    // A page may be short because its messages are long: seqs tell whether there are more.
+                    let end = messages.is_empty() || next > job.last.min(last_seq);
                     (index, messages, end)
                 });
                 let end = failed || page.as_ref().is_ok_and(|it| it.2);
@@ -113,9 +114,10 @@ pub(super) fn run(
     Ok(())
 }
 
-fn page(api: &mut Api, job: &Job, next: i64) -> Result<Vec<Message>, Failure> {
+fn page(api: &mut Api, job: &Job, next: i64) -> Result<(Vec<Message>, i64), Failure> {
     let after = u32::try_from(PAGE).unwrap_or(u32::MAX);
     let question = History { chat_id: job.chat_id, seq: Seq(next), before: 0, after };
     let turn = usize::try_from(next).unwrap_or(0) / PAGE % job.tokens.len();
-    Ok(api.call(&job.tokens[turn], &question)?.messages)
+    let page = api.call(&job.tokens[turn], &question)?;
+    Ok((page.messages, page.last_seq.0))
 }

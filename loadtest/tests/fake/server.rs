@@ -310,7 +310,13 @@ impl State {
             sync: Sync {
                 epoch: "one".into(),
                 reset: hello.resume.is_none(),
-                user: UserDelta { from: Version(0), version: Version(1), chats: Vec::new(), missed_calls: None },
+                user: UserDelta {
+                    from: Version(0),
+                    version: Version(1),
+                    chats: Vec::new(),
+                    missed_calls: None,
+                    more: false,
+                },
                 chats: chats.collect(),
                 behind: Vec::new(),
                 others_read: Vec::new(),

@@ -149,8 +149,8 @@ impl Driver {
             }
         }
         // What comes from elsewhere now may have been missed in between, even if no link was lost.
-        if errands.iter().any(|errand| !errand.subscribe.is_empty()) {
-            self.shared.missed.store(true, Ordering::SeqCst);
+        for errand in &errands {
+            self.shared.miss(&errand.subscribe);
         }
         self.run_errands(errands).await;
     }
@@ -181,7 +181,7 @@ impl Driver {
                         .is_some_and(|(_, link)| link.subscribed.contains(topic) && !link.health.is_broken())
                 });
                 if !there {
-                    self.shared.missed.store(true, Ordering::SeqCst);
+                    self.shared.miss(&waiter.topics);
                 }
                 let _ = waiter.done.send(if there { Ok(()) } else { Err(Away) });
             }
@@ -255,7 +255,7 @@ impl Driver {
     fn lost_link(&self, link: &Link) {
         tracing::warn!(address = %link.address, "the link to Redis is lost");
         Counts::add(&self.shared.counts.links_lost, 1);
-        self.shared.missed.store(true, Ordering::SeqCst);
+        self.shared.miss_all();
     }
 
     fn relink_later(&mut self) {
@@ -299,16 +299,16 @@ impl Driver {
     }
 
     fn report_is_due(&self) -> bool {
-        let something = self.shared.missed.load(Ordering::SeqCst) || self.shared.lost_publications();
+        let something = self.shared.missed_something() || self.shared.lost_publications();
         something && self.relink_at.is_none() && self.is_whole()
     }
 
     fn report(&mut self, permit: mpsc::Permit<'_, BusEvent>) {
         // Cleared before it is said: what is missed from now on is said again.
-        self.shared.missed.store(false, Ordering::SeqCst);
+        let missed = self.shared.take_missed();
         let unsent = self.shared.take_unsent();
         self.may_report_at = Instant::now() + REPORT_EVERY;
-        permit.send(BusEvent::Resynchronise { unsent });
+        permit.send(BusEvent::Resynchronise { missed, unsent });
     }
 }
 

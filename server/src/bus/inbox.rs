@@ -72,7 +72,14 @@ impl Inbox {
             Ok(()) => Counts::add(&self.shared.counts.received, 1),
             Err(TrySendError::Full(_)) => {
                 Counts::add(&self.shared.counts.overflowed, 1);
-                if !self.shared.missed.swap(true, Ordering::SeqCst) {
+                let first = !self.shared.missed_something();
+                if topic == Topic::Node {
+                    // It may have said that everything is to be compared.
+                    self.shared.miss_all();
+                } else {
+                    self.shared.miss(&[topic]);
+                }
+                if first {
                     self.shared.wake.notify_one();
                 }
             }

@@ -29,14 +29,49 @@ pub(super) struct Outbox {
     bounds: Bounds,
     queue: VecDeque<(Topic, Bytes)>,
     bytes: usize,
-    unsent: HashSet<Topic>,
-    /// More topics lost a publication than can be remembered.
+    unsent: Lost,
+}
+
+/// Topics that have lost something: by name, up to a bound.
+#[derive(Debug)]
+pub(super) struct Lost {
+    bound: usize,
+    topics: HashSet<Topic>,
+    /// More than can be remembered.
     too_many: bool,
+}
+
+impl Lost {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { bound, topics: HashSet::new(), too_many: false }
+    }
+
+    pub(super) fn add(&mut self, topic: Topic) {
+        if self.topics.len() < self.bound {
+            self.topics.insert(topic);
+        } else if !self.topics.contains(&topic) {
+            self.too_many = true;
+        }
+    }
+
+    pub(super) fn add_all(&mut self) {
+        self.too_many = true;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.topics.is_empty() && !self.too_many
+    }
+
+    /// Forgets and returns them; `None` when there were too many to remember.
+    pub(super) fn take(&mut self) -> Option<Vec<Topic>> {
+        let topics = std::mem::take(&mut self.topics);
+        if std::mem::take(&mut self.too_many) { None } else { Some(topics.into_iter().collect()) }
+    }
 }
 
 impl Outbox {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, queue: VecDeque::new(), bytes: 0, unsent: HashSet::new(), too_many: false }
+        Self { bounds, queue: VecDeque::new(), bytes: 0, unsent: Lost::new(bounds.unsent) }
     }
 
     /// Queues a payload. Returns false when it does not fit: then its topic is remembered as unsent.
@@ -65,11 +100,7 @@ impl Outbox {
 
     /// Remembers that something was not published on this topic.
     pub(super) fn lose(&mut self, topic: Topic) {
-        if self.unsent.len() < self.bounds.unsent {
-            self.unsent.insert(topic);
-        } else if !self.unsent.contains(&topic) {
-            self.too_many = true;
-        }
+        self.unsent.add(topic);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -82,8 +113,7 @@ impl Outbox {
 
     /// Forgets and returns the topics that lost something; `None` when there were too many to remember.
     pub(super) fn take_unsent(&mut self) -> Option<Vec<Topic>> {
-        let unsent = std::mem::take(&mut self.unsent);
-        if std::mem::take(&mut self.too_many) { None } else { Some(unsent.into_iter().collect()) }
+        self.unsent.take()
     }
 }
 

@@ -9,10 +9,13 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::company::Company;
-use super::outbox::{Bounds, Outbox};
+use super::outbox::{Bounds, Lost, Outbox};
 use super::publisher::Routes;
 use super::topic::Topic;
 use super::{Away, BusEvent};
+
+/// Topics that are remembered by name when something of theirs may have been missed.
+const MISSED: usize = 10_000;
 
 pub(super) struct Shared {
     /// The random id of this node, that begins every frame it publishes.
@@ -26,8 +29,8 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// Every topic's master is linked, and all that is wanted is subscribed.
     pub(super) whole: AtomicBool,
-    /// Something may have been missed, so that a `Resynchronise` is due.
-    pub(super) missed: AtomicBool,
+    /// Where something may have been missed, so that a `Resynchronise` is due.
+    missed: Mutex<Lost>,
     /// A reply said that the layout is another one than we think.
     pub(super) doubt: AtomicBool,
     pub(super) routes: ArcSwap<Routes>,
@@ -86,7 +89,7 @@ impl Shared {
             wants: Mutex::default(),
             wake: Notify::new(),
             whole: AtomicBool::new(false),
-            missed: AtomicBool::new(false),
+            missed: Mutex::new(Lost::new(MISSED)),
             doubt: AtomicBool::new(false),
             routes: ArcSwap::from_pointee(Routes::default()),
             company: Company::new(),
@@ -146,6 +149,26 @@ impl Shared {
         self.outbox.lock().take_unsent()
     }
 
+    /// Notes that something of these topics may have passed by this node.
+    pub(super) fn miss(&self, topics: &[Topic]) {
+        let mut missed = self.missed.lock();
+        topics.iter().for_each(|topic| missed.add(*topic));
+    }
+
+    /// The same for everything.
+    pub(super) fn miss_all(&self) {
+        self.missed.lock().add_all();
+    }
+
+    pub(super) fn missed_something(&self) -> bool {
+        !self.missed.lock().is_empty()
+    }
+
+    /// Where something may have been missed since; `None` for everywhere.
+    pub(super) fn take_missed(&self) -> Option<Vec<Topic>> {
+        self.missed.lock().take()
+    }
+
     /// Notes the wish. `Err` when nothing is linked: the wish stands, and is fulfilled on reconnection.
     pub(super) fn want(&self, topics: &[Topic]) -> Result<oneshot::Receiver<Result<(), Away>>, Away> {
         let (done, receiver) = oneshot::channel();
@@ -153,7 +176,8 @@ impl Shared {
         wants.wanted.extend(topics);
         wants.changed.extend(topics);
         if !wants.linked {
-            self.missed.store(true, Ordering::SeqCst);
+            drop(wants);
+            self.miss(topics);
             return Err(Away);
         }
         wants.waiters.push(Waiter { topics: topics.to_vec(), done });
@@ -205,7 +229,7 @@ impl Shared {
         let waiters = std::mem::take(waiters);
         drop(wants);
         for waiter in waiters {
-            self.missed.store(true, Ordering::SeqCst);
+            self.miss(&waiter.topics);
             let _ = waiter.done.send(Err(Away));
         }
     }

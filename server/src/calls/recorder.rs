@@ -87,8 +87,8 @@ impl Calls {
                 }
             }
             Err(error) => {
-                if matches!(error, StoreError::Unavailable(_)) {
-                    self.fanout.doubt();
+                if let StoreError::InDoubt { users, .. } = &error {
+                    self.fanout.doubt(None, users.iter().copied());
                 }
                 return tracing::warn!(%error, calls = ready.len(), "calls cannot be recorded yet");
             }

@@ -2,7 +2,7 @@
 //! and reaches every connection of the cluster as it is.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use chapar_protocol::{ChatId, DeviceId, Version};
+use chapar_protocol::{ChatId, DeviceId, Seq, Timestamp, UserId, Version};
 use tungstenite::Utf8Bytes;
 
 /// One thing to tell the watchers of a topic, or the nodes that have them.
@@ -26,6 +26,12 @@ pub enum Parcel {
     Compare,
     /// Something for one device only, wherever it is connected.
     Direct(DeviceId, Utf8Bytes),
+    /// The topic's user is connected to this node.
+    Online(u64),
+    /// The topic's user is no longer connected to this node, since when.
+    Offline(u64, Option<Timestamp>),
+    /// Somebody has read a chat so far: told to whom it is news.
+    Read(UserId, Seq, Utf8Bytes),
 }
 
 /// See [`Parcel::Change`].
@@ -87,6 +93,24 @@ impl Parcel {
                 out.put_i64(device.0);
                 out.put_slice(frame.as_bytes());
             }
+            Self::Online(node) => {
+                out.put_u8(9);
+                out.put_u64(*node);
+            }
+            Self::Offline(node, at) => {
+                out.put_u8(10);
+                out.put_u64(*node);
+                if let Some(at) = at {
+                    out.put_i64(at.as_millis());
+                }
+            }
+            Self::Read(user, seq, frame) => {
+                out.reserve(frame.len());
+                out.put_u8(11);
+                out.put_i64(user.0);
+                out.put_i64(seq.0);
+                out.put_slice(frame.as_bytes());
+            }
         }
         out.freeze()
     }
@@ -113,6 +137,15 @@ impl Parcel {
             6 => Self::Goodbye(bytes.try_get_u64().ok()?),
             7 => Self::Compare,
             8 => Self::Direct(DeviceId(bytes.try_get_i64().ok()?), Utf8Bytes::try_from(bytes).ok()?),
+            9 => Self::Online(bytes.try_get_u64().ok()?),
+            10 => {
+                let node = bytes.try_get_u64().ok()?;
+                Self::Offline(node, bytes.try_get_i64().ok().and_then(Timestamp::from_millis))
+            }
+            11 => {
+                let (user, seq) = (UserId(bytes.try_get_i64().ok()?), Seq(bytes.try_get_i64().ok()?));
+                Self::Read(user, seq, Utf8Bytes::try_from(bytes).ok()?)
+            }
             _ => return None,
         })
     }
@@ -143,6 +176,10 @@ mod tests {
             Parcel::Goodbye(0),
             Parcel::Compare,
             Parcel::Direct(DeviceId(4), "{}".into()),
+            Parcel::Online(7),
+            Parcel::Offline(7, None),
+            Parcel::Offline(7, Timestamp::from_millis(1_700_000_000_000)),
+            Parcel::Read(UserId(4), Seq(5), "{}".into()),
         ] {
             let bytes = parcel.encode();
             assert_eq!(Parcel::decode(bytes.clone()), Some(parcel));
@@ -172,6 +209,11 @@ mod tests {
             any::<u64>().prop_map(Parcel::Goodbye),
             Just(Parcel::Compare),
             (any::<i64>(), ".{0,40}").prop_map(|(device, frame)| Parcel::Direct(DeviceId(device), frame.into())),
+            any::<u64>().prop_map(Parcel::Online),
+            (any::<u64>(), proptest::option::of(0..4_000_000_000_000_i64))
+                .prop_map(|(node, at)| Parcel::Offline(node, at.and_then(Timestamp::from_millis))),
+            (any::<i64>(), any::<i64>(), ".{0,40}")
+                .prop_map(|(user, seq, frame)| Parcel::Read(UserId(user), Seq(seq), frame.into())),
         ]
     }
 
@@ -188,7 +230,7 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(
             parcel in any_parcel(),
             changes in vec((any::<Index>(), any::<u8>()), 0..4),
-            kind in proptest::option::of(0..10_u8),
+            kind in proptest::option::of(0..13_u8),
             cut in any::<Index>(),
             more in vec(any::<u8>(), 0..20),
         ) {

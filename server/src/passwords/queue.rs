@@ -17,6 +17,8 @@ use super::Guest;
 
 /// About what one hash takes on a slow core; for the time that refused callers are told to wait.
 const TYPICAL: Duration = Duration::from_millis(50);
+/// For how long somebody waits for a turn; behind a flood from their own network it may never come.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Counts: networks share them by hash, so that no number of networks needs more memory.
 const COUNTS: usize = 4096;
 /// After which time a count has halved.
@@ -59,7 +61,7 @@ impl Queue {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`ErrorCode::Overloaded`] when there is no place, or it was needed by somebody who has had less.
+    /// [`ErrorCode::Overloaded`] when there is no place, it was needed by somebody who has had less, or no turn came in 10 s.
     pub(super) async fn enter(self: &Arc<Self>, guest: Guest) -> Result<Turn, WireError> {
         let waiting = {
             let mut state = self.state.lock();
@@ -79,7 +81,10 @@ impl Queue {
             self.gauge.set(i64::try_from(state.waiting.len() + self.concurrency - state.free).unwrap_or(i64::MAX));
             waiting
         };
-        waiting.await.map_err(|_| self.refusal(self.most))
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(self.refusal(self.most)),
+        }
     }
 
     /// Whoever had the right password was no flood.
@@ -193,7 +198,8 @@ mod tests {
     /// A queue in which the networks of a test are not counted together by chance.
     fn queue(most: usize) -> Arc<Queue> {
         let apart = |queue: &Arc<Queue>| {
-            let counts: std::collections::HashSet<_> = (1..4).map(|n| queue.count_of(guest(n, false).network)).collect();
+            let counts: std::collections::HashSet<_> =
+                (1..4).map(|n| queue.count_of(guest(n, false).network)).collect();
             counts.len() == 3
         };
         std::iter::repeat_with(|| Arc::new(Queue::new(1, most, Gauge::default()))).find(apart).expect("without end")

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId};
+use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId, Version};
 use sqlx::Row;
 use time::OffsetDateTime;
 
@@ -173,45 +173,63 @@ impl Store {
         Ok(ids.into_iter().map(DeviceId).collect())
     }
 
-    /// Those of some connected devices that are signed in no longer.
-    pub async fn vanished_devices(&self, devices: &[(UserId, DeviceId)]) -> Result<Vec<DeviceId>> {
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT i.device FROM unnest($1::bigint[], $2::bigint[]) AS i (usr, device)
-             WHERE NOT EXISTS (SELECT 1 FROM devices d WHERE d.user_id = i.usr AND d.id = i.device)",
+    /// Those of some connected devices that are still signed in, each with the version of its user's own things.
+    pub async fn standing(&self, devices: &[(UserId, DeviceId)]) -> Result<HashMap<DeviceId, Version>> {
+        let rows = sqlx::query(
+            "SELECT i.device, u.version FROM unnest($1::bigint[], $2::bigint[]) AS i (usr, device)
+             JOIN devices d ON d.user_id = i.usr AND d.id = i.device JOIN users u ON u.id = i.usr",
         )
         .bind(devices.iter().map(|it| it.0.0).collect::<Vec<_>>())
         .bind(devices.iter().map(|it| it.1.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await?;
-        Ok(ids.into_iter().map(DeviceId).collect())
+        let found = rows.iter().map(|row| Ok((DeviceId(row.try_get(0)?), Version(row.try_get(1)?))));
+        Ok(found.collect::<sqlx::Result<_>>()?)
     }
 
-    /// Notes that a device was connected just now. Returns whether it is still signed in.
-    pub async fn seen(&self, user: UserId, device: DeviceId) -> Result<bool> {
-        let noted = sqlx::query("UPDATE devices SET last_seen_at = now() WHERE user_id = $1 AND id = $2")
-            .bind(user.0)
-            .bind(device.0)
-            .execute(&self.pool)
-            .await?;
-        Ok(noted.rows_affected() == 1)
+    /// Notes that some devices were connected just now. One whose row is in use is left out.
+    pub async fn seen(&self, devices: &[(UserId, DeviceId)]) -> Result<()> {
+        sqlx::query(
+            "WITH due AS MATERIALIZED (
+                 SELECT d.user_id, d.id FROM unnest($1::bigint[], $2::bigint[]) AS i (usr, device)
+                 JOIN devices d ON d.user_id = i.usr AND d.id = i.device FOR NO KEY UPDATE OF d SKIP LOCKED
+             )
+             UPDATE devices d SET last_seen_at = now() FROM due WHERE d.user_id = due.user_id AND d.id = due.id",
+        )
+        .bind(devices.iter().map(|it| it.0.0).collect::<Vec<_>>())
+        .bind(devices.iter().map(|it| it.1.0).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
-    /// Notes that a user has gone offline, and when.
-    pub async fn went_offline(&self, user: UserId) -> Result<Timestamp> {
-        let at: OffsetDateTime =
-            sqlx::query_scalar("UPDATE users SET last_seen_at = now() WHERE id = $1 RETURNING last_seen_at")
-                .bind(user.0)
-                .fetch_one(&self.pool)
-                .await?;
-        Ok(at.into())
+    /// Notes that some users have gone offline now, and returns when that was. A user whose row is in use is not written, but
+    /// returned all the same: it is not worth waiting for, nor holding up the others.
+    pub async fn went_offline(&self, users: &[UserId]) -> Result<HashMap<UserId, Timestamp>> {
+        let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+        let at: OffsetDateTime = sqlx::query_scalar(
+            "WITH due AS MATERIALIZED (SELECT id FROM users WHERE id = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED),
+             noted AS (UPDATE users u SET last_seen_at = now() FROM due WHERE u.id = due.id)
+             SELECT now()",
+        )
+        .bind(&ids)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(users.iter().map(|user| (*user, at.into())).collect())
     }
 
-    /// When some users were last online.
+    /// When some users were last online, or at least came online: a node that died could not write when they went.
     pub async fn last_seen(&self, users: &[UserId]) -> Result<HashMap<UserId, Timestamp>> {
-        let rows = sqlx::query("SELECT id, last_seen_at FROM users WHERE id = ANY ($1) AND last_seen_at IS NOT NULL")
-            .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT i.id, i.last_seen_at FROM (
+                 SELECT u.id, greatest(u.last_seen_at, (
+                     SELECT max(d.last_seen_at) FROM devices d WHERE d.user_id = u.id AND d.last_seen_at > d.created_at
+                 )) AS last_seen_at FROM users u WHERE u.id = ANY ($1)
+             ) i WHERE i.last_seen_at IS NOT NULL",
+        )
+        .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
         let mut seen = HashMap::new();
         for row in rows {
             seen.insert(UserId(row.try_get("id")?), row.try_get::<OffsetDateTime, _>("last_seen_at")?.into());

@@ -9,7 +9,7 @@ use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, Store};
+use super::{Result, Store, StoreError};
 
 /// Whom a call reaches.
 #[derive(Debug)]
@@ -59,13 +59,16 @@ impl Store {
     /// are left as they are. Returns what changed of whose own things.
     ///
     /// # Errors
-    /// With `Unavailable` the outcome is unknown: calling again with the same batch is safe.
+    /// With `InDoubt` the outcome is unknown: calling again with the same batch is safe.
     pub async fn record_calls(&self, records: &[Record]) -> Result<Vec<(UserId, UserDelta)>> {
         let lines: Vec<serde_json::Value> = records.iter().map(line).collect();
         let rows = sqlx::query("SELECT user_id, version, missed FROM record_calls($1::json)")
             .bind(serde_json::Value::Array(lines).to_string())
             .fetch_all(&self.pool)
-            .await?;
+            .await
+            .map_err(|error| {
+                StoreError::of_commit(error, None, records.iter().filter_map(|it| it.missed_by).collect())
+            })?;
         let mut moved = Vec::with_capacity(rows.len());
         for row in rows {
             let version: i64 = row.try_get(1)?;
@@ -82,7 +85,8 @@ impl Store {
         )
         .bind(user.0)
         .fetch_optional(&self.pool)
-        .await?;
+        .await
+        .map_err(|error| StoreError::of_commit(error, None, vec![user]))?;
         Ok(version.map(|version| missed_delta(version, 0)))
     }
 
@@ -126,6 +130,7 @@ fn missed_delta(version: i64, missed: i32) -> UserDelta {
         version: Version(version),
         chats: Vec::new(),
         missed_calls: Some(u32::try_from(missed).unwrap_or(0)),
+        more: false,
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::{Postgres, Row, Transaction, types::Json};
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, budgets,
+    Changes, Result, Store, StoreError, budgets,
     budgets::Charge,
     claim_handle, row,
     row::{kind_number, role_number},
@@ -469,7 +469,7 @@ impl ChatTx {
         for found in rows {
             let mine: MyChat = row::my_chat(&found)?;
             let from = Version(mine.version.0 - 1);
-            let delta = UserDelta { from, version: mine.version, chats: vec![mine], missed_calls: None };
+            let delta = UserDelta { from, version: mine.version, chats: vec![mine], missed_calls: None, more: false };
             self.users.push((UserId(found.try_get("user_id")?), delta));
         }
         Ok(())
@@ -501,8 +501,10 @@ impl ChatTx {
 
     /// Commits, and says what others must hear.
     pub async fn commit(mut self) -> Result<(Version, Changes)> {
+        let chat = self.delta.chat_id;
+        let touched: Vec<UserId> = self.users.iter().map(|(user, _)| *user).collect();
         if self.delta.version == self.delta.from {
-            self.tx.commit().await?;
+            self.tx.commit().await.map_err(|error| StoreError::of_commit(error, None, touched))?;
             return Ok((self.delta.version, Changes { users: self.users, chat: None }));
         }
         sqlx::query("UPDATE chats SET seq = $2, version = $3, changed_at = now() WHERE id = $1")
@@ -511,7 +513,7 @@ impl ChatTx {
             .bind(self.delta.version.0)
             .execute(&mut *self.tx)
             .await?;
-        self.tx.commit().await?;
+        self.tx.commit().await.map_err(|error| StoreError::of_commit(error, Some(chat), touched))?;
         Ok((self.delta.version, Changes { users: self.users, chat: Some(self.delta) }))
     }
 }

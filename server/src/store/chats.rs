@@ -3,7 +3,7 @@
 use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, Member, Role, Seq, User, UserDelta, UserId, Version};
 use sqlx::Row;
 
-use super::{Result, Store, row};
+use super::{Result, Store, StoreError, row};
 
 /// What `mark_read` changed.
 pub struct MarkedRead {
@@ -82,12 +82,13 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
-        tx.commit().await?;
+        tx.commit().await.map_err(|error| StoreError::of_commit(error, None, vec![user]))?;
         let delta = UserDelta {
             from: Version(mine.version.0 - 1),
             version: mine.version,
             chats: vec![mine],
             missed_calls: None,
+            more: false,
         };
         Ok(MarkedRead { mine: Some(delta), told: (!in_channel).then_some(Seq(upto)) })
     }

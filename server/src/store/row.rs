@@ -7,10 +7,6 @@ use chapar_protocol::{
 use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 
-/// The columns that [`message`] reads.
-pub const MESSAGE: &str =
-    "m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions";
-
 /// A chat's kind as it is stored.
 pub fn kind_number(kind: ChatKind) -> i16 {
     match kind {
@@ -100,4 +96,15 @@ pub fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
         user_id: UserId(row.try_get("user_id")?),
         emoji: row.try_get("emoji")?,
     })
+}
+
+/// The asking user's reaction that stands in a row of a page, when it changed after a version; without emoji: taken back.
+pub fn my_reaction(row: &PgRow, user_id: UserId, after: Version) -> sqlx::Result<Option<Reacted>> {
+    let changed = row.try_get::<Option<i64>, _>("mine_version")?.is_some_and(|version| version > after.0);
+    Ok(changed.then_some(Reacted { seq: Seq(row.try_get("seq")?), user_id, emoji: row.try_get("mine")? }))
+}
+
+/// The place in what was asked for, from 0.
+pub fn place(row: &PgRow) -> sqlx::Result<usize> {
+    Ok(usize::try_from(row.try_get::<i32, _>("place")? - 1).unwrap_or(usize::MAX))
 }

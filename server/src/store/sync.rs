@@ -1,41 +1,76 @@
-//! Reading what changed: differences, snapshots, history. Every answer is of one moment of the database.
+//! Reading what changed: differences, snapshots, history. Every answer is of one moment of the database, and of bounded size.
 
 use std::collections::HashMap;
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatSnapshot, ChatSync, ErrorCode, Message, MyChat, Resume, Seq, Sync, UserDelta,
+    ChatCursor, ChatDelta, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, MyChat, Resume, Seq, Sync, UserDelta,
     UserId, Version, command::Page, limit,
 };
+use serde::Serialize;
 use sqlx::{Postgres, Row, Transaction};
 
-use super::{EPOCH, Result, Store, row};
+use super::{
+    EPOCH, Result, Store,
+    delta::{self, Stretch},
+    row, snapshot,
+};
 
+/// Bytes of an answer that are left for what stands around its rows.
+const AROUND: usize = 2048;
+/// Bytes of rows in an answer.
+const ROWS: usize = limit::ANSWER_BYTES - AROUND;
+/// Bytes of the list of one's own chats in an answer to `hello`.
+const OWN: usize = 96 * 1024;
+/// Own chats in one answer.
+const OWN_CHATS: usize = 2000;
+/// Bytes of the chats that an answer to `hello` names as behind.
+const BEHIND: usize = 48 * 1024;
+/// Read marks of others in an answer to `hello`; the next one brings further ones.
+const OTHERS_READ: usize = 2000;
 /// Chats that one answer to `hello` brings up to date in full; the rest are named as behind.
 const CHATS_IN_FULL: usize = 100;
-/// Messages of one chat in an answer to `hello`.
-const MESSAGES_IN_HELLO: i64 = 50;
-/// Members in a snapshot.
-const MEMBERS_IN_SNAPSHOT: i64 = 200;
+/// Messages of one chat in an answer to `hello`, and their bytes.
+const MESSAGES_IN_HELLO: (usize, usize) = (50, 64 * 1024);
+/// Bytes that the id of a chat takes in a list at most.
+const ID: usize = 17;
 
 /// The answer to `hello`, and the versions that events must follow on.
 pub struct Resumed {
     /// For the client.
     pub sync: Sync,
+    /// The version of the user's own things; the answer may lead to an earlier one.
+    pub user_version: Version,
     /// The version of each of the user's chats.
     pub versions: Vec<(ChatId, Version)>,
 }
 
 /// One chat of the asking user.
 struct Listed {
+    kind: ChatKind,
     last_seq: Seq,
     version: Version,
     mine: MyChat,
 }
 
-type Tx = Transaction<'static, Postgres>;
+pub(super) type Tx = Transaction<'static, Postgres>;
 
-/// A stretch of a chat's changes: after, up to and with.
-type Stretch = (ChatId, Version, Version);
+/// How much of one chat a page holds, and of all together.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    /// Messages of one chat.
+    pub(super) messages: usize,
+    /// Bytes of one chat.
+    pub(super) each: usize,
+    /// Bytes of all.
+    pub(super) all: usize,
+}
+
+impl Room {
+    /// A page of one chat.
+    const fn page(messages: usize) -> Self {
+        Self { messages, each: ROWS, all: ROWS }
+    }
+}
 
 impl Store {
     /// The chats that a user is in.
@@ -53,58 +88,64 @@ impl Store {
         let mut tx = self.snapshot().await?;
         let epoch: String = sqlx::query_scalar(EPOCH).fetch_one(&mut *tx).await?;
         let own = own(&mut tx, user).await?;
-        let user_version = own.version;
-        let resume = resume.filter(|it| it.epoch == epoch && it.user_version <= user_version);
+        let resume = resume.filter(|it| it.epoch == epoch && it.user_version <= own.version);
         let from = resume.map_or(Version(0), |it| it.user_version);
         let cursors: HashMap<ChatId, (Version, Seq)> = resume
             .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
             .unwrap_or_default();
 
         let listed = list(&mut tx, user, from).await?;
-        let (mut deltas, mut snapshots, mut behind) = (Vec::new(), Vec::new(), Vec::new());
-        for it in listed.iter().filter(|it| it.mine.role.is_some()) {
-            let known = cursors.get(&it.mine.chat_id).map_or(Version(0), |cursor| cursor.0);
-            if known == it.version {
-                continue;
-            }
-            if deltas.len() + snapshots.len() >= CHATS_IN_FULL {
-                behind.push(it.mine.chat_id);
-            } else if follows(known, it.version) {
-                deltas.push((it.mine.chat_id, known, it.version));
-            } else {
-                snapshots.push(it.mine.chat_id);
-            }
-        }
-        let deltas = deltas_of(&mut tx, Some(user), &deltas, MESSAGES_IN_HELLO).await?;
-        let snapshots = snapshots_of(&mut tx, user, &snapshots).await?;
-        let mut by_id: HashMap<ChatId, ChatSync> = HashMap::new();
-        for (delta, more) in deltas {
-            by_id.insert(delta.chat_id, ChatSync::Delta { delta, more });
-        }
-        for snapshot in snapshots {
-            by_id.insert(snapshot.chat.id, ChatSync::Snapshot { snapshot });
-        }
-        let chats = listed.iter().filter_map(|it| by_id.remove(&it.mine.chat_id)).collect();
+        let held: Vec<&Listed> = listed.iter().filter(|it| it.mine.role.is_some()).collect();
+        let known = |it: &Listed| cursors.get(&it.mine.chat_id).map_or(Version(0), |cursor| cursor.0);
+        let changed: Vec<&Listed> = held.iter().copied().filter(|it| known(it) != it.version).collect();
+        let mine = listed.iter().map(|it| &it.mine).filter(|mine| mine.version > from).cloned().collect();
+        let user_delta = own.delta(from, mine, OWN);
 
-        let others_read = others_read(&mut tx, user).await?;
-        let further = others_read
-            .into_iter()
-            .filter(|(chat, seq)| cursors.get(chat).is_none_or(|cursor| *seq > cursor.1))
+        let (full, rest) = changed.split_at(changed.len().min(CHATS_IN_FULL));
+        let (deltas, snapshots): (Vec<&Listed>, _) = full.iter().partition(|it| follows(known(it), it.version));
+        let deltas: Vec<Stretch> = deltas.into_iter().map(|it| (it.mine.chat_id, known(it), it.version)).collect();
+        let snapshots: Vec<ChatId> = snapshots.into_iter().map(|it| it.mine.chat_id).collect();
+        // What others have read is asked where it can be further than the client knows.
+        let reads: Vec<(ChatId, Seq)> = held
+            .iter()
+            .filter(|it| it.kind != ChatKind::Channel)
+            .filter_map(|it| {
+                let known = cursors.get(&it.mine.chat_id).map(|cursor| cursor.1);
+                let known = known.or_else(|| snapshots.contains(&it.mine.chat_id).then_some(Seq(0)))?;
+                (it.last_seq > known).then_some((it.mine.chat_id, known))
+            })
             .collect();
+        let others_read = others_read(&mut tx, user, &reads).await?;
+
+        let taken = encoded(&user_delta) + encoded(&others_read) + BEHIND.min(changed.len() * ID);
+        let mut left = ROWS.saturating_sub(taken);
+        let (messages, each) = MESSAGES_IN_HELLO;
+        let mut by_id: HashMap<ChatId, ChatSync> = HashMap::new();
+        let room = Room { messages, each, all: left };
+        for (delta, more) in delta::read(&mut tx, Some(user), &deltas, room).await? {
+            place(&mut by_id, &mut left, delta.chat_id, ChatSync::Delta { delta, more });
+        }
+        let room = Room { messages: limit::SNAPSHOT_MESSAGES, each, all: left };
+        for snapshot in snapshot::read(&mut tx, user, &snapshots, room).await? {
+            place(&mut by_id, &mut left, snapshot.chat.id, ChatSync::Snapshot { snapshot });
+        }
         tx.commit().await?;
 
-        let versions =
-            listed.iter().filter(|it| it.mine.role.is_some()).map(|it| (it.mine.chat_id, it.version)).collect();
-        let mine = listed.into_iter().map(|it| it.mine).filter(|mine| mine.version > from).collect();
-        let sync = Sync {
-            epoch,
-            reset: resume.is_none(),
-            user: UserDelta { from, version: user_version, chats: mine, missed_calls: own.missed_since(from) },
-            chats,
-            behind,
-            others_read: further,
-        };
-        Ok(Resumed { sync, versions })
+        let (mut chats, mut behind) = (Vec::new(), Vec::new());
+        for it in full {
+            match by_id.remove(&it.mine.chat_id) {
+                Some(sync) => chats.push(sync),
+                None => behind.push(it.mine.chat_id),
+            }
+        }
+        behind.extend(rest.iter().map(|it| it.mine.chat_id));
+        // A chat without a cursor is new to the client, which hears of it by the list of its chats as well.
+        behind.sort_by_key(|chat| !cursors.contains_key(chat));
+        behind.truncate(BEHIND / ID);
+
+        let versions = held.iter().map(|it| (it.mine.chat_id, it.version)).collect();
+        let sync = Sync { epoch, reset: resume.is_none(), user: user_delta, chats, behind, others_read };
+        Ok(Resumed { sync, user_version: own.version, versions })
     }
 
     /// The changes of a chat for one of its members.
@@ -115,13 +156,13 @@ impl Store {
         let mut tx = self.snapshot().await?;
         let it = listed(&mut tx, user, chat).await?;
         if it.version == from || follows(from, it.version) {
-            let page = i64::try_from(limit::PAGE).unwrap_or(i64::MAX);
-            let mut found = deltas_of(&mut tx, Some(user), &[(chat, from, it.version)], page).await?;
+            let stretch = (chat, from, it.version);
+            let mut found = delta::read(&mut tx, Some(user), &[stretch], Room::page(limit::PAGE)).await?;
             if let Some((delta, more)) = found.pop() {
                 return Ok(ChatSync::Delta { delta, more });
             }
         }
-        match snapshots_of(&mut tx, user, &[chat]).await?.pop() {
+        match snapshot::read(&mut tx, user, &[chat], Room::page(limit::SNAPSHOT_MESSAGES)).await?.pop() {
             Some(snapshot) => Ok(ChatSync::Snapshot { snapshot }),
             None => Err(ErrorCode::ChatNotFound.into()),
         }
@@ -134,32 +175,36 @@ impl Store {
     pub async fn chat_snapshot(&self, user: UserId, chat: ChatId) -> Result<ChatSnapshot> {
         let mut tx = self.snapshot().await?;
         listed(&mut tx, user, chat).await?;
-        snapshots_of(&mut tx, user, &[chat]).await?.pop().ok_or(ErrorCode::ChatNotFound.into())
+        let room = Room::page(limit::SNAPSHOT_MESSAGES);
+        snapshot::read(&mut tx, user, &[chat], room).await?.pop().ok_or(ErrorCode::ChatNotFound.into())
     }
 
-    /// What changed of a user's own things.
+    /// What changed of a user's own things; with `more` only the earlier part of it.
     pub async fn user_difference(&self, user: UserId, from: Version) -> Result<UserDelta> {
         let mut tx = self.snapshot().await?;
         let own = own(&mut tx, user).await?;
         let rows = sqlx::query(
-            "SELECT chat_id, role, read_seq, version FROM user_chats WHERE user_id = $1 AND version > $2 ORDER BY version",
+            "SELECT chat_id, role, read_seq, version FROM user_chats WHERE user_id = $1 AND version > $2
+             ORDER BY version FETCH FIRST $3 ROWS WITH TIES",
         )
         .bind(user.0)
         .bind(from.0)
+        .bind(number(OWN_CHATS + 1))
         .fetch_all(&mut *tx)
         .await?;
         let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<_>>()?;
-        Ok(UserDelta { from, version: own.version, chats, missed_calls: own.missed_since(from) })
+        Ok(own.delta(from, chats, ROWS))
     }
 
-    /// The changes of a chat as everybody sees them, with the reactions of all. For filling gaps in the stream of events.
+    /// The changes of a chat as everybody sees them, with the reactions of all. For filling gaps in the stream of events: when
+    /// they are many, the first of them.
     pub async fn chat_changes(&self, chat: ChatId, from: Version) -> Result<Option<ChatDelta>> {
         let mut tx = self.snapshot().await?;
         let version: Option<i64> =
             sqlx::query_scalar("SELECT version FROM chats WHERE id = $1").bind(chat.0).fetch_optional(&mut *tx).await?;
         let Some(version) = version.filter(|version| *version > from.0) else { return Ok(None) };
-        let page = i64::try_from(limit::PAGE).unwrap_or(i64::MAX);
-        Ok(deltas_of(&mut tx, None, &[(chat, from, Version(version))], page).await?.pop().map(|(delta, _)| delta))
+        let stretch = (chat, from, Version(version));
+        Ok(delta::read(&mut tx, None, &[stretch], Room::page(limit::PAGE)).await?.pop().map(|(delta, _)| delta))
     }
 
     /// The versions of some chats.
@@ -168,6 +213,22 @@ impl Store {
             .bind(chats.iter().map(|chat| chat.0).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await?;
+        Ok(rows
+            .iter()
+            .map(|row| Ok((ChatId(row.try_get(0)?), Version(row.try_get(1)?))))
+            .collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The versions of those of some chats that a user is in.
+    pub async fn entered(&self, user: UserId, chats: &[ChatId]) -> Result<Vec<(ChatId, Version)>> {
+        let rows = sqlx::query(
+            "SELECT c.id, c.version FROM user_chats u JOIN chats c ON c.id = u.chat_id
+             WHERE u.user_id = $1 AND u.chat_id = ANY ($2) AND u.role IS NOT NULL",
+        )
+        .bind(user.0)
+        .bind(chats.iter().map(|chat| chat.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
         Ok(rows
             .iter()
             .map(|row| Ok((ChatId(row.try_get(0)?), Version(row.try_get(1)?))))
@@ -186,7 +247,8 @@ impl Store {
             .collect::<sqlx::Result<_>>()?)
     }
 
-    /// A page of messages: up to `before` with seq < `seq`, up to `after` with seq ≥ `seq`.
+    /// A page of messages: up to `before` with seq < `seq`, up to `after` with seq ≥ `seq`. When they are too many bytes,
+    /// those nearest to the place.
     ///
     /// # Errors
     /// [`ErrorCode::ChatNotFound`].
@@ -195,28 +257,21 @@ impl Store {
         let it = listed(&mut tx, user, chat).await?;
         // Seqs are dense: the place and the counts name the stretch.
         let place = seq.0.clamp(1, it.last_seq.0 + 1);
-        let rows = sqlx::query(
-            "SELECT m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions
-             FROM messages m WHERE m.chat_id = $1 AND m.seq >= $2 AND m.seq < $3 ORDER BY m.seq",
-        )
-        .bind(chat.0)
-        .bind(place - before)
-        .bind(place + after)
-        .fetch_all(&mut *tx)
-        .await?;
-        let messages: Vec<Message> = rows.iter().map(row::message).collect::<sqlx::Result<_>>()?;
-        let rows = sqlx::query(
-            "SELECT seq, user_id, emoji FROM reactions
-             WHERE chat_id = $1 AND seq >= $2 AND seq < $3 AND user_id = $4 AND emoji IS NOT NULL",
-        )
-        .bind(chat.0)
-        .bind(place - before)
-        .bind(place + after)
-        .bind(user.0)
-        .fetch_all(&mut *tx)
-        .await?;
-        let reacted = rows.iter().map(row::reacted).collect::<sqlx::Result<_>>()?;
-        Ok(Page { messages, reacted, version: it.version, last_seq: it.last_seq })
+        let rows = sqlx::query("SELECT * FROM messages_around($1, $2, $3, $4, $5, $6) ORDER BY seq")
+            .bind(chat.0)
+            .bind(place)
+            .bind(before)
+            .bind(after)
+            .bind(user.0)
+            .bind(number(ROWS))
+            .fetch_all(&mut *tx)
+            .await?;
+        let mut page = Page { messages: Vec::new(), reacted: Vec::new(), version: it.version, last_seq: it.last_seq };
+        for found in &rows {
+            page.messages.push(row::message(found)?);
+            page.reacted.extend(row::my_reaction(found, user, Version(-1))?.filter(|it| it.emoji.is_some()));
+        }
+        Ok(page)
     }
 }
 
@@ -237,6 +292,40 @@ impl Own {
     fn missed_since(&self, from: Version) -> Option<u32> {
         (self.missed_version > from).then_some(self.missed_calls)
     }
+
+    /// What changed after a version, as far as it fits, from rows that lead to this version.
+    fn delta(&self, from: Version, mut chats: Vec<MyChat>, bytes: usize) -> UserDelta {
+        chats.sort_by_key(|mine| mine.version);
+        let mut spent = 0;
+        let fits = chats.iter().take(OWN_CHATS).take_while(|mine| {
+            spent += encoded(mine) + 1;
+            spent <= bytes
+        });
+        let fits = fits.count();
+        // Up to before the first that does not fit.
+        let cut = chats.get(fits.max(1)).map(|mine| Version(mine.version.0 - 1));
+        chats.retain(|mine| cut.is_none_or(|cut| mine.version <= cut));
+        let version = cut.unwrap_or(self.version);
+        UserDelta { from, version, chats, missed_calls: self.missed_since(from), more: cut.is_some() }
+    }
+}
+
+/// What something takes on the wire.
+fn encoded(it: &impl Serialize) -> usize {
+    serde_json::to_vec(it).map_or(usize::MAX / 4, |bytes| bytes.len())
+}
+
+/// Takes a chat into an answer if there is room for it.
+fn place(chats: &mut HashMap<ChatId, ChatSync>, left: &mut usize, chat: ChatId, sync: ChatSync) {
+    let bytes = encoded(&sync) + 1;
+    if bytes <= *left {
+        *left -= bytes;
+        chats.insert(chat, sync);
+    }
+}
+
+pub(super) fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 async fn own(tx: &mut Tx, user: UserId) -> Result<Own> {
@@ -254,9 +343,9 @@ async fn own(tx: &mut Tx, user: UserId) -> Result<Own> {
 /// A user's chats, those that changed last first, with those left since a version.
 async fn list(tx: &mut Tx, user: UserId, from: Version) -> Result<Vec<Listed>> {
     let rows = sqlx::query(
-        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.seq AS last_seq, c.version AS chat_version
+        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.kind, c.seq AS last_seq, c.version AS chat_version
          FROM user_chats u JOIN chats c ON c.id = u.chat_id
-         WHERE u.user_id = $1 AND (u.role IS NOT NULL OR u.version > $2) ORDER BY c.changed_at DESC, c.id",
+         WHERE u.user_id = $1 AND (u.role IS NOT NULL OR ($2 > 0 AND u.version > $2)) ORDER BY c.changed_at DESC, c.id",
     )
     .bind(user.0)
     .bind(from.0)
@@ -268,7 +357,7 @@ async fn list(tx: &mut Tx, user: UserId, from: Version) -> Result<Vec<Listed>> {
 /// One chat of a user.
 async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Listed> {
     let found = sqlx::query(
-        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.seq AS last_seq, c.version AS chat_version
+        "SELECT u.chat_id, u.role, u.read_seq, u.version, c.kind, c.seq AS last_seq, c.version AS chat_version
          FROM user_chats u JOIN chats c ON c.id = u.chat_id
          WHERE u.user_id = $1 AND u.chat_id = $2 AND u.role IS NOT NULL",
     )
@@ -284,188 +373,32 @@ async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Listed> {
 
 fn read_listed(found: &sqlx::postgres::PgRow) -> sqlx::Result<Listed> {
     Ok(Listed {
+        kind: row::kind(found.try_get("kind")?),
         last_seq: Seq(found.try_get("last_seq")?),
         version: Version(found.try_get("chat_version")?),
         mine: row::my_chat(found)?,
     })
 }
 
-/// The furthest read mark of anybody else, for each of a user's direct chats and groups.
-async fn others_read(tx: &mut Tx, user: UserId) -> Result<Vec<(ChatId, Seq)>> {
+/// The furthest read marks of anybody else that are beyond those known, in some direct chats and groups.
+async fn others_read(tx: &mut Tx, user: UserId, known: &[(ChatId, Seq)]) -> Result<Vec<(ChatId, Seq)>> {
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = sqlx::query(
-        "SELECT u.chat_id, r.read_seq FROM user_chats u JOIN chats c ON c.id = u.chat_id AND c.kind <> 2
+        "SELECT i.chat, r.read_seq FROM unnest($2::bigint[], $3::bigint[]) AS i (chat, known)
          CROSS JOIN LATERAL (
-             SELECT m.read_seq FROM members m WHERE m.chat_id = u.chat_id AND m.role IS NOT NULL AND m.user_id <> $1
+             SELECT m.read_seq FROM members m
+             WHERE m.chat_id = i.chat AND m.role IS NOT NULL AND m.version > 0 AND m.user_id <> $1
              ORDER BY m.read_seq DESC LIMIT 1
          ) r
-         WHERE u.user_id = $1 AND u.role IS NOT NULL AND r.read_seq > 0",
+         WHERE r.read_seq > i.known LIMIT $4",
     )
     .bind(user.0)
+    .bind(known.iter().map(|it| it.0.0).collect::<Vec<_>>())
+    .bind(known.iter().map(|it| it.1.0).collect::<Vec<_>>())
+    .bind(number(OTHERS_READ))
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows.iter().map(|row| Ok((ChatId(row.try_get(0)?), Seq(row.try_get(1)?)))).collect::<sqlx::Result<_>>()?)
-}
-
-/// The changes in some stretches, at most `page` messages each, and for each whether more follow.
-/// With a user the reactions of that user, else those of all.
-async fn deltas_of(
-    tx: &mut Tx,
-    user: Option<UserId>,
-    stretches: &[Stretch],
-    page: i64,
-) -> Result<Vec<(ChatDelta, bool)>> {
-    if stretches.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<i64> = stretches.iter().map(|it| it.0.0).collect();
-    let after: Vec<i64> = stretches.iter().map(|it| it.1.0).collect();
-    let upto: Vec<i64> = stretches.iter().map(|it| it.2.0).collect();
-    let rows = sqlx::query(
-        "SELECT i.chat, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, after, upto)
-         CROSS JOIN LATERAL (
-             SELECT * FROM messages m WHERE m.chat_id = i.chat AND m.version > i.after AND m.version <= i.upto
-             ORDER BY m.version LIMIT $4
-         ) m ORDER BY i.chat, m.version",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&upto)
-    .bind(page)
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut messages: HashMap<ChatId, Vec<Message>> = HashMap::new();
-    for found in &rows {
-        messages.entry(ChatId(found.try_get("chat")?)).or_default().push(row::message(found)?);
-    }
-    let mut deltas: HashMap<ChatId, (ChatDelta, bool)> = HashMap::new();
-    let mut cuts = Vec::with_capacity(stretches.len());
-    for &(chat_id, from, version) in stretches {
-        let messages = messages.remove(&chat_id).unwrap_or_default();
-        let full = i64::try_from(messages.len()).unwrap_or(i64::MAX) >= page;
-        let cut = messages.last().filter(|_| full).map_or(version, |last| last.version);
-        cuts.push(cut.0);
-        let delta =
-            ChatDelta { chat_id, from, version: cut, chat: None, members: Vec::new(), messages, reacted: Vec::new() };
-        deltas.insert(chat_id, (delta, cut < version));
-    }
-    let rows = sqlx::query(
-        "SELECT c.id, c.kind, c.title, c.handle, c.created_at
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, after, upto)
-         JOIN chats c ON c.id = i.chat AND c.info_version > i.after AND c.info_version <= i.upto",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&cuts)
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        let info = row::chat_info(found)?;
-        if let Some((delta, _)) = deltas.get_mut(&info.id) {
-            delta.chat = Some(info);
-        }
-    }
-    let rows = sqlx::query(
-        "SELECT i.chat, c.kind, m.user_id, m.role, m.read_seq
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, after, upto)
-         JOIN chats c ON c.id = i.chat
-         JOIN members m ON m.chat_id = i.chat AND m.version > 0 AND m.version > i.after AND m.version <= i.upto
-         ORDER BY m.user_id",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&cuts)
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        if let Some((delta, _)) = deltas.get_mut(&ChatId(found.try_get("chat")?)) {
-            delta.members.push(row::member(found, row::kind(found.try_get("kind")?))?);
-        }
-    }
-    let rows = sqlx::query(
-        "SELECT i.chat, r.seq, r.user_id, r.emoji
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, after, upto)
-         JOIN reactions r ON r.chat_id = i.chat AND r.version > i.after AND r.version <= i.upto
-         WHERE $4::bigint IS NULL OR r.user_id = $4 ORDER BY r.version",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&cuts)
-    .bind(user.map(|user| user.0))
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        if let Some((delta, _)) = deltas.get_mut(&ChatId(found.try_get("chat")?)) {
-            delta.reacted.push(row::reacted(found)?);
-        }
-    }
-    Ok(stretches.iter().filter_map(|it| deltas.remove(&it.0)).collect())
-}
-
-/// Some chats from scratch.
-async fn snapshots_of(tx: &mut Tx, user: UserId, chats: &[ChatId]) -> Result<Vec<ChatSnapshot>> {
-    if chats.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
-    let rows = sqlx::query("SELECT id, kind, title, handle, created_at, seq, version FROM chats WHERE id = ANY ($1)")
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut snapshots: HashMap<ChatId, ChatSnapshot> = HashMap::new();
-    for found in &rows {
-        let chat = row::chat_info(found)?;
-        let (version, last_seq) = (Version(found.try_get("version")?), Seq(found.try_get("seq")?));
-        let empty =
-            ChatSnapshot { chat, version, last_seq, members: Vec::new(), messages: Vec::new(), reacted: Vec::new() };
-        snapshots.insert(empty.chat.id, empty);
-    }
-    let rows = sqlx::query(
-        "SELECT c.id AS chat, c.kind, m.user_id, m.role, m.read_seq FROM chats c
-         CROSS JOIN LATERAL (
-             SELECT * FROM members m
-             WHERE m.chat_id = c.id AND m.role IS NOT NULL AND (c.kind <> 2 OR m.user_id = $2)
-             ORDER BY m.user_id LIMIT $3
-         ) m WHERE c.id = ANY ($1) ORDER BY c.id, m.user_id",
-    )
-    .bind(&ids)
-    .bind(user.0)
-    .bind(MEMBERS_IN_SNAPSHOT)
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        if let Some(snapshot) = snapshots.get_mut(&ChatId(found.try_get("chat")?)) {
-            snapshot.members.push(row::member(found, row::kind(found.try_get("kind")?))?);
-        }
-    }
-    let rows = sqlx::query(
-        "SELECT c.id AS chat, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions
-         FROM chats c JOIN messages m ON m.chat_id = c.id AND m.seq > c.seq - $2
-         WHERE c.id = ANY ($1) ORDER BY c.id, m.seq",
-    )
-    .bind(&ids)
-    .bind(i64::try_from(limit::SNAPSHOT_MESSAGES).unwrap_or(i64::MAX))
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        if let Some(snapshot) = snapshots.get_mut(&ChatId(found.try_get("chat")?)) {
-            snapshot.messages.push(row::message(found)?);
-        }
-    }
-    let rows = sqlx::query(
-        "SELECT c.id AS chat, r.seq, r.user_id, r.emoji FROM chats c
-         JOIN reactions r ON r.chat_id = c.id AND r.seq > c.seq - $2 AND r.user_id = $3 AND r.emoji IS NOT NULL
-         WHERE c.id = ANY ($1)",
-    )
-    .bind(&ids)
-    .bind(i64::try_from(limit::SNAPSHOT_MESSAGES).unwrap_or(i64::MAX))
-    .bind(user.0)
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        if let Some(snapshot) = snapshots.get_mut(&ChatId(found.try_get("chat")?)) {
-            snapshot.reacted.push(row::reacted(found)?);
-        }
-    }
-    Ok(chats.iter().filter_map(|chat| snapshots.remove(chat)).collect())
 }

@@ -3,8 +3,8 @@
 use chapar_protocol::{
     ChatId, ChatKind, Command, ErrorCode, Role, Seq, UserId, Version, WireError,
     command::{
-        AddMembers, CreateChat, Delete, Difference, Edit, GetChat, GetMembers, History, Join, Leave, METHODS, MarkRead, React,
-        RemoveMember, SetRole, SetTyping,
+        AddMembers, CreateChat, Delete, Difference, Edit, GetChat, GetMembers, History, Join, Leave, METHODS, MarkRead,
+        React, RemoveMember, SetRole, SetTyping,
     },
     message::NewBody,
 };

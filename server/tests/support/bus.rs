@@ -48,7 +48,7 @@ impl Node {
             match self.next().await {
                 BusEvent::Message { topic, payload } => return (topic, payload),
                 BusEvent::Company => {}
-                BusEvent::Resynchronise { unsent } => panic!("nothing was lost, but: resynchronise {unsent:?}"),
+                BusEvent::Resynchronise { unsent, .. } => panic!("nothing was lost, but: resynchronise {unsent:?}"),
             }
         }
     }
@@ -56,7 +56,7 @@ impl Node {
     /// Passes over messages until a `Resynchronise`, and returns its unsent topics, sorted.
     pub(crate) async fn resynchronise(&mut self) -> Option<Vec<Topic>> {
         loop {
-            if let BusEvent::Resynchronise { unsent } = self.next().await {
+            if let BusEvent::Resynchronise { unsent, .. } = self.next().await {
                 return unsent.map(|mut unsent| {
                     unsent.sort_by_key(|topic| format!("{topic:?}"));
                     unsent

@@ -227,7 +227,8 @@ impl Model {
         }
         self.user_version = delta.version;
         let kept = std::mem::take(&mut self.kept_user);
-        kept.into_iter().filter_map(|delta| self.user_delta(delta)).next_back()
+        let need = kept.into_iter().filter_map(|delta| self.user_delta(delta)).next_back();
+        if delta.more { Some(Need::User) } else { need }
     }
 
     /// The one rule.

@@ -24,7 +24,7 @@ export interface Moved {
 export function applyOwn(own: Own, delta: UserDelta): Moved {
   const chats = delta.chats ?? [];
   const moved: Moved = { changed: [], gone: [], missedCalls: false };
-  if (delta.from === 0) {
+  if (delta.from === 0 && !delta.more) {
     // From nothing it is everything: what it does not name is no longer there.
     const named = new Set(chats.map((mine) => mine.chat_id));
     moved.gone.push(...[...own.chats.keys()].filter((id) => !named.has(id)));

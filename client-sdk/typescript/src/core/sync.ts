@@ -43,9 +43,11 @@ interface OwnCatchup {
   backoff: Backoff;
   /** Read marks of others that came before the welcome. */
   reads: Read[];
+  /** The answer to `hello` did not name all chats: what is not among them is known when the rest has come. */
+  partial: boolean;
 }
 
-const ownCatchup = (): OwnCatchup => ({ kept: [], target: 0, asked: false, notBefore: undefined, backoff: new Backoff(), reads: [] });
+const ownCatchup = (): OwnCatchup => ({ kept: [], target: 0, asked: false, notBefore: undefined, backoff: new Backoff(), reads: [], partial: false });
 
 export class SyncPart {
   readonly state: State;
@@ -95,11 +97,8 @@ export class SyncPart {
       }
     }
     for (const chatId of sync.behind ?? []) this.#wish(chatId);
-    this.#own.target = Math.max(this.#own.target, sync.user.version);
-    this.#own.kept.unshift(sync.user);
-    this.#settleOwn();
-    // A chat that we hold and are not in was left while we were away.
-    for (const chatId of [...state.chats.keys()]) if (!state.own.chats.has(chatId)) this.#forget(chatId);
+    this.#own.partial = true;
+    this.#ownAnswer(sync.user);
     for (const [chatId, seq] of sync.others_read ?? []) state.chats.get(chatId)?.raiseOthersRead(seq);
     for (const read of this.#own.reads.splice(0)) {
       state.chats.get(read.chat_id)?.setRead(read.user_id, read.seq, welcome.user.id);
@@ -239,8 +238,7 @@ export class SyncPart {
     own.asked = false;
     const before = this.state.own.version;
     if (reply) {
-      own.kept.unshift(reply);
-      this.#settleOwn();
+      this.#ownAnswer(reply);
     }
     if (this.state.own.version > before) own.backoff.reset();
     else if (own.target > this.state.own.version) own.notBefore = now + own.backoff.next(dice);
@@ -373,6 +371,19 @@ export class SyncPart {
     }
     // Chats that we are in and do not hold: a delta from 0 may be on its way, but a snapshot never harms.
     for (const chatId of state.own.chats.keys()) if (!state.chats.has(chatId)) this.#wish(chatId);
+  }
+
+  /** Takes an answer of the server: when it says `more`, there is at least one version after it. */
+  #ownAnswer(delta: UserDelta): void {
+    const own = this.#own;
+    own.target = Math.max(own.target, delta.more ? delta.version + 1 : delta.version);
+    own.kept.unshift(delta);
+    this.#settleOwn();
+    if (!own.partial || delta.more) return;
+    own.partial = false;
+    // A chat that we hold and are not in was left while we were away.
+    const { chats, own: mine } = this.state;
+    for (const chatId of [...chats.keys()]) if (!mine.chats.has(chatId)) this.#forget(chatId);
   }
 
   #forget(chatId: ChatId): void {

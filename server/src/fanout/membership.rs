@@ -1,0 +1,122 @@
+//! Who watches which chats, kept in step with who is in them.
+
+use std::{collections::HashSet, sync::Arc};
+
+use chapar_protocol::{ChatDelta, ChatId, Event, UserDelta, UserId};
+
+use super::{Fanout, event_frame, heal::in_time, parcel::Change};
+use crate::{bus::Topic, outbox::Outbox};
+
+/// A change of a user's own things that may bring the user into chats or out of them.
+pub(super) fn membership_change(delta: UserDelta) -> Change {
+    let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
+    let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
+    let (entered, left) = (ids(entered), ids(left));
+    Change { from: delta.from, version: delta.version, entered, left, frame: event_frame(&Event::Me(delta)) }
+}
+
+impl Fanout {
+    pub(super) fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
+        let moves = !change.entered.is_empty() || !change.left.is_empty();
+        let gap = if !moves {
+            self.hub.offer(topic, change.from, change.version, change.frame)
+        } else if self.hub.version(topic) == Some(change.from) {
+            return self.change_chats(topic, change);
+        } else {
+            // Coming and going out of order: the database says how it ended. Until then whoever left hears nothing.
+            let gap = self.hub.newer(topic, change.version);
+            self.leave_chats(topic, &change.left);
+            gap
+        };
+        if gap {
+            self.heal(topic);
+        }
+    }
+
+    /// Stops watching the chats that a user has left and watches those entered, for all of the user's connections, and
+    /// only then tells the user: whoever asks for a chat after being told of it misses nothing that follows.
+    fn change_chats(self: &Arc<Self>, topic: Topic, change: Change) {
+        self.leave_chats(topic, &change.left);
+        if change.entered.is_empty() {
+            if self.hub.offer(topic, change.from, change.version, change.frame) {
+                self.heal(topic);
+            }
+            return;
+        }
+        self.hub.pause(topic);
+        let this = self.clone();
+        tokio::spawn(async move {
+            if this.enter_chats(topic, &change, false).await {
+                this.hub.offer(topic, change.from, change.version, change.frame);
+            }
+            if this.hub.go_on(topic) {
+                this.heal(topic);
+            }
+        });
+    }
+
+    /// Makes a user's connections watch the chats entered. Returns false when a newer change has overtaken this one, or the
+    /// database does not answer: then nothing was done, and what holds in the end is to be read from the database, from before
+    /// this change on. With `insist` a newer change does not count: what the database says of the user does anyway.
+    pub(super) async fn enter_chats(self: &Arc<Self>, topic: Topic, change: &Change, insist: bool) -> bool {
+        let Topic::User(user) = topic else { return true };
+        if change.entered.is_empty() {
+            return true;
+        }
+        let mut entered = Vec::new();
+        for outbox in self.hub.watchers(topic) {
+            for chat in &change.entered {
+                if self.hub.watch(Topic::Chat(chat.0), &outbox) {
+                    entered.push((*chat, outbox.clone()));
+                }
+            }
+        }
+        let undo = |entered: Vec<(ChatId, Arc<Outbox>)>| {
+            for (chat, outbox) in entered {
+                self.unwatch_chats([chat], &outbox);
+            }
+            false
+        };
+        // Looked at after watching: a removal that came before this look is undone here, one that comes after it finds
+        // the chats watched and stops that itself.
+        if !insist && self.hub.knows_beyond(topic, change.version) {
+            return undo(entered);
+        }
+        let topics: Vec<Topic> = change.entered.iter().map(|chat| Topic::Chat(chat.0)).collect();
+        self.subscribe(&topics).await;
+        let versions = match in_time(self.store.entered(UserId(user), &change.entered)).await {
+            Ok(versions) => versions,
+            Err(error) => {
+                tracing::warn!(%error, "could not read where entered chats stand");
+                self.hub.newer(topic, change.version);
+                return undo(entered);
+            }
+        };
+        let inside: HashSet<ChatId> = versions.iter().map(|(chat, _)| *chat).collect();
+        let (entered, removed) = entered.into_iter().partition(|(chat, _)| inside.contains(chat));
+        undo(removed);
+        for (chat, version) in versions {
+            self.known(Topic::Chat(chat.0), version);
+        }
+        for (chat, outbox) in entered {
+            self.tell_where_it_stands(chat, &outbox);
+        }
+        true
+    }
+
+    /// Tells one connection a chat's version by an empty delta. Whoever came back into a chat before hearing of having left
+    /// it knows an older one, and asks for the difference.
+    pub fn tell_where_it_stands(&self, chat_id: ChatId, outbox: &Outbox) {
+        if let Some(version) = self.hub.version(Topic::Chat(chat_id.0)) {
+            outbox.push(event_frame(&Event::Delta(ChatDelta::empty(chat_id, version))));
+        }
+    }
+
+    pub(super) fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
+        if !chats.is_empty() {
+            for outbox in self.hub.watchers(topic) {
+                self.unwatch_chats(chats.iter().copied(), &outbox);
+            }
+        }
+    }
+}

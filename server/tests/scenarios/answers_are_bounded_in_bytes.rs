@@ -1,0 +1,205 @@
+//! However long the messages are and however many the chats: no answer is longer than 256 KiB, and whoever asks on has it all.
+
+use std::collections::BTreeSet;
+
+use chapar_protocol::{
+    ChatDelta, ChatId, ChatSync, Seq, Version,
+    command::{AddMembers, Difference, History, React, Send, UserDifference},
+    limit,
+    message::{Entity, EntityKind, NewBody, Text},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::support::{Device, World, audit::all_equal, http, within, world::Plan};
+
+/// Nearly the longest body: links of 2,000 bytes.
+fn fat() -> NewBody {
+    let link = |offset| Entity {
+        offset,
+        length: 1,
+        kind: EntityKind::Link { url: format!("https://example.com/{}", "x".repeat(1_980)) },
+    };
+    NewBody::Text(Text { text: "x".repeat(20), entities: (0..14).map(link).collect() })
+}
+
+async fn write_fat(world: &World, writer: &Device, chat_id: ChatId, count: usize) {
+    for _ in 0..count {
+        let send = Send { chat_id, client_id: Uuid::new_v4(), body: fat(), reply_to: None };
+        http::call(world.at(0), writer.token(), &send).await.expect("sent");
+    }
+}
+
+fn bounded<T: Serialize>(answer: T) -> T {
+    let bytes = serde_json::to_vec(&answer).expect("JSON").len();
+    assert!(bytes <= limit::ANSWER_BYTES, "{bytes} bytes");
+    answer
+}
+
+#[tokio::test]
+async fn pages_of_history() {
+    let world = Plan::single().start().await;
+    let [writer, reader] = world.people().await;
+    let chat_id = world.group(&writer, &[&reader]).await;
+    write_fat(&world, &writer, chat_id, 40).await;
+    let page = async |seq: i64, before: u32, after: u32| {
+        let history = History { chat_id, seq: Seq(seq), before, after };
+        let page = bounded(http::call(world.at(0), reader.token(), &history).await.expect("a page"));
+        let seqs: Vec<i64> = page.messages.iter().map(|it| it.seq.0).collect();
+        assert!(seqs.windows(2).all(|two| two[0] + 1 == two[1]), "a hole: {seqs:?}");
+        (seqs, page.last_seq.0)
+    };
+    let (mut forwards, mut pages) = (Vec::new(), 0);
+    loop {
+        let (seqs, last) = page(forwards.last().map_or(1, |it| it + 1), 0, 200).await;
+        forwards.extend(seqs);
+        pages += 1;
+        if forwards.last() == Some(&last) {
+            break;
+        }
+    }
+    assert_eq!(forwards, (1..=41).collect::<Vec<_>>());
+    assert!(pages > 3, "{pages}: these messages should not fit");
+    let mut backwards: Vec<i64> = Vec::new();
+    while backwards.first() != Some(&1) {
+        let (mut seqs, _) = page(backwards.first().copied().unwrap_or(1_000), 200, 0).await;
+        assert!(!seqs.is_empty());
+        seqs.append(&mut backwards);
+        backwards = seqs;
+    }
+    assert_eq!(backwards, forwards);
+    let (around, _) = page(20, 100, 100).await;
+    assert!(around.contains(&19) && around.contains(&20), "both sides of the place: {around:?}");
+}
+
+#[tokio::test]
+async fn hello_and_the_differences_after_it() {
+    let world = Plan::single().start().await;
+    let [writer, away] = world.people().await;
+    let mut groups = Vec::new();
+    for _ in 0..12 {
+        groups.push(world.group(&writer, &[&away]).await);
+    }
+    away.connect(world.at(0)).await;
+    away.cut().await;
+    for group in &groups {
+        write_fat(&world, &writer, *group, 12).await;
+    }
+    let sync = bounded(away.connect(world.at(0)).await).sync;
+    assert!(!sync.chats.is_empty(), "what fits is there");
+    let brought = sync.chats.iter().map(|it| match it {
+        ChatSync::Delta { delta, .. } => delta.chat_id,
+        ChatSync::Snapshot { snapshot } => snapshot.chat.id,
+    });
+    let told: BTreeSet<ChatId> = brought.chain(sync.behind.iter().copied()).collect();
+    assert_eq!(told, groups.iter().copied().collect(), "each is brought or named");
+    // From nothing, too.
+    let [stranger] = world.people().await;
+    for group in &groups {
+        let add = AddMembers { chat_id: *group, user_ids: vec![stranger.id()] };
+        http::call(world.at(0), writer.token(), &add).await.expect("added");
+    }
+    bounded(stranger.connect(world.at(0)).await);
+    for group in &groups {
+        let version = world.database.sql(&format!("SELECT version FROM chats WHERE id = {group}"));
+        let version = Version(version.parse().expect("a number"));
+        away.reaches(*group, version).await;
+        stranger.reaches(*group, version).await;
+        all_equal(world.at(0), *group, &[away.clone(), stranger.clone()]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_difference_never_ends_within_a_version() {
+    let world = Plan::single().start().await;
+    let people = world.accounts(900).await;
+    let owner = Device::new(people[0].clone());
+    let chat_id = world.group(&owner, &[]).await;
+    let ids: Vec<_> = people.iter().skip(1).map(|it| it.user.id).collect();
+    for some in ids.chunks(200) {
+        let add = AddMembers { chat_id, user_ids: some.to_vec() };
+        http::call(world.at(0), owner.token(), &add).await.expect("added");
+    }
+    write_fat(&world, &owner, chat_id, 10).await;
+    for one in &people {
+        let react = React { chat_id, seq: Seq(1), emoji: Some("🌷".into()) };
+        http::call(world.at(0), &one.token, &react).await.expect("reacted");
+    }
+    let rows = |what: &str, from: Version, to: Version| {
+        let (from, to) = (from.0, to.0);
+        let where_ = format!("chat_id = {chat_id} AND version > {from} AND version <= {to}");
+        world.database.sql(&format!("SELECT count(*) FROM {what} WHERE {where_}"))
+    };
+    let whole = |delta: &ChatDelta| {
+        assert!(delta.version > delta.from, "a step forward");
+        assert_eq!(delta.members.len().to_string(), rows("members", delta.from, delta.version));
+        assert_eq!(delta.messages.len().to_string(), rows("messages", delta.from, delta.version));
+    };
+    // As a member.
+    let (mut from, mut pages) = (Version(1), 0);
+    loop {
+        let answer =
+            http::call(world.at(0), owner.token(), &Difference { chat_id, from }).await.expect("the difference");
+        let ChatSync::Delta { delta, more } = bounded(answer) else { panic!("no delta") };
+        whole(&delta);
+        from = delta.version;
+        pages += 1;
+        if !more {
+            break;
+        }
+    }
+    assert!(pages > 3, "{pages}");
+    // As a node that fills a gap: with the reactions of all.
+    let options = world.database.url().parse().expect("an address");
+    let store = chapar_server::store::Store::connect(options, 2, std::time::Duration::ZERO).await.expect("a store");
+    let (mut at, mut pages) = (Version(0), 0);
+    while let Some(delta) = store.chat_changes(chat_id, at).await.expect("the changes") {
+        whole(&delta);
+        assert_eq!(delta.reacted.len().to_string(), rows("reactions", delta.from, delta.version));
+        at = bounded(delta).version;
+        pages += 1;
+    }
+    assert_eq!(at, from);
+    assert!(pages > 4, "{pages}");
+}
+
+#[tokio::test]
+async fn somebody_in_thousands_of_chats() {
+    let world = Plan::single().start().await;
+    let [person, other] = world.people().await;
+    let first = world.direct(&person, &other).await;
+    let (me, them) = (person.id(), other.id());
+    world.database.sql(&format!(
+        "WITH made AS (
+             INSERT INTO chats (kind, title, seq, version, info_version)
+             SELECT 1, 'group ' || n, 0, 1, 1 FROM generate_series(1, 5000) n RETURNING id
+         ), members AS (
+             INSERT INTO members (chat_id, user_id, role, version)
+             SELECT id, u, 2, 1 FROM made, unnest(ARRAY[{me}, {them}]) u
+         )
+         INSERT INTO user_chats (user_id, chat_id, role, version)
+         SELECT {me}, id, 2, 100 + row_number() OVER (ORDER BY id) FROM made;
+         UPDATE users SET version = 5100 WHERE id = {me}"
+    ));
+    let welcome = bounded(person.connect(world.at(0)).await);
+    assert!(welcome.sync.user.more);
+    within("all chats", async {
+        while person.model().user_version < Version(5100) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(person.model().mine.len(), 5001);
+    let (mut from, mut chats) = (Version(0), BTreeSet::new());
+    loop {
+        let ask = UserDifference { from };
+        let delta = bounded(http::call(world.at(0), person.token(), &ask).await.expect("own things"));
+        chats.extend(delta.chats.iter().map(|it| it.chat_id));
+        from = delta.version;
+        if !delta.more {
+            break;
+        }
+    }
+    assert_eq!((from, chats.len()), (Version(5100), 5001));
+    assert!(chats.contains(&first));
+}
