@@ -32,6 +32,13 @@ pub enum Scenario {
     Channel(Channel),
     /// Connections that do nothing: what one costs the server in memory.
     Idle(Idle),
+    /// Nodes, Postgres and Redis of its own, frozen, killed and cut in the middle of traffic; nothing may be lost.
+    Faults(crate::faults::FaultsArgs),
+    /// A node of its own, in which innocent people chat while attackers do their worst: what the innocent notice of it.
+    Abuse(crate::abuse::AbuseArgs),
+    /// The attackers of `abuse`, which starts them.
+    #[command(hide = true)]
+    Attack(crate::abuse::attack::AttackArgs),
     /// Calls with sound: how long until both people hear each other.
     #[cfg(feature = "calls")]
     CallSetup(crate::media::CallSetup),
@@ -185,6 +192,12 @@ pub struct Idle {
     /// How many connections, each of a user of its own.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub connections: u32,
+    /// In how many chats each of them is: groups of 20.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2000))]
+    pub chats: u32,
+    /// Further connections that are made before memory is read for the first time, so that what a server holds once is not counted.
+    #[arg(long, default_value_t = 500)]
+    pub warmup: u32,
     /// How long to hold them before memory is read, in seconds.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub hold: u64,

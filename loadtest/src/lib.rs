@@ -11,23 +11,31 @@
 //!   [`nat`] hides a person behind another address.
 //!
 //! [`engine`] is the one driver with sockets; [`scenario`] holds the named loads.
+//!
+//! Two more own what they try: [`faults`] starts nodes, Postgres and Redis and breaks them in the middle of traffic, [`abuse`]
+//! lets attackers at a node in which innocent people chat.
 #![forbid(unsafe_code)]
 
+pub mod abuse;
 pub mod args;
 pub mod audit;
 pub mod calls;
 pub mod cursor;
 pub mod engine;
+pub mod faults;
 pub mod frames;
 pub mod http;
 pub mod impair;
 pub mod ledger;
+mod line;
 #[cfg(feature = "calls")]
 pub mod media;
 pub mod message;
 pub mod nat;
+pub mod outcome;
 pub mod process;
 pub mod report;
+mod rig;
 pub mod scenario;
 pub mod schedule;
 pub mod session;

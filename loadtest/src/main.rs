@@ -7,6 +7,7 @@ use std::{path::Path, process::ExitCode};
 use chapar_loadtest::media;
 use chapar_loadtest::{
     args::{Cli, Scenario},
+    outcome::Outcome,
     scenario,
 };
 use clap::Parser;
@@ -18,6 +19,15 @@ fn main() -> ExitCode {
         Scenario::Calls(args) => (scenario::calls::run(args), &args.common.json),
         Scenario::Channel(args) => (scenario::channel::run(args), &args.common.json),
         Scenario::Idle(args) => (scenario::idle::run(args), &args.common.json),
+        Scenario::Faults(args) => return judged(chapar_loadtest::faults::run(args), args.json.as_deref()),
+        Scenario::Abuse(args) => return judged(chapar_loadtest::abuse::run(args), args.json.as_deref()),
+        Scenario::Attack(args) => match chapar_loadtest::abuse::attack::run(args) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("chapar-loadtest attack: {error}");
+                return ExitCode::from(2);
+            }
+        },
         #[cfg(feature = "calls")]
         Scenario::CallSetup(args) => return told(media::run(media::setup::run(args)), args.common.json.as_deref()),
         #[cfg(feature = "calls")]
@@ -40,6 +50,22 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn judged(outcome: Result<Outcome, scenario::Error>, json: Option<&Path>) -> ExitCode {
+    let written = outcome.map_err(|error| error.to_string()).and_then(|outcome| {
+        print!("{}", outcome.told());
+        let written = json.map_or(Ok(()), |path| write_json(path, &outcome.json()));
+        written.map(|()| outcome.passed()).map_err(|error| error.to_string())
+    });
+    match written {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("chapar-loadtest: {error}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 #[cfg(feature = "calls")]

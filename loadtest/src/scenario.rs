@@ -108,13 +108,21 @@ impl Run {
     /// # Errors
     /// See [`Error::Connect`].
     pub fn connect(&mut self) -> Result<(), Error> {
+        self.connect_beside(|| Ok(()))
+    }
+
+    /// The same; `beside` is called all the time, for connections of another run.
+    ///
+    /// # Errors
+    /// See [`Error::Connect`].
+    pub fn connect_beside(&mut self, mut beside: impl FnMut() -> std::io::Result<()>) -> Result<(), Error> {
         let all = self.world.users.len();
         let seconds = 60 + u64::try_from(all / 200).unwrap_or(0);
         let bar = &self.bar;
         let done = self.engine.until(Duration::from_secs(seconds), |engine| {
             let settled = engine.settled();
             bar.set_message(format!("connecting, {} to go", all - settled));
-            settled == all || engine.dead().is_some()
+            beside().is_err() || settled == all || engine.dead().is_some()
         })?;
         let settled = self.engine.settled();
         if done && settled == all {
@@ -123,6 +131,13 @@ impl Run {
         let lost = &self.engine.shared.stats.lost;
         let why = self.engine.dead().map_or_else(|| format!("lost connections: {lost:?}"), |dead| dead.1);
         Err(Error::Connect { settled, all, seconds, why })
+    }
+
+    /// Takes the counts over, without a proof.
+    pub fn close(self, mut report: Report) -> Report {
+        report.take(&self.engine.shared);
+        self.bar.finish_and_clear();
+        report
     }
 
     /// Waits until nothing is open any more, reads every chat back, and writes into the report what was found.

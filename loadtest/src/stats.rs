@@ -71,6 +71,13 @@ impl Default for Stats {
 }
 
 impl Stats {
+    /// Begins a new window, with latencies of its own.
+    pub(crate) fn begin_window(&mut self, window: (u64, u64)) {
+        self.window = window;
+        (self.to_ack, self.to_receive) = (latencies(), latencies());
+        (self.window_acknowledged, self.window_delivered) = (0, 0);
+    }
+
     fn in_window(&self, at_us: u64) -> bool {
         (self.window.0..self.window.1).contains(&at_us)
     }

@@ -72,6 +72,20 @@ pub fn plan(users: u32, kinds: &[ChatKind], group_size: u32) -> Vec<Chat> {
     chats
 }
 
+/// Groups of 20 for people who are in `chats` of them each. Everybody makes some, within what one person may.
+pub fn circles(users: u32, chats: u32) -> Vec<Chat> {
+    const SIZE: usize = 20;
+    let everybody: Vec<u32> = (0..users).collect();
+    let groups = everybody.chunks(SIZE).flat_map(|circle| {
+        (0..chats as usize).map(|turn| {
+            let mut members = circle.to_vec();
+            members.rotate_left(turn % circle.len());
+            Chat { kind: ChatKind::Group, writers: members.clone(), members }
+        })
+    });
+    groups.collect()
+}
+
 impl World {
     /// Makes users and chats at the server. `progress` hears how many chats of how many are made.
     ///
@@ -124,6 +138,10 @@ fn make_chat(api: &mut Api, users: &[User], chat: &Chat, random: &mut Random) ->
     }
     let client_id = Uuid::from_u64_pair(random.next_u64(), random.next_u64());
     let title = "load test".to_owned();
+    if ids.len() <= USERS_PER_COMMAND {
+        let whole = CreateChat { client_id, kind: chat.kind, title, handle: None, members: ids[1..].to_vec() };
+        return Ok(base(&api.call(&owner.token, &whole)?));
+    }
     let empty = CreateChat { client_id, kind: chat.kind, title, handle: None, members: Vec::new() };
     let chat_id = api.call(&owner.token, &empty)?.chat.id;
     for some in ids[1..].chunks(USERS_PER_COMMAND) {
@@ -152,6 +170,15 @@ mod tests {
         for chat in plan(20, &[ChatKind::Direct], 0) {
             assert_ne!(chat.members[0] % 2, chat.members[1] % 2, "users are dealt to nodes in turn");
         }
+    }
+
+    #[test]
+    fn everybody_is_in_as_many_circles_as_wished() {
+        let chats = circles(50, 3);
+        for user in 0..50 {
+            assert_eq!(chats.iter().filter(|it| it.members.contains(&user)).count(), 3, "user {user}");
+        }
+        assert_ne!(chats[0].members[0], chats[1].members[0], "somebody else makes the next one");
     }
 
     #[test]

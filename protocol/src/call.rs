@@ -81,6 +81,10 @@ pub enum EndReason {
     Vanished,
     /// A device in the call was signed out.
     SignedOut,
+    /// The one node that kept the call was stopped by its operator.
+    NodeStopped,
+    /// The one node that kept the call died. A device says so itself when the server does not know its call any more.
+    NodeLost,
 }
 
 /// What one device is told about a call: the whole, as seen from there.
@@ -327,6 +331,14 @@ pub enum CallAsk {
     },
     /// This device takes over, as it was asked to.
     TakeOver,
+    /// This device is in the call and has lost its peer connection: the page was loaded anew. Both sides begin with a new
+    /// one.
+    Resume {
+        /// The generation that was told here. In a later one it is done already.
+        generation: u32,
+    },
+    /// The page of this device goes, and may come back: it counts as away until its next ask.
+    Leave,
     /// The caller's side offers.
     Offer {
         /// Which exchange.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -48,6 +48,34 @@ pub struct App {
     pub resumes: Semaphore,
     /// Set when the node goes away.
     pub draining: AtomicBool,
+    /// The HTTP requests that are being answered.
+    pub answering: Answering,
+}
+
+/// Counts what is being answered, so that a node that goes away lets it finish.
+#[derive(Default)]
+pub struct Answering(AtomicUsize);
+
+/// Counts as one request until it is dropped.
+pub struct Answer<'a>(&'a Answering);
+
+impl Answering {
+    /// One more.
+    pub fn begin(&self) -> Answer<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Answer(self)
+    }
+
+    /// Whether there is any.
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl App {

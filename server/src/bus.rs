@@ -130,6 +130,17 @@ impl Bus {
         }
     }
 
+    /// Waits until everything that was published so far has reached Redis, or is lost. Returns after `patience` all the same.
+    pub async fn flush(&self, patience: Duration) {
+        let Self::Redis(bus) = self else { return };
+        let flushed = async {
+            while !bus.shared.is_flushed() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, flushed).await;
+    }
+
     /// Whether there is certainly no other node: then a publication reaches nobody, and may be left out. What is left out must
     /// have been committed before this was asked; see [`BusEvent::Company`].
     pub fn is_alone(&self) -> bool {

@@ -25,10 +25,11 @@ mod redis;
 mod shared;
 mod step;
 mod timers;
+mod unfinished;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use chapar_protocol::{
@@ -37,8 +38,9 @@ use chapar_protocol::{
 };
 use chapar_signaling::{
     call::{CallError, Input, Record},
-    sdp::CandidatePolicy,
+    sdp::{CandidatePolicy, RelayPlace},
 };
+use parking_lot::RwLock;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -56,20 +58,58 @@ const MAX_TRIES: usize = 32;
 /// Records of ended calls that may wait. More are dropped here and come again by the call's own timer.
 const RECORD_QUEUE: usize = 65_536;
 
-/// The clock of the calls. Tests move it.
+/// The clock of the calls: one for all nodes. Where Redis keeps the calls, its clock counts, and this follows it: a node
+/// whose own clock is wrong ends nobody's ringing early.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Arc<AtomicI64>);
+pub struct Clock(Arc<Hands>);
+
+#[derive(Debug, Default)]
+struct Hands {
+    /// By how much it was moved, in milliseconds. Only tests do.
+    moved: AtomicI64,
+    /// By how much the machine's own clock is wrong. Only tests say so.
+    wrong: AtomicI64,
+    /// What the store's clock shows more than the machine's.
+    correction: AtomicI64,
+    /// That was told.
+    follows: AtomicBool,
+}
 
 impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
-        let real = Timestamp::from(time::OffsetDateTime::now_utc());
-        Timestamp::from_millis(real.as_millis().saturating_add(self.0.load(Ordering::Relaxed))).unwrap_or(real)
+        let millis = self.own_ms() + self.0.correction.load(Ordering::Relaxed) + self.moved_ms();
+        Timestamp::from_millis(millis).unwrap_or_else(|| time::OffsetDateTime::now_utc().into())
     }
 
-    /// Moves it forward.
+    /// Moves it forward, as if so much time had passed here.
     pub fn advance_ms(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::Relaxed);
+        self.0.moved.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Makes the machine's clock wrong.
+    pub fn is_wrong_by_ms(&self, millis: i64) {
+        self.0.wrong.store(millis, Ordering::Relaxed);
+    }
+
+    /// The store's clock showed this when the machine's showed `own`.
+    fn follow(&self, store_ms: i64, own_ms: i64) {
+        self.0.correction.store(store_ms - own_ms, Ordering::Relaxed);
+        self.0.follows.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store's clock was ever seen.
+    fn follows(&self) -> bool {
+        self.0.follows.load(Ordering::Relaxed)
+    }
+
+    fn own_ms(&self) -> i64 {
+        let real = Timestamp::from(time::OffsetDateTime::now_utc()).as_millis();
+        real + self.0.wrong.load(Ordering::Relaxed)
+    }
+
+    fn moved_ms(&self) -> i64 {
+        self.0.moved.load(Ordering::Relaxed)
     }
 }
 
@@ -92,6 +132,11 @@ impl CallRules {
     /// Which candidates may pass.
     fn candidates(&self, relay_only: bool) -> &CandidatePolicy {
         if relay_only { &self.relay_only } else { &self.open }
+    }
+
+    /// The same with other relays.
+    fn with_relays(&self, relays: Vec<RelayPlace>) -> Self {
+        Self::new(self.rating_percent, CandidatePolicy { relays, ..self.open.clone() })
     }
 }
 
@@ -130,8 +175,9 @@ pub struct Calls {
     quality: Arc<CallQualities>,
     relays: Option<Arc<Relays>>,
     clock: Clock,
-    rules: CallRules,
+    rules: RwLock<Arc<CallRules>>,
     records: mpsc::Sender<Record>,
+    unfinished: unfinished::Unfinished,
     closing: CancellationToken,
 }
 
@@ -205,10 +251,12 @@ fn refusal(error: CallError) -> WireError {
 }
 
 impl Calls {
-    /// Begins to carry calls. The tasks fire timers and record what has ended; the second ends after [`Self::close`].
+    /// Begins to carry calls, and records those that a node which died has left. The tasks fire timers and record what has
+    /// ended; the second ends after [`Self::close`].
     pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
         let Parts { calls, store, committer, fanout, relays, metrics, quality, clock, rules } = parts;
         let (records, queue) = mpsc::channel(RECORD_QUEUE);
+        let (unfinished, changes) = unfinished::Unfinished::new();
         let this = Arc::new(Self {
             shared: calls,
             known: known::Known::default(),
@@ -221,10 +269,12 @@ impl Calls {
             quality,
             relays,
             clock,
-            rules,
+            rules: RwLock::new(Arc::new(rules)),
             records,
+            unfinished,
             closing: CancellationToken::new(),
         });
+        unfinished::keep(this.clone(), changes);
         let tasks = [tokio::spawn(this.clone().keep_time()), tokio::spawn(recorder::run(this.clone(), queue))];
         (this, tasks)
     }
@@ -272,6 +322,19 @@ impl Calls {
             None => Err(no_such_call()),
             Some(call) if call.is_live() => Err(WireError::new(ErrorCode::CallConflict, "the call has not ended yet")),
             Some(_) => Ok(()),
+        }
+    }
+
+    fn rules(&self) -> Arc<CallRules> {
+        self.rules.read().clone()
+    }
+
+    /// Relays come and go: only the candidates of those that are known pass as relays'.
+    fn look_at_relays(&self) {
+        let Some(relays) = &self.relays else { return };
+        let (rules, now) = (self.rules(), relays.places());
+        if rules.open.relays != now {
+            *self.rules.write() = Arc::new(rules.with_relays(now));
         }
     }
 

@@ -94,12 +94,6 @@ fn refuse<T>(code: ErrorCode, message: &str) -> std::result::Result<T, StoreErro
     Err(StoreError::Refused(WireError::new(code, message)))
 }
 
-impl From<WireError> for StoreError {
-    fn from(error: WireError) -> Self {
-        Self::Refused(error)
-    }
-}
-
 /// Who asks.
 #[derive(Clone, Debug)]
 pub struct Asker {
@@ -134,6 +128,7 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
                 "send" => send::start(app, asker, request),
                 "call_invite" => call_invite::start(app, asker, request),
                 "call_ask" => call_ask::start(app, asker, request),
+                "call_relays" => call_relays::start(app, asker, request),
                 $($method => spawn(app, asker, request, $run),)+
                 _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
@@ -164,7 +159,6 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
         "resolve" => resolve::run,
         "get_users" => get_users::run,
         "get_relays" => get_relays::run,
-        "call_relays" => call_relays::run,
         "call_rate" => call_rate::run,
         "get_calls" => get_calls::run,
         "see_calls" => see_calls::run,
@@ -215,7 +209,7 @@ fn apart<C: Command>(
         if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
             app.fanout.doubt(*chat, users.iter().copied());
         }
-        let reply = outcome.map_err(wire_error).map(|outcome| {
+        let reply = outcome.map_err(WireError::from).map(|outcome| {
             outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));
             outcome.reply
         });
@@ -269,20 +263,9 @@ pub fn count_error(app: &App, error: &WireError) {
     }
 }
 
-/// An error as a client sees it. Faults are logged here, once.
+/// An error as a client sees it.
 pub fn wire_error(error: StoreError) -> WireError {
-    match error {
-        StoreError::Refused(error) => error,
-        StoreError::Unavailable(error) | StoreError::InDoubt { source: error, .. } => {
-            tracing::warn!(%error, "the database did not answer a request");
-            let message = "the database did not answer: whether this took effect is unknown, try again";
-            WireError::new(ErrorCode::Unavailable, message).after_ms(1000)
-        }
-        StoreError::Fault(error) => {
-            tracing::error!(%error, "a statement failed");
-            WireError::new(ErrorCode::Internal, "a fault of the server")
-        }
-    }
+    error.into()
 }
 
 /// Those of some people whom the asker may name. With no bound on look-ups everybody may name everybody.

@@ -260,7 +260,7 @@ impl Fanout {
         match (topic, self.hub.version(topic).filter(|now| *now > version)) {
             (Topic::Chat(chat), Some(_)) => self.tell_where_it_stands(ChatId(chat), outbox),
             (Topic::User(_), Some(now)) => {
-                let delta = UserDelta { from: now, version: now, chats: Vec::new(), missed_calls: None };
+                let delta = UserDelta { from: now, version: now, chats: Vec::new(), missed_calls: None, more: false };
                 outbox.push(event_frame(&Event::Me(delta)));
             }
             _ => {}

@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    middleware,
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self, Next},
+    response::Response,
     routing::{get, post},
 };
 use chapar_protocol::limit;
@@ -30,6 +31,11 @@ use crate::app::App;
 pub struct Routes {
     app: Arc<App>,
     registry: Arc<Registry>,
+}
+
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let _answer = app.answering.begin();
+    next.run(request).await
 }
 
 /// All routes.
@@ -52,5 +58,6 @@ pub fn router(app: Arc<App>, registry: Registry) -> Router {
         .method_not_allowed_fallback(operations::not_found)
         .layer(DefaultBodyLimit::max(limit::FRAME_BYTES))
         .layer(middleware::from_fn(request_id::name))
+        .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(Routes { app, registry: Arc::new(registry) })
 }

@@ -24,6 +24,7 @@ use chapar_signaling::{
         secrets::Secrets,
         server::Relay,
     },
+    sdp::{RelayPlace, address::Network},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -76,20 +77,17 @@ impl Relays {
         known.iter().filter(|entry| !entry.draining).take(MOST_RELAYS).map(Entry::info).collect()
     }
 
-    /// Where the relays stand: from where the own one relays, and of others what their URLs name as an address.
-    pub fn addresses(&self) -> Vec<IpAddr> {
-        let address = |url: &String| {
-            let (_, rest) = url.split_once(':')?;
-            let place = rest.split_once('?').map_or(rest, |(place, _)| place);
-            let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
-            host.trim_matches(['[', ']']).parse().ok()
-        };
-        let mut all: Vec<IpAddr> =
-            self.known().iter().flat_map(|entry| entry.turn.iter().filter_map(address)).collect();
-        all.extend(self.own.iter().flat_map(|own| own.relayed.iter().map(|at| at.public)));
+    /// From where the relays relay, in a settled order.
+    pub fn places(&self) -> Vec<RelayPlace> {
+        let mut all: Vec<(IpAddr, (u16, u16))> =
+            self.known().iter().flat_map(|it| it.relayed.iter().map(|at| (*at, it.ports))).collect();
         all.sort_unstable();
         all.dedup();
-        all
+        let place = |(address, (first, last)): (IpAddr, (u16, u16))| RelayPlace {
+            network: Network { address, prefix: if address.is_ipv4() { 32 } else { 128 } },
+            ports: first..=last,
+        };
+        all.into_iter().map(place).collect()
     }
 
     /// Credentials for one person in one call, at the relays nearest to the asking device.

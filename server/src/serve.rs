@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    app::App,
+    app::{Answering, App},
     bus::Bus,
     call_report,
     calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
@@ -33,7 +33,7 @@ use crate::{
     passwords::Passwords,
     relays::Relays,
     settings::{RelayListen, Secret, Settings},
-    store::Store,
+    store::{Shares, Store},
     tls,
 };
 
@@ -87,7 +87,8 @@ fn elsewhere(settings: &Settings) -> Result<Option<PgConnectOptions>, Failure> {
 }
 
 async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store, Failure> {
-    let store = Store::connect(options, settings.database_connections, PATIENCE)
+    let workers = u32::try_from(settings.commit_workers).unwrap_or(u32::MAX);
+    let store = Store::connect(options, Shares::of(settings.database_connections, workers), PATIENCE)
         .await
         .map_err(|error| format!("{error}. Is DATABASE_URL right, and Postgres running?"))?;
     store.migrate().await?;
@@ -120,12 +121,13 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
     let bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
-    let fanout = Fanout::new(bus, store.clone(), metrics.clone(), node);
+    let fanout = Fanout::new(bus, store.upkeep(), metrics.clone(), node);
     let upkeep = tokio::spawn(fanout.clone().run(from_bus));
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
-    let call_quality = CallQualities::new(store.clone(), metrics.clone());
+    let workers: Vec<_> = workers.into_iter().map(tokio::spawn).collect();
+    let call_quality = CallQualities::new(store.upkeep(), metrics.clone());
     let measuring = tokio::spawn(call_quality.clone().keep_writing());
-    let summing_up = tokio::spawn(call_report::keep_summing_up(store.clone()));
+    let summing_up = tokio::spawn(call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
     let (calls, [timers, recorder]) = Calls::start(Parts {
         calls: match &settings.redis_url {
@@ -144,7 +146,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
-        resumes: Semaphore::new(usize::try_from(settings.database_connections).unwrap_or(1)),
+        resumes: Semaphore::new(usize::try_from(store.hellos()).unwrap_or(1)),
         draining: AtomicBool::new(false),
         store,
         committer,
@@ -154,6 +156,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         relays,
         metrics,
         settings,
+        answering: Answering::default(),
     });
     let places = Places::new(
         app.settings.max_connections,
@@ -180,10 +183,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     app.calls.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
     app.committer.close();
-    app.fanout.goodbye();
     for worker in workers {
         let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
     }
+    app.fanout.goodbye().await;
     upkeep.abort();
     summing_up.abort();
     measuring.abort();
@@ -200,8 +203,7 @@ fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
     let candidates = CandidatePolicy {
         forbidden: settings.call_forbidden_networks.iter().map(network).collect(),
         allow_loopback: settings.call_loopback,
-        relays: relays.addresses(),
-        known_relays: settings.relay.allow.iter().map(network).collect(),
+        relays: relays.places(),
         ..CandidatePolicy::default()
     };
     CallRules::new(settings.call_rating_percent, candidates)
@@ -253,7 +255,7 @@ async fn drain(app: &Arc<App>) {
     for outbox in &outboxes {
         outbox.close(CloseCode::Drain);
     }
-    while app.metrics.connections.get() > 0 && Instant::now() < deadline {
+    while (app.metrics.connections.get() > 0 || app.answering.any()) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -267,7 +269,7 @@ async fn keep_house(app: Arc<App>) {
         tokio::select! {
             _ = limits.tick() => app.limits.forget_idle(),
             _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
-            _ = look.tick() => match app.store.epoch().await {
+            _ = look.tick() => match app.store.upkeep().epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
                     tracing::warn!("the epoch has changed: every client resumes");
                     epoch = Some(now);

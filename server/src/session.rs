@@ -123,7 +123,8 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         let wait = rand::random_range(1000..5000);
         return Err(WireError::new(ErrorCode::Overloaded, "too many connections resume at once").after_ms(wait).into());
     };
-    let caller = app.store.caller(user_id, &hash).await?;
+    let store = app.store.hello();
+    let caller = store.caller(user_id, &hash).await?;
     let user = caller.user.id;
     outbox.identify(user, caller.device_id);
     if outbox.who() != Some((user, caller.device_id)) {
@@ -131,10 +132,10 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         return Err(WireError::new(ErrorCode::BadRequest, message).into());
     }
     app.fanout.watch_user(user, &outbox).await;
-    let chats = app.store.chat_ids(user).await?;
+    let chats = store.chat_ids(user).await?;
     app.fanout.watch_chats(&chats, &outbox).await;
     let chats: HashSet<ChatId> = chats.into_iter().collect();
-    let resumed = app.store.resume(user, hello.resume.as_ref()).await?;
+    let resumed = store.resume(user, hello.resume.as_ref()).await?;
     // Left or entered between the list and the answer: that was told before this connection could take it in. Before the
     // user's own stream begins, so that what follows finds the right chats watched.
     let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
@@ -147,7 +148,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
     }
     if !entered.is_empty() {
         // Watched only after the answer was read: what came in between is filled.
-        for (chat, version) in app.store.chat_versions(&entered).await? {
+        for (chat, version) in store.chat_versions(&entered).await? {
             app.fanout.known(Topic::Chat(chat.0), version);
             app.fanout.tell_where_it_stands(chat, &outbox);
         }

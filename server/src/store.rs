@@ -13,18 +13,20 @@ pub mod chat_tx;
 pub mod chats;
 mod delta;
 pub mod people;
+mod pool;
 pub mod row;
 pub mod send;
 mod snapshot;
 pub mod sync;
+pub mod unfinished_calls;
 
 use std::{sync::Arc, time::Duration};
 
 use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserDelta, UserId, WireError};
-use sqlx::{
-    ConnectOptions, Connection, PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
+use tokio::time::Instant;
+
+use pool::{Bounds, Pool, Tx};
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +73,16 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
         match &error {
-            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
-                Self::Unavailable(error)
-            }
-            // 08 connection, 25006 read-only (a demoted primary), 40 rollback, 53 out of resources, 57 shut down, 58 system.
+            // Nothing was asked of the database yet.
+            E::PoolTimedOut => busy("too much waits for the database: nothing was changed, try again"),
+            E::Io(_) | E::Tls(_) | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => Self::Unavailable(error),
+            // 08 connection, 25006 read-only (a demoted primary), 25P03 the transaction paused for too long, 40 rollback, 53 out of resources, 57 shut down, 58 system.
             E::Database(db) => match db.code().as_deref().unwrap_or("") {
-                code if ["08", "40", "53", "57", "58"].contains(&code.get(..2).unwrap_or("")) || code == "25006" => {
+                // A lock was not to be had in time: the transaction is undone.
+                "55P03" => busy("others change the same just now: nothing was changed, try again"),
+                code if ["08", "40", "53", "57", "58"].contains(&code.get(..2).unwrap_or(""))
+                    || ["25006", "25P03"].contains(&code) =>
+                {
                     Self::Unavailable(error)
                 }
                 _ => Self::Fault(error),
@@ -84,6 +90,35 @@ impl From<sqlx::Error> for StoreError {
             _ => Self::Fault(error),
         }
     }
+}
+
+/// An error as a client sees it. Logged here, once: whoever turns it into an answer has handled it.
+impl From<StoreError> for WireError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(error) => error,
+            StoreError::Unavailable(error) | StoreError::InDoubt { source: error, .. } => {
+                tracing::warn!(%error, "the database did not answer a request");
+                let message = "the database did not answer: whether this took effect is unknown, try again";
+                Self::new(ErrorCode::Unavailable, message).after_ms(1000)
+            }
+            StoreError::Fault(error) => {
+                tracing::error!(%error, "a statement failed");
+                Self::new(ErrorCode::Internal, "a fault of the server")
+            }
+        }
+    }
+}
+
+impl From<WireError> for StoreError {
+    fn from(error: WireError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Refused before anything was changed, for a moment.
+pub(crate) fn busy(why: &str) -> StoreError {
+    StoreError::Refused(WireError::new(ErrorCode::Overloaded, why).after_ms(rand::random_range(300..900)))
 }
 
 impl From<ErrorCode> for StoreError {
@@ -120,12 +155,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 ///
 /// # Errors
 /// [`ErrorCode::HandleTaken`].
-async fn claim_handle(
-    tx: &mut Transaction<'static, Postgres>,
-    handle: &str,
-    user: Option<UserId>,
-    chat: Option<ChatId>,
-) -> Result<()> {
+async fn claim_handle(tx: &mut Tx, handle: &str, user: Option<UserId>, chat: Option<ChatId>) -> Result<()> {
     let claimed =
         sqlx::query("INSERT INTO handles (handle, user_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(handle)
@@ -145,39 +175,127 @@ pub struct Changes {
     pub chat: Option<ChatDelta>,
 }
 
-/// The database.
+/// How the connections of a node are shared out, so that no kind of work takes those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// For batches of messages: one for each worker, and [`Shares::LANES`].
+    pub commit: u32,
+    /// For `hello`.
+    pub hello: u32,
+    /// For all other requests.
+    pub commands: u32,
+    /// For what the node does by itself: healing, records of calls, the epoch, `/readyz`.
+    pub upkeep: u32,
+}
+
+impl Shares {
+    /// Connections for messages to chats that somebody else has locked.
+    pub const LANES: u32 = 2;
+    const UPKEEP: u32 = 2;
+    /// The least for `hello` and commands together.
+    const REST: u32 = 2;
+
+    /// The least of connections with so many workers.
+    pub fn least(workers: u32) -> u32 {
+        workers + Self::LANES + Self::UPKEEP + Self::REST
+    }
+
+    /// Shares out `total` connections. With fewer than [`Self::least`] there are more than `total`.
+    pub fn of(total: u32, workers: u32) -> Self {
+        let (commit, upkeep) = (workers.max(1) + Self::LANES, Self::UPKEEP);
+        let rest = total.saturating_sub(commit + upkeep).max(Self::REST);
+        let hello = (rest * 2 / 5).max(1);
+        Self { commit, hello, commands: rest - hello, upkeep }
+    }
+}
+
+impl From<u32> for Shares {
+    fn from(total: u32) -> Self {
+        Self::of(total, 1)
+    }
+}
+
+/// The database. Clones share their connections.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
+    /// What requests use; [`Self::hello`] and [`Self::upkeep`] put another in its place.
+    pool: Pool,
+    pools: Arc<Pools>,
     refusals: Arc<budgets::Refusals>,
 }
+
+struct Pools {
+    options: PgConnectOptions,
+    commit: Pool,
+    hello: Pool,
+    commands: Pool,
+    upkeep: Pool,
+}
+
+/// How long a request waits for a connection before it is told to come back.
+const PLACE: Duration = Duration::from_secs(2);
+/// How long a statement of a request may take.
+const STATEMENT: Duration = Duration::from_secs(4);
+/// How long a request waits for what somebody else has locked.
+const LOCK: Duration = Duration::from_secs(2);
+/// How long a batch of messages may take. Its worker does nothing else meanwhile.
+pub const BATCH: Duration = Duration::from_secs(2);
+/// How long a statement of the upkeep may take: it sums up much, and nobody waits for it.
+const UPKEEP: Duration = Duration::from_secs(30);
 
 impl Store {
     /// Connects, trying for up to `patience` while the database does not answer.
     ///
     /// # Errors
     /// What the last try met. What waiting cannot help, such as a wrong password, at once.
-    pub async fn connect(options: PgConnectOptions, connections: u32, patience: Duration) -> Result<Self> {
+    pub async fn connect(options: PgConnectOptions, shares: impl Into<Shares>, patience: Duration) -> Result<Self> {
         let options = options.statement_cache_capacity(256);
-        let deadline = tokio::time::Instant::now() + patience;
-        // Not by the pool, whose error after a while is that time is over, and not why.
+        let deadline = Instant::now() + patience;
         while let Err(error) = reach(&options).await {
-            if tokio::time::Instant::now() >= deadline || !may_pass(&error) {
+            if Instant::now() >= deadline || !may_pass(&error) {
                 return Err(error.into());
             }
             tracing::warn!(%error, "the database does not answer yet");
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options);
-        Ok(Self { pool, refusals: Arc::default() })
+        let shares = shares.into();
+        let pool = |connections, statement, lock, check, more| {
+            Pool::new(options.clone(), Bounds { connections, place: PLACE, statement, lock, check }, more)
+        };
+        let pools = Pools {
+            commit: pool(shares.commit, BATCH, BATCH / 2, false, send::SESSION),
+            hello: pool(shares.hello, STATEMENT, LOCK, true, ""),
+            commands: pool(shares.commands, STATEMENT, LOCK, true, ""),
+            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, ""),
+            options,
+        };
+        tracing::info!(?shares, "connections to the database");
+        Ok(Self { pool: pools.commands.clone(), pools: Arc::new(pools), refusals: Arc::default() })
     }
 
-    /// Applies the migrations that are missing. Several nodes may do so at once: they take turns.
+    /// The same, over the connections that are kept for `hello`.
+    #[must_use]
+    pub fn hello(&self) -> Self {
+        Self { pool: self.pools.hello.clone(), ..self.clone() }
+    }
+
+    /// The same, over the connections that are kept for what the node does by itself.
+    #[must_use]
+    pub fn upkeep(&self) -> Self {
+        Self { pool: self.pools.upkeep.clone(), ..self.clone() }
+    }
+
+    /// How many may say `hello` at the same time.
+    pub fn hellos(&self) -> u32 {
+        self.pools.hello.size()
+    }
+
+    /// Applies the migrations that are missing. Several nodes may do so at once: they take turns. Without time-outs: an
+    /// index over much takes its time.
     pub async fn migrate(&self) -> std::result::Result<(), sqlx::migrate::MigrateError> {
-        sqlx::migrate!("../migrations").run(&self.pool).await
+        let mut connection = self.pools.options.connect().await?;
+        sqlx::migrate!("../migrations").run(&mut connection).await?;
+        Ok(connection.close().await?)
     }
 
     /// Whether the database answers.
@@ -198,32 +316,30 @@ impl Store {
     }
 
     /// A transaction.
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn begin(&self) -> Result<Tx> {
         self.begin_with("BEGIN").await
     }
 
     /// A transaction whose statements all see one moment.
-    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn snapshot(&self) -> Result<Tx> {
         self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
-    /// Begins in a task of its own, so that it ends also when nobody waits any more. Given up between its question and the
-    /// answer, sqlx 0.9 would hand the connection on with an open transaction, in which others would store in vain.
-    async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>> {
-        let pool = self.pool.clone();
-        let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
-        Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
+    async fn begin_with(&self, statement: &'static str) -> Result<Tx> {
+        Ok(self.pool.begin(statement, None).await?)
     }
 
     /// Closes all connections, after the statements under way.
     pub async fn close(&self) {
-        self.pool.close().await;
+        let Pools { commit, hello, commands, upkeep, .. } = &*self.pools;
+        futures_util::future::join_all([commit, hello, commands, upkeep].map(Pool::close)).await;
     }
 }
 
 async fn reach(options: &PgConnectOptions) -> std::result::Result<(), sqlx::Error> {
     let connection = tokio::time::timeout(Duration::from_secs(5), options.connect());
-    connection.await.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    let late = || sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"));
+    connection.await.map_err(|_| late())??.close().await
 }
 
 /// Whether the same attempt may succeed later: not with a wrong name or password (class 28 of SQLSTATE), nor without

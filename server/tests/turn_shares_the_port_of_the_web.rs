@@ -83,7 +83,16 @@ async fn relays<S: AsyncRead + AsyncWrite + Unpin>(handle: &str, mut connect: im
     let account = json!({ "handle": handle, "password": "correct horse battery" }).to_string();
     let made: SignedIn =
         serde_json::from_str(&http(connect().await, "/api/v1/register", "", Some(account)).await).expect("an account");
-    let ask = CallRelays { call_id: CallId(Uuid::new_v4()), round_trips: Vec::new() };
+    // Credentials are for a call that lives: it rings at somebody who is not there.
+    let account = json!({ "handle": format!("{handle}_callee"), "password": "correct horse battery" }).to_string();
+    let callee: SignedIn =
+        serde_json::from_str(&http(connect().await, "/api/v1/register", "", Some(account)).await).expect("an account");
+    let call_id = CallId(Uuid::new_v4());
+    let direct = json!({ "user_id": callee.user.id }).to_string();
+    http(connect().await, "/api/v1/call/open_direct", &made.token, Some(direct)).await;
+    let invite = json!({ "call_id": call_id, "user_id": callee.user.id, "media": "voice" }).to_string();
+    http(connect().await, "/api/v1/call/call_invite", &made.token, Some(invite)).await;
+    let ask = CallRelays { call_id, round_trips: Vec::new() };
     let ask = serde_json::to_string(&ask).expect("JSON");
     let told = http(connect().await, "/api/v1/call/call_relays", &made.token, Some(ask)).await;
     let mut told: CallServers = serde_json::from_str(&told).expect("servers");

@@ -84,8 +84,13 @@ pub fn class(ip: IpAddr) -> Option<Class> {
 }
 
 fn class_v4(ip: Ipv4Addr) -> Option<Class> {
-    const METADATA: [Ipv4Addr; 3] =
-        [Ipv4Addr::new(169, 254, 169, 254), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
+    // Most clouds, Alibaba, Oracle, and Azure's, which stands among public addresses.
+    const METADATA: [Ipv4Addr; 4] = [
+        Ipv4Addr::new(169, 254, 169, 254),
+        Ipv4Addr::new(100, 100, 100, 200),
+        Ipv4Addr::new(192, 0, 0, 192),
+        Ipv4Addr::new(168, 63, 129, 16),
+    ];
     Some(match ip.octets() {
         _ if METADATA.contains(&ip) => Class::Metadata,
         [0, ..] => Class::Unspecified,
@@ -103,9 +108,14 @@ fn class_v4(ip: Ipv4Addr) -> Option<Class> {
 }
 
 fn class_v6(ip: Ipv6Addr) -> Option<Class> {
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    // Amazon, Google, Scaleway.
+    const METADATA: [Ipv6Addr; 3] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+    ];
     Some(match ip.segments() {
-        _ if ip == METADATA => Class::Metadata,
+        _ if METADATA.contains(&ip) => Class::Metadata,
         [0, 0, 0, 0, 0, 0, 0, 0] => Class::Unspecified,
         [0, 0, 0, 0, 0, 0, 0, 1] => Class::Loopback,
         [0xff00..=0xffff, ..] => Class::Multicast,

@@ -346,6 +346,16 @@ impl Call {
         if let Phase::Ended { at, .. } = self.phase { Some(at) } else { None }
     }
 
+    /// A device of the callee has said that it rings.
+    pub fn has_rung(&self) -> bool {
+        self.callee.known.iter().any(|k| k.ring != Ring::Told)
+    }
+
+    /// The most that it carried.
+    pub fn most(&self) -> CallMedia {
+        self.most
+    }
+
     /// Relay candidates only, for the whole call.
     pub fn is_relay_only(&self) -> bool {
         self.relay_only

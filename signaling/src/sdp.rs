@@ -18,7 +18,7 @@ mod section;
 mod tests;
 mod write;
 
-pub use candidate::{Candidate, CandidateBudget, CandidateKind, CandidatePolicy};
+pub use candidate::{Candidate, CandidateBudget, CandidateKind, CandidatePolicy, RelayPlace};
 
 use crate::sas::Fingerprint;
 use line::Lines;

@@ -11,7 +11,7 @@ use chapar_signaling::call::{
     Ask, Call, CheckedAnswer, CheckedCandidates, CheckedOffer, Fate, Input, Invite, Output, Phase, RING_MS, Record,
 };
 use chapar_signaling::sas::Nonce;
-use chapar_signaling::sdp::CandidatePolicy;
+use chapar_signaling::sdp::{CandidatePolicy, RelayPlace, address::Network};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -30,7 +30,9 @@ fn description(setup: &str) -> String {
 }
 
 fn relay_only() -> CandidatePolicy {
-    CandidatePolicy { relay_only: true, ..CandidatePolicy::default() }
+    let network = Network { address: "5.160.1.1".parse().expect("an address"), prefix: 32 };
+    let relays = vec![RelayPlace { network, ports: 5000..=5000 }];
+    CandidatePolicy { relay_only: true, relays, ..CandidatePolicy::default() }
 }
 
 fn offer() -> CheckedOffer {
@@ -76,6 +78,8 @@ fn ask() -> impl Strategy<Value = Ask> {
         2 => Just(Ask::StopVideo),
         3 => (0..7_usize).prop_map(|to| Ask::Transfer { to: party(to).device_id }),
         3 => Just(Ask::TakeOver),
+        2 => generation().prop_map(|generation| Ask::Resume { generation }),
+        1 => Just(Ask::Leave),
         2 => generation().prop_map(|generation| Ask::Offer { generation, offer: offer() }),
         2 => generation().prop_map(|generation| Ask::Answer { generation, answer: answer() }),
         1 => generation().prop_map(|generation| Ask::Reveal { generation, nonce: Nonce([3; 32]) }),

@@ -90,7 +90,7 @@ async fn coturns_client_gets_every_packet_back_over_udp_tcp_and_tls() {
     if found.0 {
         assert!(relay.count(Counter::PacketsOut) >= 10 * 120);
         let wishes = Wishes { name: Some("qom-1".to_owned()), region: "a \"b\"".to_owned(), ..Wishes::default() };
-        let metrics = relay.metrics(&Advert::new(&relay, &[], 10, &wishes).now(&relay));
+        let metrics = relay.metrics(&Advert::new(&relay, (&[], &(49_152..=65_535)), 10, &wishes).now(&relay));
         assert!(metrics.contains(r#"chapar_relay_allocations_total{relay="qom-1",region="a \"b\""} "#), "{metrics}");
     }
     relay.stop().await;

@@ -123,6 +123,8 @@ struct Actor {
     servers: Option<Vec<IceServer>>,
     fetched_at: Option<Instant>,
     fetches: u32,
+    /// The invite is on its way.
+    invited: bool,
     ends: Ends,
 }
 
@@ -139,6 +141,7 @@ pub(crate) async fn run(begin: Begin, ends: Ends) {
         servers: None,
         fetched_at: None,
         fetches: 0,
+        invited: false,
         ends,
     };
     if actor.begin.callee.is_some() {
@@ -308,7 +311,10 @@ impl Actor {
             routes: self.begin.routes,
         }));
         self.servers = None;
-        self.fetch_servers();
+        // Credentials are for calls that the server knows: those of a new call are asked for right behind its invite.
+        if self.begin.callee.is_none() || self.invited {
+            self.fetch_servers();
+        }
     }
 
     /// Whether the credentials still open an allocation.
@@ -352,6 +358,8 @@ impl Actor {
             offer: Some(offer),
         });
         self.doing.push(Box::pin(async { Done::Invited(asked.await) }));
+        self.invited = true;
+        self.fetch_servers();
     }
 
     fn ask(&mut self, ask: CallAsk, tried: u32) {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use chapar_protocol::{
     DeviceId, ErrorCode, UserId,
-    call::{Answer, CallAsk, CallMedia, CallSignal, CallState, EndReason, InCall, Offer, Renew, Standing},
+    call::{Answer, CallAsk, CallMedia, CallSignal, CallState, EndReason, InCall, MediaPhase, Offer, Renew, Standing},
 };
 
 use self::report::report;
@@ -43,6 +43,9 @@ const ALIVE: Duration = Duration::from_secs(5);
 const RINGS_FOR: u32 = 13;
 /// How long an accept waits for the answer that would travel with it.
 const ANSWER_WITH_ACCEPT: Duration = Duration::from_millis(400);
+/// A call that was answered and of which nothing is heard for so long is over here, whatever the server says or does not
+/// say: it would have ended it by then.
+const SILENT_FOR: Duration = Duration::from_secs(75);
 /// Candidates in one ask at most.
 const BATCH: usize = 16;
 /// Candidates kept until the description that they belong to is there.
@@ -69,8 +72,19 @@ pub struct View {
     pub emoji: Emoji,
     /// Sound arrives.
     pub hears: bool,
-    /// The call is over here, and why; `None` within says that the server does not know it any more.
+    /// The call is over here, and why; `None` within says that it is not this device's any more, or never came to be.
     pub over: Option<Option<EndReason>>,
+}
+
+impl View {
+    /// The call stands, and no sound arrives on this device, whatever the server said last: it may be this device's network
+    /// that is gone. To be shown as «reconnecting».
+    pub fn is_interrupted(&self) -> bool {
+        let standing = self.state.as_ref().map(|state| &state.standing);
+        let answered =
+            |it: &InCall| !self.hears && it.phase != MediaPhase::Connecting && !it.mine.held && !it.theirs.held;
+        self.over.is_none() && matches!(standing, Some(Standing::InCall(it)) if answered(it))
+    }
 }
 
 /// What the person wants.
@@ -187,6 +201,8 @@ pub(crate) struct Core {
     muted: bool,
     held: bool,
     alive_at: Instant,
+    /// Since when nothing is heard of a call that was answered.
+    silent_since: Option<Instant>,
     /// Signs of life left out so far, since this device is not in the call.
     left_out: u32,
     measured: Option<Measurement>,
@@ -230,6 +246,7 @@ impl Core {
             muted: false,
             held: false,
             alive_at: now + ALIVE,
+            silent_since: None,
             left_out: 0,
             measured: None,
             outputs: Vec::new(),
@@ -496,7 +513,9 @@ impl Core {
                 (self.accepted, self.accepting, self.open) = (false, None, false);
                 self.new_peer(self.generation.unwrap_or(1));
             }
-            ErrorCode::CallNotFound | ErrorCode::CallElsewhere => self.over(None),
+            // The server knew of it, and does not any more: the one node that kept it died.
+            ErrorCode::CallNotFound => self.over(Some(EndReason::NodeLost)),
+            ErrorCode::CallElsewhere => self.over(None),
             // The state that says why has crossed this ask, or was missed.
             ErrorCode::CallEnded => self.ask(CallAsk::Look),
             // The state was told again and says what to do; a restart asked too soon is under way.
@@ -510,6 +529,10 @@ impl Core {
         }
         if self.alive_at <= now {
             self.alive_at = now + ALIVE;
+            if self.is_silent_too_long(now) {
+                self.ask(CallAsk::HangUp);
+                return self.over(Some(EndReason::Dropped));
+            }
             let seated = matches!(self.standing(), Some(Standing::InCall(_) | Standing::Calling { .. }));
             self.left_out = if seated { 0 } else { self.left_out + 1 };
             // A device that was accepted on should be in the call by now.
@@ -522,6 +545,15 @@ impl Core {
                 self.ask(CallAsk::Alive { revision, report });
             }
         }
+    }
+
+    fn is_silent_too_long(&mut self, now: Instant) -> bool {
+        let quiet = |it: &InCall| !self.view.hears && !it.mine.held && !it.theirs.held;
+        if !self.open || !matches!(self.standing(), Some(Standing::InCall(it)) if quiet(it)) {
+            self.silent_since = None;
+            return false;
+        }
+        now.saturating_duration_since(*self.silent_since.get_or_insert(now)) > SILENT_FOR
     }
 
     fn over(&mut self, reason: Option<EndReason>) {

@@ -173,6 +173,8 @@ fn reason(reason: EndReason) -> &'static str {
         EndReason::Dropped => "dropped",
         EndReason::Vanished => "vanished",
         EndReason::SignedOut => "signed_out",
+        EndReason::NodeStopped => "node_stopped",
+        EndReason::NodeLost => "node_lost",
     }
 }
 

@@ -1,11 +1,12 @@
 //! Connections that do nothing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Error, Run};
 use crate::{
     args,
     report::{Meters, Report},
+    world,
 };
 
 /// Runs it.
@@ -14,21 +15,45 @@ use crate::{
 /// See [`Error`].
 pub fn run(args: &args::Idle) -> Result<Report, Error> {
     let common = &args.common;
-    let mut run = Run::set_up(common, args.connections, Vec::new(), 1..=1, 1)?;
-    // Making the users has its own garbage; it should not count for the connections.
-    std::thread::sleep(Duration::from_secs(2));
+    let set_up = |users| Run::set_up(common, users, world::circles(users, args.chats), 1..=1, 1);
+    // Those who come first pay for what the server makes once: pools, caches, code that was never run.
+    let mut first = if args.warmup > 0 { Some(set_up(args.warmup)?) } else { None };
+    let mut run = set_up(args.connections)?;
+    if let Some(first) = &mut first {
+        first.connect()?;
+    }
+    // Making the users and chats has its own garbage; it should not count for the connections.
+    run.bar.set_message("waiting for the server to rest");
+    let rest = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < rest {
+        match &mut first {
+            Some(first) => first.engine.turn(Duration::from_millis(20))?,
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
     let before = Meters::start(common);
-    run.connect()?;
+    run.connect_beside(|| match &mut first {
+        Some(first) => first.engine.turn(Duration::ZERO),
+        None => Ok(()),
+    })?;
     let connected_us = run.engine.now_us();
     let mut hold = Meters::start(common);
     run.bar.set_message("holding the connections");
-    run.engine.until(Duration::from_secs(args.hold), |_| false)?;
+    let until = Instant::now() + Duration::from_secs(args.hold);
+    while Instant::now() < until {
+        run.engine.turn(Duration::from_millis(10))?;
+        if let Some(first) = &mut first {
+            first.engine.turn(Duration::from_millis(10))?;
+        }
+    }
     hold.stop();
     let mut report = Report::new(
         "idle",
         serde_json::json!({
             "urls": common.nodes.iter().map(|it| it.host.as_str()).collect::<Vec<_>>(),
             "connections": args.connections,
+            "chats": args.chats,
+            "warmup": args.warmup,
             "hold": args.hold,
             "seed": common.seed,
         }),
@@ -46,5 +71,6 @@ pub fn run(args: &args::Idle) -> Result<Report, Error> {
             kib(last.saturating_sub(first)) / f64::from(args.connections),
         );
     }
-    run.finish(report)
+    // Nobody wrote anything: there is nothing to be read back.
+    Ok(run.close(report))
 }

@@ -114,11 +114,13 @@ async fn publish(shared: &Shared, batch: Vec<(Topic, Bytes)>) {
         parcel.pipeline.add_command(publication);
         parcel.topics.push(*topic);
     }
+    let count = batch.len();
     drop(batch);
     if !homeless.is_empty() {
         shared.lose(homeless);
     }
     join_all(parcels.into_iter().flatten().map(|parcel| send(shared, parcel))).await;
+    shared.under_way.fetch_sub(count, Ordering::SeqCst);
 }
 
 async fn send(shared: &Shared, mut parcel: Parcel) {

@@ -1,7 +1,7 @@
 //! What the callers of the bus and its two tasks have in common.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub(super) struct Shared {
     pub(super) node: u64,
     pub(super) events: mpsc::Sender<BusEvent>,
     outbox: Mutex<Outbox>,
+    /// Publications taken from the outbox that Redis has not answered.
+    pub(super) under_way: AtomicUsize,
     /// Woken when the outbox is no longer empty.
     pub(super) filled: Notify,
     wants: Mutex<Wants>,
@@ -85,6 +87,7 @@ impl Shared {
             node,
             events,
             outbox: Mutex::new(Outbox::new(Bounds::default())),
+            under_way: AtomicUsize::new(0),
             filled: Notify::new(),
             wants: Mutex::default(),
             wake: Notify::new(),
@@ -118,7 +121,15 @@ impl Shared {
     /// The oldest publications, at most `count` of them, and how many still wait.
     pub(super) fn take_publications(&self, count: usize, bytes: usize) -> (Vec<(Topic, Bytes)>, usize) {
         let mut outbox = self.outbox.lock();
-        (outbox.take(count, bytes), outbox.len())
+        let batch = outbox.take(count, bytes);
+        self.under_way.fetch_add(batch.len(), Ordering::SeqCst);
+        (batch, outbox.len())
+    }
+
+    /// Whether nothing waits to be published, or for Redis to take it.
+    pub(super) fn is_flushed(&self) -> bool {
+        let outbox = self.outbox.lock();
+        outbox.len() == 0 && self.under_way.load(Ordering::SeqCst) == 0
     }
 
     pub(super) fn waiting_publications(&self) -> usize {

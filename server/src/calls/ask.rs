@@ -5,17 +5,16 @@ use std::sync::Arc;
 use chapar_protocol::{
     ErrorCode, WireError,
     call::{CallAsk, CallId, CallState, Party},
-    command::{CallInvite, Done},
+    command::{CallInvite, CallRelays, CallServers, Done},
 };
 use chapar_signaling::{
-    call::{Ask, Call, CheckedAnswer, CheckedCandidates, CheckedOffer, Input},
-    sas::Nonce,
+    call::{Ask, CallError, Input, Phase},
     sdp::SdpError,
 };
 
 use tokio::sync::oneshot;
 
-use super::{CallRules, Calls, Trouble, lanes::Walk, no_such_call, step::Taken};
+use super::{Calls, Trouble, lanes::Walk, no_such_call, step::Taken};
 
 /// The most asks of one call that are taken as one change.
 const MOST_TOGETHER: usize = 16;
@@ -26,6 +25,8 @@ pub(super) enum Waiting {
     Invite(Party, Box<CallInvite>, Answer<CallState>),
     /// A device asks.
     Ask(Asked),
+    /// A device wants credentials at the relays.
+    Relays(Party, CallRelays, Answer<CallServers>),
 }
 
 /// What a device asks of a call.
@@ -60,6 +61,16 @@ impl Calls {
         answered
     }
 
+    /// Credentials for a call that lives, at the relays that are nearest to the asking device. Takes its place in the call's
+    /// lane, so that it may follow the invite at once.
+    ///
+    /// Answers with an error as `docs/PROTOCOL.md` says of `call_relays`.
+    pub fn relays(self: &Arc<Self>, who: Party, ask: CallRelays) -> Answered<CallServers> {
+        let (answer, answered) = oneshot::channel();
+        self.put(ask.call_id, Waiting::Relays(who, ask, answer));
+        answered
+    }
+
     fn put(self: &Arc<Self>, id: CallId, thing: Waiting) {
         if let Some(walk) = self.lanes.put(id, thing) {
             tokio::spawn(self.clone().walk(walk));
@@ -76,6 +87,10 @@ impl Calls {
                         self.take_together(id, &mut together).await;
                         let outcome = self.place_invite(who, *invite).await.map_err(crate::commands::wire_error);
                         let _ = answer.send(outcome);
+                    }
+                    Waiting::Relays(who, ask, answer) => {
+                        self.take_together(id, &mut together).await;
+                        let _ = answer.send(self.servers(who, &ask).await.map_err(WireError::from));
                     }
                     Waiting::Ask(asked) => {
                         // A report is counted of the call as its sender saw it, and before the call may end.
@@ -96,6 +111,24 @@ impl Calls {
         }
     }
 
+    async fn servers(&self, who: Party, ask: &CallRelays) -> Result<CallServers, Trouble> {
+        // What only this node remembers, the store gets back soon.
+        let call = self.shared.load(ask.call_id).await?.or_else(|| self.known.get(ask.call_id));
+        let call = call.filter(|call| call.people().contains(&who.user_id)).ok_or(Trouble::NoSuchCall)?;
+        if let Phase::Ended { reason, .. } = call.phase() {
+            return Err(Trouble::Refused(CallError::Ended(reason)));
+        }
+        let Some(relays) = &self.relays else { return Err(Trouble::NoSuchCall) };
+        let given =
+            relays.servers(who.user_id, ask.call_id, &ask.round_trips, time::OffsetDateTime::now_utc().into())?;
+        // Their candidates are about to come.
+        self.look_at_relays();
+        if let Some(nearest) = given.servers.first() {
+            self.quality.relay_given(ask.call_id, who.user_id, &nearest.name);
+        }
+        Ok(given)
+    }
+
     /// A call goes over only to a device of the same person.
     async fn of_own_device(&self, asked: Asked) -> Option<Asked> {
         let CallAsk::Transfer { to } = asked.ask else { return Some(asked) };
@@ -113,13 +146,15 @@ impl Calls {
         if together.is_empty() {
             return;
         }
+        let rules = self.rules();
         let taken = self.steps(id, together.len(), |nth, call| {
             let Asked { who, ask, .. } = &together[nth];
             // Looked at first: whoever is not in the call costs no parsing, and learns nothing.
             if !call.people().contains(&who.user_id) {
                 return Err(no_such_call());
             }
-            Ok(Input::Ask { who: *who, ask: checked(ask, call, &self.rules)? })
+            let ask = Ask::check(ask, call, |relay_only| rules.candidates(relay_only));
+            Ok(Input::Ask { who: *who, ask: ask.map_err(bad)? })
         });
         match taken.await {
             Ok(Taken { call, outcomes }) => {
@@ -142,48 +177,6 @@ impl Calls {
             }
         }
     }
-}
-
-/// The ask in the form of the state machine, its descriptions and candidates written anew.
-fn checked(ask: &CallAsk, call: &Call, rules: &CallRules) -> Result<Ask, WireError> {
-    let now = rules.candidates(call.relay_only_now());
-    Ok(match ask {
-        CallAsk::Look => Ask::Look,
-        CallAsk::Ringing => Ask::Ringing,
-        CallAsk::Accept { media, relay_only, answer } => {
-            // By accepting, the callee lets the caller learn its address, unless one of the two does not want that.
-            let policy = rules.candidates(call.is_relay_only() || *relay_only);
-            let answer = answer.as_ref().map(|answer| CheckedAnswer::check(answer, policy)).transpose();
-            Ask::Accept { media: *media, relay_only: *relay_only, answer: answer.map_err(bad)? }
-        }
-        CallAsk::Decline => Ask::Decline,
-        CallAsk::Busy => Ask::Busy,
-        CallAsk::HangUp => Ask::HangUp,
-        CallAsk::Alive { revision, .. } => Ask::Alive { revision: *revision },
-        CallAsk::Media { flows } => Ask::Media { flows: *flows },
-        CallAsk::RestartIce => Ask::RestartIce,
-        CallAsk::Mute { muted, camera_off } => Ask::Mute { muted: *muted, camera_off: *camera_off },
-        CallAsk::Hold { held } => Ask::Hold { held: *held },
-        CallAsk::WantVideo => Ask::WantVideo,
-        CallAsk::AllowVideo { allow } => Ask::AllowVideo { allow: *allow },
-        CallAsk::StopVideo => Ask::StopVideo,
-        CallAsk::Transfer { to } => Ask::Transfer { to: *to },
-        CallAsk::TakeOver => Ask::TakeOver,
-        CallAsk::Offer { generation, offer } => {
-            Ask::Offer { generation: *generation, offer: CheckedOffer::check(offer, now).map_err(bad)? }
-        }
-        CallAsk::Answer { generation, answer } => {
-            Ask::Answer { generation: *generation, answer: CheckedAnswer::check(answer, now).map_err(bad)? }
-        }
-        CallAsk::Reveal { generation, nonce } => {
-            let nonce = Nonce::parse(nonce).ok_or(bad(SdpError::Commitment))?;
-            Ask::Reveal { generation: *generation, nonce }
-        }
-        CallAsk::Candidates { generation, candidates } => {
-            let candidates = CheckedCandidates::check(candidates, now).map_err(bad)?;
-            Ask::Candidates { generation: *generation, candidates }
-        }
-    })
 }
 
 /// A description that a call may not have. The sentence names the rule and repeats nothing of the text.

@@ -26,7 +26,8 @@ impl Calls {
     /// Calls somebody. The same invite again is answered with the call as it is now.
     pub(super) async fn place_invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
         let offer = invite.offer.as_ref();
-        let offer = offer.map(|offer| CheckedOffer::check(offer, self.rules.candidates(true))).transpose();
+        let rules = self.rules();
+        let offer = offer.map(|offer| CheckedOffer::check(offer, rules.candidates(true))).transpose();
         let offer = offer.map_err(bad)?;
         let reached = self.reach.ask(who.user_id, invite.user_id).await?;
         let wanted = Invite {
@@ -37,7 +38,7 @@ impl Calls {
             devices: reached.devices,
             media: invite.media,
             relay_only: invite.relay_only,
-            ask_rating: rand::random_range(0..100) < self.rules.rating_percent,
+            ask_rating: rand::random_range(0..100) < rules.rating_percent,
             offer,
             fate: Fate::Ring,
         };

@@ -52,6 +52,11 @@ impl MemoryCalls {
         self.0.lock().calls.values().filter(|entry| entry.call.is_live()).map(|entry| entry.call.clone()).collect()
     }
 
+    /// Whether any call lives.
+    pub(super) fn has_live(&self) -> bool {
+        !self.0.lock().live.is_empty()
+    }
+
     pub(super) fn create(&self, call: &Arc<Call>, seen: &[Arc<Call>], also: Option<&Arc<Call>>) -> Created {
         let mut held = self.0.lock();
         if let Some(there) = held.call(call.id()) {
@@ -99,7 +104,7 @@ impl MemoryCalls {
                 calls.push(entry.call.clone());
             }
         }
-        Due { calls, pending: held.due.len() }
+        Due { calls, pending: held.due.len(), store_ms: None }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use chapar_protocol::{Timestamp, UserId, call::CallId};
+use chapar_protocol::{UserId, call::CallId};
 use chapar_signaling::call::Call;
 use redis::{Cmd, Script};
 
@@ -138,11 +138,14 @@ static LIVE: LazyLock<Script> = LazyLock::new(|| {
 
 static DUE: LazyLock<Script> = LazyLock::new(|| {
     script(
-        "local there = {''}
-        for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+        "local time = redis.call('TIME')
+        local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+        local there = {'', string.format('%.0f', ms)}
+        local now, lease = string.format('%.0f', ms + ARGV[1]), string.format('%.0f', ms + ARGV[1] + ARGV[2])
+        for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[3])) do
             local v = redis.call('HGET', P..'c:'..id, 'v')
             if v then
-                redis.call('ZADD', KEYS[1], ARGV[2], id)
+                redis.call('ZADD', KEYS[1], lease, id)
                 there[#there + 1] = v
             else
                 redis.call('ZREM', KEYS[1], id)
@@ -228,12 +231,13 @@ impl RedisCalls {
         }
     }
 
-    pub(super) async fn due(&self, now: Timestamp, lease: Timestamp, most: usize) -> Result<Due, Away> {
+    pub(super) async fn due(&self, moved_ms: i64, lease_ms: i64, most: usize) -> Result<Due, Away> {
         let mut run = evalsha(&DUE, &[format!("{PREFIX}due")]);
-        let reply = self.run(&DUE, run.arg(now.as_millis()).arg(lease.as_millis()).arg(most)).await?;
+        let reply = self.run(&DUE, run.arg(moved_ms).arg(lease_ms).arg(most)).await?;
         let pending = word(&reply).parse().unwrap_or(0);
-        let calls = reply[1..].iter().map(|value| read(value)).collect::<Result<_, _>>()?;
-        Ok(Due { calls, pending })
+        let store_ms = reply.get(1).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let calls = reply.iter().skip(2).map(|value| read(value)).collect::<Result<_, _>>()?;
+        Ok(Due { calls, pending, store_ms })
     }
 
     pub(super) async fn restore(&self, call: &Arc<Call>) -> Result<(), Away> {

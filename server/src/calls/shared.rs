@@ -59,6 +59,8 @@ pub struct Due {
     pub calls: Vec<Arc<Call>>,
     /// All that have something left to do.
     pub pending: usize,
+    /// What the store's clock showed, in milliseconds since 1970; `None` for a store that goes by the node's.
+    pub store_ms: Option<i64>,
 }
 
 /// The store of the calls.
@@ -113,9 +115,16 @@ impl CallStore {
         each!(self, store => store.swap(call, from))
     }
 
-    /// Calls whose time has come by `now`, at most `most`. Nobody else is given them before `lease`.
-    pub async fn due(&self, now: Timestamp, lease: Timestamp, most: usize) -> Result<Due, Away> {
-        each!(self, store => store.due(now, lease, most))
+    /// Calls whose time has come, at most `most`. Nobody else is given them for `lease_ms`. Redis goes by its own clock, so
+    /// that the clocks of the nodes do not count: a test's that was moved by `moved_ms` does.
+    pub async fn due(&self, now: Timestamp, moved_ms: i64, lease_ms: i64, most: usize) -> Result<Due, Away> {
+        match self {
+            Self::Memory(store) => {
+                let lease = Timestamp::from_millis(now.as_millis() + lease_ms).unwrap_or(now);
+                Ok(store.due(now, lease, most))
+            }
+            Self::Redis(store) => store.due(moved_ms, lease_ms, most).await,
+        }
     }
 
     /// Puts a call back that the store has lost: if it is absent or older there.

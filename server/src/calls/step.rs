@@ -58,7 +58,15 @@ impl Calls {
         let mut from_memory = remembered.is_some();
         let mut call = match remembered {
             Some(call) => call,
-            None => self.shared.load(id).await?.ok_or(Trouble::NoSuchCall)?,
+            None => {
+                let call = self.shared.load(id).await?.ok_or(Trouble::NoSuchCall)?;
+                // Whoever asks here holds this node for the one that knows the call: should the store lose it, it is put
+                // back from here.
+                if self.remembers() {
+                    self.known.put(&call);
+                }
+                call
+            }
         };
         for _ in 0..MAX_TRIES {
             let now = self.clock.now();
@@ -139,6 +147,8 @@ impl Calls {
     pub(super) fn taken(&self, before: Option<&Call>, after: &Arc<Call>) {
         if self.remembers() {
             self.known.put(after);
+        } else {
+            self.unfinished.changed(before, after);
         }
         self.figures.changed(before, after);
         if !after.is_live() && before.is_none_or(Call::is_live) {

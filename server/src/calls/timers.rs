@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::Timestamp;
 use chapar_signaling::call::Input;
 use futures_util::{StreamExt, stream};
 
@@ -16,6 +15,9 @@ const LEASE_MS: i64 = 5_000;
 /// Timers taken at once, and steps under way at once.
 const MOST: usize = 256;
 const AT_ONCE: usize = 32;
+/// What the store's clock showed is not believed after an answer that took longer, in milliseconds: nobody knows when it
+/// was.
+const SLOW_MS: i64 = 500;
 /// How often what this node knows is tidied.
 const TIDY: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,7 @@ impl Calls {
             tokio::select! {
                 _ = look.tick() => {
                     self.fire().await;
+                    self.look_at_relays();
                     let now = self.links();
                     if now > links && links > 0 {
                         self.tell_all_again().await;
@@ -46,12 +49,17 @@ impl Calls {
     /// Fires every timer that is due.
     pub async fn fire(&self) {
         loop {
-            let now = self.clock.now();
-            let lease = Timestamp::from_millis(now.as_millis() + LEASE_MS).unwrap_or(now);
-            let due = match self.shared.due(now, lease, MOST).await {
+            let asked_at = self.clock.own_ms();
+            let due = match self.shared.due(self.clock.now(), self.clock.moved_ms(), LEASE_MS, MOST).await {
                 Ok(due) => due,
                 Err(away) => return tracing::debug!(%away, "the timers of the calls wait"),
             };
+            let took = self.clock.own_ms() - asked_at;
+            if let Some(store_ms) = due.store_ms
+                && (took < SLOW_MS || !self.clock.follows())
+            {
+                self.clock.follow(store_ms, asked_at + took / 2);
+            }
             self.figures.pending(due.pending);
             let full = due.calls.len() == MOST;
             stream::iter(due.calls)

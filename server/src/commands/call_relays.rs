@@ -2,18 +2,27 @@
 
 use std::sync::Arc;
 
-use chapar_protocol::command::{CallRelays, CallServers};
-use time::OffsetDateTime;
+use chapar_protocol::{WireError, call::Party, command::CallRelays, frame};
 
-use super::{Asker, Outcome, Result};
+use super::{Asker, Pending, Request, answered, count_error, refused};
 use crate::app::App;
 
-pub(super) async fn run(app: Arc<App>, asker: Asker, ask: CallRelays) -> Result<CallServers> {
-    app.limits.relays(asker.user)?;
-    let now = OffsetDateTime::now_utc().into();
-    let given = app.relays.servers(asker.user, ask.call_id, &ask.round_trips, now)?;
-    if let Some(nearest) = given.servers.first() {
-        app.call_quality.relay_given(ask.call_id, asker.user, &nearest.name);
+/// Takes its place in the call's lane at once: right behind the invite of the same connection it finds the call.
+pub(super) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
+    match accept(app, asker, request.params) {
+        Ok(ask) => {
+            let who = Party { user_id: asker.user, device_id: asker.device };
+            answered(app, request.id, app.calls.relays(who, ask))
+        }
+        Err(error) => {
+            count_error(app, &error);
+            refused(request.id, &error)
+        }
     }
-    Ok(Outcome::new(given))
+}
+
+fn accept(app: &App, asker: &Asker, params: &str) -> Result<CallRelays, WireError> {
+    let ask: CallRelays = frame::parse_params(params)?;
+    app.limits.relays(asker.user)?;
+    Ok(ask)
 }

@@ -154,6 +154,8 @@ impl Fanout {
 
     async fn read_chat(&self, chat: ChatId, from: Version) -> Result<Option<Change>> {
         let Some(delta) = in_time(self.store.chat_changes(chat, from)).await? else { return Ok(None) };
+        let gone: Vec<UserId> = delta.members.iter().filter(|it| it.role.is_none()).map(|it| it.user_id).collect();
+        self.take_out(chat, &gone).await?;
         let (from, version) = (delta.from, delta.version);
         let frame = event_frame(&chapar_protocol::Event::Delta(delta));
         Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), frame }))

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use chapar_protocol::{ChatDelta, ChatId, Event, UserDelta, UserId};
 
 use super::{Fanout, event_frame, heal::in_time, parcel::Change};
-use crate::{bus::Topic, outbox::Outbox};
+use crate::{bus::Topic, outbox::Outbox, store::Result};
 
 /// A change of a user's own things that may bring the user into chats or out of them.
 pub(super) fn membership_change(delta: UserDelta) -> Change {
@@ -102,6 +102,48 @@ impl Fanout {
             self.tell_where_it_stands(chat, &outbox);
         }
         true
+    }
+
+    /// Takes people out of a chat whom the database says to be in it no longer, before what follows is told there: the word of
+    /// it may not have reached this node. Who was brought back meanwhile goes on hearing.
+    pub(super) async fn take_out(&self, chat: ChatId, gone: &[UserId]) -> Result<()> {
+        let connected = |user: &UserId| (*user, self.hub.watchers(Topic::User(user.0)));
+        let here: Vec<_> = gone.iter().map(connected).filter(|(_, outboxes)| !outboxes.is_empty()).collect();
+        if here.is_empty() {
+            return Ok(());
+        }
+        for (_, outboxes) in &here {
+            outboxes.iter().for_each(|outbox| self.unwatch_chats([chat], outbox));
+        }
+        let users: Vec<UserId> = here.iter().map(|(user, _)| *user).collect();
+        // Their own devices are to hear of it.
+        self.suspect(users.iter().map(|user| Topic::User(user.0)));
+        let mut before = HashSet::new();
+        // Until a look at the database finds what was done after the one before.
+        loop {
+            let inside: HashSet<UserId> = in_time(self.store.inside(chat, &users)).await?.into_iter().collect();
+            if inside == before {
+                return Ok(());
+            }
+            let mut back = Vec::new();
+            for (user, outboxes) in &here {
+                for outbox in outboxes {
+                    if !inside.contains(user) {
+                        self.unwatch_chats([chat], outbox);
+                    } else if self.hub.watch(Topic::Chat(chat.0), outbox) {
+                        back.push(outbox);
+                    }
+                }
+            }
+            if !back.is_empty() {
+                self.subscribe(&[Topic::Chat(chat.0)]).await;
+                for (chat, version) in in_time(self.store.chat_versions(&[chat])).await? {
+                    self.known(Topic::Chat(chat.0), version);
+                }
+                back.iter().for_each(|outbox| self.tell_where_it_stands(chat, outbox));
+            }
+            before = inside;
+        }
     }
 
     /// Tells one connection a chat's version by an empty delta. Whoever came back into a chat before hearing of having left

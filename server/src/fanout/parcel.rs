@@ -212,8 +212,11 @@ mod tests {
             any::<u64>().prop_map(Parcel::Online),
             (any::<u64>(), proptest::option::of(0..4_000_000_000_000_i64))
                 .prop_map(|(node, at)| Parcel::Offline(node, at.and_then(Timestamp::from_millis))),
-            (any::<i64>(), any::<i64>(), ".{0,40}")
-                .prop_map(|(user, seq, frame)| Parcel::Read(UserId(user), Seq(seq), frame.into())),
+            (any::<i64>(), any::<i64>(), ".{0,40}").prop_map(|(user, seq, frame)| Parcel::Read(
+                UserId(user),
+                Seq(seq),
+                frame.into()
+            )),
         ]
     }
 

@@ -343,7 +343,8 @@ impl Fanout {
                 continue;
             }
             let suspects = std::mem::take(&mut *self.presences.suspects.lock());
-            let mut users: HashSet<UserId> = suspects.among(|| self.hub.topics()).into_iter().filter_map(watched_user).collect();
+            let mut users: HashSet<UserId> =
+                suspects.among(|| self.hub.topics()).into_iter().filter_map(watched_user).collect();
             let nodes: Vec<u64> = self.presences.elsewhere.lock().users_of.keys().copied().collect();
             gone_since.retain(|node, _| nodes.contains(node));
             for node in nodes {

@@ -14,6 +14,8 @@ use crate::bus::{BusEvent, Topic};
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A node that was not heard for this long is dead: what it committed last it may not have published.
 const DEAD_AFTER: Duration = Duration::from_secs(7);
+/// How long each of the last words of a node that goes may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often topics without watchers are unsubscribed. Late, so that a reconnect finds its topics still there.
 const UNSUBSCRIBE_SWEEP: Duration = Duration::from_secs(20);
 
@@ -69,9 +71,13 @@ impl Fanout {
         }
     }
 
-    /// Tells the other nodes that this one goes in order.
-    pub fn goodbye(&self) {
+    /// Tells the other nodes that this one goes in order, after everything else that it had to tell them: they will not look for
+    /// what is missing. Takes [`LAST_WORDS`] at most, three times over.
+    pub async fn goodbye(&self) {
+        let _ = tokio::time::timeout(LAST_WORDS, self.write_last()).await;
+        self.bus.flush(LAST_WORDS).await;
         self.bus.publish(Topic::Node, Parcel::Goodbye(self.node).encode());
+        self.bus.flush(LAST_WORDS).await;
     }
 
     /// Whether another node was heard lately.

@@ -29,7 +29,6 @@ const HTTPS_PORT: u16 = 443;
 pub(super) struct Own {
     pub(super) relay: Arc<Relay>,
     pub(super) advert: Advert,
-    pub(super) relayed: Vec<RelayedAddress>,
 }
 
 impl Own {
@@ -101,7 +100,7 @@ impl Own {
         })?;
         let ports = u64::from(given.ports.end() - given.ports.start()) + 1;
         let shared_tls = tls.map_or_else(Vec::new, |_| vec![listens.port()]);
-        let advert = Advert::new(&relay, &relayed, ports, &wishes(settings, shared_tls));
+        let advert = Advert::new(&relay, (&relayed, &given.ports), ports, &wishes(settings, shared_tls));
         if let Some(hidden) = relayed.iter().find(|at| unreachable_from_outside(settings.listen, at.public)) {
             tracing::warn!(
                 "the relay tells clients the address {}, which only a local network reaches: name the public one with \
@@ -110,7 +109,7 @@ impl Own {
             );
         }
         println!("chapar: relaying calls on {} (STUN and TURN, UDP and TCP)", joined(&relay.udp));
-        Ok(Some(Self { relay: Arc::new(relay), advert, relayed }))
+        Ok(Some(Self { relay: Arc::new(relay), advert }))
     }
 
     /// How it is told to clients now.

@@ -1,6 +1,8 @@
 //! Whether the relays that do not register themselves are there: each is asked for a STUN binding again and again.
 
 use std::{
+    collections::BTreeSet,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +11,7 @@ use std::{
 };
 
 use chapar_signaling::relay::directory::Entry;
+use parking_lot::Mutex;
 use tokio::{
     net::{UdpSocket, lookup_host},
     task::AbortHandle,
@@ -20,11 +23,16 @@ const EVERY: Duration = Duration::from_millis(1500);
 /// So many times in a row without an answer, and it is gone: within eight seconds.
 const MOST_MISSED: u32 = 4;
 
+/// How often the names in its URLs are looked up again, and how soon after they could not be.
+const LOOK_UP: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(2)];
+
 /// One relay under watch. Dropping it ends that.
 pub(super) struct Watched {
     entry: Entry,
     gone: Arc<AtomicBool>,
-    task: Option<AbortHandle>,
+    /// From where it relays, as far as its URLs tell: it does not say so itself.
+    relayed: Arc<Mutex<Vec<IpAddr>>>,
+    tasks: Vec<AbortHandle>,
 }
 
 impl Watched {
@@ -33,27 +41,54 @@ impl Watched {
     pub(super) fn start(entry: Entry) -> Self {
         let gone = Arc::new(AtomicBool::new(false));
         let place = entry.stun.first().and_then(|url| url.strip_prefix("stun:")).map(with_port);
-        let task = place.map(|place| tokio::spawn(watch(place, entry.name.clone(), gone.clone())).abort_handle());
-        Self { entry, gone, task }
+        let watching = place.map(|place| tokio::spawn(watch(place, entry.name.clone(), gone.clone())).abort_handle());
+        let hosts: BTreeSet<String> = entry.hosts().map(str::to_owned).collect();
+        let (named, addresses) = hosts.into_iter().partition::<Vec<_>, _>(|host| host.parse::<IpAddr>().is_err());
+        let addresses: Vec<IpAddr> = addresses.iter().filter_map(|host| host.parse().ok()).collect();
+        let relayed = Arc::new(Mutex::new(addresses.clone()));
+        let mut tasks: Vec<AbortHandle> = watching.into_iter().collect();
+        if !named.is_empty() {
+            tasks.push(tokio::spawn(look_up(named, addresses, relayed.clone())).abort_handle());
+        }
+        Self { entry, gone, relayed, tasks }
     }
 
     /// The relay, unless it has died.
     pub(super) fn entry(&self) -> Option<Entry> {
-        (!self.gone.load(Ordering::Relaxed)).then(|| self.entry.clone())
+        (!self.gone.load(Ordering::Relaxed))
+            .then(|| Entry { relayed: self.relayed.lock().clone(), ..self.entry.clone() })
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
 fn with_port(place: &str) -> String {
     let has_port = place.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
     if has_port { place.to_owned() } else { format!("{place}:3478") }
+}
+
+async fn look_up(named: Vec<String>, addresses: Vec<IpAddr>, relayed: Arc<Mutex<Vec<IpAddr>>>) {
+    loop {
+        let mut found = addresses.clone();
+        let mut all = true;
+        for host in &named {
+            match lookup_host((host.as_str(), 0)).await {
+                Ok(places) => found.extend(places.map(|at| at.ip())),
+                Err(_) => all = false,
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        // What was known stays while a name cannot be looked up.
+        if all || relayed.lock().len() < found.len() {
+            *relayed.lock() = found;
+        }
+        sleep(LOOK_UP[usize::from(!all)]).await;
+    }
 }
 
 async fn watch(place: String, name: String, gone: Arc<AtomicBool>) {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use chapar_signaling::credentials::LEAST_SECRET;
 use chapar_signaling::relay::{
     config::RelayedAddress,
-    directory::{Entry, is_name},
+    directory::{ANY_PORT, Entry, is_name},
 };
 use ipnet::IpNet;
 
@@ -203,6 +203,8 @@ fn other(text: &str) -> Result<Entry, String> {
         region: region.trim().to_owned(),
         stun,
         turn,
+        relayed: Vec::new(),
+        ports: ANY_PORT,
         load_per_mille: 0,
         draining: false,
     };

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
+use super::{Result, Store, StoreError, pool::Lease};
 use chapar_protocol::{ErrorCode, UserId, WireError};
-use sqlx::PgConnection;
-
-use super::{Result, Store, StoreError};
 
 /// A bucket holds what refills in this time.
 const WINDOW: f64 = 86_400.0;
@@ -85,7 +83,7 @@ impl Store {
         if let Some(wait) = refusal {
             return Err(charge.refusal(wait).into());
         }
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.pool.lease().await?;
         let full_in = spend(&mut connection, user, charge).await?;
         self.refusals.heed(user, &charge, full_in)
     }
@@ -102,7 +100,7 @@ impl Store {
 
 /// Pays, within the transaction of what is paid for. `Err` holds the seconds until the bucket is full, when they are too
 /// many: then nothing was paid.
-pub(super) async fn spend(connection: &mut PgConnection, user: UserId, charge: Charge) -> Result<Result<(), f64>> {
+pub(super) async fn spend(connection: &mut Lease, user: UserId, charge: Charge) -> Result<Result<(), f64>> {
     if charge.is_free() {
         return Ok(Ok(()));
     }
@@ -129,7 +127,7 @@ pub(super) async fn spend(connection: &mut PgConnection, user: UserId, charge: C
     )
     .bind(user.0)
     .bind(charge.kind.number())
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
     Ok(Err(full_in))
 }

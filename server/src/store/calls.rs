@@ -62,13 +62,15 @@ impl Store {
     /// With `InDoubt` the outcome is unknown: calling again with the same batch is safe.
     pub async fn record_calls(&self, records: &[Record]) -> Result<Vec<(UserId, UserDelta)>> {
         let lines: Vec<serde_json::Value> = records.iter().map(line).collect();
-        let rows = sqlx::query("SELECT user_id, version, missed FROM record_calls($1::json)")
-            .bind(serde_json::Value::Array(lines).to_string())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| {
-                StoreError::of_commit(error, None, records.iter().filter_map(|it| it.missed_by).collect())
-            })?;
+        let rows = sqlx::query(
+            "WITH finished AS (DELETE FROM unfinished_calls WHERE call_id = ANY($2))
+             SELECT user_id, version, missed FROM record_calls($1::json)",
+        )
+        .bind(serde_json::Value::Array(lines).to_string())
+        .bind(records.iter().map(|record| record.log.call_id.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| StoreError::of_commit(error, None, records.iter().filter_map(|it| it.missed_by).collect()))?;
         let mut moved = Vec::with_capacity(rows.len());
         for row in rows {
             let version: i64 = row.try_get(1)?;
@@ -152,6 +154,8 @@ pub fn reason_name(reason: EndReason) -> (&'static str, Option<CallId>) {
         EndReason::Dropped => ("dropped", None),
         EndReason::Vanished => ("vanished", None),
         EndReason::SignedOut => ("signed_out", None),
+        EndReason::NodeStopped => ("node_stopped", None),
+        EndReason::NodeLost => ("node_lost", None),
     }
 }
 

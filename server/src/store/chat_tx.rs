@@ -5,19 +5,21 @@ use chapar_protocol::{
     Body, ChatDelta, ChatId, ChatInfo, ChatKind, ErrorCode, Message, MyChat, Reacted, ReactionCount, Role, Seq,
     ServiceAction, UserDelta, UserId, Version,
 };
-use sqlx::{Postgres, Row, Transaction, types::Json};
+use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::{
     Changes, Result, Store, StoreError, budgets,
     budgets::Charge,
-    claim_handle, row,
+    claim_handle,
+    pool::Tx,
+    row,
     row::{kind_number, role_number},
 };
 
 /// A locked chat, and what was changed of it so far.
 pub struct ChatTx {
-    tx: Transaction<'static, Postgres>,
+    tx: Tx,
     user: UserId,
     role: Option<Role>,
     kind: ChatKind,
@@ -181,12 +183,7 @@ pub enum Created {
     Existed(ChatId),
 }
 
-async fn insert_chat(
-    tx: &mut Transaction<'static, Postgres>,
-    kind: ChatKind,
-    title: Option<&str>,
-    handle: Option<&str>,
-) -> Result<ChatInfo> {
+async fn insert_chat(tx: &mut Tx, kind: ChatKind, title: Option<&str>, handle: Option<&str>) -> Result<ChatInfo> {
     let made = sqlx::query(
         "INSERT INTO chats (kind, title, handle, info_version) VALUES ($1, $2, $3, 1)
          RETURNING id, kind, title, handle, created_at",
@@ -200,7 +197,7 @@ async fn insert_chat(
 }
 
 impl ChatTx {
-    fn fresh(tx: Transaction<'static, Postgres>, user: UserId, info: ChatInfo) -> Self {
+    fn fresh(tx: Tx, user: UserId, info: ChatInfo) -> Self {
         let mut delta = ChatDelta::empty(info.id, Version(0));
         delta.version = Version(1);
         let kind = info.kind;

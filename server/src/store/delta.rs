@@ -4,8 +4,10 @@ use chapar_protocol::{ChatDelta, ChatId, UserId, Version};
 use sqlx::Row;
 
 use super::{
-    Result, row,
-    sync::{Room, Tx, number},
+    Result,
+    pool::Tx,
+    row,
+    sync::{Room, number},
 };
 
 /// A stretch of a chat's changes: after, up to and with.

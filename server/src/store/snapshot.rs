@@ -4,8 +4,10 @@ use chapar_protocol::{ChatId, ChatSnapshot, Seq, UserId, Version};
 use sqlx::Row;
 
 use super::{
-    Result, row,
-    sync::{Room, Tx, number},
+    Result,
+    pool::Tx,
+    row,
+    sync::{Room, number},
 };
 
 /// Members in a snapshot.

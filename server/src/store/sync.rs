@@ -7,11 +7,12 @@ use chapar_protocol::{
     UserId, Version, command::Page, limit,
 };
 use serde::Serialize;
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::Row;
 
 use super::{
     EPOCH, Result, Store,
     delta::{self, Stretch},
+    pool::Tx,
     row, snapshot,
 };
 
@@ -51,8 +52,6 @@ struct Listed {
     version: Version,
     mine: MyChat,
 }
-
-pub(super) type Tx = Transaction<'static, Postgres>;
 
 /// How much of one chat a page holds, and of all together.
 #[derive(Clone, Copy)]
@@ -217,6 +216,18 @@ impl Store {
             .iter()
             .map(|row| Ok((ChatId(row.try_get(0)?), Version(row.try_get(1)?))))
             .collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Those of some users who are in a chat.
+    pub async fn inside(&self, chat: ChatId, users: &[UserId]) -> Result<Vec<UserId>> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT user_id FROM members WHERE chat_id = $1 AND user_id = ANY ($2) AND role IS NOT NULL",
+        )
+        .bind(chat.0)
+        .bind(users.iter().map(|user| user.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(UserId).collect())
     }
 
     /// The versions of those of some chats that a user is in.

@@ -34,12 +34,12 @@ async fn and_a_call_in_progress_ends_for_both() {
     reza.connect(world.at(0)).await;
     let call = connect(&leila, &reza).await;
     world.nodes[0].signal(Signal::TERM);
-    assert_eq!(leila.hears_the_end(call).await, EndReason::Vanished);
-    assert_eq!(reza.hears_the_end(call).await, EndReason::Vanished);
+    assert_eq!(leila.hears_the_end(call).await, EndReason::NodeStopped);
+    assert_eq!(reza.hears_the_end(call).await, EndReason::NodeStopped);
     restart(&mut world, [&leila, &reza]).await;
 
     let entry = recorded(&leila, &reza, chat, call).await;
-    assert_eq!(entry.reason, EndReason::Vanished);
+    assert_eq!(entry.reason, EndReason::NodeStopped);
     assert_eq!((entry.caller, entry.callee), (leila.id(), reza.id()));
     assert_eq!(notes(&leila.model(), chat).len(), 1, "once");
     assert_eq!(reza.model().missed_calls, 0, "nobody missed it");

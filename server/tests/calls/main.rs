@@ -8,8 +8,10 @@ mod phone;
 
 mod a_call_changes_its_form;
 mod a_device_vanishes;
+mod a_lone_node_is_killed_in_mid_call;
 mod a_lone_node_restarts;
 mod a_node_is_killed_in_mid_call;
+mod a_page_is_loaded_anew;
 mod limits_on_calls_are_honest;
 mod over_two_nodes;
 mod redis_is_killed_in_mid_call;

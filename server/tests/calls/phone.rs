@@ -53,7 +53,8 @@ pub fn accept() -> CallAsk {
     CallAsk::Accept { media: CallMedia::Voice, relay_only: false, answer: Some(answer()) }
 }
 
-pub const RELAYED: &str = "candidate:1 1 udp 2113937151 5.160.1.1 5000 typ relay raddr 0.0.0.0 rport 0";
+/// At the relay of the node: one elsewhere would not pass.
+pub const RELAYED: &str = "candidate:1 1 udp 2113937151 127.0.0.1 50000 typ relay raddr 0.0.0.0 rport 0";
 pub const HOST: &str = "candidate:2 1 udp 2122260223 5.160.1.2 5001 typ host";
 
 pub fn invite_of(callee: UserId) -> CallInvite {

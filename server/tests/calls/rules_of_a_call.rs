@@ -133,7 +133,8 @@ async fn an_invite_sent_again_is_one_call_and_its_id_belongs_to_one() {
 #[tokio::test]
 async fn descriptions_are_written_anew() {
     let Three { world: _world, leila, reza, .. } = three().await;
-    let hidden = ["a=x-secret:1", "i=somebody", &format!("a={RELAYED}"), &format!("a={HOST}")];
+    let stranger = "a=candidate:9 1 udp 1 5.160.1.1 5000 typ relay raddr 0.0.0.0 rport 0";
+    let hidden = ["a=x-secret:1", "i=somebody", &format!("a={RELAYED}"), &format!("a={HOST}"), stranger];
     let hidden: Vec<&str> = hidden.iter().map(|line| &**line).collect();
     let invite =
         CallInvite { offer: Some(Offer { sdp: sdp("actpass", &hidden), commitment: None }), ..invite_of(reza.id()) };
@@ -142,8 +143,8 @@ async fn descriptions_are_written_anew() {
     let told = reza.hears(call, "the offer", |signal| matches!(signal, CallSignal::Offer { .. })).await;
     let CallSignal::Offer { offer, .. } = told else { unreachable!("was waited for") };
     assert!(offer.sdp.contains("opus/48000/2") && offer.sdp.contains("useinbandfec=1"), "{}", offer.sdp);
-    assert!(offer.sdp.contains("5.160.1.1"), "a relay candidate passes: {}", offer.sdp);
-    for gone in ["x-secret", "somebody", "5.160.1.2"] {
+    assert!(offer.sdp.contains("127.0.0.1 50000"), "a relay candidate passes: {}", offer.sdp);
+    for gone in ["x-secret", "somebody", "5.160.1.2", "5.160.1.1"] {
         assert!(!offer.sdp.contains(gone), "{gone} in {}", offer.sdp);
     }
 }
@@ -249,13 +250,17 @@ async fn a_relay_only_call_shows_no_address() {
     reza.asks(call, CallAsk::Accept { media: CallMedia::Voice, relay_only: false, answer: Some(shows) }).await;
     let told = leila.hears(call, "the answer", |signal| matches!(signal, CallSignal::Answer { .. })).await;
     let CallSignal::Answer { answer, .. } = told else { unreachable!("was waited for") };
-    assert!(answer.sdp.contains("5.160.1.1") && !answer.sdp.contains("5.160.1.2"), "{}", answer.sdp);
-    let candidates = vec![HOST.to_owned(), RELAYED.to_owned()];
+    assert!(answer.sdp.contains("127.0.0.1 50000") && !answer.sdp.contains("5.160.1.2"), "{}", answer.sdp);
+    // What only calls itself a relay, and what else listens where the relay stands, is no relay of this server.
+    let strangers = [("5.160.1.1", 5000), ("168.63.129.16", 80), ("127.0.0.1", 22)];
+    let stranger = |(at, port)| format!("candidate:9 1 udp 1 {at} {port} typ relay raddr 0.0.0.0 rport 0");
+    let mut candidates = vec![HOST.to_owned(), RELAYED.to_owned()];
+    candidates.extend(strangers.map(stranger));
     leila.asks(call, CallAsk::Candidates { generation: 1, candidates }).await;
     let told = reza.hears(call, "candidates", |signal| matches!(signal, CallSignal::Candidates { .. })).await;
     let CallSignal::Candidates { candidates, .. } = told else { unreachable!("was waited for") };
     assert_eq!(candidates.len(), 1, "{candidates:?}");
-    assert!(candidates[0].contains("5.160.1.1"), "{candidates:?}");
+    assert!(candidates[0].contains("127.0.0.1 50000"), "{candidates:?}");
 }
 
 #[tokio::test]

@@ -35,6 +35,12 @@ struct Ahead {
 
 impl Ahead {
     async fn start(world: &mut World, millis: i64) -> Self {
+        let clock = Clock::default();
+        clock.advance_ms(millis);
+        Self::with(world, clock).await
+    }
+
+    async fn with(world: &mut World, clock: Clock) -> Self {
         let url = world.redis().url();
         let options = world.database.url().parse().expect("a URL");
         let store = Store::connect(options, 4, Duration::from_secs(10)).await.expect("connects");
@@ -53,8 +59,6 @@ impl Ahead {
         .expect("the bus is there");
         let (committer, workers) = Committer::start(1, &store, &fanout, &metrics);
         tasks.extend(workers);
-        let clock = Clock::default();
-        clock.advance_ms(millis);
         let (calls, more) = Calls::start(Parts {
             calls: CallStore::Redis(RedisCalls::new(&url).expect("a URL")),
             quality: chapar_server::calls::quality::CallQualities::new(store.clone(), metrics.clone()),
@@ -210,4 +214,26 @@ fn ended_call(her: UserId, from: DeviceId, him: UserId, to: DeviceId, chat_id: C
     };
     let (call, _) = Call::invite(invite, now).expect("rings");
     call.step(Input::Ask { who, ask: Ask::HangUp }, now).call.expect("ended")
+}
+
+/// The clock of one machine is a minute ahead. Redis' clock counts, so it ends nobody's ringing early, neither by its timers
+/// nor by what a device asks of it.
+#[tokio::test]
+async fn the_clock_of_one_node_is_wrong() {
+    let mut two = Two::start().await;
+    let call = two.ring().await;
+    let clock = Clock::default();
+    clock.is_wrong_by_ms(61_000);
+    let wrong = Ahead::with(&mut two.world, clock.clone()).await;
+    wrong.calls.fire().await;
+    let real = Clock::default().now().as_millis();
+    assert!((clock.now().as_millis() - real).abs() < 5_000, "it follows the clock of Redis");
+    for _ in 0..5 {
+        wrong.calls.fire().await;
+        let who = Party { user_id: two.reza.id(), device_id: two.reza.account().device_id };
+        wrong.calls.ask(who, call, CallAsk::Ringing).await.expect("answered").expect("it rings");
+    }
+    let state = phone::state(&two.leila.model(), call).expect("it rings there");
+    assert!(matches!(state.standing, Standing::Calling { .. }), "{state:?}");
+    two.reza.asks(call, accept()).await;
 }

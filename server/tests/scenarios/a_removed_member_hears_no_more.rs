@@ -1,8 +1,8 @@
 //! Who is removed or leaves hears nothing from that moment on, on any node; who is added hears everything.
 
 use chapar_protocol::{
-    ErrorCode,
-    command::{AddMembers, Leave, Ping, RemoveMember},
+    ChatKind, ErrorCode, Role,
+    command::{AddMembers, Leave, Ping, RemoveMember, SetRole},
 };
 
 use crate::support::{Device, audit, world::Plan};
@@ -113,6 +113,47 @@ async fn however_quickly_it_goes() {
         removed.must(Ping {}).await;
         let heard = format!("{:?}", removed.model().events);
         assert!(!heard.contains("secret"), "round {round}: a removed member heard it");
+    }
+}
+
+/// No word of it reaches the other node: the rows that it reads to fill what is missing say it.
+#[tokio::test]
+async fn also_while_redis_is_away() {
+    let mut world = Plan::pair().start().await;
+    let [owner, removed, stays] = world.people().await;
+    let group = world.group(&owner, &[&removed, &stays]).await;
+    let channel = world.chat(ChatKind::Channel, &owner, &[&removed, &stays]).await;
+    owner.connect(world.at(0)).await;
+    removed.connect(world.at(1)).await;
+    stays.connect(world.at(1)).await;
+    owner.must(SetRole { chat_id: channel, user_id: stays.id(), role: Role::Admin }).await;
+    owner.say(group, "all of us").await;
+    removed.sees(group, "all of us").await;
+
+    world.redis().kill();
+    owner.must(RemoveMember { chat_id: group, user_id: removed.id() }).await;
+    owner.must(RemoveMember { chat_id: channel, user_id: removed.id() }).await;
+    for n in 0..20 {
+        stays.say(group, &format!("a secret {n}")).await;
+    }
+    stays.sees(group, "a secret 19").await;
+    removed.until("the group to be gone", |model| !model.chats.contains_key(&group)).await;
+    // Who is taken out of a channel is no change of the channel: it is looked for.
+    removed.until("the channel to be gone", |model| !model.chats.contains_key(&channel)).await;
+    stays.say(channel, "a secret of the channel").await;
+    stays.sees(channel, "a secret of the channel").await;
+    removed.must(Ping {}).await;
+    assert!(!format!("{:?}", removed.model().events).contains("a secret"), "a removed member heard it");
+
+    // Brought back the same way.
+    owner.must(AddMembers { chat_id: group, user_ids: vec![removed.id()] }).await;
+    stays.say(group, "no secret").await;
+    removed.sees(group, "no secret").await;
+    world.redis().up().await;
+    owner.say(group, "Redis is back").await;
+    removed.sees(group, "Redis is back").await;
+    for device in [&owner, &removed, &stays] {
+        audit::knows_everything(device, world.at(0)).await;
     }
 }
 

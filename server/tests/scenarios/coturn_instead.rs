@@ -10,8 +10,8 @@ use std::{
 };
 
 use chapar_protocol::{
-    call::CallId,
-    command::{CallRelays, GetRelays},
+    call::{CallId, CallMedia},
+    command::{CallInvite, CallRelays, GetRelays},
 };
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -60,7 +60,11 @@ async fn the_nodes_credentials_open_it_and_its_death_is_seen() {
     one.connect(world.at(0)).await;
     other.connect(world.at(0)).await;
     let mut coturn = coturn(world.directory(), at);
-    let ask = CallRelays { call_id: CallId(Uuid::new_v4()), round_trips: Vec::new() };
+    world.direct(&one, &other).await;
+    let call_id = CallId(Uuid::new_v4());
+    let invite = CallInvite { call_id, user_id: other.id(), media: CallMedia::Voice, relay_only: false, offer: None };
+    one.must(invite).await;
+    let ask = CallRelays { call_id, round_trips: Vec::new() };
     let (mine, theirs) = (one.must(ask.clone()).await.servers, other.must(ask.clone()).await.servers);
     assert_eq!((mine[0].name.as_str(), mine[0].region.as_str()), ("qom", "Qom"));
     within("coturn", async {

@@ -4,8 +4,10 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_message_is_refused_while_another_edits;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_node_joins_a_busy_one;
@@ -20,10 +22,12 @@ mod an_administrator_at_the_machine;
 mod an_offline_device_learns_what_changed;
 mod answers_are_bounded_in_bytes;
 mod coturn_instead;
+mod everybody_ends_equal_whatever_stops;
 mod history_is_read_in_both_directions;
 mod limits_are_honest;
 mod malformed_frames_are_answered;
 mod postgres_is_killed_in_mid_traffic;
+mod presence_ends_with_the_node;
 mod random_interleavings_end_equal;
 mod read_marks_reach_everybody;
 mod redis_dies_in_mid_traffic;

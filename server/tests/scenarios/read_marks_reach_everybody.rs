@@ -51,6 +51,38 @@ async fn a_mark_made_while_the_other_was_away() {
     second.until("the own mark", |model| model.mine[&chat_id].read_seq == seq).await;
 }
 
+/// A message that everybody reads is told as read about once to each, not by each to each.
+#[tokio::test]
+async fn a_message_that_all_read_makes_no_storm() {
+    let world = Plan::pair().start().await;
+    let [writer] = world.people().await;
+    let readers: [_; 20] = world.people().await;
+    let group = world.group(&writer, &readers.iter().collect::<Vec<_>>()).await;
+    writer.connect(world.at(0)).await;
+    for (index, reader) in readers.iter().enumerate() {
+        reader.connect(world.at(index % 2)).await;
+    }
+    let seq = writer.say(group, "read this").await.seq;
+    for reader in &readers {
+        reader.must(MarkRead { chat_id: group, seq }).await;
+    }
+    let everybody: Vec<_> = readers.iter().chain([&writer]).collect();
+    for device in &everybody {
+        device.until("that somebody has read it", |model| model.chats[&group].others_read == seq).await;
+    }
+    // What came later has come: so nothing more can be under way.
+    let last = writer.say(group, "thank you").await;
+    let mut frames = 0;
+    for device in &everybody {
+        device.reaches(group, last.version).await;
+        frames += device.model().events.iter().filter(|event| matches!(event, Event::Read(_))).count();
+    }
+    assert!(frames <= 3 * everybody.len(), "{frames} frames for {} people", everybody.len());
+    let second = Device::new(readers[7].account().clone());
+    second.connect(world.at(1)).await;
+    second.until("the own mark", |model| model.mine[&group].read_seq == seq).await;
+}
+
 #[tokio::test]
 async fn in_a_channel_nobody_sees_who_read() {
     let world = Plan::pair().start().await;

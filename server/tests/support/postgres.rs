@@ -80,6 +80,16 @@ impl Cluster {
         Process::start(postgres, &self.directory.join("log"))
     }
 
+    /// Holds the server with all its backends, or lets it go on: the sockets stay open, nothing answers.
+    pub fn freeze(&self, frozen: bool) {
+        let server = self.server.lock().expect("not poisoned");
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        for pid in server.as_ref().expect("is running").family() {
+            // One that has just ended needs no signal.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
     /// SIGKILL to the postmaster. Its backends notice and end by themselves.
     pub fn kill(&self) {
         if let Some(server) = self.server.lock().expect("not poisoned").as_mut() {
@@ -165,6 +175,51 @@ impl Database {
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
+
+    /// The process ids of the backends that serve this database now.
+    pub fn backends(&self) -> Vec<i32> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                   AND backend_type = 'client backend' ORDER BY pid";
+        self.sql(sql).lines().map(|line| line.parse().expect("a number")).collect()
+    }
+
+    /// Stops a backend as a machine that hangs would. It goes on when what is returned is dropped.
+    pub fn freeze(&self, pid: i32) -> Frozen {
+        signal(pid, Signal::STOP);
+        Frozen(pid)
+    }
+
+    /// Somebody else's transaction, which has done `sql` and stays open until what is returned is dropped.
+    pub fn meanwhile(&self, sql: &str) -> Process {
+        let mut psql = clean(Command::new("psql"));
+        psql.args(["-X", "-q", "-U", "chapar", "-d", &self.name, "-h"]).arg(&self.cluster.directory);
+        psql.args(["-c", &format!("BEGIN; {sql}; SELECT pg_sleep(60)")]);
+        let before = self.backends();
+        let process = Process::start(psql, &self.cluster.directory.join("meanwhile"));
+        let deadline = Instant::now() + PATIENCE;
+        let asleep =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        while self.sql(asleep) == "0" {
+            assert!(Instant::now() < deadline, "it does not come so far; backends were {before:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        process
+    }
+}
+
+/// A stopped process of another's.
+pub struct Frozen(i32);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal(self.0, Signal::CONT);
+    }
+}
+
+fn signal(pid: i32, signal: Signal) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid is not zero");
+    // It may have ended by itself.
+    let _ = rustix::process::kill_process(pid, signal);
 }
 
 /// Postgres refuses root: then it runs as `postgres`.

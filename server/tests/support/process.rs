@@ -41,6 +41,20 @@ impl Process {
         kill_process(pid, signal).expect("own child can be signalled");
     }
 
+    /// Its number, and those of its children, at this moment.
+    pub fn family(&self) -> Vec<Pid> {
+        let own = self.child.id();
+        let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let is_child = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // After the name, which may hold anything: state, parent.
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+            *pid == own || parent == Some(own)
+        };
+        pids.filter(is_child).filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {

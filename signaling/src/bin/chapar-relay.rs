@@ -99,7 +99,7 @@ struct Cli {
     #[arg(long, env = "CHAPAR_RELAY_BANDWIDTH", default_value_t = 1_000_000)]
     bandwidth: u64,
     /// Replies a second to one address that has not proved who it is. A carrier's NAT has many people behind one.
-    #[arg(long, env = "CHAPAR_RELAY_CHALLENGES", default_value_t = 500)]
+    #[arg(long, env = "CHAPAR_RELAY_CHALLENGES", default_value_t = 200)]
     challenges: u64,
     /// Networks that are never relayed to: the operator's own.
     #[arg(long, env = "CHAPAR_RELAY_DENY", value_delimiter = ',')]
@@ -156,9 +156,9 @@ async fn run(cli: Cli) -> io::Result<()> {
         ..Wishes::default()
     };
     let capacity = cli.capacity.unwrap_or_else(|| u64::from(cli.last_port.saturating_sub(cli.first_port)) + 1);
-    let relayed = cli.address.clone();
+    let (relayed, ports) = (cli.address.clone(), cli.first_port..=cli.last_port);
     let relay = Arc::new(Relay::start(config(cli)?, secrets).await?);
-    let advert = Advert::new(&relay, &relayed, capacity, &wishes);
+    let advert = Advert::new(&relay, (&relayed, &ports), capacity, &wishes);
     tracing::info!(name = advert.name(), udp = ?relay.udp, tcp = ?relay.tcp, tls = ?relay.tls, "relaying");
     if let Some(address) = metrics {
         let listener = TcpListener::bind(address).await?;

@@ -29,11 +29,7 @@ impl Call {
                 Ok(())
             }
             Input::NodeStops => {
-                if let Phase::Ringing { .. } = self.phase {
-                    self.end(self.unanswered(), None, now);
-                } else if self.is_live() {
-                    self.end(EndReason::Vanished, None, now);
-                }
+                self.end_with_node(EndReason::NodeStopped, now);
                 Ok(())
             }
             Input::Recorded => {
@@ -103,6 +99,8 @@ impl Call {
                 Ok(())
             }
             Ask::TakeOver => self.take_over(role, who, now),
+            Ask::Resume { generation } => self.resume(role, who, generation, now),
+            Ask::Leave => self.leave(role, who, now),
             Ask::Offer { generation, offer } => self.offer(role, who, generation, offer),
             Ask::Answer { generation, answer } => self.answer(role, who, generation, answer),
             Ask::Reveal { generation, nonce } => {
@@ -222,6 +220,8 @@ impl Call {
         }
         self.video_asked = None;
         if allow {
+            // To watch is one thing, to be seen another: the own camera is off until its device says otherwise.
+            self.side_mut(role).shown.camera_off = true;
             self.change_media(CallMedia::Video, now);
         }
         Ok(())
@@ -245,6 +245,30 @@ impl Call {
         self.renew(Renew::Media, now);
     }
 
+    fn resume(&mut self, role: Role, who: Party, generation: u32, now: Timestamp) -> Done {
+        self.talking(role, who)?;
+        if generation < self.exchange.generation {
+            return Ok(()); // Said again, since the reply was lost; or the other side has begun anew meanwhile.
+        }
+        self.current(generation)?;
+        self.begin_transport_anew(now);
+        Ok(())
+    }
+
+    fn leave(&mut self, role: Role, who: Party, now: Timestamp) -> Done {
+        self.talking(role, who)?;
+        self.gone(who, now)?;
+        self.media(role, who, false, now)
+    }
+
+    /// Another certificate on one side: nothing of the media is left.
+    fn begin_transport_anew(&mut self, now: Timestamp) {
+        self.caller.media = false;
+        self.callee.media = false;
+        self.phase = Phase::Reconnecting { until: after(now, DROP_MS), restart_at: after(now, RESTART_AGAIN_MS) };
+        self.renew(Renew::Transport, now);
+    }
+
     fn take_over(&mut self, role: Role, who: Party, now: Timestamp) -> Done {
         let side = self.side_mut(role);
         if side.device == Some(who.device_id) {
@@ -258,10 +282,7 @@ impl Call {
         side.gone_until = None;
         side.lease_until = after(now, LEASE_MS);
         side.shown.held = false;
-        self.caller.media = false;
-        self.callee.media = false;
-        self.phase = Phase::Reconnecting { until: after(now, DROP_MS), restart_at: after(now, RESTART_AGAIN_MS) };
-        self.renew(Renew::Transport, now);
+        self.begin_transport_anew(now);
         Ok(())
     }
 

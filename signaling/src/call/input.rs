@@ -1,9 +1,12 @@
 //! What happens to a call.
 
-use chapar_protocol::call::{CallId, CallMedia, Party};
+use chapar_protocol::call::{CallAsk, CallId, CallMedia, Party};
 use chapar_protocol::{ChatId, DeviceId, UserId};
 
+use super::Call;
 use super::exchange::{CheckedAnswer, CheckedCandidates, CheckedOffer};
+use crate::sas::Nonce;
+use crate::sdp::{CandidatePolicy, SdpError};
 
 /// A wish to call. The server fills in everything but the call's id, the media, the setting and the offer.
 #[derive(Clone, Debug)]
@@ -152,6 +155,13 @@ pub enum Ask {
     },
     /// It takes over, as it was asked.
     TakeOver,
+    /// It has lost its peer connection, and both sides begin with a new one.
+    Resume {
+        /// The generation that it knows.
+        generation: u32,
+    },
+    /// It goes, and may come back.
+    Leave,
     /// The caller's offer.
     Offer {
         /// Of this exchange.
@@ -171,7 +181,7 @@ pub enum Ask {
         /// Of this exchange.
         generation: u32,
         /// What was committed to.
-        nonce: crate::sas::Nonce,
+        nonce: Nonce,
     },
     /// Candidates, for the other side.
     Candidates {
@@ -180,4 +190,56 @@ pub enum Ask {
         /// Checked.
         candidates: CheckedCandidates,
     },
+}
+
+impl Ask {
+    /// What a device asks of `call` in the form of the state machine, its descriptions and candidates written anew.
+    /// `policy` says which candidates may pass, where only relays' may and where others may too.
+    ///
+    /// # Errors
+    /// What is wrong with a description, candidate, commitment or nonce.
+    pub fn check<'a>(
+        ask: &CallAsk,
+        call: &Call,
+        policy: impl Fn(bool) -> &'a CandidatePolicy,
+    ) -> Result<Self, SdpError> {
+        let now = policy(call.relay_only_now());
+        Ok(match ask {
+            CallAsk::Look => Self::Look,
+            CallAsk::Ringing => Self::Ringing,
+            CallAsk::Accept { media, relay_only, answer } => {
+                // By accepting, the callee lets the caller learn its address, unless one of the two does not want that.
+                let policy = policy(call.is_relay_only() || *relay_only);
+                let answer = answer.as_ref().map(|answer| CheckedAnswer::check(answer, policy)).transpose()?;
+                Self::Accept { media: *media, relay_only: *relay_only, answer }
+            }
+            CallAsk::Decline => Self::Decline,
+            CallAsk::Busy => Self::Busy,
+            CallAsk::HangUp => Self::HangUp,
+            CallAsk::Alive { revision, .. } => Self::Alive { revision: *revision },
+            CallAsk::Media { flows } => Self::Media { flows: *flows },
+            CallAsk::RestartIce => Self::RestartIce,
+            CallAsk::Mute { muted, camera_off } => Self::Mute { muted: *muted, camera_off: *camera_off },
+            CallAsk::Hold { held } => Self::Hold { held: *held },
+            CallAsk::WantVideo => Self::WantVideo,
+            CallAsk::AllowVideo { allow } => Self::AllowVideo { allow: *allow },
+            CallAsk::StopVideo => Self::StopVideo,
+            CallAsk::Transfer { to } => Self::Transfer { to: *to },
+            CallAsk::TakeOver => Self::TakeOver,
+            CallAsk::Resume { generation } => Self::Resume { generation: *generation },
+            CallAsk::Leave => Self::Leave,
+            CallAsk::Offer { generation, offer } => {
+                Self::Offer { generation: *generation, offer: CheckedOffer::check(offer, now)? }
+            }
+            CallAsk::Answer { generation, answer } => {
+                Self::Answer { generation: *generation, answer: CheckedAnswer::check(answer, now)? }
+            }
+            CallAsk::Reveal { generation, nonce } => {
+                Self::Reveal { generation: *generation, nonce: Nonce::parse(nonce).ok_or(SdpError::Commitment)? }
+            }
+            CallAsk::Candidates { generation, candidates } => {
+                Self::Candidates { generation: *generation, candidates: CheckedCandidates::check(candidates, now)? }
+            }
+        })
+    }
 }

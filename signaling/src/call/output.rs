@@ -29,7 +29,7 @@ pub enum Output {
 }
 
 /// What is left of an ended call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The service message for the chat; `None` for a call that lost a glare, since the other one goes on.
     pub note: Option<CallNote>,

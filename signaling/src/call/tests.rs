@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::sas::Nonce;
-use crate::sdp::CandidatePolicy;
 use crate::sdp::samples;
+use crate::sdp::{CandidatePolicy, RelayPlace, address::Network};
 
 const PHONE: Party = Party { user_id: UserId(1), device_id: DeviceId(11) };
 const LAPTOP: Party = Party { user_id: UserId(1), device_id: DeviceId(12) };
@@ -45,7 +45,9 @@ fn invite(id: u128, caller: Party, whom: UserId, devices: &[Party]) -> Invite {
 }
 
 fn relay_only() -> CandidatePolicy {
-    CandidatePolicy { relay_only: true, ..CandidatePolicy::default() }
+    let network = Network { address: "5.160.1.1".parse().expect("an address"), prefix: 32 };
+    let relays = vec![RelayPlace { network, ports: 5000..=5000 }];
+    CandidatePolicy { relay_only: true, relays, ..CandidatePolicy::default() }
 }
 
 fn offer() -> CheckedOffer {
@@ -358,6 +360,74 @@ fn a_call_whose_node_died_with_both_devices_ends() {
     bench.later(1);
     assert_eq!(bench.standing(PHONE), Standing::Ended { reason: EndReason::Vanished, by: Some(HOME) });
     assert_eq!(bench.record().log.ended_at, at(105_000), "90 s of lease and 15 s of grace");
+}
+
+#[test]
+fn a_page_that_was_loaded_anew_comes_back_into_its_call() {
+    let mut bench = Bench::active();
+    bench.ok(HOME, Ask::Leave);
+    let away = |standing: Standing| matches!(standing, Standing::InCall(ref it) if it.theirs.away);
+    assert!(away(bench.standing(PHONE)), "the other side sees it at once");
+    bench.later(10_000);
+    bench.put(Input::Online(HOME));
+    assert!(!away(bench.standing(PHONE)));
+    let generation = |bench: &Bench| match bench.standing(PHONE) {
+        Standing::InCall(it) => (it.generation, it.renew, it.phase),
+        other => panic!("{other:?}"),
+    };
+    let (before, ..) = generation(&bench);
+    assert_eq!(bench.refused(TABLET, Ask::Resume { generation: before }), CallError::AnsweredElsewhere);
+    bench.ok(HOME, Ask::Resume { generation: before });
+    assert_eq!(generation(&bench), (before + 1, Renew::Transport, MediaPhase::Reconnecting));
+    bench.ok(HOME, Ask::Resume { generation: before });
+    assert_eq!(generation(&bench).0, before + 1, "said again, it does nothing");
+    assert_eq!(bench.refused(HOME, Ask::Resume { generation: before + 2 }), CallError::StaleGeneration);
+    bench.ok(PHONE, Ask::Offer { generation: before + 1, offer: offer() });
+    bench.ok(HOME, Ask::Answer { generation: before + 1, answer: answer() });
+    for who in [PHONE, HOME] {
+        bench.ok(who, Ask::Media { flows: true });
+    }
+    assert_eq!(bench.call.phase(), Phase::Active);
+}
+
+#[test]
+fn a_page_that_went_and_stays_away_ends_it() {
+    let mut bench = Bench::active();
+    bench.ok(HOME, Ask::Leave);
+    bench.later(15_000);
+    assert_eq!(bench.standing(PHONE), Standing::Ended { reason: EndReason::Vanished, by: Some(HOME) });
+}
+
+#[test]
+fn what_is_recorded_of_a_call_whose_node_died() {
+    let mut rings = Bench::ringing();
+    rings.ok(HOME, Ask::Ringing);
+    let record = rings.call.record_if_lost(at(rings.now)).expect("it lives");
+    assert_eq!((record.log.reason, record.missed_by), (EndReason::Missed, Some(UserId(2))), "nobody has answered");
+    let mut active = Bench::active();
+    active.later(20_000);
+    let connected = active.call.connected_at().expect("connected").as_millis();
+    let record = active.call.record_if_lost(at(active.now)).expect("it lives");
+    assert_eq!((record.log.reason, record.missed_by), (EndReason::NodeLost, None));
+    let last_seen = at(connected + 65_000);
+    assert_eq!(record.ended_at(last_seen).note.expect("a line").seconds, 65);
+    active.ok(PHONE, Ask::HangUp);
+    assert_eq!(active.call.record_if_lost(at(active.now)), None);
+}
+
+#[test]
+fn who_allows_video_is_not_seen_by_that() {
+    let mut bench = Bench::active();
+    bench.ok(PHONE, Ask::WantVideo);
+    bench.ok(HOME, Ask::AllowVideo { allow: true });
+    let shown = |standing: Standing| match standing {
+        Standing::InCall(it) => (it.mine.camera_off, it.theirs.camera_off),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(bench.call.media, CallMedia::Video);
+    assert_eq!(shown(bench.standing(HOME)), (true, false), "only the one who wished for it");
+    bench.ok(HOME, Ask::Mute { muted: false, camera_off: false });
+    assert_eq!(shown(bench.standing(PHONE)), (false, false), "the own word opens it");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use chapar_protocol::Timestamp;
 use chapar_protocol::call::{EndReason, Renew};
 
-use super::{Call, GRACE_MS, Phase, RECORD_AGAIN_MS, RESTART_AGAIN_MS, Ring, Role, Side, after};
+use super::{Call, GRACE_MS, Phase, RECORD_AGAIN_MS, RESTART_AGAIN_MS, Role, Side, after};
 
 impl Call {
     pub(crate) fn deadlines(&self) -> [Option<Timestamp>; 7] {
@@ -41,8 +41,16 @@ impl Call {
 
     /// Why it ends when nobody has answered.
     pub(crate) fn unanswered(&self) -> EndReason {
-        let rang = self.callee.known.iter().any(|k| k.ring != Ring::Told);
-        if rang { EndReason::Missed } else { EndReason::Unreachable }
+        if self.has_rung() { EndReason::Missed } else { EndReason::Unreachable }
+    }
+
+    /// The node that keeps it goes. Where it rang, nobody has answered.
+    pub(crate) fn end_with_node(&mut self, reason: EndReason, now: Timestamp) {
+        if let Phase::Ringing { .. } = self.phase {
+            self.end(self.unanswered(), None, now);
+        } else if self.is_live() {
+            self.end(reason, None, now);
+        }
     }
 
     /// Does what is due at `at`, the earliest deadline. Each branch removes or moves its deadline.

@@ -200,6 +200,28 @@ fn record(call: &Call) -> Option<Record> {
     })
 }
 
+impl Call {
+    /// What would be recorded if the node that keeps this call died now: to be written down while it lives. `None` for one
+    /// that has ended.
+    pub fn record_if_lost(&self, now: Timestamp) -> Option<Record> {
+        let mut lost = self.clone();
+        lost.is_live().then(|| lost.end_with_node(EndReason::NodeLost, now))?;
+        record(&lost)
+    }
+}
+
+impl Record {
+    /// The same, of a call that ended then.
+    #[must_use]
+    pub fn ended_at(mut self, at: Timestamp) -> Self {
+        self.log.ended_at = at.max(self.log.ended_at);
+        if let Some(note) = &mut self.note {
+            note.seconds = self.log.connected_at.map_or(0, |from| seconds(from, self.log.ended_at));
+        }
+        self
+    }
+}
+
 fn seconds(from: Timestamp, to: Timestamp) -> u32 {
     u32::try_from(to.as_millis().saturating_sub(from.as_millis()).max(0) / 1000).unwrap_or(u32::MAX)
 }

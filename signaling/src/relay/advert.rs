@@ -1,6 +1,6 @@
 //! What a relay tells of itself: the URLs at which clients find it, and how full it is.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, ops::RangeInclusive};
 
 use super::{config::RelayedAddress, directory::Entry, server::Relay};
 
@@ -33,7 +33,12 @@ pub struct Advert {
 
 impl Advert {
     /// Of a running relay. It counts as full at `capacity` allocations.
-    pub fn new(relay: &Relay, relayed: &[RelayedAddress], capacity: u64, wishes: &Wishes) -> Self {
+    pub fn new(
+        relay: &Relay,
+        (relayed, ports_of_relayed): (&[RelayedAddress], &RangeInclusive<u16>),
+        capacity: u64,
+        wishes: &Wishes,
+    ) -> Self {
         let hosts: Vec<String> = match &wishes.host {
             Some(host) => vec![bracketed(host)],
             None => relayed.iter().map(|at| bracketed(&at.public.to_string())).collect(),
@@ -53,7 +58,16 @@ impl Advert {
         // Each URL is one more allocation to a client: enough is enough.
         turn.truncate(8);
         let name = wishes.name.clone().unwrap_or_else(|| machine(udp.first().copied().unwrap_or(PORT)));
-        let entry = Entry { name, region: wishes.region.clone(), stun, turn, load_per_mille: 0, draining: false };
+        let entry = Entry {
+            name,
+            region: wishes.region.clone(),
+            stun,
+            turn,
+            relayed: relayed.iter().map(|at| at.public).collect(),
+            ports: (*ports_of_relayed.start(), *ports_of_relayed.end()),
+            load_per_mille: 0,
+            draining: false,
+        };
         Self { entry, capacity: capacity.max(1) }
     }
 

@@ -51,6 +51,8 @@ pub struct Allocation {
     pub port: u16,
     /// When it ends (nanoseconds).
     pub expires: u64,
+    /// When it ends at the latest, however often it is refreshed (nanoseconds).
+    pub ends: u64,
     /// The reply that waits for the socket to be bound.
     pub opening: Option<Box<Opening>>,
     permissions: Vec<(IpAddr, u64)>,
@@ -104,6 +106,7 @@ impl Allocation {
             relayed,
             port,
             expires,
+            ends: u64::MAX,
             opening: None,
             permissions: Vec::new(),
             channels: Vec::new(),

@@ -51,6 +51,9 @@ pub struct Limits {
     pub revocations: usize,
     /// The longest lifetime of an allocation between refreshes, in seconds.
     pub max_lifetime: u32,
+    /// How old an allocation may become, however often it is refreshed, in seconds. Whoever relays on needs a credential
+    /// that is good by then.
+    pub max_age: u32,
     /// How long a nonce is good, in seconds.
     pub nonce_lifetime: u64,
 }
@@ -64,11 +67,12 @@ impl Default for Limits {
             permissions: 64,
             channels: 64,
             bandwidth: Rate::with_burst_seconds(1_000_000, 2),
-            challenges: Rate::with_burst_seconds(500, 5),
+            challenges: Rate::with_burst_seconds(200, 2),
             challenge_entries: 16_384,
             replies: 16_384,
             revocations: 262_144,
             max_lifetime: 3_600,
+            max_age: 86_400,
             nonce_lifetime: 3_600,
         }
     }

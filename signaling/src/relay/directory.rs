@@ -1,5 +1,7 @@
 //! Which relays there are, and which of them a client is handed.
 
+use std::net::IpAddr;
+
 use chapar_protocol::call::{RelayInfo, RelayRoundTrip};
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +27,25 @@ pub struct Entry {
     pub stun: Vec<String>,
     /// `turn:` and `turns:` URLs (RFC 7065), the fastest transport first.
     pub turn: Vec<String>,
+    /// From where it relays: the addresses that peers see. Empty for one that does not say so.
+    #[serde(default)]
+    pub relayed: Vec<IpAddr>,
+    /// The first and the last relayed port.
+    #[serde(default = "any_port")]
+    pub ports: (u16, u16),
     /// How much of what it can carry it carries, of 1000.
     #[serde(default)]
     pub load_per_mille: u16,
     /// It takes no new allocations.
     #[serde(default)]
     pub draining: bool,
+}
+
+/// Of a relay that does not say on which ports it relays: all that no privilege guards.
+pub const ANY_PORT: (u16, u16) = (1_024, 65_535);
+
+fn any_port() -> (u16, u16) {
+    ANY_PORT
 }
 
 impl Entry {
@@ -48,6 +63,20 @@ impl Entry {
             && (1..=8).contains(&self.turn.len())
             && self.stun.iter().all(|url| fits(url, &["stun:", "stuns:"]))
             && self.turn.iter().all(|url| fits(url, &["turn:", "turns:"]))
+            && self.relayed.len() <= 4
+    }
+
+    /// The hosts in its URLs.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.turn.iter().filter_map(|url| {
+            let (_, rest) = url.split_once(':')?;
+            let place = rest.split_once('?').map_or(rest, |(place, _)| place);
+            let host = match place.rsplit_once(':') {
+                Some((host, port)) if !port.contains(']') => host,
+                _ => place,
+            };
+            Some(host.trim_matches(['[', ']']))
+        })
     }
 }
 
@@ -86,6 +115,8 @@ mod tests {
             region: "here".to_owned(),
             stun: vec![format!("stun:{name}.example.org:3478")],
             turn: vec![format!("turn:{name}.example.org:3478?transport=udp")],
+            relayed: Vec::new(),
+            ports: ANY_PORT,
             load_per_mille,
             draining,
         }

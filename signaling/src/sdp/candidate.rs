@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
 use chapar_protocol::Timestamp;
 
@@ -58,16 +59,24 @@ pub enum CandidateKind {
     Relay,
 }
 
+/// From where a relay relays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayPlace {
+    /// Its address, mostly a network of one.
+    pub network: Network,
+    /// The ports of its allocations. What else listens at that address is no relay.
+    pub ports: RangeInclusive<u16>,
+}
+
 /// Which candidates may pass.
 #[derive(Clone, Debug, Default)]
 pub struct CandidatePolicy {
     /// Only relay candidates.
     pub relay_only: bool,
-    /// The operator's relays: their candidates pass whatever network they stand in. (A candidate that only calls itself a
-    /// relay learns nothing in a relay-only call: the other side's checks come from the other side's relay.)
-    pub relays: Vec<IpAddr>,
-    /// Networks that the operator opened to relaying: relay candidates there pass too.
-    pub known_relays: Vec<Network>,
+    /// From where the operator's relays relay: their candidates pass whatever network they stand in. Where only relays'
+    /// candidates may pass, none pass beside these: what only calls itself a relay may be any host, which the other side
+    /// would then knock at.
+    pub relays: Vec<RelayPlace>,
     /// The operator's own networks: nothing but `relays` may name them.
     pub forbidden: Vec<Network>,
     /// Drop host candidates of local networks too. Two phones in one Wi-Fi then meet through a relay.
@@ -91,9 +100,12 @@ impl CandidatePolicy {
             Address::Ip(address) => address,
         };
         // As it is written: the forms that hide one address in another (NAT64, 6to4) are never a relay's.
-        let ours = || self.relays.contains(&written) || self.known_relays.iter().any(|net| net.contains(written));
-        if candidate.kind == CandidateKind::Relay && ours() {
+        let ours = |place: &RelayPlace| place.network.contains(written) && place.ports.contains(&candidate.port);
+        if candidate.kind == CandidateKind::Relay && self.relays.iter().any(ours) {
             return true;
+        }
+        if self.relay_only {
+            return false;
         }
         let address = canonical(written);
         if self.forbidden.iter().any(|net| net.contains(address)) {
@@ -102,7 +114,8 @@ impl CandidatePolicy {
         match reach(address) {
             Reach::Public => true,
             Reach::Private => candidate.kind == CandidateKind::Host && !self.hide_private,
-            Reach::Loopback => self.allow_loopback,
+            // A relay there would be one of ours.
+            Reach::Loopback => self.allow_loopback && candidate.kind != CandidateKind::Relay,
             Reach::Never => false,
         }
     }
@@ -295,6 +308,10 @@ mod tests {
     const RELAY: &str = "candidate:3 1 udp 33562623 185.1.2.3 50001 typ relay raddr 5.160.10.20 rport 51000";
     const TCP: &str = "candidate:4 1 tcp 1518280447 192.168.1.4 9 typ host tcptype active generation 0";
 
+    fn place(address: &str, prefix: u8) -> RelayPlace {
+        RelayPlace { network: Network { address: address.parse().expect("ip"), prefix }, ports: 49_152..=65_535 }
+    }
+
     #[test]
     fn what_is_written_tells_no_related_address() {
         assert_eq!(read(HOST).to_string(), "candidate:1 1 udp 2113937151 192.168.1.4 51000 typ host ufrag EsAw");
@@ -310,13 +327,22 @@ mod tests {
 
     #[test]
     fn a_relay_only_call_lets_only_relays_through() {
-        let policy = CandidatePolicy { relay_only: true, ..CandidatePolicy::default() };
+        let policy =
+            CandidatePolicy { relay_only: true, relays: vec![place("185.1.2.3", 32)], ..CandidatePolicy::default() };
         let passed: Vec<bool> = [HOST, MDNS, SRFLX, RELAY, TCP].iter().map(|t| policy.permits(&read(t))).collect();
         assert_eq!(passed, [false, false, false, true, false]);
         let text = "candidate:3 1 udp 33562623 192.168.1.3 50001 typ relay raddr 0.0.0.0 rport 0";
         assert!(!policy.permits(&read(text)), "a private address that is no relay of ours");
-        let known = CandidatePolicy { relays: vec!["192.168.1.3".parse().expect("ip")], ..policy };
+        let known = CandidatePolicy { relays: vec![place("192.168.1.3", 32)], ..policy };
         assert!(known.permits(&read(text)), "our relay in a local network");
+        for stranger in [
+            "candidate:3 1 udp 33562623 5.160.1.1 50001 typ relay raddr 0.0.0.0 rport 0",
+            "candidate:3 1 udp 33562623 168.63.129.16 80 typ relay raddr 0.0.0.0 rport 0",
+            "candidate:3 1 udp 33562623 192.168.1.3 22 typ relay raddr 0.0.0.0 rport 0",
+            "candidate:3 1 udp 33562623 ::ffff:192.168.1.3 50001 typ relay raddr 0.0.0.0 rport 0",
+        ] {
+            assert!(!known.permits(&read(stranger)), "no relay of ours: {stranger}");
+        }
     }
 
     #[test]
@@ -334,10 +360,12 @@ mod tests {
         let inner_srflx = "candidate:1 1 udp 2113937151 10.0.0.5 5432 typ srflx raddr 0.0.0.0 rport 0";
         assert!(!policy.permits(&read(inner_srflx)), "no STUN server on the internet sees a private address");
         assert!(policy.permits(&read(HOST)) && policy.permits(&read(MDNS)) && policy.permits(&read(TCP)));
-        let own_relay = CandidatePolicy { relays: vec!["185.1.2.3".parse().expect("ip")], ..policy };
+        let own_relay = CandidatePolicy { relays: vec![place("185.1.2.3", 32)], ..policy };
         assert!(own_relay.permits(&read(RELAY)), "our relay may live in our network");
-        let here = vec![Network { address: "10.0.0.0".parse().expect("ip"), prefix: 24 }];
-        let closed = CandidatePolicy { known_relays: here, relay_only: true, ..CandidatePolicy::default() };
+        let beside = RELAY.replace("50001", "22");
+        assert!(!own_relay.permits(&read(&beside)), "what else listens there may not");
+        let closed =
+            CandidatePolicy { relays: vec![place("10.0.0.0", 24)], relay_only: true, ..CandidatePolicy::default() };
         let relay = |address: &str| format!("candidate:1 1 udp 1 {address} 50000 typ relay raddr 0.0.0.0 rport 0");
         assert!(closed.permits(&read(&relay("10.0.0.5"))), "a closed network has its relay inside");
         assert!(!closed.permits(&read(&relay("10.0.1.5"))) && !closed.permits(&read(inner_srflx)));

@@ -197,6 +197,43 @@ fn one_source_gets_so_many_challenges_a_second() {
 }
 
 #[test]
+fn a_challenge_is_little_more_than_twice_its_request() {
+    let mut config = config();
+    config.realm = "chapar".to_owned();
+    let mut relay = Relay::with(config);
+    let client = Client::new("1.2.3.4:1", "42");
+    let request = unsigned(ALLOCATE, &[&RequestedTransport::new(17)]).finish();
+    let sent = relay.input(client.tuple, &request);
+    let [Sent::Client(_, reply)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((request.len(), reply.len()), (28, 60));
+    let answered = (0..3_000).filter(|_| client.send(&mut relay, &request).is_some()).count();
+    assert!(answered < 500, "{answered} of a burst from one address");
+}
+
+#[test]
+fn however_often_it_is_refreshed_an_allocation_ends_with_its_age() {
+    let mut config = config();
+    config.limits = Limits { max_age: 7_200, ..Limits::default() };
+    let mut relay = Relay::with(config);
+    let mut client = Client::new("1.2.3.4:1", "42");
+    client.allocate(&mut relay);
+    for _ in 0..14 {
+        relay.pass(500);
+        assert_eq!(
+            client.ask(&mut relay, REFRESH, &[&Lifetime::new(600)]).code,
+            0,
+            "its credential is long out of date"
+        );
+    }
+    assert_eq!(relay.core.allocations(), 1);
+    relay.pass(201);
+    assert_eq!(relay.core.allocations(), 0);
+    assert_eq!(client.ask(&mut relay, REFRESH, &[&Lifetime::new(600)]).code, 437);
+    let mut fresh = Client::until("1.2.3.4:1", "42", START + 7_200 + 3_600);
+    assert_eq!(fresh.allocate_with(&mut relay, &[]).code, 0, "who relays on asks anew");
+}
+
+#[test]
 fn a_nonce_is_fresh_and_its_clients_own() {
     let mut relay = Relay::new();
     let mut client = Client::new("1.2.3.4:1", "42");
@@ -213,6 +250,9 @@ fn a_nonce_is_fresh_and_its_clients_own() {
     let mut other = Client::new("1.2.3.5:1", "42");
     other.nonce = client.nonce.clone();
     assert_eq!(other.send(&mut relay, &other.sign(REFRESH, &[])).unwrap().code, 438);
+    let mut neighbour = Client::new("1.2.3.4:2", "42");
+    neighbour.nonce = client.nonce.clone();
+    assert_eq!(neighbour.send(&mut relay, &neighbour.sign(REFRESH, &[])).unwrap().code, 438, "another port");
     other.nonce = String::new();
     assert_eq!(other.send(&mut relay, &other.sign(REFRESH, &[])).unwrap().code, 438);
 }

@@ -150,6 +150,7 @@ impl Core {
         let mut allocation =
             Allocation::new(proven.from, id.generation, username, password, call, account, place, expires);
         allocation.opening = Some(Box::new(opening));
+        allocation.ends = now.nanos + u64::from(self.config.limits.max_age) * SECOND;
         self.slots[slot as usize] = Some(allocation);
         self.by_client.insert(proven.from, slot);
         self.expiries.push(Reverse((expires, id)));

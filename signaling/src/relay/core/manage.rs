@@ -29,6 +29,9 @@ impl Core {
         if family.is_some_and(|family| (family == AddressFamily::IPV6) != allocation.relayed.bind.is_ipv6()) {
             return self.refuse(proven, &FAMILY_MISMATCH, now, out);
         }
+        // What is left of its age; the last seconds are rounded down to none.
+        let left = u32::try_from(allocation.ends.saturating_sub(now.nanos) / SECOND).unwrap_or(u32::MAX);
+        let granted = granted.min(left);
         if granted == 0 {
             self.end(slot, out);
         } else {

@@ -102,7 +102,7 @@ impl Core {
         if let Ok(realm) = Realm::new(&self.config.realm) {
             let _ = reply.add_attribute(&realm);
         }
-        if let Ok(nonce) = Nonce::new(&self.nonces.issue(to.client.ip(), now.unix)) {
+        if let Ok(nonce) = Nonce::new(&self.nonces.issue(to.client, now.unix)) {
             let _ = reply.add_attribute(&nonce);
         }
         self.send_to_stranger(to, message, &reply.finish(), now, out);

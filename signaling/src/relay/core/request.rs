@@ -125,7 +125,7 @@ impl Core {
             self.rebuff(from, message, &Problem::Code(400, ""), now, out);
             return None;
         };
-        if !self.nonces.check(nonce.nonce(), from.client.ip(), now.unix) {
+        if !self.nonces.check(nonce.nonce(), from.client, now.unix) {
             self.challenge(from, message, 438, now, out);
             return None;
         }

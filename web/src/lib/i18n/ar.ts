@@ -400,6 +400,8 @@ const ar: typeof fa = {
       vanished: 'فقد الطرف الآخر الشبكة',
       unreachable: 'لا يمكن الوصول إليه',
       signed_out: 'انتهت المكالمة',
+      node_stopped: 'أُعيد تشغيل الخادم',
+      node_lost: 'أُعيد تشغيل الخادم وانقطعت المكالمة',
     },
     direction: { in: 'واردة', out: 'صادرة', missed: 'فائتة' },
     needsMicrophone: 'لم يُفتح الميكروفون',

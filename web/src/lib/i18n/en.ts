@@ -383,6 +383,8 @@ const en: typeof fa = {
       vanished: 'The other side lost the network',
       unreachable: 'Cannot be reached',
       signed_out: 'Call ended',
+      node_stopped: 'The server was restarted',
+      node_lost: 'The server was restarted; the call was lost',
     },
     direction: { in: 'Incoming', out: 'Outgoing', missed: 'Missed' },
     needsMicrophone: 'The microphone did not open',

@@ -383,6 +383,8 @@ const fa = {
       vanished: 'طرف دیگر از شبکه رفت',
       unreachable: 'در دسترس نیست',
       signed_out: 'تماس پایان یافت',
+      node_stopped: 'سرور دوباره راه‌اندازی شد',
+      node_lost: 'سرور دوباره راه‌اندازی شد و تماس از دست رفت',
     },
     direction: { in: 'آمده', out: 'گرفته', missed: 'بی‌پاسخ' },
     needsMicrophone: 'میکروفون باز نشد',

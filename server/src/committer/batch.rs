@@ -1,0 +1,209 @@
+//! What waits to be stored, and the batches that are made of it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserId, Version, WireError, command::Sent};
+use parking_lot::Mutex;
+use tokio::{sync::oneshot, time::Instant};
+use uuid::Uuid;
+
+use super::Outcome;
+use crate::{
+    fanout::Fanout,
+    metrics::Metrics,
+    store::{
+        StoreError,
+        send::{NewMessage, Stored},
+    },
+};
+
+/// Messages that wait for one chat; more are refused, so that one flooded chat leaves room for the others of its worker.
+const PER_CHAT: usize = 1024;
+
+/// Messages that wait for a worker in all, those of locked chats included.
+const IN_ALL: usize = 8192;
+
+/// How many messages wait for each chat of a worker.
+#[derive(Clone, Default)]
+pub(super) struct Seats(Arc<Mutex<Taken>>);
+
+#[derive(Default)]
+struct Taken {
+    in_all: usize,
+    by_chat: HashMap<ChatId, usize>,
+}
+
+/// A message's place among those that wait for its chat.
+pub(super) struct Seat {
+    seats: Seats,
+    chat: ChatId,
+}
+
+impl Seats {
+    /// `None` when the chat, or the worker, has all it may have.
+    pub(super) fn take(&self, chat: ChatId) -> Option<Seat> {
+        let mut taken = self.0.lock();
+        if taken.in_all >= IN_ALL {
+            return None;
+        }
+        let of_chat = taken.by_chat.entry(chat).or_default();
+        if *of_chat >= PER_CHAT {
+            return None;
+        }
+        *of_chat += 1;
+        taken.in_all += 1;
+        Some(Seat { seats: self.clone(), chat })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.0.lock();
+        taken.in_all -= 1;
+        if let Some(of_chat) = taken.by_chat.get_mut(&self.chat) {
+            *of_chat -= 1;
+            if *of_chat == 0 {
+                taken.by_chat.remove(&self.chat);
+            }
+        }
+    }
+}
+
+/// A message that waits, with everybody who asked for it.
+pub(super) struct Waiting {
+    pub(super) message: NewMessage,
+    pub(super) answers: Vec<oneshot::Sender<Outcome>>,
+    /// When its sender must have an answer.
+    pub(super) deadline: Instant,
+    /// It was asked of the database without an answer: it may be stored already.
+    pub(super) unknown: bool,
+    pub(super) _seat: Seat,
+}
+
+impl Waiting {
+    pub(super) fn answer(self, outcome: Outcome) {
+        for answer in self.answers {
+            let _ = answer.send(outcome.clone());
+        }
+    }
+}
+
+/// A batch: each message once.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) waiting: Vec<Waiting>,
+    places: HashMap<(ChatId, UserId, Uuid), usize>,
+}
+
+impl Batch {
+    pub(super) fn add(&mut self, waiting: Waiting) {
+        let place = *self.places.entry(waiting.message.key()).or_insert(self.waiting.len());
+        match self.waiting.get_mut(place) {
+            None => self.waiting.push(waiting),
+            Some(same) if same.message.same_content(&waiting.message) => same.answers.extend(waiting.answers),
+            Some(_) => waiting.answer(Err(StoreError::from(ErrorCode::ClientIdReused).into())),
+        }
+    }
+
+    /// The messages, to be sent.
+    pub(super) fn messages(&self) -> Vec<&NewMessage> {
+        self.waiting.iter().map(|it| &it.message).collect()
+    }
+
+    /// When the first of them must have an answer.
+    pub(super) fn deadline(&self) -> Instant {
+        self.waiting.iter().map(|it| it.deadline).min().unwrap_or_else(Instant::now)
+    }
+
+    /// The answer to all.
+    pub(super) fn refuse(self, error: &WireError) {
+        self.waiting.into_iter().for_each(|it| it.answer(Err(error.clone())));
+    }
+}
+
+/// Gathers what was stored, and tells it.
+#[derive(Default)]
+pub(super) struct Told {
+    deltas: Vec<ChatDelta>,
+    last: HashMap<ChatId, usize>,
+}
+
+impl Told {
+    /// Answers the senders of a stored message, and keeps it for the others.
+    pub(super) fn stored(&mut self, waiting: Waiting, stored: &Stored, fanout: &Arc<Fanout>, metrics: &Metrics) {
+        let sent = Sent { seq: stored.seq, version: stored.version, sent_at: stored.sent_at };
+        for answer in waiting.answers {
+            let _ = answer.send(Ok(sent.clone()));
+        }
+        let chat = waiting.message.chat_id;
+        if stored.existed {
+            // Its first try may have ended between the commit and the telling.
+            fanout.publish_hint(chat, stored.version);
+            return;
+        }
+        metrics.messages.inc();
+        self.add(chat, stored.version, waiting.message.into_message(stored));
+    }
+
+    /// A delta holds versions that follow on each other. Where somebody else's change lies between two messages, as may be
+    /// when they were stored one by one, a new one begins: nobody may take that change for told.
+    fn add(&mut self, chat: ChatId, version: Version, message: chapar_protocol::Message) {
+        let before = Version(version.0 - 1);
+        let place = match self.last.get(&chat) {
+            Some(&place) if self.deltas[place].version == before => place,
+            _ => {
+                self.deltas.push(ChatDelta::empty(chat, before));
+                self.last.insert(chat, self.deltas.len() - 1);
+                self.deltas.len() - 1
+            }
+        };
+        self.deltas[place].version = version;
+        self.deltas[place].messages.push(message);
+    }
+
+    /// Tells the others.
+    pub(super) fn publish(self, fanout: &Arc<Fanout>) {
+        for delta in self.deltas {
+            fanout.publish_delta(delta);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chapar_protocol::{Message, Seq, message::Body};
+
+    use super::*;
+
+    #[test]
+    fn a_delta_never_jumps_over_a_change_of_somebody_else() {
+        let chat = ChatId(1);
+        let message = |version| Message {
+            seq: Seq(version),
+            version: Version(version),
+            sender: UserId(1),
+            client_id: Uuid::nil(),
+            sent_at: time::OffsetDateTime::UNIX_EPOCH.into(),
+            body: Body::Deleted,
+            reply_to: None,
+            edited_at: None,
+            reactions: Vec::new(),
+        };
+        let mut told = Told::default();
+        for version in [5, 6, 8, 9, 12] {
+            told.add(chat, Version(version), message(version));
+        }
+        let spans: Vec<_> = told.deltas.iter().map(|it| (it.from.0, it.version.0, it.messages.len())).collect();
+        assert_eq!(spans, [(4, 6, 2), (7, 9, 2), (11, 12, 1)]);
+    }
+
+    #[test]
+    fn one_chat_cannot_take_all_places() {
+        let seats = Seats::default();
+        let taken: Vec<_> = std::iter::from_fn(|| seats.take(ChatId(1))).collect();
+        assert_eq!(taken.len(), PER_CHAT);
+        assert!(seats.take(ChatId(2)).is_some());
+        drop(taken);
+        assert!(seats.0.lock().by_chat.is_empty());
+    }
+}
