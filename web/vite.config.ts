@@ -24,7 +24,7 @@ const LATER = new RegExp(
   [
     '/lib/emoji/',
     '/lib/settings/',
-    '/lib/calls/(?!calls\\.svelte)',
+    '/lib/calls/(?!calls\\.svelte|mark)',
     '/lib/time/[cC]alendar',
     '/lib/i18n/(en|ar)\\.',
     '/lib/chats/NewChat',

@@ -329,7 +329,7 @@ pub enum CallAsk {
         /// Which.
         to: DeviceId,
     },
-    /// This device takes over, as it was asked to.
+    /// This device takes over, as it was asked to; or it is the device in the call already, and was loaded anew.
     TakeOver,
     /// This device is in the call and has lost its peer connection: the page was loaded anew. Both sides begin with a new
     /// one.

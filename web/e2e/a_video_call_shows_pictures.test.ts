@@ -1,7 +1,7 @@
 import type { Locator } from 'playwright-core';
 import { expect, test } from 'vitest';
 import type { Tab } from './support/browser';
-import { hears, inCall, ringing, seen, twoWhoCall } from './support/calls';
+import { hears, inCall, live, opened, ringing, seen, twoWhoCall } from './support/calls';
 import { eventually } from './support/stage';
 import { WORDS } from './support/words';
 
@@ -57,7 +57,31 @@ test('a voice call becomes one with video only when the other side wants it, too
   expect(await inCall(his, 'مینا').locator('video.picture').count()).toBe(0);
 
   await inCall(hers, 'John').getByRole('button', { name: fa.call.videoOn, exact: true }).click();
+  await wish.getByText(en.call.askVideoLead).waitFor();
   await wish.getByRole('button', { name: en.call.allow, exact: true }).click();
-  await Promise.all([sees(hers, inCall(hers, 'John').locator('video.picture')), sees(his, inCall(his, 'مینا').locator('video.picture'))]);
+  const [onHers, onHis] = [inCall(hers, 'John').locator('video.picture'), inCall(his, 'مینا').locator('video.picture')];
+  await sees(his, onHis);
+  // He agreed to see her, and to nothing else: his camera never opened.
+  expect(await opened(his)).toEqual(['audio']);
+  expect(await onHers.count()).toBe(0);
   await Promise.all([hears(hers), hears(his)]);
+
+  await inCall(his, 'مینا').getByRole('button', { name: en.call.videoOn, exact: true }).click();
+  await Promise.all([sees(hers, onHers), sees(his, onHis)]);
+
+  await inCall(his, 'مینا').getByRole('button', { name: en.call.hangUp, exact: true }).click();
+  await eventually(async () => expect([await live(hers), await live(his)]).toEqual([[], []]));
+});
+
+test('the one who called agrees to see the other, and shows nothing of herself', async () => {
+  const { hers, his } = await twoWhoCall();
+  await hers.open('John');
+  await hers.page.getByRole('button', { name: fa.chat.call, exact: true }).click();
+  await ringing(his, 'مینا').getByRole('button', { name: en.call.answer, exact: true }).click();
+  await Promise.all([hears(hers), hears(his)]);
+  await inCall(his, 'مینا').getByRole('button', { name: en.call.videoOn, exact: true }).click();
+  const wish = inCall(hers, 'John').getByRole('alertdialog', { name: fa.call.askVideo('John') });
+  await wish.getByRole('button', { name: fa.call.allow, exact: true }).click();
+  await sees(hers, inCall(hers, 'John').locator('video.picture'));
+  expect(await opened(hers)).toEqual(['audio']);
 });

@@ -92,7 +92,7 @@ test('declined, busy, and taken back: each end is said, and leaves its line', as
   await ring(hers, 'John');
   await ringing(his, 'مینا').getByRole('button', { name: en.call.decline, exact: true }).click();
   await hers.page.getByText(fa.call.ended.declined).first().waitFor();
-  await hers.history.getByText(fa.service.callDeclined).waitFor();
+  await hers.history.getByText(fa.service.callCame(fa.call.outcome.declined)).waitFor();
 
   // Taken back before he answered: he has missed it.
   await inCall(hers, 'John').waitFor({ state: 'detached' });

@@ -27,7 +27,10 @@ worker.addEventListener('activate', (event) => {
 });
 
 worker.addEventListener('message', (event) => {
-  if (event.data === 'activate') void worker.skipWaiting();
+  const data = event.data as 'activate' | { leaves?: string; token?: string; back?: string };
+  if (data === 'activate') return void worker.skipWaiting();
+  if (data.back !== undefined) cameBack.add(data.back);
+  if (data.leaves !== undefined && data.token !== undefined) event.waitUntil(hangUpUnlessBack(data.leaves, data.token));
 });
 
 worker.addEventListener('fetch', (event) => {
@@ -52,6 +55,26 @@ worker.addEventListener('notificationclick', (event) => {
     })(),
   );
 });
+
+/** Calls whose page was there again. */
+const cameBack = new Set<string>();
+/** How long a page that is loaded anew may take to show itself, and to say that it is back, in milliseconds. */
+const SHOWN = 2_000;
+const BACK = 10_000;
+
+/** A page went in mid-call: hangs up when it was closed for good, so that nobody waits for it. */
+async function hangUpUnlessBack(call_id: string, token: string): Promise<void> {
+  const pages = async (): Promise<string[]> => (await worker.clients.matchAll({ includeUncontrolled: true })).map(({ id }) => id);
+  const before = await pages();
+  cameBack.delete(call_id);
+  await new Promise((resolve) => setTimeout(resolve, SHOWN));
+  if ((await pages()).some((id) => !before.includes(id))) {
+    for (let waited = SHOWN; waited < BACK && !cameBack.has(call_id); waited += SHOWN) await new Promise((resolve) => setTimeout(resolve, SHOWN));
+  }
+  if (cameBack.delete(call_id)) return;
+  const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
+  await fetch('/api/v1/call/call_ask', { method: 'POST', headers, body: JSON.stringify({ call_id, ask: 'hang_up' }), credentials: 'omit' });
+}
 
 /** All files of this version; those with a hash in their name are taken over from the version before. */
 async function fill(): Promise<void> {

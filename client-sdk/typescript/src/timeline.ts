@@ -39,7 +39,7 @@ export class Timeline {
     this.#from = this.#to = 1;
     this.#begin();
     this.#off = client.on("*", (event) => {
-      if (event.type === "reset") return this.#begin(), this.#tell("moved");
+      if (event.type === "reset") return this.#replaced();
       if (!("chatId" in event) || event.chatId !== chatId) return;
       switch (event.type) {
         case "message":
@@ -198,11 +198,22 @@ export class Timeline {
   }
 
   #replaced(): void {
-    const wasAtEnd = this.atEnd || this.#rows.length === 0;
+    const anew = (): void => {
+      this.#begin();
+      this.#tell("moved");
+    };
     const around = this.#rows[Math.floor(this.#rows.length / 2)]?.message.seq;
-    this.#begin();
-    this.#tell("moved");
-    if (!wasAtEnd && around !== undefined) this.loadAround(around).catch(() => {});
+    if (around === undefined || this.atEnd) return anew();
+    // Whoever reads somewhere in between stays there: what is shown goes when what takes its place is here.
+    const half = Math.max(Math.ceil(this.#rows.length / 2), STEP);
+    this.#turn += 1;
+    this.#loading = undefined;
+    this.#load(async (current) => {
+      const rows = await this.#client.history(this.chatId, around, half, half);
+      if (!current()) return;
+      this.#show(rows);
+      this.#tell("moved");
+    }).catch(anew);
   }
 
   #dropFront(): void {

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Result, Store, StoreError, pool::Lease};
 use chapar_protocol::{ErrorCode, UserId, WireError};
+
+use super::{Result, Store, StoreError, pool::Lease};
 
 /// A bucket holds what refills in this time.
 const WINDOW: f64 = 86_400.0;
@@ -127,7 +128,7 @@ pub(super) async fn spend(connection: &mut Lease, user: UserId, charge: Charge) 
     )
     .bind(user.0)
     .bind(charge.kind.number())
-    .fetch_one(&mut *connection)
+    .fetch_one(connection)
     .await?;
     Ok(Err(full_in))
 }

@@ -270,13 +270,18 @@ impl Call {
     }
 
     fn take_over(&mut self, role: Role, who: Party, now: Timestamp) -> Done {
-        let side = self.side_mut(role);
+        let side = self.side(role);
         if side.device == Some(who.device_id) {
-            return Ok(());
-        }
-        if side.take_over.is_none_or(|t| t.device != who.device_id) {
+            self.talking(role, who)?;
+            // Said again, since the reply was lost: the exchange that this began has not gone on yet.
+            if self.exchange.generation > 1 && self.exchange.renew == Renew::Transport && self.exchange.offer.is_none() {
+                return Ok(());
+            }
+            // Otherwise the application was loaded anew in mid-call, and nothing of the media is left there.
+        } else if side.take_over.is_none_or(|t| t.device != who.device_id) {
             return Err(CallError::NothingAsked);
         }
+        let side = self.side_mut(role);
         side.take_over = None;
         side.device = Some(who.device_id);
         side.gone_until = None;

@@ -153,7 +153,7 @@ pub enum Ask {
         /// Which.
         to: DeviceId,
     },
-    /// It takes over, as it was asked.
+    /// It takes over, as it was asked; or it is the device in the call, and lost all of the media: it was loaded anew.
     TakeOver,
     /// It has lost its peer connection, and both sides begin with a new one.
     Resume {

@@ -504,6 +504,28 @@ fn a_call_moves_to_another_own_device() {
 }
 
 #[test]
+fn a_device_that_was_loaded_anew_comes_back_into_its_call() {
+    for (who, other) in [(HOME, PHONE), (PHONE, HOME)] {
+        let mut bench = Bench::active();
+        bench.ok(who, Ask::TakeOver);
+        for (each, peer) in [(who, other), (other, who)] {
+            let Standing::InCall(it) = bench.standing(each) else { panic!("in the call") };
+            assert_eq!((it.peer, it.renew, it.generation), (peer, Renew::Transport, 2));
+            assert_eq!(it.phase, MediaPhase::Reconnecting);
+        }
+        // Said again, since the reply was lost: the same exchange.
+        bench.ok(who, Ask::TakeOver);
+        bench.ok(PHONE, Ask::Offer { generation: 2, offer: offer() });
+        bench.ok(HOME, Ask::Answer { generation: 2, answer: answer() });
+        bench.ok(PHONE, Ask::Media { flows: true });
+        bench.ok(HOME, Ask::Media { flows: true });
+        assert_eq!(bench.call.phase(), Phase::Active);
+    }
+    let mut bench = Bench::ringing();
+    assert_eq!(bench.refused(PHONE, Ask::TakeOver), CallError::NotAnswered, "nothing to come back to");
+}
+
+#[test]
 fn a_transfer_that_nobody_takes_leaves_the_call_where_it_is() {
     for refuse in [true, false] {
         let mut bench = Bench::active();

@@ -9,7 +9,35 @@ const KEEP_PEERS = `
   window.peers = [];
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) { super(...args); window.peers.push(this); }
+  };
+  // Every device that was opened; 'held' keeps what was asked for open, as a person who has not answered the browser yet.
+  window.tracks = [];
+  window.held = undefined;
+  const devices = navigator.mediaDevices;
+  const open = devices?.getUserMedia.bind(devices);
+  if (devices) devices.getUserMedia = async (wanted) => {
+    await window.held;
+    const stream = await open(wanted);
+    window.tracks.push(...stream.getTracks());
+    return stream;
   };`;
+
+type Kept = { tracks: MediaStreamTrack[]; held?: Promise<void>; letGo: () => void };
+
+/** The kinds of all devices that this page has ever opened, one after the other. */
+export const opened = (tab: Tab): Promise<string[]> =>
+  tab.page.evaluate(() => (window as unknown as Kept).tracks.map((track) => track.kind));
+/** The kinds of the devices that are open now: what the light at a camera shows. */
+export const live = (tab: Tab): Promise<string[]> =>
+  tab.page.evaluate(() => (window as unknown as Kept).tracks.filter((track) => track.readyState === 'live').map((track) => track.kind));
+/** The browser asks the person for a device, and the person lets it wait, until what is returned. */
+export async function hold(tab: Tab): Promise<() => Promise<void>> {
+  await tab.page.evaluate(() => {
+    const kept = window as unknown as Kept;
+    kept.held = new Promise((resolve) => (kept.letGo = resolve));
+  });
+  return () => tab.page.evaluate(() => (window as unknown as Kept).letGo());
+}
 
 export interface Heard {
   packets: number;

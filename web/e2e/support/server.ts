@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Front } from './front';
 
 const TARGET = fileURLToPath(new URL('../../../target/debug', import.meta.url));
 
@@ -15,6 +16,8 @@ export class Server {
   readonly folder = mkdtempSync(join(tmpdir(), 'chapar-web-'));
   #process: ChildProcess | undefined;
   #port = 0;
+  /** Set by `CHAPAR_WEB_DIST`: that build of the app instead of the one in the binary, which needs no new binary then. */
+  #front: Front | undefined;
   #flags: string[];
 
   private constructor(flags: string[]) {
@@ -51,10 +54,16 @@ export class Server {
       child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${log}`)));
     });
     this.#port = Number(new URL(this.url).port);
+    const dist = process.env.CHAPAR_WEB_DIST;
+    if (dist) {
+      this.#front ??= await Front.before(() => this.#port, dist);
+      this.url = this.#front.url;
+    }
   }
 
+  /** Where the app is: in front of the server, if something is. */
   get port(): number {
-    return this.#port;
+    return Number(new URL(this.url).port);
   }
 
   /** Ends it; `SIGKILL` as a crash. */
@@ -78,6 +87,7 @@ export class Server {
   }
 
   async close(): Promise<void> {
+    await this.#front?.close();
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -4,36 +4,21 @@ import type { Client } from "../client.js";
 import { ChaparError } from "../error.js";
 import type { AskCall, CallId, CallMedia, CallSignaled, CallState, ChatId, DeviceId, IceServer, SideState, UserId } from "../protocol.js";
 import { CallCore, type Step } from "./core.js";
-import { openCamera, openMicrophone, type Devices } from "./media.js";
+import { Hearing, bytesIn } from "./hearing.js";
+import type { Devices } from "./media.js";
+import { OwnTracks } from "./own_tracks.js";
 import { Peer } from "./peer.js";
+import { Player } from "./player.js";
 import { QualityMeter, networkClass, type CallStats } from "./quality.js";
+import type { CallStatus } from "./status.js";
 import { Verification } from "./verify.js";
 
 /** How often the server is told that the call lives, and how good it is, in milliseconds. */
 const ALIVE = 5_000;
+/** How often it is looked whether anything is heard, in milliseconds. */
+const LISTEN = 1_000;
 /** How long an interruption may last before another path is asked for, in milliseconds. */
 const RESTART_AFTER = 2_000;
-
-/** How a call stands for the person at this tab. */
-export type CallStatus =
-  /** One calls, and no device of the other rings yet. */
-  | "calling"
-  /** One calls, and it rings there. */
-  | "ringing_there"
-  /** It rings here: `accept` or `decline`. */
-  | "ringing"
-  /** The own other device, which is in the call, asks this one to take over: `takeOver` or `decline`. */
-  | "take_over"
-  /** Answered; media does not flow yet. */
-  | "connecting"
-  | "active"
-  /** Media flowed and stopped: say that the network is bad, and wait. */
-  | "reconnecting"
-  /** Another own device, or another tab, is in it. Silence. */
-  | "elsewhere"
-  /** This device said that it is busy. Silence. */
-  | "silent"
-  | "ended";
 
 /** An ask without the call that it belongs to. */
 export type Ask = AskCall extends infer T ? (T extends { call_id: CallId } ? Omit<T, "call_id"> : never) : never;
@@ -52,13 +37,18 @@ export class Call {
   /** What the other side sends: give it to an `<audio>` or `<video>` element. The same object for the whole call. */
   readonly remote = new MediaStream();
   /** What this side sends. The same object for the whole call. */
-  readonly local = new MediaStream();
+  readonly local: MediaStream;
+  /** Nothing has arrived from the other side for some seconds, whatever the server says: it may be this device's network. */
+  deaf = false;
   /** The last measurement. */
   stats: CallStats | undefined;
   /** Why the call cannot go on here, in the words of `ChaparError`, when something failed that nobody waited for. */
   problem: ChaparError | undefined;
   readonly #host: CallHost;
+  readonly #own: OwnTracks;
+  readonly #player: Player;
   readonly #meter = new QualityMeter();
+  readonly #hearing = new Hearing();
   #peer: Peer | undefined;
   /** Whether this tab began it: the person wants it, and has opened the microphone for it. */
   begun = false;
@@ -68,6 +58,9 @@ export class Call {
   #working = false;
   readonly #verification: Verification;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #listenTimer: ReturnType<typeof setInterval> | undefined;
+  /** Video was asked for a moment ago: the camera is open for it, though the server has not said so yet. */
+  #wishing = false;
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
 
@@ -75,6 +68,11 @@ export class Call {
     this.#host = host;
     this.core = core;
     this.id = core.state.call_id;
+    this.#own = new OwnTracks(host.devices, (kind) => {
+      this.useDevices(kind === "audio" ? "microphone" : "camera").catch((error: ChaparError) => this.#tellProblem(error));
+    });
+    this.local = this.#own.stream;
+    this.#player = new Player(this.remote, () => host.devices.speaker);
     this.#verification = new Verification(this.id);
   }
 
@@ -161,6 +159,8 @@ export class Call {
       const [servers] = await Promise.all([this.#host.relays(this.id), this.#open(media)]);
       this.#makePeer(servers, relayOnly, true);
       const { sdp, commitment } = await this.#makeOffer(1, false, true);
+      // Taken back while the microphone opened: then nothing rings.
+      this.#stillHere();
       const offer = { sdp, ...(commitment !== undefined && { commitment }) };
       this.core.began(true, false, commitment !== undefined, relayOnly);
       const params = { call_id: this.id, user_id: this.state.callee, media, relay_only: relayOnly, offer };
@@ -232,7 +232,7 @@ export class Call {
 
   /** Closes or opens the camera in a video call. */
   async setCamera(on: boolean): Promise<void> {
-    if (on && this.local.getVideoTracks().length === 0) await this.#addCamera();
+    if (on) await this.#addCamera();
     for (const track of this.local.getVideoTracks()) track.enabled = on;
     await this.#tellSwitches();
   }
@@ -242,15 +242,23 @@ export class Call {
     await this.#ask({ ask: "hold", held });
   }
 
-  /** Asks the other side for video; it begins when they allow it. */
+  /** Asks the other side for video; it begins when they allow it. Opens the own camera. */
   async wantVideo(): Promise<void> {
-    await this.#addCamera();
-    await this.#ask({ ask: "want_video" });
+    this.#wishing = true;
+    try {
+      await this.#addCamera();
+      await this.#ask({ ask: "want_video" });
+    } catch (error) {
+      if (this.media === "voice") this.#own.stop("video");
+      throw error;
+    } finally {
+      this.#wishing = false;
+    }
   }
 
-  /** Answers the wish for video. With `camera: false` one watches only. */
+  /** Answers the wish for video. One watches only, until `setCamera(true)`, or at once with `camera: true`. */
   async allowVideo(allow: boolean, options: { camera?: boolean } = {}): Promise<void> {
-    if (allow && (options.camera ?? true)) await this.#addCamera();
+    if (allow && options.camera) await this.#addCamera();
     await this.#ask({ ask: "allow_video", allow });
     if (allow) await this.#tellSwitches();
   }
@@ -268,7 +276,24 @@ export class Call {
   /** Takes over from the own other device. */
   async takeOver(): Promise<void> {
     if (this.state.standing !== "take_over") throw new ChaparError("no_call", "nothing to take over");
-    await this.#open(this.state.media);
+    await this.#sit(this.state.media);
+  }
+
+  /** Whether this device is in the call, but no tab of it has the media: the page was loaded anew in mid-call. */
+  get left(): boolean {
+    return this.core.inCall !== undefined && !this.core.here;
+  }
+
+  /** Goes on with a call that is `left`, by a new connection. Opens the microphone; the camera stays off. */
+  async comeBack(): Promise<void> {
+    if (!this.left) throw new ChaparError("no_call", "nothing to come back to");
+    await this.#sit("voice");
+    await this.#tellSwitches();
+  }
+
+  /** The media of the call is here from now on. */
+  async #sit(media: CallMedia): Promise<void> {
+    await this.#open(media);
     this.#relayOnly = this.state.relay_only;
     this.core.here = true;
     try {
@@ -300,38 +325,15 @@ export class Call {
 
   /** Plays the call in an element, at the chosen speaker. Returns what ends it. */
   attach(element: HTMLMediaElement): () => void {
-    // An element that has nothing to play yet cannot be given a speaker: it is given it again when it plays.
-    const speak = (): void => void speakAt(element, this.#host.devices.speaker);
-    element.addEventListener("playing", speak);
-    speak();
-    element.srcObject = this.remote;
-    void element.play().catch(() => {});
-    this.#elements.add(element);
-    return () => {
-      this.#elements.delete(element);
-      element.removeEventListener("playing", speak);
-      element.srcObject = null;
-    };
+    return this.#player.attach(element);
   }
-
-  readonly #elements = new Set<HTMLMediaElement>();
 
   /** The person chose other devices, or one went: tracks and speaker follow. */
   async useDevices(which: "microphone" | "camera" | "speaker"): Promise<void> {
-    const { speaker, microphone, camera } = this.#host.devices;
-    if (which === "speaker") {
-      await Promise.all([...this.#elements].map((element) => speakAt(element, speaker)));
-      return;
-    }
+    if (which === "speaker") return this.#player.useSpeaker();
     const kind = which === "microphone" ? "audio" : "video";
-    const [old] = this.local.getTracks().filter((track) => track.kind === kind);
-    if (!old) return;
-    const track = await (kind === "audio" ? openMicrophone(microphone) : openCamera(camera));
-    track.enabled = old.enabled;
-    this.local.removeTrack(old);
-    old.stop();
-    this.local.addTrack(track);
-    await this.#peer?.replaceTrack(kind, track);
+    const track = await this.#own.reopen(kind);
+    if (track) await this.#peer?.replaceTrack(kind, track);
   }
 
   // ---- What the server says ----------------------------------------------------------------------------------------
@@ -370,13 +372,11 @@ export class Call {
     this.core.here = false;
     this.#gone = true;
     clearInterval(this.#timer);
+    clearInterval(this.#listenTimer);
     clearTimeout(this.#restartTimer);
     this.#peer?.close();
     this.#peer = undefined;
-    for (const track of this.local.getTracks()) {
-      track.stop();
-      this.local.removeTrack(track);
-    }
+    this.#own.close();
     for (const track of this.remote.getTracks()) this.remote.removeTrack(track);
   }
 
@@ -445,9 +445,16 @@ export class Call {
     }
   }
 
+  /** It may have ended while something was waited for: what is opened then would never be closed. */
+  #stillHere(): void {
+    if (this.#gone) throw new ChaparError("no_call", "the call has ended");
+  }
+
   #makePeer(servers: IceServer[], relayOnly: boolean, withhold: boolean): void {
+    this.#stillHere();
     this.#peer?.close();
     this.#meter.reset();
+    this.#hearing.reset();
     const peer: Peer = new Peer(servers, relayOnly, withhold, {
       onCandidates: (candidates) => {
         if (this.#peer !== peer || this.#gone) return;
@@ -469,7 +476,6 @@ export class Call {
   async #makeOffer(generation: number, restart: boolean, committing: boolean): Promise<{ sdp: string; commitment: string | undefined }> {
     const peer = this.#peer;
     if (!peer) throw new ChaparError("no_call", "no connection");
-    if (this.state.media === "video" && this.local.getVideoTracks().length === 0 && generation > 1) await this.#addCamera().catch(() => {});
     peer.addTracks(this.#track("audio"), this.#track("video"), this.state.media);
     await peer.replaceTrack("video", this.#track("video"));
     const sdp = await peer.offer(restart);
@@ -510,8 +516,25 @@ export class Call {
   /** Signs of life and measurements. */
   #beat(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#listenTimer);
     if (this.#gone) return;
     this.#timer = setInterval(() => void this.#alive(), ALIVE);
+    this.#listenTimer = setInterval(() => void this.#listen().catch(() => {}), LISTEN);
+  }
+
+  /** Whether anything is heard, by what this device itself can know. */
+  async #listen(): Promise<void> {
+    const { inCall } = this.core;
+    const pc = this.#peer?.pc;
+    if (!inCall || !pc) return;
+    const list: unknown[] = [];
+    (await pc.getStats()).forEach((it) => list.push(it));
+    if (this.#gone || pc !== this.#peer?.pc) return;
+    const silent = inCall.mine.held || inCall.theirs.held || inCall.theirs.muted;
+    const deaf = this.#hearing.take({ bytes: bytesIn(list), connection: pc.connectionState, silent }, performance.now());
+    if (deaf === this.deaf) return;
+    this.deaf = deaf;
+    this.#host.changed(this, "change");
   }
 
   async #alive(): Promise<void> {
@@ -534,19 +557,16 @@ export class Call {
 
   async #open(media: CallMedia): Promise<void> {
     this.#gone = false;
-    if (this.local.getAudioTracks().length === 0) {
-      const track = await openMicrophone(this.#host.devices.microphone);
-      track.onended = () => void this.useDevices("microphone").catch((error: ChaparError) => this.#tellProblem(error));
-      this.local.addTrack(track);
-    }
+    await this.#own.open("audio");
     // Without a camera one can still watch.
     if (media === "video") await this.#addCamera().catch((error: ChaparError) => this.#tellProblem(error));
   }
 
   async #addCamera(): Promise<void> {
-    if (this.local.getVideoTracks().length) return;
-    const track = await openCamera(this.#host.devices.camera);
-    this.local.addTrack(track);
+    // A call that has ended opens nothing any more.
+    if (this.state.standing === "ended") this.#gone = true;
+    this.#stillHere();
+    const track = await this.#own.open("video");
     await this.#peer?.replaceTrack("video", track);
   }
 
@@ -562,17 +582,11 @@ export class Call {
     const held = inCall.mine.held || inCall.theirs.held;
     void this.#peer?.replaceTrack("audio", held ? undefined : this.#track("audio")).catch(() => {});
     for (const track of this.remote.getTracks()) track.enabled = !held;
-    if (this.state.media === "voice") {
-      for (const track of this.local.getVideoTracks()) {
-        if (inCall.video_asked_by === this.core.me) continue;
-        track.stop();
-        this.local.removeTrack(track);
-      }
-    }
+    if (this.state.media === "voice" && inCall.video_asked_by !== this.core.me && !this.#wishing) this.#own.stop("video");
   }
 
   #track(kind: "audio" | "video"): MediaStreamTrack | undefined {
-    return this.local.getTracks().find((track) => track.kind === kind);
+    return this.#own.of(kind);
   }
 
   async #tellSwitches(): Promise<void> {
@@ -584,10 +598,4 @@ export class Call {
   async #ask(ask: Ask): Promise<void> {
     await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
   }
-}
-
-/** Has an element play at a speaker; at the system's own without one, or where the browser cannot choose. */
-async function speakAt(element: HTMLMediaElement, speaker = ""): Promise<void> {
-  const sink = element as HTMLMediaElement & { sinkId?: string; setSinkId?: (id: string) => Promise<void> };
-  if (sink.sinkId !== speaker) await sink.setSinkId?.(speaker).catch(() => {});
 }

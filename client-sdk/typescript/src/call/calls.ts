@@ -40,6 +40,11 @@ export interface CallEvents {
  */
 export class Calls {
   readonly devices: Devices = {};
+  /**
+   * The page goes while a call is here. Return `true` when it is only loaded anew and will `comeBack`: the call is left as
+   * it is, for as long as the server waits for a device that is away. Otherwise it is hung up.
+   */
+  leaving: ((call: Call) => boolean) | undefined;
   readonly #client: Client;
   readonly #calls = new Map<CallId, Call>();
   readonly #ended: CallId[] = [];
@@ -220,8 +225,12 @@ export class Calls {
       clearTimeout(deviceTimer);
       deviceTimer = setTimeout(() => void this.#devicesChanged().catch(() => {}), SETTLE);
     };
-    // The page goes: the other side shall not wait for it. The request outlives the page.
-    const leave = (): void => this.current?.leave();
+    // The page goes for good: the other side shall not wait for it. The request outlives the page.
+    const leave = (): void => {
+      const { current } = this;
+      if (current?.core.inCall && this.leaving?.(current)) current.release();
+      else current?.leave();
+    };
     const connection = (navigator as { connection?: EventTarget }).connection;
     const media = navigator.mediaDevices as MediaDevices | undefined;
     addEventListener("online", network);

@@ -11,7 +11,8 @@
  */
 
 export { Calls, type CallEvents } from "./calls.js";
-export { Call, type CallStatus } from "./call.js";
+export { Call } from "./call.js";
+export type { CallStatus } from "./status.js";
 export type { Devices } from "./media.js";
 export { levelOf, type CallStats, type Level } from "./quality.js";
 export { EMOJI } from "./sas.js";

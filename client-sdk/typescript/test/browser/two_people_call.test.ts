@@ -42,7 +42,7 @@ it("two people talk: audio arrives both ways, the emoji are the same, mute, hold
 
   await amir.page.evaluate(() => call.wantVideo());
   await sara.page.waitForFunction(() => call.videoAsked);
-  await sara.page.evaluate(() => call.allowVideo(true));
+  await sara.page.evaluate(() => call.allowVideo(true, { camera: true }));
   for (const { page } of [sara, amir]) {
     await page.waitForFunction(async () => {
       const stats = [...(await call.connection!.getStats()).values()];

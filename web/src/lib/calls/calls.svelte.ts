@@ -2,6 +2,7 @@ import type { CallEngine } from './engine.svelte';
 import { sentence, t } from '../i18n/index.svelte';
 import { session } from '../state/session.svelte';
 import { notices } from '../ui/notices.svelte';
+import { takeMark } from './mark';
 
 /**
  * What the rest of the app knows of calls. Everything else (WebRTC, the ring, the screens) is loaded with the first call or
@@ -15,7 +16,9 @@ class Calls {
   /** Loads the calls when the browser has nothing better to do. */
   prepare(): void {
     const idle = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 1_500));
-    idle(() => void this.load().catch(() => {}));
+    const left = takeMark();
+    if (left) void this.load().then((engine) => engine.find(left), () => {});
+    else idle(() => void this.load().catch(() => {}));
     const count = (): void => {
       this.missed = session.client.missedCalls;
     };

@@ -5,12 +5,19 @@ import { notifications } from '../state/notifications.svelte';
 import { prefs } from '../state/prefs.svelte';
 import { session } from '../state/session.svelte';
 import { notices } from '../ui/notices.svelte';
+import type { Left } from './mark';
+import { leaveMark } from './return';
 import { endTone, ring, ringBack, unlockSound } from './ring';
 
 /** A state in which nothing is shown: the call belongs to another device or tab. */
 const SILENT: readonly CallStatus[] = ['elsewhere', 'silent', 'ended'];
 /** How long the reason of an end stays on the screen, in milliseconds. */
 const GOODBYE = 2_500;
+/** The same when nobody was looking at the call: after a reload. */
+const NEWS = 8_000;
+/** How long, and how often, the server is asked what became of the call that this page was in. */
+const SEARCH = 30_000;
+const SEARCH_AGAIN = 1_000;
 
 /** How the network is, in words: by the last measurement. */
 export type Quality = 'good' | 'fair' | 'poor' | 'lost';
@@ -20,6 +27,7 @@ export interface Ended {
   id: string;
   peer: number;
   reason: string;
+  outgoing: boolean;
   rate: boolean;
 }
 
@@ -33,6 +41,10 @@ export class CallEngine {
   ended = $state.raw<Ended | undefined>();
   /** Why the microphone or camera did not open. */
   refused = $state.raw<{ code: string; peer: number; media: 'voice' | 'video' } | undefined>();
+  /** The call that this page was in before it was loaded anew, until the person has said what is to become of it. */
+  left = $state.raw<Left & { call?: Call }>();
+  /** Nothing has arrived for some seconds, by what this device itself knows. */
+  deaf = $state(false);
   minimised = $state(false);
   /** When sound first flowed, for the clock. */
   since = $state.raw<number | undefined>();
@@ -49,12 +61,16 @@ export class CallEngine {
       if (call === this.call) this.stats = call.stats;
     });
     this.client.on('ended', (call) => this.#ended(call));
+    this.client.leaving = (call) => leaveMark(call, this.since);
+    session.client.on('call', ({ state }) => {
+      if (state.call_id === this.left?.id && state.standing === 'ended') this.#over(state.reason);
+    });
     document.addEventListener('visibilitychange', () => void this.#stayAwake());
   }
 
   /** Whether there is anything of a call to show. */
   get busy(): boolean {
-    return this.call !== undefined || this.ended !== undefined || this.refused !== undefined;
+    return this.call !== undefined || this.ended !== undefined || this.refused !== undefined || this.left !== undefined;
   }
 
   get status(): CallStatus | undefined {
@@ -63,7 +79,7 @@ export class CallEngine {
   }
 
   get quality(): Quality {
-    if (this.status === 'reconnecting') return 'lost';
+    if (this.status === 'reconnecting' || this.deaf) return 'lost';
     return this.stats?.level ?? 'good';
   }
 
@@ -81,9 +97,54 @@ export class CallEngine {
   async accept(media: 'voice' | 'video'): Promise<void> {
     const { call } = this;
     if (!call) return;
-    await this.#withMedia(call.peer, media, () =>
+    await this.#joins(call, media, () =>
       call.status === 'take_over' ? call.takeOver() : call.accept({ media, relayOnly: prefs.relayOnly }),
     );
+  }
+
+  /** The page was loaded anew in mid-call: finds out whether the call still goes on, and offers to come back to it. */
+  async find(left: Left): Promise<void> {
+    this.left = left;
+    const until = Date.now() + SEARCH;
+    const known = this.client.list().find((call) => call.id === left.id);
+    if (known) this.#changed(known);
+    while (this.left && !this.left.call && Date.now() < until) {
+      try {
+        await session.client.call('call_ask', { call_id: left.id, ask: 'look' });
+      } catch (error) {
+        const { code, action } = ChaparError.from(error as ChaparError);
+        if (code === 'call_not_found') return this.#over('node_lost');
+        if (action !== 'retry') return this.#over('dropped');
+      }
+      await new Promise((resolve) => setTimeout(resolve, SEARCH_AGAIN));
+    }
+    if (this.left && !this.left.call) this.#over('dropped');
+  }
+
+  async comeBack(): Promise<void> {
+    const { left } = this;
+    if (!left?.call) return;
+    const { call } = left;
+    await this.#joins(call, call.media, () => call.comeBack());
+    if (!call.core.here) return;
+    this.left = undefined;
+    if (this.call !== call) this.#show(call);
+    this.since = left.since;
+  }
+
+  /** The person does not want to come back. */
+  async letGo(): Promise<void> {
+    const { left } = this;
+    this.left = undefined;
+    await this.#quietly(left?.call?.hangUp());
+  }
+
+  /** The call that this page was in is over. */
+  #over(reason: string): void {
+    const { left } = this;
+    if (!left) return;
+    this.left = undefined;
+    this.#sayBye({ id: left.id, peer: left.peer, reason, outgoing: false, rate: false }, NEWS);
   }
 
   async decline(): Promise<void> {
@@ -119,13 +180,8 @@ export class CallEngine {
   async allowVideo(allow: boolean): Promise<void> {
     const { call } = this;
     if (!call) return;
-    try {
-      await call.allowVideo(allow);
-    } catch (error) {
-      // Without a camera one can still watch.
-      notices.tell(mediaSentence(error));
-      await this.#quietly(call.allowVideo(allow, { camera: false }));
-    }
+    // One watches: the own camera opens by its own button, and never by a consent.
+    await this.#quietly(call.allowVideo(allow));
     this.version += 1;
   }
 
@@ -165,10 +221,14 @@ export class CallEngine {
     this.minimised = false;
     this.since = undefined;
     this.stats = undefined;
+    this.deaf = false;
     this.#changed(call);
   }
 
   #changed(call: Call): void {
+    if (call.id === this.left?.id && call.left && this.left.call !== call) this.left = { ...this.left, call };
+    // It went on at another device.
+    else if (call === this.left?.call && !call.left && !call.core.here && call.status !== 'ended') this.left = undefined;
     if (call !== this.call) {
       // A call that this page began, or took over, before it was shown.
       if (!this.call && !SILENT.includes(call.status) && call.core.here) this.#show(call);
@@ -176,6 +236,7 @@ export class CallEngine {
     }
     this.version += 1;
     const { status } = call;
+    this.deaf = call.deaf;
     if (status === 'active') this.since ??= Date.now();
     if (SILENT.includes(status) && status !== 'ended') {
       if (status === 'elsewhere') notices.tell(t().call.ended.answered_elsewhere);
@@ -193,12 +254,15 @@ export class CallEngine {
     this.#putAway();
     if (lasted || call.outgoing) endTone();
     const rate = call.state.ask_rating && prefs.askRating && lasted;
-    this.ended = { id: call.id, peer: call.peer, reason, rate };
-    if (rate) return;
-    const { id } = call;
+    this.#sayBye({ id: call.id, peer: call.peer, reason, outgoing: call.outgoing, rate }, GOODBYE);
+  }
+
+  #sayBye(ended: Ended, stays: number): void {
+    this.ended = ended;
+    if (ended.rate) return;
     setTimeout(() => {
-      if (this.ended?.id === id) this.ended = undefined;
-    }, GOODBYE);
+      if (this.ended === ended) this.ended = undefined;
+    }, stays);
   }
 
   #putAway(): void {
@@ -207,6 +271,7 @@ export class CallEngine {
     this.call = undefined;
     this.minimised = false;
     this.since = undefined;
+    this.deaf = false;
     void this.#lock?.release().catch(() => {});
     this.#lock = undefined;
     if (call) void notifications.clear(`call-${call.id}`).catch(() => {});
@@ -227,6 +292,16 @@ export class CallEngine {
       this.#lock = await navigator.wakeLock?.request('screen');
     } catch {
       // Low battery, or not allowed: the call goes on.
+    }
+  }
+
+  /** Takes a call that is there already. What has ended meanwhile is told by the call itself. */
+  async #joins(call: Call, media: 'voice' | 'video', work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#withMedia(call.peer, media, work);
+    } catch (error) {
+      const { code } = error as ChaparError;
+      if (!SILENT.includes(call.status) && code !== 'no_call') notices.tell(sentence(error));
     }
   }
 

@@ -3,6 +3,7 @@ import { dates, t } from '../i18n/index.svelte';
 import { session, textOf } from '../state/session.svelte';
 import { isolate } from '../text/direction';
 import { toPreview } from '../text/render';
+import { outcomeOf } from './outcome';
 
 /** What happened in a chat, as a sentence. */
 export function serviceText(action: ServiceAction, sender: number): string {
@@ -33,12 +34,12 @@ export function serviceText(action: ServiceAction, sender: number): string {
 function callText(fields: Record<string, unknown>): string {
   const words = t().service;
   const seconds = Number(fields['seconds'] ?? 0);
-  if (seconds > 0) return words.callLasted(dates().duration(seconds * 1000));
-  const own = fields['caller'] === session.me?.id;
-  if (fields['reason'] === 'declined' || fields['reason'] === 'busy') return words.callDeclined;
-  // One that was answered and ended within its first second was not missed.
-  const missed = ['missed', 'cancelled', 'unreachable'].includes(String(fields['reason']));
-  return own || !missed ? words.call : words.callMissed;
+  const outcome = outcomeOf(String(fields['reason']), seconds, fields['caller'] === session.me?.id);
+  const time = dates().duration(seconds * 1000);
+  if (outcome === 'lasted') return words.callLasted(time);
+  if (outcome === 'cut') return words.callCut(time);
+  if (outcome === 'missed') return words.callMissed;
+  return outcome === 'plain' ? words.call : words.callCame(t().call.outcome[outcome]);
 }
 
 /** One line of a message, for lists, quotes and notifications. */

@@ -43,9 +43,15 @@ export async function speak(wanted: Language): Promise<void> {
   document.title = speech.t.app;
 }
 
+/** From here on a wait is named, in milliseconds. */
+const A_WHILE = 90_000;
+
 /** The sentence for an error, by its code. */
 export function sentence(error: unknown): string {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unexpected';
+  const wait = error instanceof Error && 'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? error.retryAfterMs : 0;
+  // A budget of hours is no haste: it is said when it is full again.
+  if (code === 'rate_limited' && wait > A_WHILE) return speech.t.common.limitUntil(speech.dates.moment(new Date(Date.now() + wait)));
   const errors: Record<string, string> = speech.t.errors;
   const known = errors[code] ?? errors[ALIKE[code] ?? ''];
   if (known !== undefined) return known;
@@ -60,6 +66,7 @@ const ALIKE: Record<string, string> = {
   invalid_token: 'unavailable',
   internal: 'unavailable',
   call_not_found: 'call_ended',
+  no_call: 'call_ended',
   call_elsewhere: 'call_engaged',
   call_conflict: 'call_ended',
 };
