@@ -1,4 +1,4 @@
-//! Who may hash next. Every network has a count of hashes had lately; the lowest goes first, and when the queue is full
+//! Who may hash next. Every network has a count of tries made lately, refused ones too; the lowest goes first, and when the queue is full
 //! the highest makes room. So whoever floods, from however many networks, goes behind whoever did not.
 
 use std::{
@@ -67,9 +67,9 @@ impl Queue {
             let mut state = self.state.lock();
             state.age();
             let count = self.count_of(guest.network);
+            state.counts[count] = state.counts[count].saturating_add(1);
             if state.free > 0 {
                 state.free -= 1;
-                state.counts[count] += 1;
                 self.gauge.inc();
                 return Ok(Turn { queue: Some(self.clone()) });
             }
@@ -152,9 +152,7 @@ impl State {
             let it = &self.waiting[place];
             (self.had(it.count, it.known), !it.known)
         })?;
-        let next = self.waiting.remove(place);
-        self.counts[next.count] += 1;
-        Some(next)
+        Some(self.waiting.remove(place))
     }
 
     /// Lets somebody go for a newcomer: who is not there any more, or who has more, in hashes and in places here.
