@@ -59,7 +59,10 @@ impl StoreError {
             // Nothing was begun, or it was rolled back (class 40).
             Self::Unavailable(source)
                 if matches!(source, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-                    || source.as_database_error().and_then(|it| it.code()).is_some_and(|it| it.starts_with("40")) =>
+                    || source
+                        .as_database_error()
+                        .and_then(sqlx::error::DatabaseError::code)
+                        .is_some_and(|code| code.starts_with("40")) =>
             {
                 Self::Unavailable(source)
             }

@@ -4,6 +4,7 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_commit_without_an_answer;
 mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;

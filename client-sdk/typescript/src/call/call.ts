@@ -566,7 +566,7 @@ export class Call {
     // A call that has ended opens nothing any more.
     if (this.state.standing === "ended") this.#gone = true;
     this.#stillHere();
-    const track = await this.#own.open("video");
+    const track = await this.#own.open("video"); // Before `?.`, which would not open it without a peer.
     await this.#peer?.replaceTrack("video", track);
   }
 
