@@ -32,6 +32,7 @@ pub struct Plan {
     cluster: Option<Arc<Cluster>>,
     nodes: usize,
     limited: bool,
+    guarded: bool,
     options: NodeOptions,
 }
 
@@ -88,6 +89,12 @@ impl Plan {
         self
     }
 
+    /// Strangers are strangers, as by default. Without this people name each other by id.
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
     pub fn flags(mut self, flags: &[&str]) -> Self {
         self.options.flags.extend(flags.iter().map(|&flag| flag.to_owned()));
         self
@@ -95,12 +102,13 @@ impl Plan {
 
     pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("chapar-test-").tempdir().expect("temp dir");
-        let plan = if self.limited {
-            self
-        } else {
-            let bounds = ["--messages-per-second", "--calls-per-minute", "--new-contacts-per-day", "--lookups-per-day"];
-            self.flags(&bounds.map(|bound| [bound, "0"]).concat())
-        };
+        let mut plan = self;
+        if !plan.limited {
+            plan = plan.flags(&["--messages-per-second", "0", "--calls-per-minute", "0"]);
+        }
+        if !plan.guarded {
+            plan = plan.flags(&["--new-contacts-per-day", "0", "--lookups-per-day", "0"]);
+        }
         plan.start_in(directory).await
     }
 
