@@ -22,7 +22,7 @@ mod vectors;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chapar_protocol::{ChatId, User, UserId, Version, WireError};
+use chapar_protocol::{ChatId, ErrorCode, User, UserId, Version, WireError, limit, text};
 use uuid::Uuid;
 
 use self::{
@@ -36,6 +36,9 @@ use self::{
     saved::{Saved, State},
     user::Own,
 };
+
+/// What a request has around its params.
+const ENVELOPE_BYTES: usize = 128;
 
 /// Milliseconds of a clock that never goes back, from any beginning.
 pub type Millis = u64;
@@ -344,6 +347,11 @@ impl Session {
             let refusal = Refusal::Stopped(stop.clone());
             return self.answer(ticket, Err(refusal));
         }
+        // A frame beyond the bound ends the connection, and the request would go again on the next one.
+        if params.len() + ENVELOPE_BYTES > limit::FRAME_BYTES {
+            let error = WireError::new(ErrorCode::TooLarge, "a request has at most 128 KiB");
+            return self.answer(ticket, Err(Refusal::Server(error)));
+        }
         self.requests.add(ticket, method, params, effect, now + self.config.request_timeout);
     }
 
@@ -352,6 +360,10 @@ impl Session {
         if let Phase::Stopped(stop @ (Stop::Closed | Stop::OtherUser)) = &self.phase {
             let refusal = Refusal::Stopped(stop.clone());
             return self.answer(ticket, Err(refusal));
+        }
+        // Kept, it would stand in the way of all that follow.
+        if let Err(error) = text::check_body_size(&item.body) {
+            return self.answer(ticket, Err(Refusal::Server(error)));
         }
         if self.outbox.len() >= self.config.outbox || self.outbox.get_mut(item.client_id).is_some() {
             return self.answer(ticket, Err(Refusal::Outbox));

@@ -65,6 +65,9 @@ pub struct AbuseArgs {
     /// a machine that is slow or has other work.
     #[arg(long, default_value_t = 1.0)]
     pub slack: f64,
+    /// The victim with the right password must be let in within so many seconds.
+    #[arg(long, default_value_t = 20.0, value_name = "SECONDS")]
+    pub sign_in: f64,
     /// The server's program; `chapar` beside this one when absent.
     #[arg(long, value_name = "FILE")]
     pub server_binary: Option<PathBuf>,
@@ -94,8 +97,10 @@ struct Line {
 const MOST_STRANGERS: f64 = 200.0;
 const MOST_READ: f64 = 400.0;
 const MOST_HELLOS: f64 = 20.0;
-/// The victim with the right password gets in within this.
-const SIGN_IN: f64 = 20.0;
+/// Seconds for which a body may drip.
+const MOST_BODY: f64 = 40.0;
+/// Those who hold on are watched for at least so long.
+const HOLD: Duration = Duration::from_secs(42);
 /// After the end everything is as before within this.
 const RECOVERY: Duration = Duration::from_secs(10);
 
@@ -106,6 +111,8 @@ struct Stage {
     plan: Plan,
     plan_file: PathBuf,
     rate: u64,
+    /// How long the victim may wait, in seconds.
+    patience: f64,
     violations: Vec<String>,
 }
 
@@ -135,13 +142,18 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     let mut holding = stage.attack(&lingering, 3600.0, true)?;
     let mut lines = vec![quiet.clone()];
     for name in &names {
-        lines.push(stage.phase(name, &[name], seconds)?);
+        let longer = if args.quick && kinds::SLOW.contains(name) { 2.0 } else { 1.0 };
+        lines.push(stage.phase(name, &[name], seconds * longer)?);
     }
     let all = stage.phase("all at once", &names, at_once)?;
+    let normal = stage.recovery(&quiet, args)?;
+    // Long enough to tell whether those who hold on are let.
+    while args.only.is_empty() && began.elapsed() < HOLD {
+        stage.chat(0.5)?;
+    }
     drop(holding.stdin.take());
     let held = tallies(holding)?;
     let lasted = began.elapsed().as_secs_f64();
-    let normal = stage.recovery(&quiet, args)?;
     stage.judge(&lines, args);
     stage.judge_end(&quiet, &all, normal, args);
     stage.judge_held(&held, lasted);
@@ -189,7 +201,7 @@ impl Stage {
         rig.nodes[0].restart_without(lifted)?;
         run.connect()?;
         std::fs::write(&plan_file, serde_json::to_vec(&plan).map_err(io::Error::other)?)?;
-        Ok(Self { run, rig, picker, plan, plan_file, rate: args.rate, violations: Vec::new() })
+        Ok(Self { run, rig, picker, plan, plan_file, rate: args.rate, patience: args.sign_in, violations: Vec::new() })
     }
 
     /// Starts the attackers. With `until_eof` they end when their standard input does.
@@ -212,8 +224,8 @@ impl Stage {
         let attackers = if kinds.is_empty() { None } else { Some(self.attack(kinds, seconds, false)?) };
         let over = Arc::new(AtomicBool::new(false));
         let victim = kinds.iter().any(|it| it.starts_with("sign-ins")).then(|| {
-            let (plan, over) = (self.plan.clone(), over.clone());
-            thread::spawn(move || victim(&plan, &over))
+            let (plan, over, patience) = (self.plan.clone(), over.clone(), self.patience);
+            thread::spawn(move || victim(&plan, &over, patience))
         });
         let memory = self.chat(seconds)?;
         over.store(true, Ordering::Relaxed);
@@ -297,7 +309,7 @@ impl Stage {
                 self.violations
                     .push(format!("{what}: the node held {:.0} MiB, more than {:.0}", line.memory, args.memory));
             }
-            if line.victim.is_some_and(|it| it > SIGN_IN) {
+            if line.victim.is_some_and(|it| it > args.sign_in) {
                 let seconds = line.victim.unwrap_or_default();
                 self.violations
                     .push(format!("{what}: the victim was kept out for {seconds:.1} s with the right password"));
@@ -338,7 +350,7 @@ impl Stage {
             ("half-open heads", 20.0),
             ("talkers before hello", 20.0),
             ("pings before hello", 20.0),
-            ("bodies that drip", 35.0),
+            ("bodies that drip", MOST_BODY),
         ] {
             let longest = held.get(name).and_then(|it| it.notes.get(world::HELD)).copied().unwrap_or(0.0);
             if longest > most && lasted > most {
@@ -386,7 +398,7 @@ fn tallies(mut child: Child) -> io::Result<BTreeMap<String, Tally>> {
 }
 
 /// Signs in with the right password, again and again, as patiently as told. Returns the longest that it took.
-fn victim(plan: &Plan, over: &AtomicBool) -> Duration {
+fn victim(plan: &Plan, over: &AtomicBool, patience: f64) -> Duration {
     let mut longest = Duration::ZERO;
     // Those who attack are first.
     thread::sleep(Duration::from_millis(500));
@@ -398,7 +410,7 @@ fn victim(plan: &Plan, over: &AtomicBool) -> Duration {
             longest = longest.max(started.elapsed());
             match answer {
                 Ok((200..=299, _)) => break,
-                _ if started.elapsed().as_secs_f64() > SIGN_IN * 1.5 => return longest,
+                _ if started.elapsed().as_secs_f64() > patience * 1.2 => return longest,
                 Ok((_, body)) => thread::sleep(world::retry_after(&body)),
                 Err(_) => thread::sleep(Duration::from_millis(200)),
             }

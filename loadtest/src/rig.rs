@@ -6,7 +6,7 @@
 mod node;
 mod postgres;
 mod process;
-mod redis;
+mod redis_server;
 mod wire;
 
 use std::{
@@ -19,7 +19,7 @@ use std::{
 pub(crate) use node::{NodeProcess, ready};
 pub(crate) use postgres::Postgres;
 pub(crate) use process::{Signal, command, send as send_signal};
-pub(crate) use redis::Redis;
+pub(crate) use redis_server::Redis;
 pub(crate) use wire::{Target, Wire, WireState};
 
 use crate::message::Random;
@@ -123,8 +123,12 @@ pub(crate) fn server_binary(named: Option<&Path>) -> io::Result<PathBuf> {
 }
 
 /// Settings that lift the bounds on single people and addresses: here one machine plays everybody.
-pub(crate) const NO_BUDGETS: &[(&str, &str)] =
-    &[("--messages-per-second", "0"), ("--max-connections-per-address", "20000"), ("--new-contacts-per-day", "0")];
+pub(crate) const NO_BUDGETS: &[(&str, &str)] = &[
+    ("--messages-per-second", "0"),
+    ("--max-connections-per-address", "20000"),
+    ("--new-contacts-per-day", "0"),
+    ("--lookups-per-day", "0"),
+];
 
 /// Those of the settings that this server knows, as flags: an older one runs too.
 pub(crate) fn known_settings(server: &Path, wanted: &[(&str, &str)]) -> Vec<String> {

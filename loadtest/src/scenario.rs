@@ -117,7 +117,9 @@ impl Run {
     /// See [`Error::Connect`].
     pub fn connect_beside(&mut self, mut beside: impl FnMut() -> std::io::Result<()>) -> Result<(), Error> {
         let all = self.world.users.len();
-        let seconds = 60 + u64::try_from(all / 200).unwrap_or(0);
+        // Whoever is in many chats has more to ask for.
+        let memberships: usize = self.world.chats.iter().map(|it| it.members.len()).sum();
+        let seconds = 60 + u64::try_from(all / 200 + memberships / 500).unwrap_or(0);
         let bar = &self.bar;
         let done = self.engine.until(Duration::from_secs(seconds), |engine| {
             let settled = engine.settled();

@@ -8,7 +8,7 @@ use std::process::Command;
 #[test]
 fn whatever_attackers_do_the_innocent_are_served_and_memory_is_bounded() {
     let output = Command::new(env!("CARGO_BIN_EXE_chapar-loadtest"))
-        .args(["abuse", "--quick", "--slack", "100"])
+        .args(["abuse", "--quick", "--slack", "100", "--sign-in", "45"])
         .output()
         .expect("the load test starts");
     let (told, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

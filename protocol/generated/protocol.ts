@@ -200,7 +200,7 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
 /**
  * The call that goes on.
  */
-winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" });
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" });
 
 /**
  * Calls that have something in common. By day and by reason a call counts once; by region, relay, network and path each
@@ -274,7 +274,7 @@ stars: number | null, };
 export type CallId = string;
 
 /**
- * Calls somebody with whom the asking user shares a direct chat. Asked over the connection of the device that calls.
+ * Calls somebody who has written in the direct chat with the asking user, or opened it. Asked over the connection of the device that calls.
  */
 export type CallInvite = { 
 /**
@@ -475,7 +475,7 @@ by?: Party, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "reason"
 /**
  * The call that goes on.
  */
-winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }));
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" }));
 
 /**
  * The answer to [`GetCalls`].
@@ -1082,7 +1082,8 @@ sdp: string,
 commitment?: string, };
 
 /**
- * Opens the direct chat with a user, making it if there is none.
+ * Opens the direct chat with a user, making it if there is none. Somebody new must have been found by handle or be in a
+ * chat of the asking user.
  */
 export type OpenDirect = { 
 /**
@@ -1512,7 +1513,7 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
 /**
  * The call that goes on.
  */
-winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" }) | { type: string } & Record<string, unknown>;
+winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" }) | { type: string } & Record<string, unknown>;
 
 /**
  * Changes the own name. Others see it when they ask next.
@@ -1740,7 +1741,7 @@ export type Version = number;
  */
 export type WatchPresence = { 
 /**
- * People with whom the asking user has a direct chat, at most 200.
+ * People who have written in the direct chat with the asking user or opened it, at most 200. Others are left out.
  */
 user_ids: Array<UserId>, };
 

@@ -331,14 +331,6 @@ pub enum CallAsk {
     },
     /// This device takes over, as it was asked to; or it is the device in the call already, and was loaded anew.
     TakeOver,
-    /// This device is in the call and has lost its peer connection: the page was loaded anew. Both sides begin with a new
-    /// one.
-    Resume {
-        /// The generation that was told here. In a later one it is done already.
-        generation: u32,
-    },
-    /// The page of this device goes, and may come back: it counts as away until its next ask.
-    Leave,
     /// The caller's side offers.
     Offer {
         /// Which exchange.

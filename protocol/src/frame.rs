@@ -16,6 +16,9 @@ use serde_json::value::RawValue;
 
 use crate::{ErrorCode, Event, WireError, command::Command};
 
+/// The largest whole number that every client can write exactly: 2^53 − 1.
+const MOST_ID: u64 = (1 << 53) - 1;
+
 /// A request whose params are not parsed yet, so that an error in them can name the id.
 #[derive(Debug, Deserialize)]
 pub struct RawRequest<'a> {
@@ -39,10 +42,19 @@ impl<'a> RawRequest<'a> {
         struct OnlyId {
             id: u64,
         }
-        serde_json::from_str(frame).map_err(|error| {
-            let id = serde_json::from_str::<OnlyId>(frame).ok().map(|it| it.id);
-            (id, WireError::new(ErrorCode::BadFrame, describe("not a request", &error)))
-        })
+        let refuse = |id, message: &str| Err((id, WireError::new(ErrorCode::BadFrame, message)));
+        // serde would take the fields in their order from a list, too.
+        if !is_object(frame) && serde_json::from_str::<&RawValue>(frame).is_ok() {
+            return refuse(None, "not a request: not an object");
+        }
+        match serde_json::from_str::<Self>(frame) {
+            Ok(request) if request.id > MOST_ID => refuse(None, "not a request: an id is at most 2^53 - 1"),
+            Ok(request) => Ok(request),
+            Err(error) => {
+                let id = serde_json::from_str::<OnlyId>(frame).ok().map(|it| it.id).filter(|id| *id <= MOST_ID);
+                refuse(id, &describe("not a request", &error))
+            }
+        }
     }
 
     /// The params as those of a command.
@@ -59,7 +71,15 @@ impl<'a> RawRequest<'a> {
 /// # Errors
 /// [`ErrorCode::BadRequest`] when they do not fit.
 pub fn parse_params<C: DeserializeOwned>(json: &str) -> Result<C, WireError> {
+    if !is_object(json) && serde_json::from_str::<&RawValue>(json).is_ok() {
+        return Err(WireError::new(ErrorCode::BadRequest, "bad params: not an object"));
+    }
     serde_json::from_str(json).map_err(|error| WireError::new(ErrorCode::BadRequest, describe("bad params", &error)))
+}
+
+/// Whether JSON begins as an object does.
+fn is_object(json: &str) -> bool {
+    json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
 }
 
 /// What serde says without the value that it met: that may be somebody's text.
@@ -194,6 +214,25 @@ mod tests {
         assert_eq!((id, error.code), (Some(3), ErrorCode::BadFrame));
         let (id, _) = RawRequest::parse("سلام").expect_err("no JSON");
         assert_eq!(id, None);
+    }
+
+    #[test]
+    fn a_list_is_no_request_and_no_params() {
+        let (id, error) = RawRequest::parse(r#"[1,"ping",{}]"#).expect_err("a list");
+        assert_eq!((id, error.code), (None, ErrorCode::BadFrame));
+        let request = RawRequest::parse(r#" {"id":1,"method":"mark_read","params":[1,2]}"#).expect("is a request");
+        let error = request.params::<crate::command::MarkRead>().expect_err("positional");
+        assert_eq!(error.code, ErrorCode::BadRequest);
+        parse_params::<Ping>("\n {}").expect("is an object");
+    }
+
+    #[test]
+    fn an_id_is_a_number_that_javascript_has() {
+        let of = |id: u64| format!(r#"{{"id":{id},"method":"ping"}}"#);
+        let most = of(MOST_ID);
+        assert_eq!(RawRequest::parse(&most).expect("fits").id, MOST_ID);
+        let beyond = of(MOST_ID + 1);
+        assert_eq!(RawRequest::parse(&beyond).expect_err("does not").1.code, ErrorCode::BadFrame);
     }
 
     #[test]

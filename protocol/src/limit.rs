@@ -4,6 +4,9 @@
 pub const FRAME_BYTES: usize = 128 * 1024;
 /// Longest text of a message, in UTF-16 code units.
 pub const TEXT_UNITS: usize = 4096;
+/// Largest body of a message, in bytes of its JSON in UTF-8 without white space. Every text fits, with 100 marks of any
+/// kind; links and languages of blocks may be so long only as to stay within it.
+pub const BODY_BYTES: usize = 32 * 1024;
 /// Most entities in one text.
 pub const ENTITIES: usize = 100;
 /// Longest link in an entity, in bytes.

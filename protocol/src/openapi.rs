@@ -143,6 +143,16 @@ pub fn openapi() -> Value {
         let operation = operation(&summary, true, Some(&params), &reply, &error);
         paths.insert(format!("/api/v1/call/{}", method.name), json!({ "post": operation }));
     }
+    let schemas = generator.take_definitions(true);
+    for operation in paths.values_mut().filter_map(|path| path.get_mut("post")) {
+        let Some(body) = operation.get_mut("requestBody") else { continue };
+        let params = &body["content"]["application/json"]["schema"];
+        let name = params["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let params = name.and_then(|name| schemas.get(name)).unwrap_or(params);
+        // Without a body the params are `{}`.
+        let needed = params["required"].as_array().is_some_and(|fields| !fields.is_empty());
+        body["required"] = needed.into();
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -153,7 +163,7 @@ pub fn openapi() -> Value {
         },
         "paths": paths,
         "components": {
-            "schemas": generator.take_definitions(true),
+            "schemas": schemas,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
         },
     })

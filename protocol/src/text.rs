@@ -18,11 +18,47 @@ pub fn utf16_len(text: &str) -> usize {
 /// Checks a new body and puts its entities in order.
 ///
 /// # Errors
-/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`] or [`ErrorCode::BadEntities`].
+/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`], [`ErrorCode::BadEntities`] or [`ErrorCode::TooLarge`].
 pub fn check_body(body: NewBody) -> Result<NewBody, WireError> {
-    match body {
-        NewBody::Text(text) => check_text(text).map(NewBody::Text),
+    let body = match body {
+        NewBody::Text(text) => check_text(text).map(NewBody::Text)?,
+    };
+    check_body_size(&body)?;
+    Ok(body)
+}
+
+/// Checks that a body takes at most [`limit::BODY_BYTES`] in JSON. Clients do so before they keep a message to be sent: one
+/// that no frame can carry would stand in the way of all that follow.
+///
+/// # Errors
+/// [`ErrorCode::TooLarge`].
+pub fn check_body_size(body: &NewBody) -> Result<(), WireError> {
+    let NewBody::Text(text) = body;
+    // The longest escape has six bytes, for one of UTF-8.
+    if text.entities.is_empty() && text.text.len() <= limit::BODY_BYTES / 8 {
+        return Ok(());
     }
+    if json_len(body) <= limit::BODY_BYTES {
+        Ok(())
+    } else {
+        refuse(ErrorCode::TooLarge, "a message has at most 32,768 bytes with its marks and links")
+    }
+}
+
+/// The length of a value as JSON, in bytes.
+fn json_len<T: serde::Serialize>(value: &T) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
 }
 
 /// Checks a text and puts its entities in order: by offset, an outer one before those inside it.
@@ -193,6 +229,34 @@ mod tests {
         let checked = check_text(text("abcdef", &[(2, 1), (0, 2), (0, 6)])).expect("fits");
         let order: Vec<_> = checked.entities.iter().map(|e| (e.offset, e.length)).collect();
         assert_eq!(order, [(0, 6), (0, 2), (2, 1)]);
+    }
+
+    /// The same samples as the TypeScript SDK's test of its own measure.
+    #[test]
+    fn bodies_are_measured_as_the_vectors_say() {
+        #[derive(serde::Deserialize)]
+        struct Sample {
+            title: String,
+            repeat: String,
+            times: usize,
+            end: String,
+            mark: serde_json::Map<String, serde_json::Value>,
+            marks: usize,
+            bytes: usize,
+            fits: bool,
+        }
+        let samples: Vec<Sample> =
+            serde_json::from_str(include_str!("../vectors/bodies/sizes.json")).expect("is the list of samples");
+        assert!(samples.len() >= 5);
+        for sample in samples {
+            let entities = (0..sample.marks).map(|_| sample.mark.clone().into()).map(serde_json::from_value);
+            let entities = entities.collect::<Result<Vec<Entity>, _>>().expect("are marks");
+            let body = NewBody::Text(Text { text: sample.repeat.repeat(sample.times) + &sample.end, entities });
+            assert_eq!(json_len(&body), sample.bytes, "{}", sample.title);
+            assert_eq!(check_body_size(&body).is_ok(), sample.fits, "{}", sample.title);
+            let refused = check_body(body).err().map(|error| error.code);
+            assert_eq!(refused, (!sample.fits).then_some(ErrorCode::TooLarge), "{}", sample.title);
+        }
     }
 
     #[test]

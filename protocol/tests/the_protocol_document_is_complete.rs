@@ -65,6 +65,7 @@ fn every_limit_stands_with_its_value() {
     let (handle, password) = (limit::HANDLE_LENGTH, limit::PASSWORD_BYTES);
     let limits = [
         ("FRAME_BYTES", limit::FRAME_BYTES.to_string()),
+        ("BODY_BYTES", limit::BODY_BYTES.to_string()),
         ("TEXT_UNITS", limit::TEXT_UNITS.to_string()),
         ("ENTITIES", limit::ENTITIES.to_string()),
         ("URL_BYTES", limit::URL_BYTES.to_string()),
@@ -76,6 +77,7 @@ fn every_limit_stands_with_its_value() {
         ("USERS_PER_COMMAND", limit::USERS_PER_COMMAND.to_string()),
         ("RESUME_CHATS", limit::RESUME_CHATS.to_string()),
         ("PAGE", limit::PAGE.to_string()),
+        ("ANSWER_BYTES", limit::ANSWER_BYTES.to_string()),
         ("DIFFERENCE_VERSIONS", limit::DIFFERENCE_VERSIONS.to_string()),
         ("SNAPSHOT_MESSAGES", limit::SNAPSHOT_MESSAGES.to_string()),
         ("IN_FLIGHT", limit::IN_FLIGHT.to_string()),

@@ -1,11 +1,8 @@
 //! What every request needs.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::Semaphore;
@@ -14,12 +11,14 @@ use crate::{
     calls::{Calls, quality::CallQualities},
     committer::Committer,
     fanout::Fanout,
+    health::Health,
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
     relays::Relays,
     settings::Settings,
     store::Store,
+    strangers::Strangers,
 };
 
 /// The node.
@@ -38,6 +37,8 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// Rate limits.
     pub limits: Limits,
+    /// What those may cost whom nobody knows yet.
+    pub strangers: Strangers,
     /// The relays of calls.
     pub relays: Arc<Relays>,
     /// Password hashing.
@@ -46,6 +47,8 @@ pub struct App {
     pub metrics: Metrics,
     /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
     pub resumes: Semaphore,
+    /// Whether people should be sent here.
+    pub health: Health,
     /// Set when the node goes away.
     pub draining: AtomicBool,
     /// The HTTP requests that are being answered.
@@ -83,7 +86,4 @@ impl App {
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-
-    /// After how much silence a connection is pinged; after twice that it is closed.
-    pub const HEARTBEAT: Duration = Duration::from_secs(30);
 }

@@ -168,6 +168,25 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
     }
 }
 
+/// Whether a command's answer may be long: a page, a snapshot, a list.
+pub fn answers_at_length(method: &str) -> bool {
+    matches!(
+        method,
+        "history"
+            | "difference"
+            | "user_difference"
+            | "get_chat"
+            | "open_direct"
+            | "create_chat"
+            | "join"
+            | "get_members"
+            | "get_users"
+            | "get_calls"
+            | "get_devices"
+            | "get_relays"
+    )
+}
+
 async fn ping(_: Arc<App>, _: Asker, _: wire::Ping) -> Result<wire::Done> {
     Ok(Outcome::new(wire::Done {}))
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     fanout::Fanout,
+    health::DiskWatch,
     metrics::Metrics,
     store::{Shares, Store, send::NewMessage},
 };
@@ -58,6 +59,7 @@ impl Committer {
         store: &Store,
         fanout: &Arc<Fanout>,
         metrics: &Metrics,
+        disk: &DiskWatch,
     ) -> (Self, Vec<impl Future<Output = ()> + Send + 'static + use<>>) {
         let closing = CancellationToken::new();
         let lanes = Arc::new(Semaphore::new(usize::try_from(Shares::LANES).unwrap_or(1)));
@@ -70,6 +72,7 @@ impl Committer {
                     fanout: fanout.clone(),
                     metrics: metrics.clone(),
                     lanes: lanes.clone(),
+                    disk: disk.clone(),
                     round: round.clone(),
                 };
                 (Way { queue: way, seats: Seats::default(), round }, worker.run(queue, closing.clone()))

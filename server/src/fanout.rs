@@ -27,7 +27,7 @@ use chapar_protocol::{
     frame,
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tungstenite::Utf8Bytes;
 
 use self::{
@@ -46,6 +46,9 @@ use crate::{
     store::{Changes, Store},
 };
 
+/// People who are brought into chats at the same time.
+const ENTERING: usize = 8;
+
 /// See the module.
 pub struct Fanout {
     hub: Hub,
@@ -54,6 +57,8 @@ pub struct Fanout {
     metrics: Metrics,
     node: u64,
     healing: Healing,
+    /// Bounds how many people are brought into chats at once, which asks the database.
+    entering: Semaphore,
     unwatched: Mutex<HashSet<Topic>>,
     comparing: Comparing,
     presences: Presences,
@@ -78,6 +83,7 @@ impl Fanout {
             metrics,
             node,
             healing: Healing::default(),
+            entering: Semaphore::new(ENTERING),
             unwatched: Mutex::default(),
             comparing: Comparing::default(),
             presences: Presences::default(),
@@ -275,7 +281,9 @@ impl Fanout {
         {
             self.left_here(user);
         }
-        last.iter().for_each(|topic| self.forget_presence(*topic));
+        for topic in &last {
+            self.forget_presence(*topic);
+        }
         self.unwatched.lock().extend(last);
     }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod address;
 mod admin;
 mod call;
+mod guard;
 mod operations;
 mod reply;
 mod request_id;
@@ -14,12 +15,11 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{Request, State},
     middleware::{self, Next},
     response::Response,
     routing::{get, post},
 };
-use chapar_protocol::limit;
 use prometheus_client::registry::Registry;
 
 pub use address::Peer;
@@ -39,7 +39,8 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 }
 
 /// All routes.
-pub fn router(app: Arc<App>, registry: Registry) -> Router {
+pub fn router(app: Arc<App>, registry: Arc<Registry>) -> Router {
+    let routes = Routes { app, registry };
     Router::new()
         .route("/healthz", get(operations::health))
         .route("/readyz", get(operations::ready))
@@ -55,9 +56,14 @@ pub fn router(app: Arc<App>, registry: Registry) -> Router {
         .route("/api/v1/admin/calls", get(admin::calls))
         .route("/api/v1/call/{method}", post(call::call))
         .fallback(web::file)
-        .method_not_allowed_fallback(operations::not_found)
-        .layer(DefaultBodyLimit::max(limit::FRAME_BYTES))
+        .method_not_allowed_fallback(operations::other_method)
+        .layer(middleware::from_fn_with_state(routes.clone(), guard::guard))
         .layer(middleware::from_fn(request_id::name))
-        .layer(middleware::from_fn_with_state(app.clone(), count))
-        .with_state(Routes { app, registry: Arc::new(registry) })
+        .layer(middleware::from_fn_with_state(routes.app.clone(), count))
+        .with_state(routes)
+}
+
+/// The one route of `metrics-listen`: open to whoever can reach it.
+pub fn metrics(app: Arc<App>, registry: Arc<Registry>) -> Router {
+    Router::new().route("/metrics", get(operations::open_metrics)).with_state(Routes { app, registry })
 }

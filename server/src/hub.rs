@@ -321,9 +321,7 @@ mod tests {
     }
 
     fn told(outbox: &Outbox) -> Vec<String> {
-        let mut frames = Vec::new();
-        outbox.take(&mut frames);
-        frames.iter().map(|frame| frame.as_str().to_owned()).collect()
+        std::iter::from_fn(|| outbox.pop()).map(|frame| frame.as_str().to_owned()).collect()
     }
 
     #[test]

@@ -46,8 +46,8 @@ struct CallLimits {
     pair: Buckets<(UserId, UserId)>,
 }
 
-/// What one user may read in a second, sustained. 16 times that at once.
-const ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// What one user may read for each message that they may send, sustained. 16 times that at once.
+const ANSWER_BYTES: u64 = 128 * 1024;
 /// In these bytes answers are counted, rounded up.
 const ANSWER_UNIT: u64 = 256;
 /// Candidates in one ask, more than a command can hold.
@@ -76,7 +76,7 @@ impl Limits {
             creations: Buckets::new(Duration::from_secs(1), 60),
             relays: Buckets::new(Duration::from_secs(2), 30),
             answers: (messages_per_second > 0).then(|| {
-                let units = ANSWER_BYTES / ANSWER_UNIT;
+                let units = u64::from(messages_per_second) * ANSWER_BYTES / ANSWER_UNIT;
                 Buckets::new(Duration::from_nanos(1_000_000_000 / units), u32::try_from(16 * units).unwrap_or(u32::MAX))
             }),
             sign_in_pair: Buckets::new(Duration::from_secs(6), 10),
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_read_is_charged_and_paid_off() {
-        let limits = Limits::new(20, 4);
+        let limits = Limits::new(32, 4);
         let (reader, other) = (UserId(1), UserId(2));
         for _ in 0..16 {
             limits.command(reader).expect("64 MiB are a burst");

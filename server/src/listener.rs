@@ -6,7 +6,10 @@ mod first_bytes;
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,9 +19,11 @@ use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use parking_lot::Mutex;
+use rustix::net::sockopt;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
 };
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
@@ -29,8 +34,17 @@ use first_bytes::{Rewound, Speaks, look};
 
 /// How long a client may take for its TLS handshake, and again for a request's head.
 const PATIENCE: Duration = Duration::from_secs(10);
-const FULL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// WebSockets without a `hello` that one address may have at least.
+const STRANGERS: usize = 100;
+/// How long a client may leave its own bytes unacknowledged, or its window closed, before the kernel gives it up.
+const SILENCE: Duration = Duration::from_mins(1);
+/// After how much silence the kernel asks whether the other end is still there.
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
+/// How long somebody for whom there is no place may take to read why, and how many are told so at once.
+const REFUSAL: Duration = Duration::from_secs(1);
+const REFUSALS: usize = 256;
+/// What they read.
+const FULL: &str = r#"{"code":"overloaded","message":"there is no room for another connection, here or from your address","action":"retry","retry_after_ms":5000}"#;
 
 /// Who is connected, for the bounds.
 pub struct Places {
@@ -44,13 +58,22 @@ pub struct Places {
 #[derive(Default)]
 struct Taken {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<IpAddr, Here>,
+}
+
+/// The connections of one address.
+#[derive(Default)]
+struct Here {
+    all: usize,
+    /// Those of them that are WebSockets without a `hello`.
+    strangers: usize,
 }
 
 /// One connection's place. It is free again when this is dropped.
 pub struct Place {
     places: Arc<Places>,
     client: OnceLock<IpAddr>,
+    stranger: AtomicBool,
 }
 
 impl Places {
@@ -67,7 +90,7 @@ impl Places {
             }
             taken.all += 1;
         }
-        let place = Place { places: self.clone(), client: OnceLock::new() };
+        let place = Place { places: self.clone(), client: OnceLock::new(), stranger: AtomicBool::new(false) };
         let is_proxy = self.proxies.iter().any(|network| network.contains(&peer.to_canonical()));
         (is_proxy || place.belongs_to(peer)).then_some(place)
     }
@@ -81,23 +104,50 @@ impl Place {
         }
         let client = network(client);
         let mut taken = self.places.taken.lock();
-        let here = taken.by_address.entry(client).or_insert(0);
-        if *here >= self.places.most_per_address || self.client.set(client).is_err() {
+        let here = taken.by_address.entry(client).or_default();
+        if here.all >= self.places.most_per_address || self.client.set(client).is_err() {
             return false;
         }
-        *here += 1;
+        here.all += 1;
         true
+    }
+
+    /// Counts the place as one that waits for a `hello`. Returns whether its address may have another of the kind: a tenth
+    /// of its places, at least [`STRANGERS`].
+    pub fn waits_for_hello(&self) -> bool {
+        let most = (self.places.most_per_address / 10).max(STRANGERS);
+        let mut taken = self.places.taken.lock();
+        let Some(here) = self.client.get().and_then(|client| taken.by_address.get_mut(client)) else { return false };
+        if here.strangers >= most {
+            return false;
+        }
+        if !self.stranger.swap(true, Ordering::Relaxed) {
+            here.strangers += 1;
+        }
+        true
+    }
+
+    /// The `hello` has come.
+    pub fn is_known(&self) {
+        if !self.stranger.load(Ordering::Relaxed) || !self.stranger.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let mut taken = self.places.taken.lock();
+        if let Some(here) = self.client.get().and_then(|client| taken.by_address.get_mut(client)) {
+            here.strangers -= 1;
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.is_known();
         let mut taken = self.places.taken.lock();
         taken.all -= 1;
         let Some(client) = self.client.get() else { return };
         if let Some(here) = taken.by_address.get_mut(client) {
-            *here -= 1;
-            if *here == 0 {
+            here.all -= 1;
+            if here.all == 0 {
                 taken.by_address.remove(client);
             }
         }
@@ -112,6 +162,7 @@ pub async fn accept(
     places: Arc<Places>,
     relay: Option<Arc<Relay>>,
 ) {
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -123,12 +174,20 @@ pub async fn accept(
             }
         };
         let Some(place) = places.take(peer.ip()) else {
-            tokio::spawn(refuse(stream, tls.is_some()));
+            // Over TLS nothing can be said before a handshake, which is what there is no room for.
+            if let (None, Ok(turn)) = (&tls, refusals.clone().try_acquire_owned()) {
+                tokio::spawn(async move {
+                    let _ = tokio::time::timeout(REFUSAL, refuse(stream)).await;
+                    drop(turn);
+                });
+            }
             continue;
         };
         let (router, tls, relay) = (router.clone(), tls.clone(), relay.clone());
         tokio::spawn(async move {
-            let _ = stream.set_nodelay(true);
+            if let Err(error) = set_limits(&stream) {
+                tracing::debug!(%error, "a connection has ended already");
+            }
             match tls {
                 None => share(stream, peer, Transport::Tcp, router, place, relay).await,
                 Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
@@ -149,11 +208,26 @@ pub async fn accept(
     }
 }
 
-async fn refuse(mut stream: TcpStream, tls: bool) {
-    // Over TLS nothing can be said before a handshake, which is what there is no room for.
-    if !tls {
-        let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
-    }
+async fn refuse(mut stream: TcpStream) -> std::io::Result<()> {
+    let head = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/json\r\n\
+        Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{FULL}", FULL.len()).as_bytes()).await?;
+    stream.shutdown().await?;
+    // What was asked is read, or closing would take the answer back.
+    let mut asked = [0; 512];
+    while stream.read(&mut asked).await? > 0 {}
+    Ok(())
+}
+
+/// Lets the kernel end what is dead or does not read: a reader that takes nothing pins no memory for long, whatever layer
+/// the bytes wait in.
+fn set_limits(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream, u32::try_from(SILENCE.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// HTTP or TURN, by the first bytes.
@@ -190,7 +264,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .max_buf_size(32 * 1024)
+        .max_buf_size(16 * 1024)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = connection.await {
@@ -215,6 +289,21 @@ mod tests {
         assert!(places.take([192, 0, 2, 3].into()).is_none(), "three in all");
         drop(second);
         assert!(places.take(a).is_some());
+    }
+
+    #[test]
+    fn strangers_leave_room_for_those_who_say_hello() {
+        let places = Places::new(1000, 1000, Vec::new());
+        let client: IpAddr = [192, 0, 2, 1].into();
+        let taken: Vec<Place> = (0..STRANGERS + 2).filter_map(|_| places.take(client)).collect();
+        let waiting = taken.iter().filter(|place| place.waits_for_hello()).count();
+        assert_eq!(waiting, STRANGERS);
+        taken[0].is_known();
+        taken[0].is_known();
+        assert!(taken[STRANGERS].waits_for_hello(), "one of them is no stranger any more");
+        assert!(!taken[STRANGERS + 1].waits_for_hello());
+        drop(taken);
+        assert!(places.taken.lock().by_address.is_empty());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tungstenite::Utf8Bytes;
 
 use crate::bus::Topic;
 
-/// Most bytes that wait for one connection. Frames are shared between connections, so that the memory behind them is
+/// Most bytes that wait for one connection, replies and events together. Frames of events are shared between connections, so that the memory behind them is
 /// counted many times here: this bounds how far one reader may lag, not what the server holds.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -36,6 +36,18 @@ struct Queue {
     frames: VecDeque<Utf8Bytes>,
     bytes: usize,
     close: Option<CloseCode>,
+}
+
+impl Queue {
+    fn add(&mut self, frame: Utf8Bytes) {
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+    }
+
+    fn clear(&mut self) {
+        self.frames = VecDeque::new();
+        self.bytes = 0;
+    }
 }
 
 impl Outbox {
@@ -62,23 +74,30 @@ impl Outbox {
 
     /// Queues a frame. A reader that is too far behind is closed instead: it resumes from its cursors and loses nothing.
     pub fn push(&self, frame: Utf8Bytes) {
-        {
-            let mut queue = self.queue.lock();
-            if queue.close.is_some() {
-                return;
-            }
-            if queue.bytes > 0 && queue.bytes + frame.len() > MAX_BYTES {
-                queue.frames = VecDeque::new();
-                queue.close = Some(CloseCode::SlowReader);
-            } else {
-                queue.bytes += frame.len();
-                queue.frames.push_back(frame);
-            }
-        }
+        self.answer(frame);
         self.waker.wake();
     }
 
-    /// Asks the connection to close, after what is queued. The first reason stands.
+    /// The same for the connection itself, which need not be woken.
+    pub fn answer(&self, frame: Utf8Bytes) {
+        let mut queue = self.queue.lock();
+        if queue.close.is_some() {
+            return;
+        }
+        if queue.bytes > 0 && queue.bytes + frame.len() > MAX_BYTES {
+            queue.clear();
+            queue.close = Some(CloseCode::SlowReader);
+        } else {
+            queue.add(frame);
+        }
+    }
+
+    /// Queues a reply on a connection that is closing already.
+    pub fn last_word(&self, frame: Utf8Bytes) {
+        self.queue.lock().add(frame);
+    }
+
+    /// Asks the connection to close. The first reason stands.
     pub fn close(&self, code: CloseCode) {
         self.queue.lock().close.get_or_insert(code);
         self.waker.wake();
@@ -89,14 +108,25 @@ impl Outbox {
         self.queue.lock().close
     }
 
-    /// Moves what waits into `into`.
-    pub fn take(&self, into: &mut Vec<Utf8Bytes>) {
+    /// How many bytes wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.lock().bytes
+    }
+
+    /// Takes the frame that has waited longest.
+    pub fn pop(&self) -> Option<Utf8Bytes> {
         let mut queue = self.queue.lock();
-        queue.bytes = 0;
-        into.extend(queue.frames.drain(..));
-        if queue.frames.capacity() > 64 {
+        let frame = queue.frames.pop_front()?;
+        queue.bytes -= frame.len();
+        if queue.frames.is_empty() && queue.frames.capacity() > 64 {
             queue.frames = VecDeque::new();
         }
+        Some(frame)
+    }
+
+    /// Forgets what waits.
+    pub fn clear(&self) {
+        self.queue.lock().clear();
     }
 
     /// Ready when there is something to write or a reason to close.
@@ -127,8 +157,6 @@ mod tests {
         assert_eq!(outbox.closing(), None);
         outbox.push(frame);
         assert_eq!(outbox.closing(), Some(CloseCode::SlowReader));
-        let mut rest = Vec::new();
-        outbox.take(&mut rest);
-        assert!(rest.is_empty());
+        assert_eq!((outbox.waiting(), outbox.pop()), (0, None));
     }
 }

@@ -1,7 +1,7 @@
 //! Password hashing: argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane), off the async workers, bounded in
 //! number and memory, so that a flood of sign-ins does not stop the chatting.
 //!
-//! Who is next is decided by [`queue`]: whoever's network has had the fewest hashes lately.
+//! Who is next is decided by [`queue`]: whoever's network has tried least lately.
 
 mod queue;
 

@@ -1,5 +1,7 @@
 //! The main job: set up, serve, drain, stop.
 
+mod tasks;
+
 use std::{
     error::Error,
     path::PathBuf,
@@ -26,6 +28,7 @@ use crate::{
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
+    health::{DiskWatch, Health},
     http,
     limits::Limits,
     listener::{self, Places},
@@ -34,12 +37,17 @@ use crate::{
     relays::Relays,
     settings::{RelayListen, Secret, Settings},
     store::{Shares, Store},
+    strangers::Strangers,
     tls,
 };
+
+use tasks::Tasks;
 
 /// What ends the server with a sentence.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
+const COMMITTER: &str = "the committer";
+const RECORDER: &str = "the recorder of calls";
 /// How long a database may take to answer at start-up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Parcels from other nodes that may wait here.
@@ -98,10 +106,14 @@ async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store
 /// How long a starting node waits for Redis to tell whether there are other nodes.
 const JOIN_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Connections that `metrics-listen` takes at once.
+const METRICS_CONNECTIONS: usize = 16;
+
 /// Runs the node until a signal ends it.
 ///
 /// # Errors
 /// What keeps it from starting, or made it end: a sentence for the operator.
+#[expect(clippy::too_many_lines, reason = "the order in which things begin and end, in one place")]
 pub async fn run(settings: Settings) -> Result<(), Failure> {
     let began = Instant::now();
     // Bound first: a port that is taken is said before anything is set up.
@@ -114,6 +126,13 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         }
         _ => None,
     };
+    let for_metrics =
+        match settings.metrics_listen {
+            Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
+                format!("cannot listen on {address}: {error}. Choose another with --metrics-listen.")
+            })?),
+            None => None,
+        };
     let (store, mut private) = open_store(&settings).await?;
 
     let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
@@ -122,12 +141,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
     let bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
     let fanout = Fanout::new(bus, store.upkeep(), metrics.clone(), node);
-    let upkeep = tokio::spawn(fanout.clone().run(from_bus));
-    let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics);
-    let workers: Vec<_> = workers.into_iter().map(tokio::spawn).collect();
+    let mut tasks = Tasks::default();
+    tasks.spawn("the upkeep", fanout.clone().run(from_bus));
+    let disk = DiskWatch::default();
+    let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics, &disk);
+    for worker in workers {
+        tasks.spawn(COMMITTER, worker);
+    }
     let call_quality = CallQualities::new(store.upkeep(), metrics.clone());
-    let measuring = tokio::spawn(call_quality.clone().keep_writing());
-    let summing_up = tokio::spawn(call_report::keep_summing_up(store.upkeep()));
+    tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
+    tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
     let (calls, [timers, recorder]) = Calls::start(Parts {
         calls: match &settings.redis_url {
@@ -143,10 +166,15 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         quality: call_quality.clone(),
         rules: call_rules(&settings, &relays),
     });
+    let stop_timers = timers.abort_handle();
+    tasks.watch("the timers of calls", timers);
+    tasks.watch(RECORDER, recorder);
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
+        strangers: Strangers::new(settings.max_connections_per_address.max(100)),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
         resumes: Semaphore::new(usize::try_from(store.hellos()).unwrap_or(1)),
+        health: Health::new(disk),
         draining: AtomicBool::new(false),
         store,
         committer,
@@ -167,29 +195,43 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     app.fanout.joined(JOIN_PATIENCE).await;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
+    let registry = Arc::new(registry);
+    if let Some(listener) = for_metrics {
+        let router = http::metrics(app.clone(), registry.clone());
+        let places = Places::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, Vec::new());
+        tracing::info!(address = %listener.local_addr()?, "metrics");
+        tokio::spawn(listener::accept(listener, router, None, places, None));
+    }
     let accepting =
         tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
-    let housekeeping = tokio::spawn(keep_house(app.clone()));
+    let stop_accepting = accepting.abort_handle();
+    tasks.watch("the listener", accepting);
+    tasks.spawn("the housekeeping", keep_house(app.clone()));
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
 
-    let fault = until_stopped(&app.settings, &mut private).await.err();
-    accepting.abort();
+    let fault = tokio::select! {
+        stopped = until_stopped(&app.settings, &mut private) => stopped.err(),
+        ended = tasks.first_to_end() => {
+            tracing::error!("{ended}");
+            // Nothing is saved by going slowly: others notice as they notice a node that was killed.
+            if let Some(private) = private {
+                private.stop().await;
+            }
+            return Err(ended.into());
+        }
+    };
+    stop_accepting.abort();
     if fault.is_none() {
         drain(&app).await;
     }
-    housekeeping.abort();
-    timers.abort();
+    stop_timers.abort();
     app.calls.close().await;
-    let _ = tokio::time::timeout(Duration::from_secs(5), recorder).await;
+    tasks.wait_for(RECORDER, Duration::from_secs(5)).await;
     app.committer.close();
-    for worker in workers {
-        let _ = tokio::time::timeout(Duration::from_secs(10), worker).await;
-    }
+    tasks.wait_for(COMMITTER, Duration::from_secs(10)).await;
     app.fanout.goodbye().await;
-    upkeep.abort();
-    summing_up.abort();
-    measuring.abort();
+    tasks.abort_all();
     let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
     let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
     if let Some(private) = private {
@@ -267,7 +309,10 @@ async fn keep_house(app: Arc<App>) {
     let mut epoch = None;
     loop {
         tokio::select! {
-            _ = limits.tick() => app.limits.forget_idle(),
+            _ = limits.tick() => {
+                app.limits.forget_idle();
+                app.strangers.forget_idle();
+            }
             _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
             _ = look.tick() => match app.store.upkeep().epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {

@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -18,6 +19,7 @@ use chapar_protocol::{
     limit,
 };
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use crate::{
     app::App,
@@ -32,52 +34,121 @@ use crate::{
 const RESUME_PATIENCE: Duration = Duration::from_secs(5);
 /// Frames that are no requests, after which a client is taken for no client.
 const MAX_BAD_FRAMES: u32 = 200;
+/// Requests before `hello`, after which the same.
+const MAX_EARLY: u32 = 20;
+/// Tokens that nobody has, after which a connection ends.
+const MAX_BAD_TOKENS: u32 = 3;
+/// Requests with a long answer that one connection has under way at the same time; the others wait for these.
+const LONG_ANSWERS: usize = 2;
 
 /// The state of a connection's conversation.
 pub struct Session {
     app: Arc<App>,
     outbox: Arc<Outbox>,
-    /// A `hello` is under way or done. One that failed may be tried again.
-    greeted: Arc<AtomicBool>,
+    greeting: Arc<Greeting>,
+    long_answers: Arc<Semaphore>,
     bad_frames: u32,
+    early: u32,
+}
+
+/// How far the `hello` has come.
+///
+/// ```text
+/// silent ── hello ──▶ asking ── token believed ──▶ known ── answered ──▶ welcome
+///    ▲                  │ refused                    │ refused
+///    └──────────────────┘                            ▼
+///                                                 closed
+/// ```
+struct Greeting {
+    stage: AtomicU8,
+    bad_tokens: AtomicU32,
+    network: IpAddr,
+}
+
+const SILENT: u8 = 0;
+const ASKING: u8 = 1;
+const KNOWN: u8 = 2;
+const WELCOME: u8 = 3;
+/// Refused after the connection had begun to watch: it is not used any more.
+const SPOILT: u8 = 4;
+
+impl Greeting {
+    fn stage(&self) -> u8 {
+        self.stage.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self, stage: u8) {
+        self.stage.store(stage, Ordering::Relaxed);
+    }
+
+    fn done(&self, app: &App, outcome: &Result<Welcome>) {
+        match outcome {
+            Ok(_) => self.enter(WELCOME),
+            Err(_) if self.stage() == KNOWN => self.enter(SPOILT),
+            Err(error) => {
+                self.enter(SILENT);
+                if matches!(error, StoreError::Refused(error) if error.code == ErrorCode::InvalidToken) {
+                    self.bad_tokens.fetch_add(1, Ordering::Relaxed);
+                    app.strangers.failed(self.network);
+                }
+            }
+        }
+    }
 }
 
 impl Session {
-    /// Before `hello`.
-    pub fn new(app: Arc<App>, outbox: Arc<Outbox>) -> Self {
-        Self { app, outbox, greeted: Arc::default(), bad_frames: 0 }
+    /// Before `hello`, with somebody from `network`.
+    pub fn new(app: Arc<App>, outbox: Arc<Outbox>, network: IpAddr) -> Self {
+        let long_answers = Arc::new(Semaphore::new(LONG_ANSWERS));
+        let greeting = Greeting { stage: AtomicU8::new(SILENT), bad_tokens: AtomicU32::new(0), network };
+        Self { app, outbox, greeting: Arc::new(greeting), long_answers, bad_frames: 0, early: 0 }
     }
 
-    /// Whether the client has sent so much rubbish that it should go.
-    pub fn is_abusive(&self) -> bool {
-        self.bad_frames > MAX_BAD_FRAMES
+    /// Whether the client has said a `hello` with a token that is good: it is no stranger any more.
+    pub fn is_known(&self) -> bool {
+        matches!(self.greeting.stage(), KNOWN | WELCOME)
+    }
+
+    /// Why the connection should end, going by what the client has said.
+    pub fn verdict(&self) -> Option<CloseCode> {
+        if self.bad_frames > MAX_BAD_FRAMES || self.early > MAX_EARLY {
+            Some(CloseCode::Abuse)
+        } else if self.greeting.bad_tokens.load(Ordering::Relaxed) >= MAX_BAD_TOKENS {
+            Some(CloseCode::InvalidToken)
+        } else {
+            (self.greeting.stage() == SPOILT).then_some(CloseCode::HelloTimeout)
+        }
     }
 
     /// Begins what a frame asks for.
     pub fn begin(&mut self, text: &str) -> Pending {
+        let welcome = self.greeting.stage() == WELCOME;
         let request = match RawRequest::parse(text) {
             Ok(request) => request,
             Err((id, error)) => {
                 self.bad_frames += 1;
+                self.early += u32::from(!welcome);
                 let reply = frame::error_reply(id, &error).into();
                 return Box::pin(std::future::ready(reply));
             }
         };
         let id = request.id;
-        let asker = self.outbox.who().map(|(user, device)| Asker { user, device });
+        let asker = self.outbox.who().filter(|_| welcome).map(|(user, device)| Asker { user, device });
+        self.early += u32::from(asker.is_none());
         match (request.method.as_ref(), asker) {
-            ("hello", _) if self.greeted.load(Ordering::Relaxed) => {
+            ("hello", _) if self.greeting.stage() != SILENT => {
                 commands::refused(id, &WireError::new(ErrorCode::BadRequest, "this connection has said hello already"))
             }
             ("hello", _) => match request.params::<Hello>() {
                 Ok(hello) => {
-                    self.greeted.store(true, Ordering::Relaxed);
-                    let (greeted, greeting) =
-                        (self.greeted.clone(), greet(self.app.clone(), self.outbox.clone(), hello));
-                    self.answer(
-                        id,
-                        async move { greeting.await.inspect_err(|_| greeted.store(false, Ordering::Relaxed)) },
-                    )
+                    self.greeting.enter(ASKING);
+                    let (app, greeting) = (self.app.clone(), self.greeting.clone());
+                    let work = greet(app.clone(), self.outbox.clone(), hello, greeting.clone());
+                    self.answer(id, async move {
+                        let outcome = work.await;
+                        greeting.done(&app, &outcome);
+                        outcome
+                    })
                 }
                 Err(error) => commands::refused(id, &error),
             },
@@ -88,9 +159,24 @@ impl Session {
             },
             (method, Some(asker)) => {
                 let params = request.params.map_or("{}", RawValue::get);
-                commands::start(&self.app, &asker, &Request { id, method, params })
+                if commands::answers_at_length(method) {
+                    self.in_turn(asker, id, method, params)
+                } else {
+                    commands::start(&self.app, &asker, &Request { id, method, params })
+                }
             }
         }
+    }
+
+    /// A request with a long answer: few at a time, so that one connection cannot have many megabytes made for it. The
+    /// turn ends when the answer is taken over by the connection.
+    fn in_turn(&self, asker: Asker, id: u64, method: &str, params: &str) -> Pending {
+        let (app, turns) = (self.app.clone(), self.long_answers.clone());
+        let (method, params) = (method.to_owned(), params.to_owned());
+        Box::pin(async move {
+            let _turn = turns.acquire_owned().await;
+            commands::start(&app, &asker, &Request { id, method: &method, params: &params }).await
+        })
     }
 
     /// A reply that dies with the connection: what it would tell nobody else needs.
@@ -114,23 +200,25 @@ impl Session {
 ///
 /// First the connection watches, then the database is read: what is committed in between arrives as an event too, and
 /// the client ignores what it knows.
-async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welcome> {
+async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<Greeting>) -> Result<Welcome> {
     if hello.resume.as_ref().is_some_and(|resume| resume.chats.len() > limit::RESUME_CHATS) {
         return Err(WireError::new(ErrorCode::TooLarge, "at most 4000 cursors").into());
     }
     let (user_id, hash) = tokens::read(&hello.token).ok_or(StoreError::from(ErrorCode::InvalidToken))?;
+    let store = app.store.hello();
+    // Before and outside the turns: those whom nobody knows take none.
+    let caller = {
+        let _turn = app.strangers.turn(greeting.network).await?;
+        store.caller(user_id, &hash).await?
+    };
     let Ok(Ok(_turn)) = tokio::time::timeout(RESUME_PATIENCE, app.resumes.acquire()).await else {
         let wait = rand::random_range(1000..5000);
         return Err(WireError::new(ErrorCode::Overloaded, "too many connections resume at once").after_ms(wait).into());
     };
-    let store = app.store.hello();
-    let caller = store.caller(user_id, &hash).await?;
     let user = caller.user.id;
+    // From here on a sign-out reaches this connection, and a failure ends it: it hears already, but may not ask.
     outbox.identify(user, caller.device_id);
-    if outbox.who() != Some((user, caller.device_id)) {
-        let message = "this connection belongs to another device already";
-        return Err(WireError::new(ErrorCode::BadRequest, message).into());
-    }
+    greeting.enter(KNOWN);
     app.fanout.watch_user(user, &outbox).await;
     let chats = store.chat_ids(user).await?;
     app.fanout.watch_chats(&chats, &outbox).await;
@@ -154,7 +242,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
-    if !app.store.owns_device(user, caller.device_id).await? {
+    if !store.owns_device(user, caller.device_id).await? {
         outbox.close(CloseCode::InvalidToken);
         return Err(ErrorCode::InvalidToken.into());
     }
@@ -167,7 +255,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello) -> Result<Welco
         user: caller.user,
         device_id: caller.device_id,
         server_time: now(),
-        heartbeat_seconds: u32::try_from(App::HEARTBEAT.as_secs()).unwrap_or(u32::MAX),
+        heartbeat_seconds: app.settings.heartbeat_seconds,
         sync: resumed.sync,
     })
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -27,6 +28,7 @@ pub use sources::{Given, Layers, Source};
 pub use table::{SETTINGS, Setting};
 
 use crate::embedded_postgres;
+use crate::store::Shares;
 
 /// What remains of the private Postgres's connections for its superuser, maintenance and `psql`.
 const RESERVED_CONNECTIONS: u32 = 10;
@@ -68,6 +70,8 @@ pub struct Settings {
     pub tls_key: Option<PathBuf>,
     /// Opens the administrator's HTTP routes; without it they are closed. At least 16 characters.
     pub admin_token: Option<Secret>,
+    /// Where `/metrics` is open to whoever can reach it; without it they need the operator's token.
+    pub metrics_listen: Option<SocketAddr>,
     /// Whether anybody may make an account.
     pub registration: bool,
     /// How log lines are written.
@@ -78,6 +82,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// Connections from one address. Mobile carriers put thousands of people behind one.
     pub max_connections_per_address: usize,
+    /// After so many seconds of silence a client is pinged, after twice as many it is let go.
+    pub heartbeat_seconds: u32,
     /// Seconds that a stopping node gives its clients to leave.
     pub drain_seconds: u64,
     /// Milliseconds over which clients spread their return to other nodes.
@@ -127,11 +133,13 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             admin_token: None,
+            metrics_listen: None,
             registration: true,
             log_format: LogFormat::Text,
             log_level: "info".to_owned(),
             max_connections: 20_000,
             max_connections_per_address: 1000,
+            heartbeat_seconds: 30,
             drain_seconds: 10,
             reconnect_spread_ms: 5000,
             hash_concurrency: (cores / 2).max(1),
@@ -181,12 +189,14 @@ impl Settings {
         from.put("tls-cert", &mut settings.tls_cert, parse::some(parse::path));
         from.put("tls-key", &mut settings.tls_key, parse::some(parse::path));
         from.put("admin-token", &mut settings.admin_token, parse::some(parse::admin_token));
+        from.put("metrics-listen", &mut settings.metrics_listen, parse::some(parse::socket_address));
         from.put("registration", &mut settings.registration, parse::truth);
         from.put("log-format", &mut settings.log_format, parse::log_format);
         from.put("log-level", &mut settings.log_level, parse::log_level);
         from.put("max-connections", &mut settings.max_connections, parse::number(1, 10_000_000));
         let per_address = &mut settings.max_connections_per_address;
         from.put("max-connections-per-address", per_address, parse::number(1, 10_000_000));
+        from.put("heartbeat-seconds", &mut settings.heartbeat_seconds, parse::number(1, 300));
         from.put("drain-seconds", &mut settings.drain_seconds, parse::number(0, 3600));
         from.put("reconnect-spread-ms", &mut settings.reconnect_spread_ms, parse::number(0, 600_000));
         from.put("hash-concurrency", &mut settings.hash_concurrency, parse::number(1, 1024));
@@ -206,6 +216,11 @@ impl Settings {
         settings.sources = sources;
         problems.extend(settings.contradictions());
         if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
+    }
+
+    /// After how much silence a client is pinged; after twice that it is let go.
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_secs(self.heartbeat_seconds.into())
     }
 
     /// Where a setting's value came from. `name` is the flag's name without its dashes.
@@ -229,6 +244,11 @@ impl Settings {
                 problems.push(self.problem("tls-key", "is set, but tls-cert is not: set both or neither"));
             }
             _ => {}
+        }
+        let least = Shares::least(u32::try_from(self.commit_workers).unwrap_or(u32::MAX / 2));
+        if self.database_connections < least {
+            let what = format!("is too few: with {} commit-workers at least {least}", self.commit_workers);
+            problems.push(self.problem("database-connections", &what));
         }
         let most = embedded_postgres::MAX_CONNECTIONS - RESERVED_CONNECTIONS;
         if self.database_url.is_none() && self.database_connections > most {
@@ -274,11 +294,13 @@ impl Settings {
             "tls-cert" => or_none(self.tls_cert.as_ref().map(|path| path.display()), "no TLS"),
             "tls-key" => or_none(self.tls_key.as_ref().map(|path| path.display()), "no TLS"),
             "admin-token" => or_none(self.admin_token.as_ref().map(|_| "(hidden)"), "no administrator over HTTP"),
+            "metrics-listen" => or_none(self.metrics_listen, "with the operator's token only"),
             "registration" => self.registration.to_string(),
             "log-format" => format!("{:?}", self.log_format).to_lowercase(),
             "log-level" => self.log_level.clone(),
             "max-connections" => self.max_connections.to_string(),
             "max-connections-per-address" => self.max_connections_per_address.to_string(),
+            "heartbeat-seconds" => self.heartbeat_seconds.to_string(),
             "drain-seconds" => self.drain_seconds.to_string(),
             "reconnect-spread-ms" => self.reconnect_spread_ms.to_string(),
             "hash-concurrency" => self.hash_concurrency.to_string(),

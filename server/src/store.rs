@@ -18,6 +18,7 @@ pub mod row;
 pub mod send;
 mod snapshot;
 pub mod sync;
+mod turns;
 pub mod unfinished_calls;
 
 use std::{sync::Arc, time::Duration};
@@ -27,6 +28,7 @@ use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
 use pool::{Bounds, Pool, Tx};
+use turns::Turns;
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -59,13 +61,25 @@ impl StoreError {
             // Nothing was begun, or it was rolled back (class 40).
             Self::Unavailable(source)
                 if matches!(source, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-                    || source.as_database_error().and_then(|it| it.code()).is_some_and(|it| it.starts_with("40")) =>
+                    || source
+                        .as_database_error()
+                        .and_then(sqlx::error::DatabaseError::code)
+                        .is_some_and(|code| code.starts_with("40")) =>
             {
                 Self::Unavailable(source)
             }
             Self::Unavailable(source) => Self::InDoubt { source, chat, users },
             other => other,
         }
+    }
+}
+
+impl StoreError {
+    /// Whether Postgres could not write: the disk is full (53100), or has failed (class 58).
+    pub fn is_of_the_disk(&self) -> bool {
+        let (Self::Unavailable(error) | Self::InDoubt { source: error, .. }) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code == "53100" || code.starts_with("58"))
     }
 }
 
@@ -184,28 +198,31 @@ pub struct Shares {
     pub hello: u32,
     /// For all other requests.
     pub commands: u32,
-    /// For what the node does by itself: healing, records of calls, the epoch, `/readyz`.
+    /// For what the node does by itself: healing, records of calls, the epoch.
     pub upkeep: u32,
+    /// For `/readyz`, which must not wait behind what it is asked about.
+    pub probe: u32,
 }
 
 impl Shares {
     /// Connections for messages to chats that somebody else has locked.
     pub const LANES: u32 = 2;
     const UPKEEP: u32 = 2;
+    const PROBE: u32 = 1;
     /// The least for `hello` and commands together.
     const REST: u32 = 2;
 
     /// The least of connections with so many workers.
     pub fn least(workers: u32) -> u32 {
-        workers + Self::LANES + Self::UPKEEP + Self::REST
+        workers + Self::LANES + Self::UPKEEP + Self::PROBE + Self::REST
     }
 
     /// Shares out `total` connections. With fewer than [`Self::least`] there are more than `total`.
     pub fn of(total: u32, workers: u32) -> Self {
         let (commit, upkeep) = (workers.max(1) + Self::LANES, Self::UPKEEP);
-        let rest = total.saturating_sub(commit + upkeep).max(Self::REST);
+        let rest = total.saturating_sub(commit + upkeep + Self::PROBE).max(Self::REST);
         let hello = (rest * 2 / 5).max(1);
-        Self { commit, hello, commands: rest - hello, upkeep }
+        Self { commit, hello, commands: rest - hello, upkeep, probe: Self::PROBE }
     }
 }
 
@@ -230,6 +247,8 @@ struct Pools {
     hello: Pool,
     commands: Pool,
     upkeep: Pool,
+    probe: Pool,
+    turns: Turns,
 }
 
 /// How long a request waits for a connection before it is told to come back.
@@ -267,6 +286,8 @@ impl Store {
             hello: pool(shares.hello, STATEMENT, LOCK, true, ""),
             commands: pool(shares.commands, STATEMENT, LOCK, true, ""),
             upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, ""),
+            probe: pool(shares.probe, BATCH, BATCH, true, ""),
+            turns: Turns::default(),
             options,
         };
         tracing::info!(?shares, "connections to the database");
@@ -300,8 +321,20 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&self.pools.probe).await?;
         Ok(())
+    }
+
+    /// Whether the database has room for what is new: it makes a file grow, and takes that back.
+    pub async fn has_room(&self) -> Result<()> {
+        let mut tx = self.pools.probe.begin("BEGIN", None).await?;
+        sqlx::raw_sql(
+            "CREATE TEMPORARY TABLE room ON COMMIT DROP AS
+             SELECT string_agg(md5(n::text), '') AS filler FROM generate_series(1, 20000) AS n GROUP BY n / 40",
+        )
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.rollback().await?)
     }
 
     /// Names the history that versions belong to: a stored id and the timeline of Postgres, which a promotion changes.
@@ -331,8 +364,8 @@ impl Store {
 
     /// Closes all connections, after the statements under way.
     pub async fn close(&self) {
-        let Pools { commit, hello, commands, upkeep, .. } = &*self.pools;
-        futures_util::future::join_all([commit, hello, commands, upkeep].map(Pool::close)).await;
+        let Pools { commit, hello, commands, upkeep, probe, .. } = &*self.pools;
+        futures_util::future::join_all([commit, hello, commands, upkeep, probe].map(Pool::close)).await;
     }
 }
 

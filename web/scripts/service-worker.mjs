@@ -28,7 +28,8 @@ export function serviceWorker() {
         fileName: 'sw.js',
         source: code
           .replaceAll('__VERSION__', JSON.stringify(version.digest('hex').slice(0, 16)))
-          .replaceAll('__FILES__', JSON.stringify(list)),
+          .replaceAll('__FILES__', JSON.stringify(list))
+          .replaceAll('__PAGE__', JSON.stringify(createHash('sha256').update(bundle['index.html'].source).digest('hex'))),
       });
     },
   };

@@ -4,12 +4,16 @@
 
 declare const __VERSION__: string;
 declare const __FILES__: string[];
+/** SHA-256 of the page of this version: while nodes of two versions answer, the other one's must not get in. */
+declare const __PAGE__: string;
 
 // `self` is typed for workers of any kind.
 const worker = self as unknown as ServiceWorkerGlobalScope;
 const PREFIX = 'chapar-';
 const CACHE = PREFIX + __VERSION__;
 const HASHED = '/assets/';
+/** The server's own answers, and what must never be older than the server. */
+const OWN = ['/ws', '/sw.js', '/start.js', '/metrics', '/healthz', '/readyz'];
 
 worker.addEventListener('install', (event) => {
   event.waitUntil(fill());
@@ -37,7 +41,7 @@ worker.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== location.origin) return;
-  if (url.pathname.startsWith('/api/') || url.pathname === '/ws' || url.pathname === '/sw.js') return;
+  if (url.pathname.startsWith('/api/') || OWN.includes(url.pathname)) return;
   event.respondWith(answer(request, url));
 });
 
@@ -84,16 +88,23 @@ async function fill(): Promise<void> {
       const known = path.startsWith(HASHED) ? await caches.match(path) : undefined;
       const response = known ?? (await fetch(path, { cache: 'no-cache' }));
       if (!response.ok) throw new Error(`${path}: ${response.status}`);
+      if (path === '/' && (await digest(response.clone())) !== __PAGE__) throw new Error('the page of another version');
       await cache.put(path, response);
     }),
   );
 }
 
+async function digest(response: Response): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 async function answer(request: Request, url: URL): Promise<Response> {
-  const cache = await caches.open(CACHE);
-  const kept = await cache.match(request.mode === 'navigate' ? '/' : url.pathname);
+  // Where the storage is broken the network is not.
+  const cache = await caches.open(CACHE).catch(() => undefined);
+  const kept = await cache?.match(request.mode === 'navigate' ? '/' : url.pathname).catch(() => undefined);
   if (kept) return kept;
   const response = await fetch(request);
-  if (response.ok && url.pathname.startsWith(HASHED)) await cache.put(url.pathname, response.clone()).catch(() => {});
+  if (response.ok && url.pathname.startsWith(HASHED)) await cache?.put(url.pathname, response.clone()).catch(() => {});
   return response;
 }

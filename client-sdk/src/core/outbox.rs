@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 
-use chapar_protocol::{ChatId, Seq, Version, WireError, command, message::NewBody};
+use chapar_protocol::{ChatId, Seq, Version, WireError, command, message::NewBody, text};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -92,7 +92,13 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// What a store had kept. It may have been written before the process ended, so it cannot be cancelled.
-    pub(crate) fn load(items: Vec<OutboxItem>) -> Self {
+    pub(crate) fn load(mut items: Vec<OutboxItem>) -> Self {
+        for item in &mut items {
+            // Kept by a version that did not look: written, it would end each connection.
+            if let Err(error) = text::check_body_size(&item.body) {
+                item.failed.get_or_insert(error);
+            }
+        }
         let entry = |item: OutboxItem| Entry {
             stage: if item.failed.is_some() { Stage::Failed } else { Stage::Waiting },
             ever_written: item.failed.is_none(),
@@ -211,7 +217,8 @@ impl Outbox {
 
     /// Tries a failed message again.
     pub(crate) fn retry(&mut self, client_id: Uuid) -> Option<OutboxItem> {
-        let entry = self.get_mut(client_id).filter(|entry| entry.stage == Stage::Failed)?;
+        let may_go = |item: &OutboxItem| text::check_body_size(&item.body).is_ok();
+        let entry = self.get_mut(client_id).filter(|entry| entry.stage == Stage::Failed && may_go(&entry.item))?;
         entry.stage = Stage::Saving;
         entry.item.failed = None;
         entry.not_before = 0;
@@ -244,5 +251,60 @@ impl Outbox {
     pub(crate) fn deadline(&self, now: Millis) -> Option<Millis> {
         let waiting = self.entries.iter().filter(|entry| entry.stage == Stage::Waiting && entry.not_before > now);
         waiting.map(|entry| entry.not_before).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chapar_protocol::{ErrorCode, limit};
+
+    use super::*;
+    use crate::core::{Config, Input, Output, Refusal, Session, requests::Effect, saved::Saved};
+
+    fn too_large() -> OutboxItem {
+        let body = NewBody::text("a".repeat(limit::BODY_BYTES));
+        OutboxItem { client_id: Uuid::from_u128(1), chat_id: ChatId(7), body, reply_to: None, failed: None }
+    }
+
+    fn session(outbox: Vec<OutboxItem>) -> Session {
+        Session::new(Config::default(), "token".to_owned(), Saved { outbox, ..Saved::default() })
+    }
+
+    fn handle(session: &mut Session, input: Input<'_>) -> Vec<Output> {
+        const NOW: Millis = 0;
+        session.handle(NOW, &mut |_| 0, input);
+        session.take().into()
+    }
+
+    fn refused(outputs: &[Output], ticket: u64) -> bool {
+        outputs.iter().any(|output| {
+            matches!(output, Output::Answer { ticket: it, outcome: Err(Refusal::Server(error)) }
+                if *it == ticket && error.code == ErrorCode::TooLarge)
+        })
+    }
+
+    #[test]
+    fn nothing_is_kept_that_no_frame_can_carry() {
+        let mut session = session(Vec::new());
+        let outputs = handle(&mut session, Input::Send { ticket: 5, item: too_large() });
+        assert!(refused(&outputs, 5), "{outputs:?}");
+        assert!(!outputs.iter().any(|output| matches!(output, Output::Store(_))));
+        assert_eq!(session.outbox().count(), 0);
+    }
+
+    #[test]
+    fn one_that_an_older_version_kept_stands_in_nobodys_way() {
+        let mut session = session(vec![too_large()]);
+        handle(&mut session, Input::Retry(Uuid::from_u128(1)));
+        let (_, state) = session.outbox().next().expect("is shown");
+        assert!(matches!(state, SendState::Failed { error } if error.code == ErrorCode::TooLarge));
+    }
+
+    #[test]
+    fn a_request_beyond_the_frame_is_refused_here() {
+        let mut session = session(Vec::new());
+        let params = format!(r#"{{"x":"{}"}}"#, "a".repeat(limit::FRAME_BYTES));
+        let request = Input::Request { ticket: 6, method: "edit", params, effect: Effect::None };
+        assert!(refused(&handle(&mut session, request), 6));
     }
 }

@@ -48,7 +48,8 @@ export class Emitter {
   }
 
   /** Events from now on. A reader that is more than 1,024 behind gets `lagged` and reads the local state again. */
-  async *iterate(signal?: AbortSignal): AsyncGenerator<ClientEvent | { type: "lagged"; count: number }> {
+  iterate(signal?: AbortSignal): AsyncGenerator<ClientEvent | { type: "lagged"; count: number }> {
+    // Listening begins here, and not when the first event is asked for.
     const waiting: ClientEvent[] = [];
     let dropped = 0;
     let ended = signal?.aborted ?? false;
@@ -64,24 +65,37 @@ export class Emitter {
       wake?.();
     };
     signal?.addEventListener("abort", abort);
-    try {
-      for (;;) {
-        const event = waiting.shift();
-        if (event) {
-          yield event;
-        } else if (dropped) {
-          const count = dropped;
-          dropped = 0;
-          yield { type: "lagged", count };
-        } else if (ended) {
-          return;
-        } else {
-          await new Promise<void>((resolve) => (wake = resolve));
-        }
-      }
-    } finally {
+    const close = (): void => {
+      ended = true;
+      waiting.length = dropped = 0;
       off();
       signal?.removeEventListener("abort", abort);
+      wake?.();
+    };
+    async function* events(): AsyncGenerator<ClientEvent | { type: "lagged"; count: number }> {
+      try {
+        for (;;) {
+          const event = waiting.shift();
+          if (event) {
+            yield event;
+          } else if (dropped) {
+            const count = dropped;
+            dropped = 0;
+            yield { type: "lagged", count };
+          } else if (ended) {
+            return;
+          } else {
+            await new Promise<void>((resolve) => (wake = resolve));
+          }
+        }
+      } finally {
+        close();
+      }
     }
+    const generator = events();
+    // One that was never begun would not run its end.
+    const end = generator.return.bind(generator);
+    generator.return = (value) => (close(), end(value));
+    return generator;
   }
 }

@@ -12,13 +12,17 @@ export async function post(base: string, path: string, body: unknown, token?: st
   if (token !== undefined) headers.Authorization = `Bearer ${token}`;
   let response: Response;
   let answer: unknown;
+  // `AbortSignal.timeout` is younger than the browsers that people have.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), TIMEOUT);
   try {
-    const signal = AbortSignal.timeout(TIMEOUT);
-    response = await fetch(base + path, { method: "POST", headers, body: JSON.stringify(body), signal, credentials: "omit", keepalive });
+    response = await fetch(base + path, { method: "POST", headers, body: JSON.stringify(body), signal: late.signal, credentials: "omit", keepalive });
     const text = await response.text();
     answer = text === "" ? null : parse(text);
   } catch (error) {
     throw new ChaparError("unreachable", error instanceof Error ? error.message : "the server cannot be reached", "retry");
+  } finally {
+    clearTimeout(timer);
   }
   if (response.ok) {
     if (answer === undefined) throw new ChaparError("bad_reply", "an answer that is no JSON");

@@ -17,7 +17,7 @@ export async function openBackend(
   websocketUrl: string,
   tell: (events: ClientEvent[]) => void,
 ): Promise<Backend> {
-  const name = options.name ?? "default";
+  const name = nameOf(options);
   const tabs = (options.tabs ?? true) ? browserTabs() : undefined;
   // Two writers would spoil a store. Where tabs cannot agree (plain http), the application must say that there is one.
   const alone = tabs !== undefined || options.tabs === false;
@@ -25,6 +25,21 @@ export async function openBackend(
   const view = viewOf(saved, store.persistent, options.token);
   const host = { websocketUrl, WebSocket: options.WebSocket, config: { ...DEFAULT_CONFIG, ...options.config }, store };
   return tabs && !options.store ? new Tabs(tabs, name, host, view, tell) : new Host({ ...host, onChange: ({ events }) => tell(events) }, view);
+}
+
+/**
+ * What the tabs of one account share, by name. Whoever is given a token speaks for its account and no other: two of them in
+ * one process, or one beside the signed-in tabs, share nothing.
+ */
+export function nameOf({ name = "default", token }: Pick<ClientOptions, "name" | "token">): string {
+  if (token === undefined) return name;
+  // FNV-1a over both halves: a name, not a secret.
+  let [low, high] = [0x811c9dc5, 0xcbf29ce4];
+  for (let at = 0; at < token.length; at++) {
+    low = Math.imul(low ^ token.charCodeAt(at), 0x01000193) >>> 0;
+    high = Math.imul(high ^ token.charCodeAt(token.length - 1 - at), 0x01000193) >>> 0;
+  }
+  return `${name}-${high.toString(36)}${low.toString(36)}`;
 }
 
 /** The store and what is in it; memory where there is no IndexedDB, or it is blocked or broken. */

@@ -15,6 +15,7 @@ import type { ChatPatch, Outgoing, OutboxItem, Patch } from "./core/patch.js";
 import { ChaparError, stopError } from "./error.js";
 import { Host, type Change, type HostOptions } from "./host.js";
 import type { MyChat, User } from "./protocol.js";
+import { MemoryStore } from "./store/memory.js";
 import type { Saved } from "./store/store.js";
 import { applyChange, stateOf, type View } from "./view.js";
 
@@ -61,7 +62,8 @@ export interface TabsPlatform {
 /** The browser's own, where it can: Web Locks exist in secure contexts only. */
 export function browserTabs(): TabsPlatform | undefined {
   const locks = (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks;
-  if (!locks || typeof BroadcastChannel === "undefined") return undefined;
+  // Node has both, too, and no tabs.
+  if (!locks || typeof BroadcastChannel === "undefined" || typeof document === "undefined") return undefined;
   return {
     channel: (name) => new BroadcastChannel(name),
     lock: (name, signal, held) => locks.request(name, { signal }, held) as Promise<void>,
@@ -137,8 +139,13 @@ export class Tabs implements Backend {
   async close(): Promise<void> {
     this.#closed = true;
     this.#aborted.abort();
+    const led = this.#host !== undefined;
     await this.#host?.close();
     this.#release?.();
+    if (!led) {
+      this.view.connection = { state: "stopped", stop: { reason: "closed" } };
+      this.#tell([{ type: "connection", connection: this.view.connection }]);
+    }
     this.#channel.close();
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
@@ -179,10 +186,20 @@ export class Tabs implements Backend {
   /** The lock is ours: from now on this tab has the connection. Resolves when it is closed. */
   async #lead(): Promise<void> {
     if (this.#closed) return;
-    const { store } = this.#options;
-    const saved = await store.load();
+    let options = this.#options;
+    let saved: Saved | undefined;
+    try {
+      saved = await options.store.load();
+    } catch {
+      // As on a phone that slept: the store is gone for this page. What is held here goes on, and nothing is kept.
+      options = { ...options, store: new MemoryStore() };
+      this.view.persistent = false;
+    }
+    const { store } = options;
     if (this.#closed) return;
-    if (this.#leader === undefined) {
+    if (saved === undefined) {
+      saved = await store.load();
+    } else if (this.#leader === undefined) {
       // Nobody led before: what this tab read when it opened may be older than what is there now.
       Object.assign(this.view, { state: stateOf(saved), token: this.view.token ?? saved.token, outbox: [] });
     } else if (this.view.persistent) {
@@ -196,7 +213,7 @@ export class Tabs implements Backend {
     this.#leader = this.#tab;
     this.#number = 0;
     const released = new Promise<void>((resolve) => (this.#release = resolve));
-    this.#host = new Host({ ...this.#options, onChange: (change) => this.#publish(change) }, this.view);
+    this.#host = new Host({ ...options, onChange: (change) => this.#publish(change) }, this.view);
     this.#sayState();
     this.#tell([{ type: "reset" }, { type: "connection", connection: this.view.connection }]);
     for (const [id, { op }] of [...this.#pending]) this.#doFor(this.#tab, id, op, this.#host);

@@ -27,6 +27,9 @@ pub(super) const ALL: [Kind; 16] = [
     ("sign-ins to random accounts", 6, accounts::sign_ins_to_many),
 ];
 
+/// Those that need some time before they do anything, in a quick run on a slow machine.
+pub(super) const SLOW: [&str; 4] = [ALL[4].0, ALL[5].0, ALL[10].0, ALL[11].0];
+
 /// Those that only hold on, from the beginning to the end.
 pub(super) const LINGERING: [Kind; 4] = [
     ("half-open heads", 12, lingering::heads),

@@ -23,8 +23,8 @@ pub(super) struct Plan {
     pub(super) links: usize,
     /// A public channel of the accomplice.
     pub(super) channel: String,
-    /// Ids of people whom the attacker does not know, from and up to.
-    pub(super) strangers: (i64, i64),
+    /// People whom the attacker does not know: ids and handles, which can be guessed.
+    pub(super) strangers: Vec<(i64, String)>,
     /// Somebody with a password, who wants to sign in.
     pub(super) victim: String,
 }

@@ -62,10 +62,6 @@ pub(super) fn make(api: &mut Api, node: SocketAddr, seed: u64) -> Result<Plan, F
     // The accomplice, and the first of the crowd.
     api.call(&tokens[0], &AddMembers { chat_id: group, user_ids: ids[1..2 + IN_GROUP].to_vec() })?;
     let links = fill(api, &tokens[0], &crowd[..IN_GROUP], group.0, &mut random)?;
-    let span = |it: &[SignedIn]| {
-        let numbers = it.iter().map(|it| it.user.id.0);
-        (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0))
-    };
     Ok(Plan {
         node,
         seed,
@@ -76,7 +72,7 @@ pub(super) fn make(api: &mut Api, node: SocketAddr, seed: u64) -> Result<Plan, F
         in_group: IN_GROUP,
         links,
         channel,
-        strangers: span(&strangers.users),
+        strangers: strangers.users.into_iter().map(|it| (it.user.id.0, it.user.handle)).collect(),
         victim,
     })
 }

@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn stored(messages: Vec<Message>) -> Stored {
-        let last_seq = messages.len() as i64;
+        let last_seq = i64::try_from(messages.len()).expect("few");
         Stored { version: last_seq + 1, last_seq, messages: (1..).zip(messages).collect() }
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 pub(crate) fn server(extra: &[&str]) -> Server {
-    let mut settings = vec!["--call-loopback", "true", "--calls-per-minute", "0", "--lookups-per-day", "0"];
+    let mut settings = vec!["--call-loopback", "true", "--calls-per-minute", "0"];
     settings.extend_from_slice(extra);
     Server::start_with(&settings)
 }

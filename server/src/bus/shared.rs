@@ -163,7 +163,9 @@ impl Shared {
     /// Notes that something of these topics may have passed by this node.
     pub(super) fn miss(&self, topics: &[Topic]) {
         let mut missed = self.missed.lock();
-        topics.iter().for_each(|topic| missed.add(*topic));
+        for topic in topics {
+            missed.add(*topic);
+        }
     }
 
     /// The same for everything.

@@ -12,7 +12,17 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatS
     let Some(Named::Chat(info)) = app.store.resolve(&handle).await? else {
         return Err(ErrorCode::ChatNotFound.into());
     };
-    let mut chat = app.store.lock_any_chat(info.id, asker.user).await?;
+    // Held until the answer is read: many who join at once leave connections for the others.
+    let mut turn = None;
+    let mut reader = None;
+    if info.kind == ChatKind::Channel {
+        turn = Some(app.store.turn_of_reader(info.id).await?);
+        reader = app.store.begin_reader(info.id, asker.user).await?;
+    }
+    let mut chat = match reader {
+        Some(chat) => chat,
+        None => app.store.lock_any_chat(info.id, asker.user).await?,
+    };
     if chat.role().is_none() {
         if chat.is_banned().await? {
             return refuse(ErrorCode::Forbidden, "you were removed from this chat: an admin can add you again");
@@ -27,5 +37,7 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatS
     } else {
         chat.commit().await?;
     }
-    Ok(Outcome::new(app.store.chat_snapshot(asker.user, info.id).await?))
+    let snapshot = app.store.chat_snapshot(asker.user, info.id).await?;
+    drop(turn);
+    Ok(Outcome::new(snapshot))
 }

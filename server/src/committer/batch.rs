@@ -81,7 +81,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn answer(self, outcome: Outcome) {
+    pub(super) fn answer(self, outcome: &Outcome) {
         for answer in self.answers {
             let _ = answer.send(outcome.clone());
         }
@@ -101,7 +101,7 @@ impl Batch {
         match self.waiting.get_mut(place) {
             None => self.waiting.push(waiting),
             Some(same) if same.message.same_content(&waiting.message) => same.answers.extend(waiting.answers),
-            Some(_) => waiting.answer(Err(StoreError::from(ErrorCode::ClientIdReused).into())),
+            Some(_) => waiting.answer(&Err(StoreError::from(ErrorCode::ClientIdReused).into())),
         }
     }
 
@@ -117,7 +117,10 @@ impl Batch {
 
     /// The answer to all.
     pub(super) fn refuse(self, error: &WireError) {
-        self.waiting.into_iter().for_each(|it| it.answer(Err(error.clone())));
+        let outcome = Err(error.clone());
+        for waiting in self.waiting {
+            waiting.answer(&outcome);
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{Batch, Told, Waiting};
 use crate::{
     fanout::Fanout,
+    health::DiskWatch,
     metrics::Metrics,
     store::{
         BATCH, Store, StoreError,
@@ -45,6 +46,7 @@ pub(super) struct Worker {
     pub(super) metrics: Metrics,
     /// Places for lanes that wait in the database, all workers together.
     pub(super) lanes: Arc<Semaphore>,
+    pub(super) disk: DiskWatch,
     pub(super) round: Arc<Round>,
 }
 
@@ -136,7 +138,7 @@ impl Worker {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {
                 tracing::error!(%error, "a batch was refused: storing its messages one by one");
-                self.one_by_one(&batch).await
+                self.one_by_one(&batch, Locks::Skip).await
             }
             Err(error) => {
                 self.give_up(batch, error);
@@ -149,8 +151,8 @@ impl Worker {
                 // Behind one that waits for its chat, all that follow in it wait: the order stays.
                 Ok(Outcome::Locked) => locked.entry(waiting.message.chat_id).or_default().add(waiting),
                 Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                Ok(Outcome::Refused(code)) => waiting.answer(Err(StoreError::from(code).into())),
-                Err(error) => waiting.answer(Err(error)),
+                Ok(Outcome::Refused(code)) => waiting.answer(&Err(StoreError::from(code).into())),
+                Err(error) => waiting.answer(&Err(error)),
             }
         }
         told.publish(&self.fanout);
@@ -158,7 +160,7 @@ impl Worker {
     }
 
     /// So that nobody suffers for another's message.
-    async fn one_by_one(&self, batch: &Batch) -> Vec<Result<Outcome, WireError>> {
+    async fn one_by_one(&self, batch: &Batch, locks: Locks) -> Vec<Result<Outcome, WireError>> {
         let mut outcomes = Vec::with_capacity(batch.waiting.len());
         let mut skipped: Vec<ChatId> = Vec::new();
         for waiting in &batch.waiting {
@@ -168,7 +170,7 @@ impl Worker {
                 continue;
             }
             let until = waiting.deadline.max(Instant::now() + ONE_TRY);
-            let outcome = self.store.send(&[&waiting.message], Locks::Skip, until).await;
+            let outcome = self.store.send(&[&waiting.message], locks, until).await;
             if let Err(StoreError::Unavailable(_)) = outcome {
                 self.fanout.doubt([chat], None);
             }
@@ -189,13 +191,23 @@ impl Worker {
             let outcome = self.store.send(&batch.messages(), locks, deadline.min(Instant::now() + BATCH)).await;
             match outcome {
                 Ok(outcomes) => {
+                    if outcomes.iter().any(|it| matches!(it, Outcome::Stored(stored) if !stored.existed)) {
+                        self.disk.worked();
+                    }
                     #[expect(clippy::cast_precision_loss, reason = "batches are small")]
                     self.metrics.batch.observe(batch.waiting.len() as f64);
                     self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
                     return Ok(outcomes);
                 }
+                Err(error @ StoreError::Unavailable(_)) if error.is_of_the_disk() => {
+                    // An answer, and a clear one: it is not stored, and would not be in a moment.
+                    self.disk.failed();
+                    return Err(error);
+                }
                 Err(StoreError::Unavailable(error)) => {
-                    batch.waiting.iter_mut().for_each(|it| it.unknown = true);
+                    for waiting in &mut batch.waiting {
+                        waiting.unknown = true;
+                    }
                     if Instant::now() + PAUSE >= deadline {
                         return Err(StoreError::Unavailable(error));
                     }
@@ -210,7 +222,8 @@ impl Worker {
 
     /// Stores what a batch skipped, as soon as the chat's lock can be had. Others' locks hold up nobody but that chat.
     async fn wait_in_lane(self, chat: ChatId, mut batch: Batch) -> ChatId {
-        let deadline = batch.deadline().max(Instant::now() + ONE_TRY);
+        // The last try begins early enough to end by Postgres's word that the lock was not to be had: a clear answer.
+        let deadline = (batch.deadline() - LAST_TRY).max(Instant::now() + ONE_TRY);
         loop {
             // Taken anew for each try, so that many locked chats take turns.
             let place = tokio::time::timeout_at(deadline, self.lanes.acquire()).await;
@@ -224,8 +237,8 @@ impl Worker {
                     for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
                         match outcome {
                             Outcome::Stored(stored) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                            Outcome::Refused(code) => waiting.answer(Err(StoreError::from(code).into())),
-                            Outcome::Locked => waiting.answer(Err(crate::store::busy(BUSY_CHAT).into())),
+                            Outcome::Refused(code) => waiting.answer(&Err(StoreError::from(code).into())),
+                            Outcome::Locked => waiting.answer(&Err(crate::store::busy(BUSY_CHAT).into())),
                         }
                     }
                     told.publish(&self.fanout);
@@ -237,13 +250,13 @@ impl Worker {
                     // in a lane they are few, so each is tried here.
                     tracing::error!(%error, "a batch was refused: storing its messages one by one");
                     let mut told = Told::default();
-                    let outcomes = self.one_by_one(&batch).await;
+                    let outcomes = self.one_by_one(&batch, Locks::Wait).await;
                     for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
                         match outcome {
                             Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                            Ok(Outcome::Refused(code)) => waiting.answer(Err(StoreError::from(code).into())),
-                            Ok(Outcome::Locked) => waiting.answer(Err(crate::store::busy(BUSY_CHAT).into())),
-                            Err(error) => waiting.answer(Err(error)),
+                            Ok(Outcome::Refused(code)) => waiting.answer(&Err(StoreError::from(code).into())),
+                            Ok(Outcome::Locked) => waiting.answer(&Err(crate::store::busy(BUSY_CHAT).into())),
+                            Err(error) => waiting.answer(&Err(error)),
                         }
                     }
                     told.publish(&self.fanout);
@@ -272,4 +285,6 @@ impl Worker {
     }
 }
 
+/// What the last try in a lane needs.
+const LAST_TRY: Duration = Duration::from_millis(1200);
 const BUSY_CHAT: &str = "others change this chat just now: nothing was stored, try again";

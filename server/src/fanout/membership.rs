@@ -8,7 +8,9 @@ use super::{Fanout, event_frame, heal::in_time, parcel::Change};
 use crate::{bus::Topic, outbox::Outbox, store::Result};
 
 /// A change of a user's own things that may bring the user into chats or out of them.
-pub(super) fn membership_change(delta: UserDelta) -> Change {
+pub(super) fn membership_change(mut delta: UserDelta) -> Change {
+    // What follows a page is told as it is read; nobody need ask.
+    delta.more = false;
     let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
     let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
     let (entered, left) = (ids(entered), ids(left));
@@ -46,6 +48,8 @@ impl Fanout {
         self.hub.pause(topic);
         let this = self.clone();
         tokio::spawn(async move {
+            // Never closed.
+            let _turn = this.entering.acquire().await;
             if this.enter_chats(topic, &change, false).await {
                 this.hub.offer(topic, change.from, change.version, change.frame);
             }
@@ -113,7 +117,9 @@ impl Fanout {
             return Ok(());
         }
         for (_, outboxes) in &here {
-            outboxes.iter().for_each(|outbox| self.unwatch_chats([chat], outbox));
+            for outbox in outboxes {
+                self.unwatch_chats([chat], outbox);
+            }
         }
         let users: Vec<UserId> = here.iter().map(|(user, _)| *user).collect();
         // Their own devices are to hear of it.
@@ -140,7 +146,9 @@ impl Fanout {
                 for (chat, version) in in_time(self.store.chat_versions(&[chat])).await? {
                     self.known(Topic::Chat(chat.0), version);
                 }
-                back.iter().for_each(|outbox| self.tell_where_it_stands(chat, outbox));
+                for outbox in back {
+                    self.tell_where_it_stands(chat, outbox);
+                }
             }
             before = inside;
         }

@@ -17,10 +17,16 @@ use chapar_protocol::{
 
 use super::{
     Peer, Routes,
-    address::client_address,
+    address::{From, client_address},
     reply::{Failure, Text, body, json},
 };
-use crate::{app::App, limits::subnet, passwords::Guest, store::accounts::Caller, tokens};
+use crate::{
+    app::App,
+    limits::subnet,
+    passwords::Guest,
+    store::{StoreError, accounts::Caller},
+    tokens,
+};
 
 /// `POST /api/v1/register`.
 pub(super) async fn register(
@@ -83,23 +89,33 @@ async fn signed_in(app: &App, user: User, device: Option<String>, from: IpAddr) 
     Ok(SignedIn { token, user, device_id })
 }
 
-/// Who sends a request, by `Authorization: Bearer`.
-pub(super) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+/// Who sends a request, by `Authorization: Bearer`, from which network.
+pub(super) async fn caller(app: &App, network: IpAddr, headers: &HeaderMap) -> Result<Caller, Failure> {
     let token = bearer(headers)
         .ok_or_else(|| WireError::new(ErrorCode::Unauthenticated, "send Authorization: Bearer <token>"))?;
     let (user, hash) = tokens::read(token).ok_or(ErrorCode::InvalidToken)?;
-    Ok(app.store.caller(user, &hash).await?)
+    let _turn = app.strangers.turn(network).await?;
+    let caller = app.store.caller(user, &hash).await;
+    if matches!(&caller, Err(StoreError::Refused(_))) {
+        app.strangers.failed(network);
+    }
+    Ok(caller?)
 }
 
-/// The token in a request's headers.
+/// The token in a request's headers. The scheme's name may be written in any case (RFC 9110 section 11.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
 /// `POST /api/v1/sign-out`.
-pub(super) async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn sign_out(
+    State(routes): State<Routes>,
+    From(network): From,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let app = &routes.app;
-    let caller = caller(app, &headers).await?;
+    let caller = caller(app, network, &headers).await?;
     for device in app.store.revoke_devices(caller.user.id, Some(caller.device_id)).await? {
         app.fanout.publish_revoked(caller.user.id, device);
         app.calls.signed_out(caller.user.id, device).await;
@@ -108,14 +124,22 @@ pub(super) async fn sign_out(State(routes): State<Routes>, headers: HeaderMap) -
 }
 
 /// `GET /api/v1/devices`.
-pub(super) async fn devices(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
-    let caller = caller(&routes.app, &headers).await?;
+pub(super) async fn devices(
+    State(routes): State<Routes>,
+    From(network): From,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let caller = caller(&routes.app, network, &headers).await?;
     let devices = routes.app.store.devices(caller.user.id, Some(caller.device_id)).await?;
     Ok(json(&Devices { devices }))
 }
 
 /// `GET /api/v1/me`.
-pub(super) async fn me(State(routes): State<Routes>, headers: HeaderMap) -> Result<Response, Failure> {
-    let caller = caller(&routes.app, &headers).await?;
+pub(super) async fn me(
+    State(routes): State<Routes>,
+    From(network): From,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let caller = caller(&routes.app, network, &headers).await?;
     Ok(json(&Users { users: vec![caller.user] }))
 }

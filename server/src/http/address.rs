@@ -2,12 +2,40 @@
 
 use std::net::IpAddr;
 
-use axum::http::HeaderMap;
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{Extensions, HeaderMap, request::Parts},
+};
 use ipnet::IpNet;
+
+use super::Routes;
+use crate::limits::network;
 
 /// The other end of the TCP connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
+
+/// The network that a request comes from, see [`network`].
+pub(super) struct From(pub(super) IpAddr);
+
+impl FromRequestParts<Routes> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, routes: &Routes) -> Result<Self, Self::Rejection> {
+        Ok(Self(of(&parts.extensions, &parts.headers, &routes.app.settings.trusted_proxies)))
+    }
+}
+
+/// The same of a request that is not taken apart.
+pub(super) fn network_of(request: &Request, trusted: &[IpNet]) -> IpAddr {
+    of(request.extensions(), request.headers(), trusted)
+}
+
+fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    // Every connection that the listener serves has a peer.
+    let peer = extensions.get::<Peer>().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    network(client_address(peer, headers, trusted))
+}
 
 /// The client's address: the peer's, unless that is a trusted proxy; then the last address in `X-Forwarded-For` that is
 /// not a trusted proxy itself. What stands before that, the client may have written.

@@ -1,14 +1,14 @@
 //! What the operator's token opens.
 
 use axum::{
-    extract::{Query, State},
+    extract::{Query, Request, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use chapar_protocol::{
     ErrorCode, WireError,
     account::{BulkUsers, BulkUsersMade, SignedIn},
-    text,
+    limit, text,
 };
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use super::{
     Routes,
     accounts::bearer,
-    reply::{Failure, Text, body, json},
+    reply::{Failure, body, json, read_text},
 };
 use crate::{
     app::App,
@@ -41,10 +41,11 @@ pub(super) fn check_operator(app: &App, headers: &HeaderMap) -> Result<(), Failu
 pub(super) async fn users(
     State(routes): State<Routes>,
     headers: HeaderMap,
-    Text(request): Text,
+    request: Request,
 ) -> Result<Response, Failure> {
     let app = &routes.app;
     check_operator(app, &headers)?;
+    let request = read_text(request, limit::FRAME_BYTES).await?;
     let bulk: BulkUsers = body(&request)?;
     if bulk.count > MOST {
         return Err(WireError::new(ErrorCode::TooLarge, "at most 10,000 accounts at once").into());

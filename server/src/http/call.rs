@@ -1,16 +1,17 @@
 //! `POST /api/v1/call/<method>`: every command that needs no live connection.
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Request as HttpRequest, State},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use chapar_protocol::{ErrorCode, WireError, command::METHODS, frame::ServerFrame};
+use chapar_protocol::{ErrorCode, WireError, command::METHODS, frame::ServerFrame, limit};
 
 use super::{
     Routes,
     accounts::caller,
-    reply::{Failure, Text, raw_json},
+    address::From,
+    reply::{Failure, raw_json, read_text},
 };
 use crate::commands::{self, Asker, Request};
 
@@ -18,13 +19,15 @@ use crate::commands::{self, Asker, Request};
 pub(super) async fn call(
     State(routes): State<Routes>,
     Path(method): Path<String>,
+    From(network): From,
     headers: HeaderMap,
-    Text(params): Text,
+    request: HttpRequest,
 ) -> Result<Response, Failure> {
-    let asker = Asker::from(&caller(&routes.app, &headers).await?);
+    let asker = Asker::from(&caller(&routes.app, network, &headers).await?);
     if !METHODS.iter().any(|it| it.http && it.name == method) {
         return Err(WireError::new(ErrorCode::UnknownMethod, "there is no such method over HTTP").into());
     }
+    let params = read_text(request, limit::FRAME_BYTES).await?;
     let params = if params.is_empty() { "{}" } else { &params };
     let frame = commands::start(&routes.app, &asker, &Request { id: 0, method: &method, params }).await;
     match ServerFrame::parse(&frame) {

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{Peer, Routes, address::client_address, reply::Failure};
-use crate::{connection, listener::Place, settings::Settings};
+use crate::{connection, limits::network, listener::Place, settings::Settings};
 
 /// Upgrades, if the client speaks our subprotocol and its page may.
 pub(super) async fn websocket(
@@ -40,7 +40,8 @@ pub(super) async fn websocket(
     if !origin_allowed(headers, &routes.app.settings) {
         return Err(WireError::new(ErrorCode::Forbidden, "pages of this origin may not connect").into());
     }
-    if !place.belongs_to(client_address(peer, headers, &routes.app.settings.trusted_proxies)) {
+    let client = client_address(peer, headers, &routes.app.settings.trusted_proxies);
+    if !place.belongs_to(client) || !place.waits_for_hello() {
         return Err(WireError::new(ErrorCode::Overloaded, "too many connections from your address")
             .after_ms(5000)
             .into());
@@ -49,10 +50,9 @@ pub(super) async fn websocket(
     let app = routes.app.clone();
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(stream) => connection::run(app, TokioIo::new(stream)).await,
+            Ok(stream) => connection::run(app, TokioIo::new(stream), place, network(client)).await,
             Err(error) => tracing::debug!(%error, "an upgrade failed"),
         }
-        drop(place);
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();

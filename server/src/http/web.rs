@@ -9,7 +9,7 @@ use axum::{
 };
 use chapar_protocol::{ErrorCode, WireError};
 
-use super::reply::Failure;
+use super::{operations::other_method, reply::Failure};
 
 /// One file, as it is and packed.
 struct Asset {
@@ -37,10 +37,11 @@ const WITHOUT_APP: &str = "Chapar is running, but this binary was built without 
 
 /// `GET` of anything that is no route of its own.
 pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    if method != Method::GET && method != Method::HEAD {
-        return nothing_here();
+    let found = find(uri.path());
+    if method != Method::GET && method != Method::HEAD && !matches!(found, Found::Nothing) {
+        return ([(header::ALLOW, "GET, HEAD")], other_method().await).into_response();
     }
-    match find(uri.path()) {
+    match found {
         Found::Asset(asset) => serve(asset, &headers),
         Found::NoApp => WITHOUT_APP.into_response(),
         Found::Nothing => nothing_here(),
@@ -83,7 +84,6 @@ fn serve(asset: &'static Asset, headers: &HeaderMap) -> Response {
     put(header::CACHE_CONTROL, cache);
     put(header::VARY, "accept-encoding");
     put(header::CONTENT_TYPE, kind(asset.path));
-    put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if let Some(coding) = coding.filter(|_| !fresh) {
         put(header::CONTENT_ENCODING, coding);
     }

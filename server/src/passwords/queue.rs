@@ -1,4 +1,4 @@
-//! Who may hash next. Every network has a count of hashes had lately; the lowest goes first, and when the queue is full
+//! Who may hash next. Every network has a count of tries made lately, refused ones too; the lowest goes first, and when the queue is full
 //! the highest makes room. So whoever floods, from however many networks, goes behind whoever did not.
 
 use std::{
@@ -17,6 +17,8 @@ use super::Guest;
 
 /// About what one hash takes on a slow core; for the time that refused callers are told to wait.
 const TYPICAL: Duration = Duration::from_millis(50);
+/// For how long somebody waits for a turn; behind a flood from their own network it may never come.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Counts: networks share them by hash, so that no number of networks needs more memory.
 const COUNTS: usize = 4096;
 /// After which time a count has halved.
@@ -59,15 +61,15 @@ impl Queue {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`ErrorCode::Overloaded`] when there is no place, or it was needed by somebody who has had less.
+    /// [`ErrorCode::Overloaded`] when there is no place, it was needed by somebody who has had less, or no turn came in 10 s.
     pub(super) async fn enter(self: &Arc<Self>, guest: Guest) -> Result<Turn, WireError> {
         let waiting = {
             let mut state = self.state.lock();
             state.age();
             let count = self.count_of(guest.network);
+            state.counts[count] = state.counts[count].saturating_add(1);
             if state.free > 0 {
                 state.free -= 1;
-                state.counts[count] += 1;
                 self.gauge.inc();
                 return Ok(Turn { queue: Some(self.clone()) });
             }
@@ -79,7 +81,10 @@ impl Queue {
             self.gauge.set(i64::try_from(state.waiting.len() + self.concurrency - state.free).unwrap_or(i64::MAX));
             waiting
         };
-        waiting.await.map_err(|_| self.refusal(self.most))
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(self.refusal(self.most)),
+        }
     }
 
     /// Whoever had the right password was no flood.
@@ -147,9 +152,7 @@ impl State {
             let it = &self.waiting[place];
             (self.had(it.count, it.known), !it.known)
         })?;
-        let next = self.waiting.remove(place);
-        self.counts[next.count] += 1;
-        Some(next)
+        Some(self.waiting.remove(place))
     }
 
     /// Lets somebody go for a newcomer: who is not there any more, or who has more, in hashes and in places here.

@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 41] = [
+pub const SETTINGS: [Setting; 43] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -59,6 +59,12 @@ pub const SETTINGS: [Setting; 41] = [
         "Opens the administrator's HTTP routes, at least 16 characters; better in the environment or the file, because \
          everybody on the machine sees flags [default: closed]",
     ),
+    setting(
+        "metrics-listen",
+        "CHAPAR_METRICS_LISTEN",
+        "ADDRESS",
+        "Address and port where /metrics is open without a token: one that only your monitoring reaches [default: none]",
+    ),
     setting("registration", "CHAPAR_REGISTRATION", "true|false", "Whether anybody may register [default: true]"),
     setting("log-format", "CHAPAR_LOG_FORMAT", "text|json", "How log lines are written [default: text]"),
     setting(
@@ -73,6 +79,12 @@ pub const SETTINGS: [Setting; 41] = [
         "CHAPAR_MAX_CONNECTIONS_PER_ADDRESS",
         "N",
         "Connections from one address; mobile carriers put thousands of people behind one [default: 1000]",
+    ),
+    setting(
+        "heartbeat-seconds",
+        "CHAPAR_HEARTBEAT_SECONDS",
+        "SECONDS",
+        "After how much silence a client is pinged; after twice that it is let go [default: 30]",
     ),
     setting(
         "drain-seconds",

@@ -1,11 +1,14 @@
 //! A change of one chat: a transaction that holds the chat's row lock from the first look to the commit, so that
 //! what a command checked is still true when it writes.
 
+use std::time::Duration;
+
 use chapar_protocol::{
     Body, ChatDelta, ChatId, ChatInfo, ChatKind, ErrorCode, Message, MyChat, Reacted, ReactionCount, Role, Seq,
     ServiceAction, UserDelta, UserId, Version, WireError, limit,
 };
 use sqlx::{Row, types::Json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -15,11 +18,17 @@ use super::{
     pool::Tx,
     row,
     row::{kind_number, role_number},
+    turns::{For, Turn},
 };
+
+/// How long a change may take in all, waiting for its turn included.
+const PATIENCE: Duration = Duration::from_millis(5500);
 
 /// A locked chat, and what was changed of it so far.
 pub struct ChatTx {
     tx: Tx,
+    // After `tx`: the next one may go on when this one is through. None for a chat that is being made.
+    _turn: Option<Turn>,
     user: UserId,
     role: Option<Role>,
     kind: ChatKind,
@@ -43,7 +52,9 @@ impl Store {
     /// # Errors
     /// [`ErrorCode::ChatNotFound`] when there is none.
     pub async fn lock_any_chat(&self, chat: ChatId, user: UserId) -> Result<ChatTx> {
-        let mut tx = self.begin().await?;
+        let deadline = Instant::now() + PATIENCE;
+        let turn = self.pools.turns.take(chat, For::Change).await?;
+        let mut tx = self.pool.begin("BEGIN", Some(deadline)).await?;
         let found = sqlx::query("SELECT kind, seq, version FROM chats WHERE id = $1 FOR NO KEY UPDATE")
             .bind(chat.0)
             .fetch_optional(&mut *tx)
@@ -59,6 +70,7 @@ impl Store {
         let version = Version(found.try_get("version")?);
         Ok(ChatTx {
             tx,
+            _turn: Some(turn),
             user,
             role: row::role(role.flatten()),
             kind: row::kind(found.try_get("kind")?),
@@ -66,6 +78,41 @@ impl Store {
             delta: ChatDelta::empty(chat, version),
             users: Vec::new(),
         })
+    }
+
+    /// Waits until this node has few enough readers who come into, or go out of, a channel at the same time. They have no
+    /// other queue: they take no lock on the channel.
+    pub async fn turn_of_reader(&self, chat: ChatId) -> Result<Turn> {
+        self.pools.turns.take(chat, For::Reader).await
+    }
+
+    /// For a reader who comes or goes: not under the channel's lock, since nothing of the channel changes, so that posts do not
+    /// wait for readers. What another may change at the same time is this user's role, which needs the user's row. `None` when
+    /// it is no channel, or the user is more than a reader there.
+    pub async fn begin_reader(&self, chat: ChatId, user: UserId) -> Result<Option<ChatTx>> {
+        let mut tx = self.pool.begin("BEGIN", Some(Instant::now() + PATIENCE)).await?;
+        // Keeps the last owner of a channel from leaving it in this moment, and holds up no post.
+        let found = sqlx::query("SELECT kind, seq, version FROM chats WHERE id = $1 FOR KEY SHARE")
+            .bind(chat.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(found) = found else { return Err(ErrorCode::ChatNotFound.into()) };
+        let kind = row::kind(found.try_get("kind")?);
+        sqlx::query("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(user.0).execute(&mut *tx).await?;
+        let role: Option<Option<i16>> =
+            sqlx::query_scalar("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+                .bind(chat.0)
+                .bind(user.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let role = row::role(role.flatten());
+        if kind != ChatKind::Channel || role > Some(Role::Member) {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        let (version, last_seq) = (Version(found.try_get("version")?), Seq(found.try_get("seq")?));
+        let delta = ChatDelta::empty(chat, version);
+        Ok(Some(ChatTx { tx, _turn: None, user, role, kind, last_seq, delta, users: Vec::new() }))
     }
 
     /// Makes a chat with its owner (in a direct chat: the asking person) and finds it again on a retry.
@@ -202,7 +249,7 @@ impl ChatTx {
         delta.version = Version(1);
         let kind = info.kind;
         delta.chat = Some(info);
-        Self { tx, user, role: Some(Role::Owner), kind, last_seq: Seq(0), delta, users: Vec::new() }
+        Self { tx, _turn: None, user, role: Some(Role::Owner), kind, last_seq: Seq(0), delta, users: Vec::new() }
     }
 
     /// The chat.
@@ -252,7 +299,7 @@ impl ChatTx {
         let version = self.touch();
         let changed = sqlx::query(
             "UPDATE messages m SET body = $3, version = $4,
-                 edited_at = CASE WHEN $5 THEN m.edited_at ELSE now() END,
+                 edited_at = CASE WHEN $5 THEN m.edited_at ELSE clock_timestamp() END,
                  reactions = CASE WHEN $5 THEN NULL ELSE m.reactions END
              WHERE m.chat_id = $1 AND m.seq = $2
              RETURNING m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions",
@@ -326,12 +373,32 @@ impl ChatTx {
         Ok(row::role(role.flatten()))
     }
 
-    /// How many members there are.
+    /// How many members there are. Counts no further than one beyond the most that a group may have.
     pub async fn member_count(&mut self) -> Result<usize> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM members WHERE chat_id = $1 AND role IS NOT NULL")
-            .bind(self.delta.chat_id.0)
-            .fetch_one(&mut *self.tx)
-            .await?;
+        let most = i64::try_from(limit::GROUP_MEMBERS + 1).unwrap_or(i64::MAX);
+        self.count_up_to(most).await
+    }
+
+    /// Whether the asking user is the only member, and stays so until the commit.
+    pub async fn is_alone(&mut self) -> Result<bool> {
+        if self.kind == ChatKind::Channel {
+            // Readers come in without the chat's lock; not while this one is held.
+            sqlx::query("SELECT id FROM chats WHERE id = $1 FOR UPDATE")
+                .bind(self.delta.chat_id.0)
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        Ok(self.count_up_to(2).await? < 2)
+    }
+
+    async fn count_up_to(&mut self, most: i64) -> Result<usize> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM (SELECT 1 FROM members WHERE chat_id = $1 AND role IS NOT NULL LIMIT $2) AS m",
+        )
+        .bind(self.delta.chat_id.0)
+        .bind(most)
+        .fetch_one(&mut *self.tx)
+        .await?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
@@ -436,10 +503,12 @@ impl ChatTx {
             .bind(&ids)
             .execute(&mut *self.tx)
             .await?;
+        self.still_in(&numbers, &ids).await?;
         let members = sqlx::query(
             "INSERT INTO members (chat_id, user_id, role, read_seq, version)
              SELECT $1, i.id, i.role, $4, $5 FROM unnest($2::bigint[], $3::smallint[]) AS i (id, role)
-             ON CONFLICT (chat_id, user_id) DO UPDATE SET role = excluded.role, version = excluded.version,
+             ON CONFLICT (chat_id, user_id) DO UPDATE SET role = excluded.role,
+                 version = greatest(members.version, excluded.version),
                  read_seq = CASE WHEN members.role IS NULL THEN excluded.read_seq ELSE members.read_seq END
              RETURNING user_id, role, read_seq",
         )
@@ -479,6 +548,30 @@ impl ChatTx {
         Ok(())
     }
 
+    /// Readers of a channel go without its lock: whoever is to get a role there may have gone since that was checked.
+    async fn still_in(&mut self, numbers: &[Option<i16>], ids: &[i64]) -> Result<()> {
+        if self.kind != ChatKind::Channel || self.delta.from == Version(0) {
+            return Ok(());
+        }
+        let raised = numbers.iter().zip(ids).filter(|(number, _)| **number > Some(0)).map(|(_, id)| *id);
+        let raised: Vec<i64> = raised.collect();
+        if raised.is_empty() {
+            return Ok(());
+        }
+        let there: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM members WHERE chat_id = $1 AND user_id = ANY ($2) AND role IS NOT NULL",
+        )
+        .bind(self.delta.chat_id.0)
+        .bind(&raised)
+        .fetch_one(&mut *self.tx)
+        .await?;
+        if usize::try_from(there).is_ok_and(|there| there == raised.len()) {
+            Ok(())
+        } else {
+            Err(ErrorCode::UserNotFound.into())
+        }
+    }
+
     /// Tells in the chat what happened. In a channel nothing is told: joins and leaves are no posts.
     pub async fn tell(&mut self, action: ServiceAction) -> Result<()> {
         if self.kind == ChatKind::Channel {
@@ -488,7 +581,8 @@ impl ChatTx {
         self.last_seq = self.last_seq.next();
         let stored = sqlx::query(
             "INSERT INTO messages AS m (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, body)
-             VALUES ($1, $2, $3, $4, $5, 0, now(), $6)
+             VALUES ($1, $2, $3, $4, $5, 0,
+                     greatest(clock_timestamp(), (SELECT changed_at FROM chats WHERE id = $1)), $6)
              RETURNING m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions",
         )
         .bind(self.delta.chat_id.0)
@@ -511,7 +605,7 @@ impl ChatTx {
             self.tx.commit().await.map_err(|error| StoreError::of_commit(error, None, touched))?;
             return Ok((self.delta.version, Changes { users: self.users, chat: None }));
         }
-        sqlx::query("UPDATE chats SET seq = $2, version = $3, changed_at = now() WHERE id = $1")
+        sqlx::query("UPDATE chats SET seq = $2, version = $3, changed_at = greatest(clock_timestamp(), changed_at) WHERE id = $1")
             .bind(self.delta.chat_id.0)
             .bind(self.last_seq.0)
             .bind(self.delta.version.0)

@@ -110,14 +110,20 @@ fn strip(value: &mut serde_json::Value) {
     use serde_json::Value;
     match value {
         Value::Object(fields) => {
-            fields.values_mut().for_each(strip);
+            for field in fields.values_mut() {
+                strip(field);
+            }
             fields.retain(|_, value| match value {
                 Value::Null | Value::Bool(false) => false,
                 Value::Array(list) => !list.is_empty(),
                 _ => true,
             });
         }
-        Value::Array(list) => list.iter_mut().for_each(strip),
+        Value::Array(list) => {
+            for one in list {
+                strip(one);
+            }
+        }
         _ => {}
     }
 }
@@ -210,7 +216,7 @@ mod tests {
         assert_ne!(fingerprint(&Body::from(NewBody::text("سلام!")), None), PLAIN);
     }
 
-    const PLAIN: i64 = 0;
+    const PLAIN: i64 = -1_718_011_393_144_656_513;
 
     #[test]
     fn what_has_no_value_adds_nothing() {

@@ -17,15 +17,14 @@ async fn and_comes_back_into_its_call() {
     reza.connect(world.at(1)).await;
     let call = connect(&leila, &reza).await;
 
-    reza.asks(call, CallAsk::Leave).await;
+    reza.cut().await;
     let away = |it: &Standing| matches!(it, Standing::InCall(InCall { theirs, .. }) if theirs.away);
     leila.stands(call, "that he is away", away).await;
-    reza.cut().await;
     reza.connect(world.at(0)).await;
     reza.stands(call, "its call", |it| matches!(it, Standing::InCall(InCall { generation: 1, .. }))).await;
-    reza.asks(call, CallAsk::Resume { generation: 1 }).await;
+    reza.asks(call, CallAsk::TakeOver).await;
     // Said again, since the answer may be lost with the page.
-    reza.asks(call, CallAsk::Resume { generation: 1 }).await;
+    reza.asks(call, CallAsk::TakeOver).await;
 
     let anew = |it: &Standing| matches!(it, Standing::InCall(InCall { generation: 2, renew: Renew::Transport, theirs, .. }) if !theirs.away);
     leila.stands(call, "that all begins anew", anew).await;
@@ -52,7 +51,6 @@ async fn and_its_person_hangs_up_instead() {
     leila.connect(world.at(0)).await;
     reza.connect(world.at(0)).await;
     let call = connect(&leila, &reza).await;
-    reza.asks(call, CallAsk::Leave).await;
     reza.cut().await;
     reza.connect(world.at(0)).await;
     reza.asks(call, CallAsk::HangUp).await;

@@ -12,6 +12,7 @@ use chapar_server::{
     calls::{CallRules, CallStore, Calls, Clock, Parts, RedisCalls},
     committer::Committer,
     fanout::Fanout,
+    health::DiskWatch,
     metrics::Metrics,
     store::Store,
 };
@@ -57,8 +58,8 @@ impl Ahead {
         })
         .await
         .expect("the bus is there");
-        let (committer, workers) = Committer::start(1, &store, &fanout, &metrics);
-        tasks.extend(workers);
+        let (committer, workers) = Committer::start(1, &store, &fanout, &metrics, &DiskWatch::default());
+        tasks.extend(workers.into_iter().map(tokio::spawn));
         let (calls, more) = Calls::start(Parts {
             calls: CallStore::Redis(RedisCalls::new(&url).expect("a URL")),
             quality: chapar_server::calls::quality::CallQualities::new(store.clone(), metrics.clone()),

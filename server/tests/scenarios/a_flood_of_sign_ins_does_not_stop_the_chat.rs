@@ -83,6 +83,10 @@ async fn and_whoever_knows_the_password_comes_in_from_a_network_that_is_quiet() 
     let node = world.at(0);
     let register = json!({ "handle": "somebody", "password": "their long password" });
     let _: SignedIn = http::post_from(node, "/api/v1/register", "203.0.113.5", &register).await.expect("registered");
+    // What one hash takes on this machine, now.
+    let start = Instant::now();
+    let _: SignedIn = http::post_from(node, "/api/v1/sign-in", "203.0.113.5", &register).await.expect("calm");
+    let calm = start.elapsed();
     let stop = Arc::new(AtomicBool::new(false));
     let flood: Vec<_> = (0..100)
         .map(|n| {
@@ -114,6 +118,7 @@ async fn and_whoever_knows_the_password_comes_in_from_a_network_that_is_quiet() 
     for one in flood {
         one.await.expect("no panic");
     }
-    println!("in within {slowest:?}");
-    assert!(slowest < Duration::from_secs(5), "it took {slowest:?}");
+    println!("in within {slowest:?}, in the calm {calm:?}");
+    // The hash under way, one's own, and a machine that a hundred clients keep busy; 64 wait before those who are not let past.
+    assert!(slowest < calm * 8 + Duration::from_secs(3), "{calm:?} in the calm, {slowest:?} in the flood");
 }

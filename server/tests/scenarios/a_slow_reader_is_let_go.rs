@@ -1,9 +1,11 @@
 //! Somebody who does not read is closed with 4004, catches up from the cursor, and harms nobody else.
 
+use std::time::Duration;
+
 use chapar_protocol::{CloseCode, command::Hello};
 use tokio::net::TcpSocket;
 
-use crate::support::{Device, RawSocket, audit::all_equal, within, world::Plan};
+use crate::support::{Device, PATIENCE, RawSocket, audit::all_equal, http, world::Plan};
 
 /// Nothing that a socket or a queue could swallow: 1,500 messages of 12 kB.
 const MESSAGES: usize = 1500;
@@ -35,12 +37,21 @@ async fn and_comes_back_to_everything() {
             }
         })
     });
-    for lane in lanes.collect::<Vec<_>>() {
-        within("the writers", lane).await.expect("no panic");
-    }
-    // Those who read have everything while the deaf one still does not.
-    all_equal(world.at(0), group, &[writer.clone(), quick]).await;
+    let lanes: Vec<_> = lanes.collect();
+    // It reads again only when it has been given up, while the others still write.
+    let given_up = async {
+        let counter = format!("chapar_closed_total{{reason=\"{}\"}}", CloseCode::SlowReader.reason());
+        while http::metric(world.at(0), &counter).await != Some(1.0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // Many megabytes are written until then: on a busy machine that takes its time.
+    tokio::time::timeout(3 * PATIENCE, given_up).await.expect("the deaf one is given up");
     assert_eq!(deaf.end().await, Some(CloseCode::SlowReader.number()));
+    for lane in lanes {
+        tokio::time::timeout(3 * PATIENCE, lane).await.expect("the writers end").expect("no panic");
+    }
+    all_equal(world.at(0), group, &[writer.clone(), quick]).await;
 
     let back = Device::new(slow.account().clone());
     let welcome = slow.connect(world.at(0)).await;

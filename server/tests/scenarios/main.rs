@@ -4,6 +4,7 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_commit_without_an_answer;
 mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
@@ -17,13 +18,16 @@ mod a_removed_member_hears_no_more;
 mod a_request_that_is_given_up_leaves_nothing_open;
 mod a_revoked_device_is_silenced_everywhere;
 mod a_slow_reader_is_let_go;
+mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;
 mod an_administrator_at_the_machine;
 mod an_offline_device_learns_what_changed;
 mod answers_are_bounded_in_bytes;
 mod coturn_instead;
 mod everybody_ends_equal_whatever_stops;
+mod everybody_joins_one_channel;
 mod history_is_read_in_both_directions;
+mod http_is_bounded_and_polite;
 mod limits_are_honest;
 mod malformed_frames_are_answered;
 mod postgres_is_killed_in_mid_traffic;
@@ -35,8 +39,10 @@ mod relays_are_handed_out;
 mod rights;
 mod somebody_was_away_for_long;
 mod strangers_are_reached_sparingly;
+mod strangers_do_their_worst;
 mod the_answer_is_lost;
 mod the_database_lost_commits;
+mod the_disk_of_the_database_is_full;
 mod the_same_client_id_many_times;
 mod two_nodes_carry_one_chat;
 mod typing_and_presence_cross_nodes;

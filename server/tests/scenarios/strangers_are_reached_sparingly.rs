@@ -36,7 +36,7 @@ fn ring(callee: &Device) -> CallInvite {
 
 #[tokio::test]
 async fn an_id_alone_opens_nothing_and_tells_nothing() {
-    let world = Plan::single().limited().start().await;
+    let world = Plan::single().guarded().start().await;
     let [owner, stranger] = world.people().await;
     let nobody = UserId(4_000_000_000);
     let group = world.group(&owner, &[]).await;
@@ -66,7 +66,7 @@ async fn an_id_alone_opens_nothing_and_tells_nothing() {
 
 #[tokio::test]
 async fn the_budget_for_new_people_is_the_same_by_every_way() {
-    let world = Plan::pair().limited().flags(&["--new-contacts-per-day", "3"]).start().await;
+    let world = Plan::pair().guarded().flags(&["--new-contacts-per-day", "3"]).start().await;
     let [eager, a, b, c, d, e] = world.people().await;
     for other in [&a, &b, &c, &d, &e] {
         finds(&world, &eager, other).await.expect("found");
@@ -109,7 +109,7 @@ async fn the_budget_for_new_people_is_the_same_by_every_way() {
 
 #[tokio::test]
 async fn people_in_a_shared_group_cost_a_quarter_and_readers_of_a_channel_are_strangers() {
-    let world = Plan::single().limited().flags(&["--new-contacts-per-day", "1"]).start().await;
+    let world = Plan::single().guarded().flags(&["--new-contacts-per-day", "1"]).start().await;
     let [owner, other_owner, admin, x, y, z, reader] = world.people().await;
     let public = |kind, handle: &str| CreateChat { kind, handle: Some(handle.to_owned()), ..group_of(&[]) };
     once(&world, 0, &owner, &public(ChatKind::Group, "the_caravan")).await.expect("made");
@@ -143,7 +143,7 @@ async fn people_in_a_shared_group_cost_a_quarter_and_readers_of_a_channel_are_st
 
 #[tokio::test]
 async fn looking_handles_up_is_counted_whether_they_exist_or_not() {
-    let world = Plan::pair().limited().flags(&["--lookups-per-day", "4"]).start().await;
+    let world = Plan::pair().guarded().flags(&["--lookups-per-day", "4"]).start().await;
     let [curious, a, b, c] = world.people().await;
     let look = |handle: &str| Resolve { handle: handle.to_owned() };
     finds(&world, &curious, &a).await.expect("found");
@@ -164,7 +164,7 @@ async fn looking_handles_up_is_counted_whether_they_exist_or_not() {
 
 #[tokio::test]
 async fn only_those_who_have_answered_ring_and_are_seen() {
-    let world = Plan::single().limited().start().await;
+    let world = Plan::single().guarded().start().await;
     let [stranger, person] = world.people().await;
     finds(&world, &stranger, &person).await.expect("found");
     stranger.connect(world.at(0)).await;
@@ -190,7 +190,7 @@ async fn only_those_who_have_answered_ring_and_are_seen() {
 
 #[tokio::test]
 async fn whoever_was_written_to_may_call_back_at_once() {
-    let world = Plan::single().limited().start().await;
+    let world = Plan::single().guarded().start().await;
     let [writer, person] = world.people().await;
     finds(&world, &writer, &person).await.expect("found");
     writer.connect(world.at(0)).await;

@@ -92,7 +92,9 @@ pub async fn request(address: SocketAddr, verb: &str, path: &str, token: Option<
 }
 
 pub async fn get(address: SocketAddr, path: &str) -> Response {
-    request(address, "GET", path, None, None).await
+    // The only page besides the API that is not open to all.
+    let token = (path == "/metrics").then_some(super::node::ADMIN_TOKEN);
+    request(address, "GET", path, token, None).await
 }
 
 pub async fn post<B: Serialize, T: DeserializeOwned>(
@@ -116,6 +118,12 @@ pub async fn call<C: Command>(address: SocketAddr, token: &str, command: &C) -> 
             outcome => return outcome,
         }
     }
+}
+
+/// A metric's value now; `name` with its labels. Absent before its first count.
+pub async fn metric(address: SocketAddr, name: &str) -> Option<f64> {
+    let answer = get(address, "/metrics").await;
+    answer.body.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
 fn parse(bytes: &[u8]) -> Option<Response> {

@@ -73,6 +73,11 @@ impl Node {
         self.process.signal(signal);
     }
 
+    /// Its memory in the machine now, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.process.memory()
+    }
+
     /// Waits until it has ended by itself.
     pub async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
         self.process.end(within).await

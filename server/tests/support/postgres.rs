@@ -19,6 +19,7 @@ use super::{
 /// One cluster with its server process.
 pub struct Cluster {
     directory: PathBuf,
+    mounted: Option<PathBuf>,
     server: Mutex<Option<Process>>,
 }
 
@@ -31,7 +32,37 @@ impl Cluster {
 
     /// A cluster of one's own.
     pub fn start() -> Arc<Self> {
+        Self::start_in(tempfile::Builder::new().prefix("chapar-pg-").tempdir().expect("temp dir").keep(), None)
+    }
+
+    /// One on a disk of so many megabytes. `None` where this account may not mount one.
+    pub fn start_on_small_disk(megabytes: u32) -> Option<Arc<Self>> {
         let directory = tempfile::Builder::new().prefix("chapar-pg-").tempdir().expect("temp dir").keep();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "none"]).arg(&directory);
+        if !mount.output().is_ok_and(|output| output.status.success()) {
+            let _ = std::fs::remove_dir(&directory);
+            return None;
+        }
+        Some(Self::start_in(directory.clone(), Some(directory)))
+    }
+
+    /// Leaves no byte of a small disk. Room is made again by [`Self::free`].
+    pub fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.directory.join("filler")).expect("a file");
+        for size in [1 << 20, 1 << 12, 1] {
+            let block = vec![1; size];
+            while file.write_all(&block).is_ok() {}
+        }
+    }
+
+    /// Takes away what [`Self::fill`] wrote.
+    pub fn free(&self) {
+        std::fs::remove_file(self.directory.join("filler")).expect("it was filled");
+    }
+
+    fn start_in(directory: PathBuf, mounted: Option<PathBuf>) -> Arc<Self> {
         janitor::remove_at_end(&directory);
         if let Some(owner) = other_owner() {
             std::os::unix::fs::chown(&directory, Some(owner), Some(owner)).expect("root may chown");
@@ -41,7 +72,7 @@ impl Cluster {
         initdb.arg("-D").arg(&data).args(["-U", "chapar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
         // Not synced to disk when made: only what the tests write later must be durable.
         check(initdb.args(["--no-instructions", "--no-sync"]).output(), "initdb");
-        let cluster = Self { directory, server: Mutex::new(None) };
+        let cluster = Self { directory, mounted, server: Mutex::new(None) };
         cluster.restart();
         Arc::new(cluster)
     }
@@ -154,6 +185,9 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.kill();
+        if let Some(mounted) = &self.mounted {
+            let _ = Command::new("umount").arg("-l").arg(mounted).output();
+        }
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
@@ -194,7 +228,7 @@ impl Database {
         Frozen(pid)
     }
 
-    /// Somebody else's transaction, which has done `sql` and stays open until what is returned is dropped.
+    /// Somebody else's transaction, which has done `sql` and stays open until [`Self::end_meanwhile`].
     pub fn meanwhile(&self, sql: &str) -> Process {
         let mut psql = clean(Command::new("psql"));
         psql.args(["-X", "-q", "-U", "chapar", "-d", &self.name, "-h"]).arg(&self.cluster.directory);
@@ -209,6 +243,16 @@ impl Database {
             std::thread::sleep(Duration::from_millis(10));
         }
         process
+    }
+}
+
+impl Database {
+    /// Ends what [`Self::meanwhile`] began: its backend would not notice that its client is gone.
+    pub fn end_meanwhile(&self) {
+        self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event = 'PgSleep'",
+        );
     }
 }
 

@@ -29,8 +29,10 @@ use super::{
 pub struct Plan {
     redis: bool,
     own_postgres: bool,
+    cluster: Option<Arc<Cluster>>,
     nodes: usize,
     limited: bool,
+    guarded: bool,
     options: NodeOptions,
 }
 
@@ -74,10 +76,22 @@ impl Plan {
         self
     }
 
+    /// A Postgres of its own, made by the test.
+    pub fn over_postgres(mut self, cluster: Arc<Cluster>) -> Self {
+        self.cluster = Some(cluster);
+        self
+    }
+
     /// With the limits on messages and calls that the server has by default. Without this there are none: traffic is to be
     /// dense.
     pub fn limited(mut self) -> Self {
         self.limited = true;
+        self
+    }
+
+    /// Strangers are strangers, as by default. Without this people name each other by id.
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
         self
     }
 
@@ -88,17 +102,22 @@ impl Plan {
 
     pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("chapar-test-").tempdir().expect("temp dir");
-        let plan = if self.limited {
-            self
-        } else {
-            let bounds = ["--messages-per-second", "--calls-per-minute", "--new-contacts-per-day", "--lookups-per-day"];
-            self.flags(&bounds.map(|bound| [bound, "0"]).concat())
-        };
+        let mut plan = self;
+        if !plan.limited {
+            plan = plan.flags(&["--messages-per-second", "0", "--calls-per-minute", "0"]);
+        }
+        if !plan.guarded {
+            plan = plan.flags(&["--new-contacts-per-day", "0", "--lookups-per-day", "0"]);
+        }
         plan.start_in(directory).await
     }
 
     async fn start_in(self, directory: TempDir) -> World {
-        let cluster = if self.own_postgres { Cluster::start() } else { Cluster::shared() };
+        let cluster = match self.cluster {
+            Some(cluster) => cluster,
+            None if self.own_postgres => Cluster::start(),
+            None => Cluster::shared(),
+        };
         let database = cluster.database();
         let redis = if self.redis { Some(Redis::start().await) } else { None };
         let options = NodeOptions {

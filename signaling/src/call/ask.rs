@@ -99,8 +99,6 @@ impl Call {
                 Ok(())
             }
             Ask::TakeOver => self.take_over(role, who, now),
-            Ask::Resume { generation } => self.resume(role, who, generation, now),
-            Ask::Leave => self.leave(role, who, now),
             Ask::Offer { generation, offer } => self.offer(role, who, generation, offer),
             Ask::Answer { generation, answer } => self.answer(role, who, generation, answer),
             Ask::Reveal { generation, nonce } => {
@@ -243,22 +241,6 @@ impl Call {
         self.most = self.most.max(media);
         self.video_asked = None;
         self.renew(Renew::Media, now);
-    }
-
-    fn resume(&mut self, role: Role, who: Party, generation: u32, now: Timestamp) -> Done {
-        self.talking(role, who)?;
-        if generation < self.exchange.generation {
-            return Ok(()); // Said again, since the reply was lost; or the other side has begun anew meanwhile.
-        }
-        self.current(generation)?;
-        self.begin_transport_anew(now);
-        Ok(())
-    }
-
-    fn leave(&mut self, role: Role, who: Party, now: Timestamp) -> Done {
-        self.talking(role, who)?;
-        self.gone(who, now)?;
-        self.media(role, who, false, now)
     }
 
     /// Another certificate on one side: nothing of the media is left.

@@ -155,13 +155,6 @@ pub enum Ask {
     },
     /// It takes over, as it was asked; or it is the device in the call, and lost all of the media: it was loaded anew.
     TakeOver,
-    /// It has lost its peer connection, and both sides begin with a new one.
-    Resume {
-        /// The generation that it knows.
-        generation: u32,
-    },
-    /// It goes, and may come back.
-    Leave,
     /// The caller's offer.
     Offer {
         /// Of this exchange.
@@ -226,8 +219,6 @@ impl Ask {
             CallAsk::StopVideo => Self::StopVideo,
             CallAsk::Transfer { to } => Self::Transfer { to: *to },
             CallAsk::TakeOver => Self::TakeOver,
-            CallAsk::Resume { generation } => Self::Resume { generation: *generation },
-            CallAsk::Leave => Self::Leave,
             CallAsk::Offer { generation, offer } => {
                 Self::Offer { generation: *generation, offer: CheckedOffer::check(offer, now)? }
             }

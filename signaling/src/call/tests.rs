@@ -363,42 +363,6 @@ fn a_call_whose_node_died_with_both_devices_ends() {
 }
 
 #[test]
-fn a_page_that_was_loaded_anew_comes_back_into_its_call() {
-    let mut bench = Bench::active();
-    bench.ok(HOME, Ask::Leave);
-    let away = |standing: Standing| matches!(standing, Standing::InCall(ref it) if it.theirs.away);
-    assert!(away(bench.standing(PHONE)), "the other side sees it at once");
-    bench.later(10_000);
-    bench.put(Input::Online(HOME));
-    assert!(!away(bench.standing(PHONE)));
-    let generation = |bench: &Bench| match bench.standing(PHONE) {
-        Standing::InCall(it) => (it.generation, it.renew, it.phase),
-        other => panic!("{other:?}"),
-    };
-    let (before, ..) = generation(&bench);
-    assert_eq!(bench.refused(TABLET, Ask::Resume { generation: before }), CallError::AnsweredElsewhere);
-    bench.ok(HOME, Ask::Resume { generation: before });
-    assert_eq!(generation(&bench), (before + 1, Renew::Transport, MediaPhase::Reconnecting));
-    bench.ok(HOME, Ask::Resume { generation: before });
-    assert_eq!(generation(&bench).0, before + 1, "said again, it does nothing");
-    assert_eq!(bench.refused(HOME, Ask::Resume { generation: before + 2 }), CallError::StaleGeneration);
-    bench.ok(PHONE, Ask::Offer { generation: before + 1, offer: offer() });
-    bench.ok(HOME, Ask::Answer { generation: before + 1, answer: answer() });
-    for who in [PHONE, HOME] {
-        bench.ok(who, Ask::Media { flows: true });
-    }
-    assert_eq!(bench.call.phase(), Phase::Active);
-}
-
-#[test]
-fn a_page_that_went_and_stays_away_ends_it() {
-    let mut bench = Bench::active();
-    bench.ok(HOME, Ask::Leave);
-    bench.later(15_000);
-    assert_eq!(bench.standing(PHONE), Standing::Ended { reason: EndReason::Vanished, by: Some(HOME) });
-}
-
-#[test]
 fn what_is_recorded_of_a_call_whose_node_died() {
     let mut rings = Bench::ringing();
     rings.ok(HOME, Ask::Ringing);

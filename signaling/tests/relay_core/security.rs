@@ -228,7 +228,7 @@ fn however_often_it_is_refreshed_an_allocation_ends_with_its_age() {
     assert_eq!(relay.core.allocations(), 1);
     relay.pass(201);
     assert_eq!(relay.core.allocations(), 0);
-    assert_eq!(client.ask(&mut relay, REFRESH, &[&Lifetime::new(600)]).code, 437);
+    assert_eq!(client.ask(&mut relay, REFRESH, &[&Lifetime::new(600)]).code, 401, "and its credential opens no other");
     let mut fresh = Client::until("1.2.3.4:1", "42", START + 7_200 + 3_600);
     assert_eq!(fresh.allocate_with(&mut relay, &[]).code, 0, "who relays on asks anew");
 }

@@ -97,3 +97,20 @@ fn devices_agree_over_connections_that_break() {
 fn devices_agree_over_a_bus_that_loses_too() {
     play(true);
 }
+
+/// The one node is killed, and its memory is gone: whatever happened before, all devices let go, soon after it is back.
+#[test]
+fn a_server_that_forgets_the_call_ends_it_everywhere() {
+    let first: u64 = std::env::var("CHAPAR_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(rand::random);
+    println!("CHAPAR_SEED={first}");
+    for seed in 0..100 {
+        let mut world = World::new(first.wrapping_add(seed), false);
+        for _ in 0..world.below(150) {
+            world.happen();
+        }
+        world.pass(1_000);
+        world.dies();
+        world.pass(30_000);
+        assert!(world.all_over(), "CHAPAR_SEED={} somebody holds on: {}", first.wrapping_add(seed), world.tale());
+    }
+}

@@ -276,3 +276,39 @@ fn a_device_that_rings_for_too_long_asks_whether_it_still_does() {
     assert_eq!(asks, [Output::Ask(CallAsk::Look)]);
     assert!((60..80).contains(&now.duration_since(began).as_secs()), "after the minute for which it rings");
 }
+
+#[test]
+fn a_call_that_the_server_does_not_know_any_more_is_over() {
+    let now = Instant::now();
+    for code in [ErrorCode::CallNotFound, ErrorCode::CallElsewhere] {
+        let mut caller = core(SARA, true, 0);
+        caller.begin();
+        caller.handle(Input::Peer(Happened::Offer { generation: 1, sdp: sdp(&A) }), now);
+        caller.handle(state(2, in_call(1, Renew::Transport)), now);
+        assert!(caller.handle(Input::Refused(code), now).contains(&Output::Over), "the microphone closes");
+        let lost = code == ErrorCode::CallNotFound;
+        assert_eq!(caller.view().over, Some(lost.then_some(EndReason::NodeLost)));
+    }
+}
+
+#[test]
+fn a_device_that_hears_nothing_says_so_and_does_not_wait_for_ever() {
+    let (mut now, mut caller) = (Instant::now(), core(SARA, true, 0));
+    caller.begin();
+    caller.handle(Input::Peer(Happened::Offer { generation: 1, sdp: sdp(&A) }), now);
+    let Standing::InCall(it) = in_call(1, Renew::Transport) else { unreachable!("made so") };
+    caller.handle(state(2, Standing::InCall(InCall { phase: MediaPhase::Active, ..it })), now);
+    caller.handle(Input::Peer(Happened::Media { flows: true }), now);
+    assert!(!caller.view().is_interrupted());
+    let outputs = caller.handle(Input::Peer(Happened::Media { flows: false }), now);
+    assert!(outputs.contains(&Output::Changed) && caller.view().is_interrupted(), "though the server says active");
+    // Nothing comes from the server any more.
+    let silent_at = now;
+    while caller.view().over.is_none() {
+        now = caller.next_timer();
+        caller.handle(Input::Tick, now);
+        assert!(now.duration_since(silent_at).as_secs() < 120, "it waits for ever");
+    }
+    assert_eq!(caller.view().over, Some(Some(EndReason::Dropped)));
+    assert!(now.duration_since(silent_at).as_secs() >= 75);
+}

@@ -17,6 +17,11 @@ import { Verification } from "./verify.js";
 const ALIVE = 5_000;
 /** How often it is looked whether anything is heard, in milliseconds. */
 const LISTEN = 1_000;
+/**
+ * A call of which nothing is heard for so long is over here, in milliseconds, whatever the server says or does not say: it
+ * would have ended it by then.
+ */
+const DEAF_FOR = 75_000;
 /** How long an interruption may last before another path is asked for, in milliseconds. */
 const RESTART_AFTER = 2_000;
 
@@ -29,6 +34,8 @@ export interface CallHost {
   readonly devices: Devices;
   relays(callId: CallId): Promise<IceServer[]>;
   changed(call: Call, what: "change" | "stats"): void;
+  /** It is over here, though the server has not said so and will not. */
+  over(call: Call, reason: "node_lost" | "dropped"): void;
 }
 
 export class Call {
@@ -58,6 +65,7 @@ export class Call {
   #working = false;
   readonly #verification: Verification;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #deafSince: number | undefined;
   #listenTimer: ReturnType<typeof setInterval> | undefined;
   /** Video was asked for a moment ago: the camera is open for it, though the server has not said so yet. */
   #wishing = false;
@@ -156,20 +164,45 @@ export class Call {
     this.core.began(false, false, false, relayOnly);
     this.#relayOnly = relayOnly;
     try {
-      const [servers] = await Promise.all([this.#host.relays(this.id), this.#open(media)]);
-      this.#makePeer(servers, relayOnly, true);
-      const { sdp, commitment } = await this.#makeOffer(1, false, true);
+      await this.#open(media);
       // Taken back while the microphone opened: then nothing rings.
       this.#stillHere();
-      const offer = { sdp, ...(commitment !== undefined && { commitment }) };
-      this.core.began(true, false, commitment !== undefined, relayOnly);
-      const params = { call_id: this.id, user_id: this.state.callee, media, relay_only: relayOnly, offer };
-      this.takeState(await this.#host.client.call("call_invite", params));
+      await this.#invite(media, relayOnly);
     } catch (error) {
       this.release();
       throw error;
     }
     this.#beat();
+  }
+
+  /** Lets it ring, and offers then: the relays open for calls alone that the server knows. */
+  async #invite(media: CallMedia, relayOnly: boolean): Promise<void> {
+    // What is due meanwhile waits: this makes the first offer.
+    this.#working = true;
+    try {
+      const params = { call_id: this.id, user_id: this.state.callee, media, relay_only: relayOnly };
+      const invited = this.#host.client.call("call_invite", params);
+      const relays = this.#host.relays(this.id);
+      relays.catch(() => {});
+      this.takeState(await invited);
+      if (this.state.standing === "ended") return;
+      try {
+        this.#makePeer(await relays, relayOnly, !this.core.inCall);
+        const { sdp, commitment } = await this.#makeOffer(1, false, true);
+        const offer = { sdp, ...(commitment !== undefined && { commitment }) };
+        await this.#ask({ ask: "offer", generation: 1, ...offer });
+        this.core.began(true, false, commitment !== undefined, relayOnly);
+        if (this.core.inCall && !this.state.relay_only) this.#peer?.release();
+      } catch (error) {
+        // It has ended meanwhile, and that was told; or it rings in vain.
+        if (this.#gone || (error instanceof ChaparError && error.code === "call_ended")) return;
+        this.#ask({ ask: "hang_up" }).catch(() => {});
+        throw error;
+      }
+    } finally {
+      this.#working = false;
+      this.#work();
+    }
   }
 
   /**
@@ -356,6 +389,11 @@ export class Call {
     this.#work();
   }
 
+  /** Asks to be told everything again: something may have been missed, and the call itself may be gone. */
+  async look(): Promise<void> {
+    if (this.state.revision > 0) await this.#ask({ ask: "look" });
+  }
+
   /** Resolves when the offer that came with the invite is here, or after a moment without one. */
   async ready(): Promise<void> {
     for (let turn = 0; turn < 10 && !this.core.ringingOffer; turn++) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -532,6 +570,11 @@ export class Call {
     if (this.#gone || pc !== this.#peer?.pc) return;
     const silent = inCall.mine.held || inCall.theirs.held || inCall.theirs.muted;
     const deaf = this.#hearing.take({ bytes: bytesIn(list), connection: pc.connectionState, silent }, performance.now());
+    this.#deafSince = deaf ? (this.#deafSince ?? performance.now()) : undefined;
+    if (performance.now() - (this.#deafSince ?? Infinity) > DEAF_FOR) {
+      this.#ask({ ask: "hang_up" }).catch(() => {});
+      return this.#host.over(this, "dropped");
+    }
     if (deaf === this.deaf) return;
     this.deaf = deaf;
     this.#host.changed(this, "change");
@@ -566,7 +609,7 @@ export class Call {
     // A call that has ended opens nothing any more.
     if (this.state.standing === "ended") this.#gone = true;
     this.#stillHere();
-    const track = await this.#own.open("video");
+    const track = await this.#own.open("video"); // Before `?.`, which would not open it without a peer.
     await this.#peer?.replaceTrack("video", track);
   }
 
@@ -596,6 +639,13 @@ export class Call {
   }
 
   async #ask(ask: Ask): Promise<void> {
-    await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
+    try {
+      await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
+    } catch (error) {
+      // The server knew of it, and does not any more: the one node that kept it died. Nobody else will end it.
+      const known = this.state.revision > 0 && this.state.standing !== "ended";
+      if (known && error instanceof ChaparError && error.code === "call_not_found") this.#host.over(this, "node_lost");
+      throw error;
+    }
   }
 }

@@ -65,15 +65,15 @@ export class Calls {
       devices: this.devices,
       relays: (callId) => this.#servers(callId),
       changed: (call, what) => this.#tell(what, call),
+      over: (call, reason) => this.#over(call, reason),
     };
     this.#off.push(client.on("call", ({ state }) => this.#state(state)));
     this.#off.push(client.on("call_signal", ({ signal }) => this.#signal(signal)));
+    this.#off.push(client.on("connection", ({ connection }) => connection.state === "online" && this.#lookAgain()));
     this.#listen();
-    for (const state of client.liveCalls()) {
-      this.#state(state);
-      // What was told before this began is told again.
-      client.call("call_ask", { call_id: state.call_id, ask: "look" }).catch(() => {});
-    }
+    for (const state of client.liveCalls()) this.#state(state);
+    // What was told before this began is told again.
+    this.#lookAgain();
   }
 
   /** The calls that have not ended. */
@@ -176,6 +176,18 @@ export class Calls {
     this.#ended.push(id);
     if (this.#ended.length > REMEMBERED) this.#ended.shift();
     this.#tell("ended", known);
+  }
+
+  /** Connected anew: what was missed is told again, and what the server does not know any more is over. */
+  #lookAgain(): void {
+    for (const call of this.list()) call.look().catch(() => {});
+  }
+
+  #over(call: Call, reason: "node_lost" | "dropped"): void {
+    const { call_id, chat_id, caller, callee, media, relay_only, ask_rating } = call.state;
+    // Nothing that the server said before is newer.
+    const revision = Number.MAX_SAFE_INTEGER;
+    this.#state({ call_id, revision, chat_id, caller, callee, media, relay_only, ask_rating, standing: "ended", reason });
   }
 
   #rings(call: Call, glare: boolean): void {

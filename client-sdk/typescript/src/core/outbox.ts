@@ -13,6 +13,7 @@
 import type { ChatId, Send, Sent, Version, WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import type { OutboxItem, SendState } from "./patch.js";
+import { checkBody } from "./size.js";
 
 type Stage = "saving" | "waiting" | "written" | "sent" | "failed";
 
@@ -55,7 +56,12 @@ export class Outbox {
 
   /** What a store had kept. It may have been written before the process ended, so it cannot be cancelled. */
   constructor(items: OutboxItem[]) {
-    const sorted = [...items].sort((a, b) => a.order - b.order);
+    // One that is too large was kept by a version that did not look: written, it would end each connection.
+    const looked = items.map((item) => {
+      const error = item.failed ?? checkBody(item.body);
+      return error ? { ...item, failed: error } : item;
+    });
+    const sorted = looked.sort((a, b) => a.order - b.order);
     this.#entries = sorted.map((item) => ({
       ...entryOf(item, item.failed ? "failed" : "waiting"),
       everWritten: !item.failed,
@@ -165,7 +171,7 @@ export class Outbox {
   /** Tries a failed message again. */
   retry(clientId: string): OutboxItem | undefined {
     const entry = this.get(clientId);
-    if (entry?.stage !== "failed") return undefined;
+    if (entry?.stage !== "failed" || checkBody(entry.item.body)) return undefined;
     const { failed: _, ...item } = entry.item;
     entry.item = item;
     entry.notBefore = 0;

@@ -7,6 +7,7 @@ import { Backoff, type Dice } from "./backoff.js";
 import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
+import { checkBody, checkRequest } from "./size.js";
 import { isCallSignaled, isCallState, isChatSync, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
@@ -132,6 +133,8 @@ export class Session {
       case "request": {
         const { ticket, method, params, effect } = input;
         if (this.#phase.at === "stopped") return this.#refuse(ticket, { reason: "stopped", stop: this.#phase.stop });
+        const error = checkRequest(method, params);
+        if (error) return this.#refuse(ticket, { reason: "server", error });
         const until = now + this.#config.requestTimeout;
         return this.#requests.add({ ticket, method, params, effect, until, written: false });
       }
@@ -468,6 +471,8 @@ export class Session {
       else known.tickets.push(ticket);
       return;
     }
+    const error = checkBody(item.body);
+    if (error) return this.#refuse(ticket, { reason: "server", error });
     if (this.#outbox.length >= this.#config.outbox) return this.#refuse(ticket, { reason: "outbox" });
     const kept = this.#outbox.push(item, ticket);
     this.#tellOutbox(item.client_id);

@@ -16,28 +16,38 @@ fn float(count: usize) -> f64 {
     count as f64
 }
 
+/// Looks a stranger up by a guessed handle, then opens a chat with them.
 pub(super) fn strangers(it: &mut Attacker, tally: &mut Tally) {
-    let (token, (first, last)) = (it.plan.attacker.clone(), it.plan.strangers);
-    let mut next = first;
+    let (token, strangers) = (it.plan.attacker.clone(), it.plan.strangers.clone());
+    let mut turn = 0_usize;
     let make = |_: &mut Attacker| {
-        next = if next >= last { first } else { next + 1 };
-        ("open_direct", json!({ "user_id": next }))
+        let (id, handle) = &strangers[turn / 2 % strangers.len()];
+        turn += 1;
+        if turn.is_multiple_of(2) {
+            ("open_direct", json!({ "user_id": id }))
+        } else {
+            ("resolve", json!({ "handle": handle }))
+        }
     };
     let mut reached = 0_usize;
-    it.storm(&token, 200, tally, make, |_, tally| {
-        reached += 1;
+    it.storm(&token, 400, tally, make, |ok, tally| {
+        reached += usize::from(ok.contains("\"last_seq\""));
         tally.note(world::REACHED, float(reached));
     });
 }
 
+/// The next 200 strangers, from the first again after the last.
+fn some(it: &Attacker, next: &mut usize) -> Vec<i64> {
+    let all = &it.plan.strangers;
+    let ids = all.iter().skip(*next).take(200).map(|it| it.0).collect();
+    *next = if *next + 200 >= all.len() { 0 } else { *next + 200 };
+    ids
+}
+
 pub(super) fn enumerate(it: &mut Attacker, tally: &mut Tally) {
-    let (token, (first, last)) = (it.plan.attacker.clone(), it.plan.strangers);
-    let mut next = first;
-    let make = |_: &mut Attacker| {
-        let ids: Vec<i64> = (next..(next + 200).min(last)).collect();
-        next = if next + 200 >= last { first } else { next + 200 };
-        ("get_users", json!({ "user_ids": ids }))
-    };
+    let token = it.plan.attacker.clone();
+    let mut next = 0;
+    let make = |it: &mut Attacker| ("get_users", json!({ "user_ids": some(it, &mut next) }));
     let mut known: HashSet<UserId> = HashSet::new();
     it.storm(&token, 50, tally, make, |ok, tally| {
         let users = serde_json::from_str::<Users>(ok).map(|it| it.users).unwrap_or_default();
@@ -47,12 +57,11 @@ pub(super) fn enumerate(it: &mut Attacker, tally: &mut Tally) {
 }
 
 pub(super) fn add_members(it: &mut Attacker, tally: &mut Tally) {
-    let (token, (first, last)) = (it.plan.attacker.clone(), it.plan.strangers);
-    let (mut next, mut reached) = (first, 0_usize);
+    let token = it.plan.attacker.clone();
+    let (mut next, mut reached) = (0, 0_usize);
     // Each group is made with as many strangers as one command can name.
     let make = |it: &mut Attacker| {
-        let ids: Vec<i64> = (next..(next + 200).min(last)).collect();
-        next = if next + 200 >= last { first } else { next + 200 };
+        let ids = some(it, &mut next);
         let client_id = world::client_id(&mut it.random);
         ("create_chat", json!({ "client_id": client_id, "kind": "group", "title": "come in", "members": ids }))
     };

@@ -5,6 +5,8 @@ import { session } from '../state/session.svelte';
 /** Messages in the page at most: the window slides over the rest. */
 const WINDOW = 160;
 const STEP = 30;
+/** How long it waits after a page that was refused, in milliseconds. */
+const AGAIN = 2_000;
 
 /** One open chat: its window of messages, what is selected, answered or edited in it. */
 export class Feed {
@@ -116,6 +118,8 @@ export class Feed {
       this.missing = false;
     } catch {
       this.missing = true;
+      // With a network it was a refusal that passes: asked again, and not taken for the end of the world.
+      if (!session.away) setTimeout(() => (this.missing = false), AGAIN);
     } finally {
       if (this.loading === what) this.loading = undefined;
       this.#take();

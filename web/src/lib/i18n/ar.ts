@@ -30,7 +30,6 @@ const ar: typeof fa = {
     close: 'إغلاق',
     cancel: 'إلغاء',
     save: 'حفظ',
-    done: 'تم',
     retry: 'أعد المحاولة',
     copy: 'نسخ',
     copied: 'تم النسخ',
@@ -38,11 +37,7 @@ const ar: typeof fa = {
     edit: 'تعديل',
     more: 'المزيد',
     you: 'أنت',
-    search: 'بحث',
     loading: 'جارٍ التحميل…',
-    nothing: 'لا شيء هنا',
-    yes: 'نعم',
-    skip: 'انتقل إلى المحادثة',
     limitUntil: (when) => `بلغت الحد لهذا؛ يعود ممكنًا ${when}.`,
     unknownPerson: 'شخص ما',
     and: '، ',
@@ -80,11 +75,9 @@ const ar: typeof fa = {
     failed: 'لم ترسل',
     newChat: 'محادثة جديدة',
     saved: 'ملاحظاتي',
-    menu: 'القائمة',
     calls: 'المكالمات',
     settings: 'الإعدادات',
     noMessages: 'لا رسائل بعد',
-    deleted: 'رسالة محذوفة',
     find: 'بحث',
     findPublic: (handle) => `ابحث عن ‎@${handle}`,
     pick: 'اختر محادثة',
@@ -106,9 +99,7 @@ const ar: typeof fa = {
     add: 'إضافة',
     make: 'إنشاء',
     open: 'فتح',
-    join: 'انضمام',
     notFound: (handle) => `لا أحد ولا محادثة باسم ‎@${handle}.`,
-    myself: 'هذا أنت: مكان لملاحظاتك.',
     remove: (name) => `إزالة ${name}`,
   },
 
@@ -125,7 +116,6 @@ const ar: typeof fa = {
       count > 0 ? `${messages(count, ['جديدة', 'جديدتان', 'جديدة'])}؛ إلى النهاية` : 'إلى النهاية',
     returnTo: 'العودة إلى حيث كنت',
     unreadHere: 'رسائل غير مقروءة',
-    beginning: 'بداية المحادثة',
     empty: 'اكتب أول رسالة',
     emptyLead: 'الساعي جاهز.',
     loadingOlder: 'جارٍ تحميل الرسائل السابقة…',
@@ -162,19 +152,17 @@ const ar: typeof fa = {
     tooLong: (over) => `أطول من الحد بـ ${n(over)}`,
     tooManyLinks: 'روابط هذه الرسالة وتنسيقها أكثر من الحد؛ أرسلها جزأين.',
     copyCode: 'نسخ الشيفرة',
-    openLink: 'افتح الرابط في لسان جديد',
+    openLink: 'هذا الرابط يقود إلى مكان آخر. أتفتحه؟',
   },
 
   format: {
     bar: 'تنسيق النص',
     bold: 'عريض',
     italic: 'مائل',
-    underline: 'تحته خط',
     strike: 'مشطوب',
     code: 'شيفرة',
     spoiler: 'مخفي',
     link: 'رابط',
-    quote: 'اقتباس',
   },
 
   presence: {
@@ -207,7 +195,6 @@ const ar: typeof fa = {
 
   members: {
     title: 'الأعضاء',
-    add: 'إضافة عضو',
     owner: 'مالك',
     admin: 'مشرف',
     member: 'عضو',
@@ -221,7 +208,6 @@ const ar: typeof fa = {
     hidden: 'قرّاء القناة يراهم المشرفون فقط.',
     actionsFor: (name) => `إجراءات ${name}`,
     message: 'مراسلة',
-    publicLink: 'الاسم العام',
     loadMore: 'المزيد',
   },
 
@@ -237,7 +223,6 @@ const ar: typeof fa = {
   net: {
     offline: 'لا شبكة. تُحفظ الرسائل وتُرسل حين تعود الشبكة.',
     connecting: 'جارٍ الاتصال…',
-    catchingUp: 'جارٍ جلب الجديد…',
     retryNow: 'الآن',
     stopped: 'هذه الصفحة لا تتوافق مع الخادم. حدّث جابار.',
     noStorage: 'هذا المتصفح لا يتيح التخزين. يعمل جابار لكنه لا يحتفظ بشيء بعد إغلاقه.',
@@ -250,7 +235,6 @@ const ar: typeof fa = {
     title: 'الإعدادات',
     profile: 'الملف الشخصي',
     name: 'الاسم',
-    handle: 'اسم المستخدم',
     appearance: 'المظهر',
     language: 'اللغة',
     theme: 'السمة',
@@ -275,7 +259,6 @@ const ar: typeof fa = {
     installLead: 'كتطبيق، بأيقونته الخاصة.',
     signOut: 'خروج',
     signOutQuestion: 'أتخرج من الحساب؟ يُمحى ما حُفظ على هذا الجهاز.',
-    about: 'عن جابار',
     aboutLead: 'جابار ساعي الطريق الملكي: كان يسلّم الرسالة من محطة إلى محطة.',
     shortcuts: 'اختصارات لوحة المفاتيح',
     saved: 'تم الحفظ',
@@ -360,8 +343,6 @@ const ar: typeof fa = {
     defaultDevice: 'الافتراضي',
     minimise: 'تصغير والعودة إلى المحادثة',
     expand: 'العودة إلى المكالمة',
-    inCall: (name, time) => `مكالمة مع ${name}؛ ${time}`,
-    qualityName: 'الشبكة',
     quality: { good: 'الشبكة جيدة', fair: 'الشبكة متوسطة', poor: 'الشبكة ضعيفة', lost: 'لا يصل صوت' },
     emojiTitle: 'قارنا هذه الرموز الأربعة',
     emojiLead: 'إن رأى الطرف الآخر الرموز نفسها بالترتيب نفسه فلا أحد يتنصّت بينكما.',
@@ -425,7 +406,6 @@ const ar: typeof fa = {
     microphoneDenied:
       'لم يسمح المتصفح لجابار بالميكروفون. اضغط القفل بجانب العنوان واجعل «الميكروفون» على «سماح» ثم أعد المحاولة.',
     microphoneMissing: 'لم يُعثر على ميكروفون. صِل سماعة أو ميكروفونًا وأعد المحاولة.',
-    microphoneBusy: 'برنامج آخر يستخدم الميكروفون. أغلقه وأعد المحاولة.',
     insecure: 'المكالمات تحتاج إلى عنوان آمن (https).',
     unsupported: 'هذا المتصفح لا يدعم المكالمات.',
     tapToHear: 'المس مرة لسماع الصوت',
@@ -433,8 +413,6 @@ const ar: typeof fa = {
   },
 
   notify: {
-    newMessage: 'رسالة جديدة',
-    newMessages: (count) => messages(count, ['جديدة', 'جديدتان', 'جديدة']),
     call: 'مكالمة',
   },
 

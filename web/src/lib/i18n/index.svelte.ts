@@ -36,9 +36,20 @@ export const number = (value: number): string => speech.number(value);
 export const language = (): Language => speech.language;
 export const direction = (): 'rtl' | 'ltr' => REGIONS[speech.language].dir;
 
+let lastAsked = 0;
+
+// Another tab may have changed it.
+globalThis.addEventListener?.('storage', ({ key, newValue }) => {
+  if (key === 'chapar.language' && newValue !== null && newValue in LOADERS) void speak(newValue as Language).catch(() => {});
+});
+
 /** Changes the language; the words are there before anything is shown in it. */
 export async function speak(wanted: Language): Promise<void> {
-  speech = speechOf(wanted, await LOADERS[wanted]());
+  const asked = ++lastAsked;
+  const words = await LOADERS[wanted]();
+  // Chosen twice, quickly: the last choice counts, whichever comes first.
+  if (asked !== lastAsked) return;
+  speech = speechOf(wanted, words);
   prefs.setLanguage(wanted);
   document.title = speech.t.app;
 }

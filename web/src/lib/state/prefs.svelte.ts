@@ -45,7 +45,10 @@ class Preferences {
     addEventListener('storage', (event) => {
       if (event.key === 'chapar.theme') this.theme = one(THEMES, event.newValue ?? undefined, this.theme);
       if (event.key === 'chapar.text-size') this.textSize = one(TEXT_SIZES, event.newValue ?? undefined, this.textSize);
-      if (event.key === 'chapar.language') this.language = one(LANGUAGES, event.newValue ?? undefined, this.language);
+      // A promise about one's address holds in all tabs at once. The language follows with its words: see `i18n`.
+      if (event.key === 'chapar.relay-only') this.relayOnly = event.newValue === 'true';
+      if (event.key === 'chapar.ask-rating') this.askRating = event.newValue !== 'false';
+      if (event.key === 'chapar.notify') this.notify = event.newValue === 'true';
       this.apply();
     });
   }

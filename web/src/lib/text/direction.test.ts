@@ -27,10 +27,14 @@ describe('paragraphDirection', () => {
 
   it('falls back to the chat for neutral text', () => {
     expect(paragraphDirection('😀👍', 'rtl')).toBe('rtl');
-    expect(paragraphDirection('۱۲۳', 'ltr')).toBe('ltr');
-    expect(paragraphDirection('12:30', 'rtl')).toBe('rtl');
     expect(paragraphDirection('', 'rtl')).toBe('rtl');
     expect(paragraphDirection('@sara', 'rtl')).toBe('rtl');
+  });
+
+  it('reads digits left to right for everybody', () => {
+    for (const text of ['۱۲۳', '12:30', '+98 912 345 6789', '۶۰۳۷ ۹۹۷۱ ۱۲۳۴ ۵۶۷۸', '1 + 2 = 3', '021-8877 6655']) {
+      expect([paragraphDirection(text, 'rtl'), paragraphDirection(text, 'ltr')]).toEqual(['ltr', 'ltr']);
+    }
   });
 
   it('reads a lone link left to right', () => {

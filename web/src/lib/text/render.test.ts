@@ -79,3 +79,25 @@ describe('isJumbo', () => {
   it.each(['😀', '👍🏽', '👨‍👩‍👧‍👦', '🇮🇷', '❤️', '😀😀😀'])('%s', (text) => expect(isJumbo(text)).toBe(true));
   it.each(['', 'a', '1', '12', '😀😀😀😀', '😀 سلام', '#'])('not %s', (text) => expect(isJumbo(text)).toBe(false));
 });
+
+describe('what is set apart in a line', () => {
+  const runs = (text: string, entities: Parameters<typeof toBlocks>[1] = []) => {
+    const [block] = toBlocks(text, entities, 'rtl');
+    return block?.kind === 'text' ? (block.lines[0]?.runs ?? []) : [];
+  };
+
+  it('reads a number of several groups from the left, in Persian too', () => {
+    expect(runs('شماره‌ام +98 912 345 6789 است').find((run) => run.ltr)).toMatchObject({ text: '+98 912 345 6789', url: 'tel:+989123456789' });
+    expect(runs('کارتم ۶۰۳۷ ۹۹۷۱ ۱۲۳۴ ۵۶۷۸ است').find((run) => run.ltr)).toMatchObject({ text: '۶۰۳۷ ۹۹۷۱ ۱۲۳۴ ۵۶۷۸' });
+    expect(runs('حساب کن ۲ + ۳ = ۵ درست است').find((run) => run.ltr)?.text).toBe('۲ + ۳ = ۵');
+    // Two numbers that only stand side by side are read as the sentence is.
+    expect(runs('ساعت ۵ ۶ نفر آمدند').some((run) => run.ltr)).toBe(false);
+  });
+
+  it('knows a link whose words name another address', () => {
+    const link = (text: string, url: string) => runs(text, [{ type: 'link', offset: 0, length: text.length, url }])[0];
+    expect(link('https://bank.example', 'https://evil.example/')?.misleads).toBe(true);
+    expect(link('example.org', 'https://www.example.org/a')?.misleads).toBeUndefined();
+    expect(link('اینجا', 'https://evil.example/')?.misleads).toBeUndefined();
+  });
+});

@@ -1,6 +1,6 @@
 import type { Entity } from '@chapar/client';
 import { paragraphDirection, type Direction } from './direction';
-import { safeUrl } from './markup';
+import { recognise, safeUrl, type Found } from './recognise';
 
 /** A stretch of text whose marks are the same throughout. */
 export interface Run {
@@ -13,6 +13,10 @@ export interface Run {
   userId?: number;
   /** `@handle` as typed in the text, without the sign. */
   handle?: string;
+  /** Read from left to right wherever it stands: a phone number, a sum, a date. */
+  ltr?: true;
+  /** The words name another place than the one where the link leads. */
+  misleads?: true;
 }
 
 export interface Line {
@@ -25,7 +29,6 @@ export type Block =
   | { kind: 'text' | 'quote'; lines: Line[] }
   | { kind: 'pre'; text: string; language: string };
 
-const AUTO = /https?:\/\/[^\s<>«»"]+|@[A-Za-z][A-Za-z0-9_]{2,31}\b/g;
 const INLINE = new Set(['bold', 'italic', 'underline', 'strike', 'spoiler', 'code']);
 
 /**
@@ -114,43 +117,29 @@ function toRuns(text: string, from: number, to: number, entities: readonly Entit
       else if (entity.type === 'link' && 'url' in entity && typeof entity.url === 'string') {
         const url = safeUrl(entity.url);
         if (url !== undefined) run.url = url;
+        if (url !== undefined && misleads(text.slice(entity.offset, entity.offset + entity.length), url)) run.misleads = true;
       } else if (entity.type === 'mention' && 'user_id' in entity && typeof entity.user_id === 'number') run.userId = entity.user_id;
     }
     const found = auto.find((a) => a.from <= start && a.to >= end);
     if (found?.url !== undefined) run.url = found.url;
-    if (found?.handle !== undefined) run.handle = found.handle;
+    if (found?.kind === 'handle') run.handle = text.slice(found.from + 1, found.to);
+    if (found?.kind === 'number' || found?.kind === 'phone') run.ltr = true;
     run.marks = [...marks];
     runs.push(run);
   }
   return runs;
 }
 
-interface Found {
-  from: number;
-  to: number;
-  url?: string;
-  handle?: string;
+/** What was simply typed and means something by itself, outside of code and links. */
+function findAuto(text: string, from: number, to: number, entities: readonly Entity[]): Found[] {
+  const taken = entities.filter(({ type }) => type === 'code' || type === 'link' || type === 'mention');
+  return recognise(text.slice(from, to))
+    .map((found) => ({ ...found, from: found.from + from, to: found.to + from }))
+    .filter((found) => !taken.some(({ offset, length }) => offset < found.to && offset + length > found.from));
 }
 
-/** Addresses and handles that were simply typed, outside of code and links. */
-function findAuto(text: string, from: number, to: number, entities: readonly Entity[]): Found[] {
-  const found: Found[] = [];
-  for (const match of text.slice(from, to).matchAll(AUTO)) {
-    const start = from + match.index;
-    // A handle begins where no word does: the domain of an e-mail address is none.
-    if (match[0].startsWith('@') && start > from && /[\w@/.-]/.test(text.charAt(start - 1))) continue;
-    // Punctuation after an address belongs to the sentence.
-    const word = match[0].replace(/[.,;:!?؟،؛)\]}'"…]+$/u, '');
-    const end = start + word.length;
-    const taken = entities.some(
-      (e) => (e.type === 'code' || e.type === 'link' || e.type === 'mention') && e.offset < end && e.offset + e.length > start,
-    );
-    if (taken) continue;
-    if (word.startsWith('@')) found.push({ from: start, to: end, handle: word.slice(1) });
-    else {
-      const url = safeUrl(word);
-      if (url !== undefined) found.push({ from: start, to: end, url });
-    }
-  }
-  return found;
+/** Whether words that look like an address name another host than the one where the link leads. */
+function misleads(words: string, url: string): boolean {
+  const host = (address: string): string => new URL(address).hostname.replace(/^www\./, '');
+  return recognise(words).some(({ kind, url: named }) => kind === 'link' && named !== undefined && host(named) !== host(url));
 }

@@ -38,6 +38,7 @@ pub(super) struct World {
     call: Option<Call>,
     devices: Vec<Device>,
     moved: bool,
+    died: bool,
     tale: VecDeque<String>,
 }
 
@@ -64,6 +65,7 @@ impl World {
             call: None,
             devices: DEVICES.into_iter().map(device).collect(),
             moved: false,
+            died: false,
             tale: VecDeque::new(),
         };
         let instant = world.instant();
@@ -191,6 +193,8 @@ impl World {
         let party = device.who;
         self.note(&format!("{} asks {:.200}", party.device_id, brief(&request.up)));
         let outcome = match request.up {
+            // It came too late for that server.
+            Up::Invite(_) if self.died => Err(ErrorCode::CallForbidden),
             Up::Invite(offer) => Ok(self.invite(party, &offer)),
             Up::Ask(ask) => self.ask(party, &ask).map(|()| None),
         };
@@ -318,6 +322,13 @@ impl World {
                 self.step(Happens::Tick);
             }
         }
+    }
+
+    /// The server is killed and starts again, and knows nothing. What was asked and not answered is asked again.
+    pub(super) fn dies(&mut self) {
+        (0..DEVICES.len()).for_each(|who| self.devices[who].lose());
+        (self.call, self.died) = (None, true);
+        self.calm();
     }
 
     /// Everybody is connected again, and nothing is lost any more.

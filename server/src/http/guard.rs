@@ -1,0 +1,46 @@
+//! What holds for every request: strangers are counted by their network, nothing takes longer than a minute, and answers
+//! say how browsers are to take them.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use chapar_protocol::{ErrorCode, WireError};
+
+use super::{Routes, address::network_of, reply::Failure};
+
+/// How long a request may take, its body and its answer's making included.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// For a year: whoever was served over TLS once asks for it from then on.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Wraps every route.
+pub(super) async fn guard(State(routes): State<Routes>, request: Request, next: Next) -> Response {
+    let app = &routes.app;
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/");
+    let counts = is_api || path == "/ws";
+    if counts && !request.headers().contains_key(header::AUTHORIZATION) {
+        let network = network_of(&request, &app.settings.trusted_proxies);
+        if let Err(error) = app.strangers.request(network) {
+            return Failure(error).into_response();
+        }
+    }
+    let mut response = match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let message = "this took too long: whether it took effect is unknown, try again";
+            Failure(WireError::new(ErrorCode::Unavailable, message).after_ms(1000)).into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if app.settings.tls_cert.is_some() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+    }
+    response
+}
