@@ -1,7 +1,7 @@
 -- Pages that end by bytes as well as by rows.
 --
 -- Written in plpgsql, because a page must be able to stop reading: a window function would unpack all rows that the page
--- may have before it says where it ends. The planner is held to index scans, as in send_messages: it cannot know how few
+-- may have before it says where it ends. The planner is held to index scans and to one plan, as it would else plan anew for each chat: it cannot know how few
 -- rows are asked for.
 
 -- Readers of a channel have version 0 and no read mark that anybody sees: the index holds those who have one.
@@ -48,6 +48,7 @@ CREATE FUNCTION messages_around(
     in_chat bigint, in_place bigint, in_before bigint, in_after bigint, in_user bigint, in_bytes bigint
 ) RETURNS SETOF paged_message
 LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -98,6 +99,7 @@ CREATE FUNCTION changed_messages(
     in_chat bigint[], in_from bigint[], in_upto bigint[], in_user bigint, in_rows integer, in_each bigint, in_bytes bigint
 ) RETURNS SETOF paged_message
 LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -176,6 +178,7 @@ CREATE FUNCTION last_messages(
     in_chat bigint[], in_user bigint, in_members integer, in_rows integer, in_each bigint, in_bytes bigint
 ) RETURNS SETOF paged_message
 LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off

@@ -163,6 +163,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     tx.lift_bans(&[UserId(78)]).await.expect("lifted");
     tx.set_roles(&[(UserId(1000 + round), Some(Role::Admin))]).await.expect("set");
     tx.commit().await.expect("committed");
+    let mut tx = store.lock_chat(ChatId(CHANNEL), THE_OWNER).await.expect("locked");
+    assert!(!tx.is_alone().await.expect("read"));
+    tx.commit().await.expect("committed");
+    drop(store.begin_reader(ChatId(CHANNEL), UserId(950_000)).await.expect("read"));
     // A reader of the channel comes and goes.
     let reader = UserId(900_000 + round);
     for role in [None, Some(Role::Member)] {
