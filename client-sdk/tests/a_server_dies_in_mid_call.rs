@@ -26,6 +26,8 @@ async fn and_both_sides_end_it_once_it_is_back() {
     let (_at_reza, mut incoming) = Calls::start(&reza, CallsOptions::default()).await.expect("listens");
     let callee = reza.me().expect("signed in").id;
     sara.open_direct(callee).await.expect("opened");
+    // Whoever has not answered does not ring.
+    reza.open_direct(sara.me().expect("signed in").id).await.expect("opened");
     let mut here =
         at_sara.call(callee, Tone::new(440.0), Ear::default(), CallOptions::default()).await.expect("it rings");
     let mut there = timeout(PATIENCE, incoming.next()).await.expect("it rings").expect("a call");
