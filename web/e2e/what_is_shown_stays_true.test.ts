@@ -30,9 +30,11 @@ test('one who is offline oneself is not told that others are online', async () =
   onTestFinished(() => network.close());
   const mina = await somebody('مینا', { at: network.url });
   const john = await somebody('John', { language: 'en' });
-  await mina.person.direct(john.person);
+  const chat = await mina.person.direct(john.person);
   const hers = mina.device.main;
   await hers.open('John');
+  // Nobody learns whether somebody is online who has never answered: with his first words she does.
+  await john.person.say(chat, 'Good morning');
   await hers.standing.getByText(fa.presence.online, { exact: true }).waitFor();
   network.goAway();
   await hers.away.waitFor();
