@@ -11,6 +11,7 @@ pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
+pub mod create;
 mod delta;
 pub mod people;
 mod pool;

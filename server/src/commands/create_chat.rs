@@ -7,7 +7,7 @@ use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, co
 use super::{Asker, Outcome, Result, contacts, knows, price, refuse};
 use crate::{
     app::App,
-    store::{chat_tx::Created, people::all_known},
+    store::{create::Created, people::all_known},
 };
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {

@@ -9,7 +9,7 @@ use chapar_protocol::{
 use chapar_server::store::{
     Store,
     budgets::{BudgetKind, Charge},
-    chat_tx::Created,
+    create::Created,
     send::{Locks, NewMessage, Outcome},
 };
 use chapar_signaling::{
