@@ -30,7 +30,7 @@ use chapar_client::{
 use clap::Parser;
 
 /// How long the other side may take to answer in the chat.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Calls somebody on a Chapar server, or waits for a call and accepts it.
 #[derive(Parser)]

@@ -102,7 +102,7 @@ async fn each_in_turn() {
     let backends = place.world.database.backends();
     assert!(backends.len() >= 4, "several connections are open: {backends:?}");
     for pid in backends {
-        let frozen = place.world.database.freeze(pid);
+        let frozen = Frozen::backend(pid);
         let took = place.everybody_is_answered().await;
         println!("backend {pid} frozen: the slowest after {took:?}");
         drop(frozen);
@@ -114,7 +114,7 @@ async fn each_in_turn() {
 async fn all_at_once() {
     let place = place().await;
     let backends = place.world.database.backends();
-    let frozen: Vec<Frozen> = backends.iter().map(|pid| place.world.database.freeze(*pid)).collect();
+    let frozen: Vec<Frozen> = backends.iter().copied().map(Frozen::backend).collect();
     let took = place.everybody_is_answered().await;
     println!("all {} frozen: the slowest after {took:?}", backends.len());
     drop(frozen);
