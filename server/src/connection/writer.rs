@@ -172,7 +172,7 @@ impl Progress {
     /// Now.
     pub(super) fn note(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.at.store(now, Ordering::Relaxed);
+        self.at.fetch_max(now, Ordering::Relaxed);
     }
 
     pub(super) fn last(&self) -> Instant {
