@@ -1,4 +1,5 @@
-//! Two peers with real sockets, real relays and real sound; their descriptions go through the server's own rewriter.
+//! Two peers with real sockets, real relays and real sound; descriptions and candidates go through the server's own
+//! rewriter, which lets the candidates of its relays through.
 
 #[path = "../../../tests/support/sound.rs"]
 mod sound;
@@ -23,7 +24,7 @@ use chapar_signaling::{
         server::{Relay, RelayConfig},
         streams::StreamLimits,
     },
-    sdp::{CandidatePolicy, Role, rewrite},
+    sdp::{Candidate, CandidatePolicy, RelayPlace, Role, address::Network, rewrite},
 };
 use tokio::time::{Instant, timeout};
 
@@ -87,7 +88,12 @@ async fn talk(policy: &CandidatePolicy, a: &mut Side, b: &mut Side) {
                 Happened::Media { flows: true } => own.flows = Some(began.elapsed()),
                 Happened::Stats(stats) => own.stats = Some(*stats),
                 // What the description did not carry follows, once the other side has that.
-                Happened::Candidate { text, .. } if own.described => other.peer.tell(Command::Candidates(vec![text])),
+                Happened::Candidate { text, .. } if own.described => {
+                    let candidate = Candidate::parse(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+                    if policy.permits(&candidate) {
+                        other.peer.tell(Command::Candidates(vec![candidate.to_string()]));
+                    }
+                }
                 Happened::Candidate { .. } => {}
                 other => panic!("{other:?}"),
             }
@@ -114,7 +120,7 @@ fn nobody() -> Arc<rustls::ClientConfig> {
     Arc::new(crate::tls::nobody().expect("rustls"))
 }
 
-async fn relay() -> (Relay, Arc<rustls::ClientConfig>) {
+async fn relay() -> (Relay, RelayPlace, Arc<rustls::ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("certificate");
     let tls = crate::tls::client_config(&crate::Trust::Only(made.cert.pem().into_bytes())).expect("trust");
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -128,6 +134,7 @@ async fn relay() -> (Relay, Arc<rustls::ClientConfig>) {
     let any = SocketAddr::new(ip, 0);
     let first = 40_000 + rand::random::<u16>() % 20_000;
     let ports = first..=first + 1_000;
+    let place = RelayPlace { network: Network { address: ip, prefix: 32 }, ports: ports.clone() };
     let config = RelayConfig {
         core: CoreConfig {
             realm: "chapar".to_owned(),
@@ -145,7 +152,8 @@ async fn relay() -> (Relay, Arc<rustls::ClientConfig>) {
         shards: 1,
         streams: StreamLimits::default(),
     };
-    (Relay::start(config, Arc::new(Secrets::new(secret()))).await.expect("the relay starts"), tls)
+    let relay = Relay::start(config, Arc::new(Secrets::new(secret()))).await.expect("the relay starts");
+    (relay, place, tls)
 }
 
 fn secret() -> Secret {
@@ -160,22 +168,22 @@ fn server(url: String, user: i64) -> IceServer {
     IceServer { name: "test".to_owned(), region: "here".to_owned(), urls: vec![url], username, credential }
 }
 
-fn policy(relay_only: bool) -> CandidatePolicy {
-    CandidatePolicy { relay_only, allow_loopback: true, ..CandidatePolicy::default() }
+fn policy(relays: Vec<RelayPlace>) -> CandidatePolicy {
+    CandidatePolicy { relay_only: !relays.is_empty(), relays, allow_loopback: true, ..CandidatePolicy::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_peers_hear_each_other_directly() {
     let mut a = Side::new(settings(false, nobody()), Vec::new(), 440.0);
     let mut b = Side::new(settings(false, nobody()), Vec::new(), 660.0);
-    talk(&policy(false), &mut a, &mut b).await;
+    talk(&policy(Vec::new()), &mut a, &mut b).await;
     heard(&a, &b).await;
     let stats = a.stats.expect("measured");
     assert_eq!((stats.path, stats.local), (PathKind::Direct, CandidateType::Host));
 }
 
 async fn over(transport: &str, path: PathKind) {
-    let (relay, tls) = relay().await;
+    let (relay, place, tls) = relay().await;
     let url = match transport {
         "udp" => format!("turn:{}?transport=udp", relay.udp[0]),
         "tcp" => format!("turn:{}?transport=tcp", relay.tcp[0]),
@@ -183,7 +191,7 @@ async fn over(transport: &str, path: PathKind) {
     };
     let mut a = Side::new(settings(true, tls.clone()), vec![server(url.clone(), 1)], 440.0);
     let mut b = Side::new(settings(true, tls), vec![server(url, 2)], 660.0);
-    talk(&policy(true), &mut a, &mut b).await;
+    talk(&policy(vec![place]), &mut a, &mut b).await;
     heard(&a, &b).await;
     let stats = a.stats.clone().expect("measured");
     assert_eq!((stats.path, stats.local, stats.remote), (path, CandidateType::Relay, CandidateType::Relay));

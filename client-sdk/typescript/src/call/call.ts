@@ -4,39 +4,17 @@ import type { Client } from "../client.js";
 import { ChaparError } from "../error.js";
 import type { AskCall, CallId, CallMedia, CallSignaled, CallState, ChatId, DeviceId, IceServer, SideState, UserId } from "../protocol.js";
 import { CallCore, type Step } from "./core.js";
-import { Hearing, bytesIn } from "./hearing.js";
-import type { Devices } from "./media.js";
+import type { Ask, CallHost } from "./host.js";
 import { OwnTracks } from "./own_tracks.js";
 import { Peer } from "./peer.js";
 import { Player } from "./player.js";
-import { QualityMeter, networkClass, type CallStats } from "./quality.js";
+import { Pulse } from "./pulse.js";
+import type { CallStats } from "./quality.js";
 import type { CallStatus } from "./status.js";
 import { Verification } from "./verify.js";
 
-/** How often the server is told that the call lives, and how good it is, in milliseconds. */
-const ALIVE = 5_000;
-/** How often it is looked whether anything is heard, in milliseconds. */
-const LISTEN = 1_000;
-/**
- * A call of which nothing is heard for so long is over here, in milliseconds, whatever the server says or does not say: it
- * would have ended it by then.
- */
-const DEAF_FOR = 75_000;
 /** How long an interruption may last before another path is asked for, in milliseconds. */
 const RESTART_AFTER = 2_000;
-
-/** An ask without the call that it belongs to. */
-export type Ask = AskCall extends infer T ? (T extends { call_id: CallId } ? Omit<T, "call_id"> : never) : never;
-
-/** What a call needs from the whole. */
-export interface CallHost {
-  readonly client: Client;
-  readonly devices: Devices;
-  relays(callId: CallId): Promise<IceServer[]>;
-  changed(call: Call, what: "change" | "stats"): void;
-  /** It is over here, though the server has not said so and will not. */
-  over(call: Call, reason: "node_lost" | "dropped"): void;
-}
 
 export class Call {
   readonly id: CallId;
@@ -45,17 +23,12 @@ export class Call {
   readonly remote = new MediaStream();
   /** What this side sends. The same object for the whole call. */
   readonly local: MediaStream;
-  /** Nothing has arrived from the other side for some seconds, whatever the server says: it may be this device's network. */
-  deaf = false;
-  /** The last measurement. */
-  stats: CallStats | undefined;
   /** Why the call cannot go on here, in the words of `ChaparError`, when something failed that nobody waited for. */
   problem: ChaparError | undefined;
   readonly #host: CallHost;
   readonly #own: OwnTracks;
   readonly #player: Player;
-  readonly #meter = new QualityMeter();
-  readonly #hearing = new Hearing();
+  readonly #pulse: Pulse;
   #peer: Peer | undefined;
   /** Whether this tab began it: the person wants it, and has opened the microphone for it. */
   begun = false;
@@ -64,9 +37,6 @@ export class Call {
   #relayOnly = false;
   #working = false;
   readonly #verification: Verification;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #deafSince: number | undefined;
-  #listenTimer: ReturnType<typeof setInterval> | undefined;
   /** Video was asked for a moment ago: the camera is open for it, though the server has not said so yet. */
   #wishing = false;
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
@@ -82,6 +52,12 @@ export class Call {
     this.local = this.#own.stream;
     this.#player = new Player(this.remote, () => host.devices.speaker);
     this.#verification = new Verification(this.id);
+    this.#pulse = new Pulse(core, {
+      peer: () => this.#peer,
+      ask: (ask) => this.#ask(ask),
+      changed: (what) => host.changed(this, what),
+      lost: () => host.over(this, "dropped"),
+    });
   }
 
   // ---- What is shown -----------------------------------------------------------------------------------------------
@@ -146,6 +122,16 @@ export class Call {
     return this.#verification.emoji;
   }
 
+  /** Nothing has arrived from the other side for some seconds, whatever the server says: it may be this device's network. */
+  get deaf(): boolean {
+    return this.#pulse.deaf;
+  }
+
+  /** The last measurement. */
+  get stats(): CallStats | undefined {
+    return this.#pulse.stats;
+  }
+
   /** Whether the microphone is off. */
   get muted(): boolean {
     return this.local.getAudioTracks().every((track) => !track.enabled);
@@ -172,7 +158,7 @@ export class Call {
       this.release();
       throw error;
     }
-    this.#beat();
+    if (!this.#gone) this.#pulse.start();
   }
 
   /** Lets it ring, and offers then: the relays open for calls alone that the server knows. */
@@ -231,7 +217,7 @@ export class Call {
       this.release();
       throw error;
     }
-    this.#beat();
+    if (!this.#gone) this.#pulse.start();
     this.#work();
     this.#host.changed(this, "change");
   }
@@ -336,7 +322,7 @@ export class Call {
       this.release();
       throw error;
     }
-    this.#beat();
+    if (!this.#gone) this.#pulse.start();
     this.#work();
   }
 
@@ -409,8 +395,7 @@ export class Call {
   release(): void {
     this.core.here = false;
     this.#gone = true;
-    clearInterval(this.#timer);
-    clearInterval(this.#listenTimer);
+    this.#pulse.stop();
     clearTimeout(this.#restartTimer);
     this.#peer?.close();
     this.#peer = undefined;
@@ -491,8 +476,7 @@ export class Call {
   #makePeer(servers: IceServer[], relayOnly: boolean, withhold: boolean): void {
     this.#stillHere();
     this.#peer?.close();
-    this.#meter.reset();
-    this.#hearing.reset();
+    this.#pulse.reset();
     const peer: Peer = new Peer(servers, relayOnly, withhold, {
       onCandidates: (candidates) => {
         if (this.#peer !== peer || this.#gone) return;
@@ -549,53 +533,6 @@ export class Call {
       this.#restartTimer = undefined;
       void this.restart();
     }, after);
-  }
-
-  /** Signs of life and measurements. */
-  #beat(): void {
-    clearInterval(this.#timer);
-    clearInterval(this.#listenTimer);
-    if (this.#gone) return;
-    this.#timer = setInterval(() => void this.#alive(), ALIVE);
-    this.#listenTimer = setInterval(() => void this.#listen().catch(() => {}), LISTEN);
-  }
-
-  /** Whether anything is heard, by what this device itself can know. */
-  async #listen(): Promise<void> {
-    const { inCall } = this.core;
-    const pc = this.#peer?.pc;
-    if (!inCall || !pc) return;
-    const list: unknown[] = [];
-    (await pc.getStats()).forEach((it) => list.push(it));
-    if (this.#gone || pc !== this.#peer?.pc) return;
-    const silent = inCall.mine.held || inCall.theirs.held || inCall.theirs.muted;
-    const deaf = this.#hearing.take({ bytes: bytesIn(list), connection: pc.connectionState, silent }, performance.now());
-    this.#deafSince = deaf ? (this.#deafSince ?? performance.now()) : undefined;
-    if (performance.now() - (this.#deafSince ?? Infinity) > DEAF_FOR) {
-      this.#ask({ ask: "hang_up" }).catch(() => {});
-      return this.#host.over(this, "dropped");
-    }
-    if (deaf === this.deaf) return;
-    this.deaf = deaf;
-    this.#host.changed(this, "change");
-  }
-
-  async #alive(): Promise<void> {
-    const { revision } = this.state;
-    const peer = this.#peer;
-    let report: CallStats | undefined;
-    if (peer && this.core.inCall && peer.pc.connectionState === "connected") {
-      const list = await peer.pc.getStats();
-      const values: unknown[] = [];
-      list.forEach((it) => values.push(it));
-      report = this.#meter.read(values, peer.servers, networkClass());
-      this.stats = report;
-      await peer.adapt(report.level);
-      this.#host.changed(this, "stats");
-    }
-    if (this.#gone) return;
-    const { level: _, audioLevel: __, packetsIn: ___, ...wire } = report ?? ({} as CallStats);
-    await this.#ask({ ask: "alive", revision, ...(report && { report: wire }) }).catch(() => {});
   }
 
   async #open(media: CallMedia): Promise<void> {

@@ -4,8 +4,9 @@ import { newClientId } from "../commands.js";
 import type { Client } from "../client.js";
 import { ChaparError } from "../error.js";
 import type { CallId, CallMedia, CallSignaled, CallState, IceServer, UserId } from "../protocol.js";
-import { Call, type CallHost } from "./call.js";
+import { Call } from "./call.js";
 import { CallCore } from "./core.js";
+import type { CallHost } from "./host.js";
 import type { Devices } from "./media.js";
 import { RelayMeter } from "./relays.js";
 

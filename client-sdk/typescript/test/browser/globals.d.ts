@@ -14,4 +14,5 @@ declare global {
   var log: string[];
   var player: HTMLAudioElement;
   var told: string[];
+  var tracks: MediaStreamTrack[];
 }

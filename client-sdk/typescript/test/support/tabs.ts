@@ -1,4 +1,4 @@
-// What browsers have and Node has not: Web Locks and IndexedDB, so that the logic of tabs runs here too. The real ones
+// What browsers have and Node has not: a page, Web Locks and IndexedDB, so that the logic of tabs runs here too. The real ones
 // are used by the tests in test/browser.
 
 import "fake-indexeddb/auto";
@@ -34,9 +34,10 @@ class Locks {
   }
 }
 
-/** Gives this process Web Locks. */
+/** Gives this process Web Locks, and a page, without which the SDK looks for no tabs: Node may have locks, too. */
 export function installLocks(): void {
   const navigator = Object.create(globalThis.navigator ?? {});
   Object.defineProperty(navigator, "locks", { value: new Locks() });
   Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
+  Object.defineProperty(globalThis, "document", { value: new EventTarget(), configurable: true });
 }

@@ -1,11 +1,10 @@
 import { Client, type ChatView, type Connection, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
+import { Watching } from './watching';
 
 /** How long a `typing` holds, in milliseconds. */
 const TYPING = 6_000;
-/** People whose presence is watched at most. */
-const WATCHED = 200;
 
 /**
  * What the screens read of the SDK's client. Each field is replaced as a whole when something in it changed; the changes
@@ -14,7 +13,7 @@ const WATCHED = 200;
 class Session {
   #client: Client | undefined;
   #dirty = false;
-  #watched = '';
+  readonly #watching = new Watching((userIds) => this.client.watchPresence(userIds));
   #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
   #people = $state(0);
 
@@ -44,7 +43,7 @@ class Session {
     client.on('users', () => (this.#people += 1));
     client.on('presence', ({ userId, presence }) => this.presences.set(userId, presence));
     client.on('typing', ({ chatId, userId }) => this.#typed(chatId, userId));
-    client.on('message', ({ chatId, message }) => this.#silent(chatId, message.sender));
+    client.on('message', ({ chatId, message }) => this.#wrote(chatId, message.sender));
     addEventListener('online', () => this.#network(true));
     addEventListener('offline', () => this.#network(false));
     this.#refresh();
@@ -123,17 +122,18 @@ class Session {
   /** Watches who is online; when nothing can be heard of them, all that is known is when they were last seen. */
   #watch(): void {
     if (this.connection.state !== 'online' || !this.deviceOnline) {
-      this.#watched = '';
+      this.#watching.lost();
       const now = new Date().toISOString();
       for (const [id, presence] of this.presences) if (presence.online) this.presences.set(id, { ...presence, online: false, last_seen_at: now });
       for (const chatId of [...this.typing.keys()]) this.typing.delete(chatId);
       return;
     }
-    const peers = this.chats.map((chat) => chat.peer).filter((peer) => peer !== undefined && peer !== this.me?.id).slice(0, WATCHED);
-    const key = [...peers].sort().join();
-    if (key === this.#watched) return;
-    this.#watched = key;
-    this.client.watchPresence(peers as number[]).catch(() => (this.#watched = ''));
+    this.#watching.set(this.chats.map((chat) => chat.peer).filter((peer) => peer !== undefined && peer !== this.me?.id) as number[]);
+  }
+
+  #wrote(chatId: number, userId: number): void {
+    this.#silent(chatId, userId);
+    if (this.chat(chatId)?.peer === userId && !this.presences.has(userId)) this.#watching.answered(userId);
   }
 
   #typed(chatId: number, userId: number): void {
