@@ -26,5 +26,5 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
     let id = chat.chat_id();
     let (_, changes) = chat.commit().await?;
     app.fanout.publish(changes);
-    Ok(Outcome::new(app.store.chat_snapshot(asker.user, id).await?))
+    Ok(Outcome::new(app.store.snapshot_of_changed(asker.user, id).await?))
 }

@@ -88,8 +88,8 @@ impl Store {
     /// For a reader who comes or goes: not under the channel's lock, since nothing of the channel changes, so that posts do not
     /// wait for readers. What another may change at the same time is this user's role, which needs the user's row. `None` when
     /// it is no channel, or the user is more than a reader there.
-    pub async fn begin_reader(&self, chat: ChatId, user: UserId) -> Result<Option<ChatTx>> {
-        let mut tx = self.pool.begin("BEGIN", Some(Instant::now() + PATIENCE)).await?;
+    pub async fn begin_reader(&self, chat: ChatId, user: UserId, turn: &Turn) -> Result<Option<ChatTx>> {
+        let mut tx = self.pool.begin("BEGIN", Some(turn.asked + PATIENCE)).await?;
         // Keeps the last owner of a channel from leaving it in this moment, and holds up no post.
         let found = sqlx::query("SELECT kind, seq, version FROM chats WHERE id = $1 FOR KEY SHARE")
             .bind(chat.0)
