@@ -31,6 +31,7 @@ pub const RESUME_CHATS: usize = 4000;
 pub const PAGE: usize = 200;
 /// Most bytes of an answer. A page that would be longer is short: history brings the messages nearest to the place, at least
 /// one on either side; a difference ends at an earlier version and says `more`; the answer to `hello` names chats as behind.
+/// New messages that would make a longer event are told in several deltas.
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// A client whose cursor is more changes behind than this gets a snapshot instead of a difference.
 pub const DIFFERENCE_VERSIONS: i64 = 2000;

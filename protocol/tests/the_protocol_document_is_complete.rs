@@ -70,6 +70,7 @@ fn every_limit_stands_with_its_value() {
         ("ENTITIES", limit::ENTITIES.to_string()),
         ("URL_BYTES", limit::URL_BYTES.to_string()),
         ("REACTION_BYTES", limit::REACTION_BYTES.to_string()),
+        ("REACTION_KINDS", limit::REACTION_KINDS.to_string()),
         ("HANDLE_LENGTH", format!("{} to {}", handle.start(), handle.end())),
         ("TITLE_CHARS", limit::TITLE_CHARS.to_string()),
         ("PASSWORD_BYTES", format!("{} to {}", password.start(), password.end())),

@@ -33,8 +33,8 @@ const QUEUE: usize = 4096;
 /// How long a sender waits for an answer. While the outcome is unknown the same batch is sent again for so long; then its
 /// senders are told to retry themselves.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A worker that is busy with one batch for longer than this hangs.
-const HANGS_AFTER: Duration = Duration::from_secs(5);
+/// A worker that is busy with one batch for longer than this hangs: the batch was sent again, and not answered again.
+const HANGS_AFTER: Duration = Duration::from_secs(3);
 
 /// What became of a message.
 pub type Outcome = Result<Sent, WireError>;

@@ -8,12 +8,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 use crate::{committer::Committer, store::Store};
 
-/// For how long a good answer holds: balancers ask often, and many of them.
+/// For how long an answer holds: balancers ask often, and many of them.
 const HOLDS: Duration = Duration::from_millis(100);
+/// How long the database may take. Balancers wait for seconds at most, and no answer tells them less than a bad one.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Noted by whoever stores: whether the disk of the database had no room. Reading would still work.
 #[derive(Clone, Debug, Default)]
@@ -41,34 +46,50 @@ impl DiskWatch {
 #[derive(Default)]
 pub struct Health {
     disk: DiskWatch,
-    good_until: Mutex<Option<Instant>>,
+    last: Mutex<Option<Look>>,
+}
+
+/// What was found, and when.
+struct Look {
+    at: Instant,
+    complaint: Option<&'static str>,
 }
 
 impl Health {
     /// With what the committer notes.
     pub fn new(disk: DiskWatch) -> Self {
-        Self { disk, good_until: Mutex::default() }
+        Self { disk, last: Mutex::default() }
     }
 
-    /// What is wrong, as a sentence. One look at a time, and never for long: the store's time-outs bound it.
+    /// What is wrong, as a sentence. One look at a time, for all who ask meanwhile, and never for long.
     pub async fn complaint(&self, store: &Store, committer: &Committer) -> Option<&'static str> {
         if committer.hangs() {
             return Some("messages are not stored: a worker hangs");
         }
-        let mut good_until = self.good_until.lock().await;
-        if !self.disk.has_failed() && good_until.is_some_and(|until| Instant::now() < until) {
-            return None;
+        let mut last = self.last.lock().await;
+        match &*last {
+            // What was good before the disk was full is old.
+            Some(look) if look.at.elapsed() < HOLDS && (look.complaint.is_some() || !self.disk.has_failed()) => {
+                look.complaint
+            }
+            _ => {
+                let complaint = self.look(store).await;
+                *last = Some(Look { at: Instant::now(), complaint });
+                complaint
+            }
         }
-        if store.ping().await.is_err() {
+    }
+
+    async fn look(&self, store: &Store) -> Option<&'static str> {
+        if !matches!(timeout(PATIENCE, store.ping()).await, Ok(Ok(()))) {
             return Some("the database does not answer");
         }
         if self.disk.has_failed() {
-            if store.has_room().await.is_err() {
+            if !matches!(timeout(PATIENCE, store.has_room()).await, Ok(Ok(()))) {
                 return Some("the database cannot write: is its disk full?");
             }
             self.disk.worked();
         }
-        *good_until = Some(Instant::now() + HOLDS);
         None
     }
 }

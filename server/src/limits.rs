@@ -84,7 +84,7 @@ impl Limits {
             sign_in_network: Buckets::new(Duration::from_millis(200), 200),
             register_network: [
                 Buckets::new(Duration::from_secs(1), 100),
-                Buckets::new(Duration::from_secs(86_400) / 1000, 1000),
+                Buckets::new(Duration::from_hours(24) / 1000, 1000),
             ],
         }
     }

@@ -11,6 +11,7 @@ pub mod call_report;
 pub mod calls;
 pub mod chat_tx;
 pub mod chats;
+pub mod create;
 mod delta;
 pub mod people;
 mod pool;
@@ -287,7 +288,8 @@ impl Store {
             commands: pool(shares.commands, STATEMENT, LOCK, true, ""),
             upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, ""),
             probe: pool(shares.probe, BATCH, BATCH, true, ""),
-            turns: Turns::default(),
+            // At most half of the connections, for one channel.
+            turns: Turns::new(shares.commands / 2),
             options,
         };
         tracing::info!(?shares, "connections to the database");

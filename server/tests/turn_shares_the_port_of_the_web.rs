@@ -88,6 +88,9 @@ async fn relays<S: AsyncRead + AsyncWrite + Unpin>(handle: &str, mut connect: im
     let callee: SignedIn =
         serde_json::from_str(&http(connect().await, "/api/v1/register", "", Some(account)).await).expect("an account");
     let call_id = CallId(Uuid::new_v4());
+    // Whom one has looked up by handle one may name.
+    let resolve = json!({ "handle": callee.user.handle }).to_string();
+    http(connect().await, "/api/v1/call/resolve", &made.token, Some(resolve)).await;
     let direct = json!({ "user_id": callee.user.id }).to_string();
     http(connect().await, "/api/v1/call/open_direct", &made.token, Some(direct)).await;
     let invite = json!({ "call_id": call_id, "user_id": callee.user.id, "media": "voice" }).to_string();

@@ -6,7 +6,7 @@ mod relay;
 
 use std::{net::SocketAddr, time::Duration};
 
-use chapar_signaling::relay::{address::Class, rate::Rate, streams::StreamLimits};
+use chapar_signaling::relay::{address::Class, streams::StreamLimits};
 use stun_types::{
     attribute::XorMappedAddress,
     message::{BINDING, Message, MessageWrite, MessageWriteVec},
@@ -54,8 +54,7 @@ async fn a_stream_in_pieces_is_understood_and_one_that_is_not_turn_is_closed() {
 async fn a_client_that_does_not_read_is_cut_off_and_its_allocation_ends() {
     let mut config = config("127.0.0.1", 30_000, vec![Class::Loopback]);
     config.streams.write = Duration::from_millis(500);
-    // Every question is answered, so that the answers fill what lies between: as little as the kernel gives.
-    config.core.limits.challenges = Rate::with_burst_seconds(1 << 30, 1);
+    // Every question is answered: the answers fill what lies between, as little as the kernel gives.
     let relay = start(config).await;
     let (username, password) = credential(2);
     let socket = TcpSocket::new_v4().unwrap();

@@ -143,7 +143,10 @@ impl Server {
                     None => json(&state.chat(ChatKind::Direct, both)),
                 }
             }
-            "create_chat" => json(&state.chat(parse::<CreateChat>(body).kind, vec![me])),
+            "create_chat" => {
+                let it: CreateChat = parse(body);
+                json(&state.chat(it.kind, std::iter::once(me).chain(it.members).collect()))
+            }
             "add_members" => {
                 let it: AddMembers = parse(body);
                 let chat = state.find(it.chat_id);

@@ -56,17 +56,16 @@ impl Calls {
     ) -> Result<Taken, Trouble> {
         let remembered = if self.remembers() { self.known.get(id) } else { None };
         let mut from_memory = remembered.is_some();
-        let mut call = match remembered {
-            Some(call) => call,
-            None => {
-                let call = self.shared.load(id).await?.ok_or(Trouble::NoSuchCall)?;
-                // Whoever asks here holds this node for the one that knows the call: should the store lose it, it is put
-                // back from here.
-                if self.remembers() {
-                    self.known.put(&call);
-                }
-                call
+        let mut call = if let Some(call) = remembered {
+            call
+        } else {
+            let call = self.shared.load(id).await?.ok_or(Trouble::NoSuchCall)?;
+            // Whoever asks here holds this node for the one that knows the call: should the store lose it, it is put
+            // back from here.
+            if self.remembers() {
+                self.known.put(&call);
             }
+            call
         };
         for _ in 0..MAX_TRIES {
             let now = self.clock.now();

@@ -7,7 +7,7 @@ use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, co
 use super::{Asker, Outcome, Result, contacts, knows, price, refuse};
 use crate::{
     app::App,
-    store::{chat_tx::Created, people::all_known},
+    store::{create::Created, people::all_known},
 };
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
@@ -38,5 +38,5 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     let id = chat.chat_id();
     let (_, changes) = chat.commit().await?;
     app.fanout.publish(changes);
-    Ok(Outcome::new(app.store.chat_snapshot(asker.user, id).await?))
+    Ok(Outcome::new(app.store.snapshot_of_changed(asker.user, id).await?))
 }

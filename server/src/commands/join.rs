@@ -16,8 +16,9 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatS
     let mut turn = None;
     let mut reader = None;
     if info.kind == ChatKind::Channel {
-        turn = Some(app.store.turn_of_reader(info.id).await?);
-        reader = app.store.begin_reader(info.id, asker.user).await?;
+        let own = app.store.turn_of_reader(info.id).await?;
+        reader = app.store.begin_reader(info.id, asker.user, &own).await?;
+        turn = Some(own);
     }
     let mut chat = match reader {
         Some(chat) => chat,
@@ -37,7 +38,7 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatS
     } else {
         chat.commit().await?;
     }
-    let snapshot = app.store.chat_snapshot(asker.user, info.id).await?;
+    let snapshot = app.store.snapshot_of_changed(asker.user, info.id).await?;
     drop(turn);
     Ok(Outcome::new(snapshot))
 }

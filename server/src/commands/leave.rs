@@ -12,8 +12,8 @@ use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, leave: Leave) -> Result<Done> {
     if app.store.membership(leave.chat_id, asker.user).await? == (ChatKind::Channel, Role::Member) {
-        let _turn = app.store.turn_of_reader(leave.chat_id).await?;
-        if let Some(mut chat) = app.store.begin_reader(leave.chat_id, asker.user).await? {
+        let turn = app.store.turn_of_reader(leave.chat_id).await?;
+        if let Some(mut chat) = app.store.begin_reader(leave.chat_id, asker.user, &turn).await? {
             if chat.role().is_none() {
                 return Err(ErrorCode::ChatNotFound.into());
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chapar_protocol::{ChatSnapshot, ErrorCode, Role, command::OpenDirect};
 
 use super::{Asker, Outcome, Result, contacts, knows};
-use crate::{app::App, store::chat_tx::Created};
+use crate::{app::App, store::create::Created};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
     if let Some(chat) = app.store.reopen_direct(asker.user, open.user_id).await? {
@@ -26,5 +26,5 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
     let id = chat.chat_id();
     let (_, changes) = chat.commit().await?;
     app.fanout.publish(changes);
-    Ok(Outcome::new(app.store.chat_snapshot(asker.user, id).await?))
+    Ok(Outcome::new(app.store.snapshot_of_changed(asker.user, id).await?))
 }

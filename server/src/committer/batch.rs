@@ -1,8 +1,11 @@
 //! What waits to be stored, and the batches that are made of it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
-use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserId, Version, WireError, command::Sent};
+use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserId, Version, WireError, command::Sent, limit};
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
@@ -22,6 +25,10 @@ const PER_CHAT: usize = 1024;
 
 /// Messages that wait for a worker in all, those of locked chats included.
 const IN_ALL: usize = 8192;
+
+/// Most bytes of messages in one batch, unless one alone is more. All of a batch may be of one chat, and is told at once: it
+/// must leave room in the queue of each reader (see [`crate::outbox`]).
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How many messages wait for each chat of a worker.
 #[derive(Clone, Default)]
@@ -124,11 +131,36 @@ impl Batch {
     }
 }
 
+/// How many from the front make up one batch of at most so many messages.
+pub(super) fn one_batch(ready: &VecDeque<Waiting>, most: usize) -> usize {
+    fitting(ready.iter().take(most).map(|it| it.message.bytes()))
+}
+
+/// How many of these fit into a batch, at least one.
+fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut left = BATCH_BYTES;
+    sizes
+        .enumerate()
+        .take_while(|&(place, bytes)| {
+            let fits = place == 0 || bytes <= left;
+            left = left.saturating_sub(bytes);
+            fits
+        })
+        .count()
+}
+
 /// Gathers what was stored, and tells it.
 #[derive(Default)]
 pub(super) struct Told {
     deltas: Vec<ChatDelta>,
-    last: HashMap<ChatId, usize>,
+    last: HashMap<ChatId, Last>,
+}
+
+/// The delta that a chat's next message goes into.
+struct Last {
+    place: usize,
+    /// Of its messages.
+    bytes: usize,
 }
 
 impl Told {
@@ -145,23 +177,26 @@ impl Told {
             return;
         }
         metrics.messages.inc();
-        self.add(chat, stored.version, waiting.message.into_message(stored));
+        let bytes = waiting.message.bytes();
+        self.add(chat, stored.version, bytes, waiting.message.into_message(stored));
     }
 
     /// A delta holds versions that follow on each other. Where somebody else's change lies between two messages, as may be
-    /// when they were stored one by one, a new one begins: nobody may take that change for told.
-    fn add(&mut self, chat: ChatId, version: Version, message: chapar_protocol::Message) {
+    /// when they were stored one by one, a new one begins: nobody may take that change for told. So does one where a frame
+    /// would become longer than an answer may be.
+    fn add(&mut self, chat: ChatId, version: Version, bytes: usize, message: chapar_protocol::Message) {
         let before = Version(version.0 - 1);
-        let place = match self.last.get(&chat) {
-            Some(&place) if self.deltas[place].version == before => place,
-            _ => {
-                self.deltas.push(ChatDelta::empty(chat, before));
-                self.last.insert(chat, self.deltas.len() - 1);
-                self.deltas.len() - 1
-            }
-        };
-        self.deltas[place].version = version;
-        self.deltas[place].messages.push(message);
+        let next = self.deltas.len();
+        let last = self.last.entry(chat).or_insert(Last { place: next, bytes: 0 });
+        let follows = self.deltas.get(last.place).is_some_and(|it| it.version == before);
+        if !follows || last.bytes + bytes > limit::ANSWER_BYTES {
+            self.deltas.push(ChatDelta::empty(chat, before));
+            *last = Last { place: next, bytes: 0 };
+        }
+        last.bytes += bytes;
+        let delta = &mut self.deltas[last.place];
+        delta.version = version;
+        delta.messages.push(message);
     }
 
     /// Tells the others.
@@ -174,30 +209,64 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use chapar_protocol::{Message, Seq, message::Body};
+    use chapar_protocol::{
+        Message, Seq,
+        message::{Body, NewBody},
+    };
 
     use super::*;
 
+    fn stored(version: i64, body: Body) -> (Message, usize) {
+        let new = NewMessage::new(ChatId(1), UserId(1), Uuid::from_u128(u128::MAX), NewBody::text("x"), None);
+        let sent_at = time::OffsetDateTime::UNIX_EPOCH.into();
+        let at = Stored { seq: Seq(version), version: Version(version), sent_at, existed: false };
+        let bytes = new.bytes() + serde_json::to_string(&body).expect("a body").len();
+        (Message { body, ..new.into_message(&at) }, bytes)
+    }
+
     #[test]
     fn a_delta_never_jumps_over_a_change_of_somebody_else() {
-        let chat = ChatId(1);
-        let message = |version| Message {
-            seq: Seq(version),
-            version: Version(version),
-            sender: UserId(1),
-            client_id: Uuid::nil(),
-            sent_at: time::OffsetDateTime::UNIX_EPOCH.into(),
-            body: Body::Deleted,
-            reply_to: None,
-            edited_at: None,
-            reactions: Vec::new(),
-        };
         let mut told = Told::default();
         for version in [5, 6, 8, 9, 12] {
-            told.add(chat, Version(version), message(version));
+            let (message, bytes) = stored(version, Body::Deleted);
+            told.add(ChatId(1), Version(version), bytes, message);
         }
         let spans: Vec<_> = told.deltas.iter().map(|it| (it.from.0, it.version.0, it.messages.len())).collect();
         assert_eq!(spans, [(4, 6, 2), (7, 9, 2), (11, 12, 1)]);
+    }
+
+    #[test]
+    fn no_frame_is_longer_than_an_answer_and_none_is_left_out() {
+        let mut told = Told::default();
+        let long = Body::Unknown(serde_json::json!({"kind": "long", "text": "x".repeat(32 * 1024)}));
+        for version in 11..=266 {
+            let (message, bytes) = stored(version, long.clone());
+            told.add(ChatId(1), Version(version), bytes, message);
+            let (message, bytes) = stored(version, Body::Deleted);
+            told.add(ChatId(2), Version(version), bytes, message);
+        }
+        let mut deltas: HashMap<ChatId, Vec<ChatDelta>> = HashMap::new();
+        for delta in told.deltas {
+            let frame = serde_json::to_string(&delta).expect("a delta");
+            assert!(frame.len() <= limit::ANSWER_BYTES, "{} bytes", frame.len());
+            deltas.entry(delta.chat_id).or_default().push(delta);
+        }
+        assert_eq!(deltas[&ChatId(2)].len(), 1, "short ones go together");
+        for deltas in deltas.values() {
+            assert_eq!((deltas[0].from, deltas[deltas.len() - 1].version), (Version(10), Version(266)));
+            assert!(deltas.windows(2).all(|two| two[1].from == two[0].version));
+            assert_eq!(deltas.iter().map(|it| it.messages.len()).sum::<usize>(), 256);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes_and_never_empty() {
+        let fit = |sizes: &[usize]| fitting(sizes.iter().copied());
+        assert_eq!(fit(&[100; 256]), 256);
+        assert_eq!(fit(&[BATCH_BYTES / 4; 6]), 4);
+        assert_eq!(fit(&[2 * BATCH_BYTES, 1]), 1);
+        assert_eq!(fit(&[1, BATCH_BYTES, 1]), 1, "the order stays");
+        assert_eq!(fit(&[]), 0);
     }
 
     #[test]

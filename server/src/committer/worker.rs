@@ -4,7 +4,7 @@
 //! which waits in the database's own queue for that lock. While a chat has a lane, what follows for it is held back here.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Batch, Told, Waiting};
+use super::batch::{Batch, Told, Waiting, one_batch};
 use crate::{
     fanout::Fanout,
     health::DiskWatch,
@@ -92,6 +92,8 @@ impl Worker {
         let mut lanes: JoinSet<ChatId> = JoinSet::new();
         // Behind each lane, what came for its chat meanwhile: bounded by the seats of that chat.
         let mut behind: HashMap<ChatId, Vec<Waiting>> = HashMap::new();
+        // What comes next, the oldest of each chat first: more than one batch when messages are long.
+        let mut ready: VecDeque<Waiting> = VecDeque::new();
         loop {
             let mut next = Vec::new();
             tokio::select! {
@@ -102,6 +104,7 @@ impl Worker {
                     // A panic, a bug of ours: the worker ends with it, and the node with the worker.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
+                () = std::future::ready(()), if !ready.is_empty() => {}
                 count = queue.recv_many(&mut received, MAX_BATCH) => {
                     if count == 0 && lanes.is_empty() {
                         return;
@@ -111,9 +114,12 @@ impl Worker {
                     }
                 }
             }
-            next.append(&mut received);
+            // What waited behind a lane is older than all that is ready for its chat.
+            next.into_iter().rev().for_each(|it| ready.push_front(it));
+            ready.extend(received.drain(..));
             let mut batch = Batch::default();
-            for waiting in next {
+            let count = one_batch(&ready, MAX_BATCH);
+            for waiting in ready.drain(..count) {
                 match behind.get_mut(&waiting.message.chat_id) {
                     Some(behind) => behind.push(waiting),
                     None => batch.add(waiting),

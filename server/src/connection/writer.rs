@@ -53,15 +53,12 @@ impl Long {
         // RFC 6455 section 5.2: a whole text, not masked, its length in two or in eight bytes.
         let mut first = Vec::with_capacity(10 + WITH_HEAD);
         first.push(0x81);
-        match u16::try_from(others.len()) {
-            Ok(length) => {
-                first.push(126);
-                first.extend_from_slice(&length.to_be_bytes());
-            }
-            Err(_) => {
-                first.push(127);
-                first.extend_from_slice(&(others.len() as u64).to_be_bytes());
-            }
+        if let Ok(length) = u16::try_from(others.len()) {
+            first.push(126);
+            first.extend_from_slice(&length.to_be_bytes());
+        } else {
+            first.push(127);
+            first.extend_from_slice(&(others.len() as u64).to_be_bytes());
         }
         first.extend_from_slice(&others.split_to(others.len().min(WITH_HEAD)));
         Self { first: first.into(), others }
@@ -175,7 +172,7 @@ impl Progress {
     /// Now.
     pub(super) fn note(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.at.store(now, Ordering::Relaxed);
+        self.at.fetch_max(now, Ordering::Relaxed);
     }
 
     pub(super) fn last(&self) -> Instant {

@@ -30,13 +30,11 @@ pub(super) async fn guard(State(routes): State<Routes>, request: Request, next: 
             return Failure(error).into_response();
         }
     }
-    let mut response = match tokio::time::timeout(PATIENCE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let message = "this took too long: whether it took effect is unknown, try again";
-            Failure(WireError::new(ErrorCode::Unavailable, message).after_ms(1000)).into_response()
-        }
-    };
+    let answered = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        let message = "this took too long: whether it took effect is unknown, try again";
+        Failure(WireError::new(ErrorCode::Unavailable, message).after_ms(1000)).into_response()
+    });
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if app.settings.tls_cert.is_some() {

@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(charge(800).wait(0.0), None, "more than a day's worth, once");
         assert_eq!(charge(1).wait(WINDOW), Some(Duration::from_secs(216)), "a quarter comes back in 216 s");
         assert_eq!(charge(1).wait(WINDOW - 216.0), None);
-        assert_eq!(charge(800).wait(2.0 * WINDOW), Some(Duration::from_secs(172_800)), "the debt is paid off first");
+        assert_eq!(charge(800).wait(2.0 * WINDOW), Some(Duration::from_hours(48)), "the debt is paid off first");
     }
 
     #[test]

@@ -14,10 +14,9 @@ use uuid::Uuid;
 use super::{
     Changes, Result, Store, StoreError, budgets,
     budgets::Charge,
-    claim_handle,
     pool::Tx,
     row,
-    row::{kind_number, role_number},
+    row::role_number,
     turns::{For, Turn},
 };
 
@@ -89,8 +88,8 @@ impl Store {
     /// For a reader who comes or goes: not under the channel's lock, since nothing of the channel changes, so that posts do not
     /// wait for readers. What another may change at the same time is this user's role, which needs the user's row. `None` when
     /// it is no channel, or the user is more than a reader there.
-    pub async fn begin_reader(&self, chat: ChatId, user: UserId) -> Result<Option<ChatTx>> {
-        let mut tx = self.pool.begin("BEGIN", Some(Instant::now() + PATIENCE)).await?;
+    pub async fn begin_reader(&self, chat: ChatId, user: UserId, turn: &Turn) -> Result<Option<ChatTx>> {
+        let mut tx = self.pool.begin("BEGIN", Some(turn.asked + PATIENCE)).await?;
         // Keeps the last owner of a channel from leaving it in this moment, and holds up no post.
         let found = sqlx::query("SELECT kind, seq, version FROM chats WHERE id = $1 FOR KEY SHARE")
             .bind(chat.0)
@@ -114,137 +113,11 @@ impl Store {
         let delta = ChatDelta::empty(chat, version);
         Ok(Some(ChatTx { tx, _turn: None, user, role, kind, last_seq, delta, users: Vec::new() }))
     }
-
-    /// Makes a chat with its owner (in a direct chat: the asking person) and finds it again on a retry.
-    ///
-    /// # Errors
-    /// [`ErrorCode::HandleTaken`], or [`ErrorCode::ClientIdReused`] when that id made another kind of chat.
-    pub async fn create_chat(
-        &self,
-        user: UserId,
-        client_id: Uuid,
-        kind: ChatKind,
-        title: &str,
-        handle: Option<&str>,
-    ) -> Result<Created> {
-        let mut tx = self.begin().await?;
-        let info = insert_chat(&mut tx, kind, Some(title), handle).await?;
-        let fresh = sqlx::query(
-            "INSERT INTO created_chats (user_id, client_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        )
-        .bind(user.0)
-        .bind(client_id)
-        .bind(info.id.0)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected()
-            == 1;
-        if !fresh {
-            tx.rollback().await?;
-            let old = sqlx::query(
-                "SELECT k.chat_id, c.kind FROM created_chats k JOIN chats c ON c.id = k.chat_id
-                 WHERE k.user_id = $1 AND k.client_id = $2",
-            )
-            .bind(user.0)
-            .bind(client_id)
-            .fetch_one(&self.pool)
-            .await?;
-            let same = row::kind(old.try_get("kind")?) == kind;
-            return if same {
-                Ok(Created::Existed(ChatId(old.try_get("chat_id")?)))
-            } else {
-                Err(ErrorCode::ClientIdReused.into())
-            };
-        }
-        if let Some(handle) = handle {
-            claim_handle(&mut tx, handle, None, Some(info.id)).await?;
-        }
-        Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))))
-    }
-
-    /// The direct chat of two users when there is one. That this user has opened it too is noted: it is an answer.
-    pub async fn reopen_direct(&self, user: UserId, other: UserId) -> Result<Option<ChatId>> {
-        let found = sqlx::query(
-            "SELECT chat_id, low_opened, high_opened FROM direct_chats WHERE low_user_id = $1 AND high_user_id = $2",
-        )
-        .bind(user.min(other).0)
-        .bind(user.max(other).0)
-        .fetch_optional(&self.pool)
-        .await?;
-        let Some(found) = found else { return Ok(None) };
-        let opened: bool = found.try_get(if user <= other { "low_opened" } else { "high_opened" })?;
-        if !opened {
-            sqlx::query(
-                "UPDATE direct_chats SET low_opened = low_opened OR $3 <= $4, high_opened = high_opened OR $3 >= $4
-                 WHERE low_user_id = $1 AND high_user_id = $2",
-            )
-            .bind(user.min(other).0)
-            .bind(user.max(other).0)
-            .bind(user.0)
-            .bind(other.0)
-            .execute(&self.pool)
-            .await?;
-        }
-        Ok(Some(ChatId(found.try_get("chat_id")?)))
-    }
-
-    /// Makes the direct chat of two users, unless the other one does so at the same moment.
-    ///
-    /// # Errors
-    /// [`ErrorCode::RateLimited`] when the user's budget does not pay for it.
-    pub async fn open_direct(&self, user: UserId, other: UserId, charge: Charge) -> Result<Created> {
-        self.is_spent(user, charge)?;
-        let mut tx = self.begin().await?;
-        let paid = budgets::spend(&mut tx, user, charge).await?;
-        self.refusals.heed(user, &charge, paid)?;
-        let info = insert_chat(&mut tx, ChatKind::Direct, None, None).await?;
-        let fresh = sqlx::query(
-            "INSERT INTO direct_chats (low_user_id, high_user_id, chat_id, low_opened, high_opened)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-        )
-        .bind(user.min(other).0)
-        .bind(user.max(other).0)
-        .bind(info.id.0)
-        .bind(user <= other)
-        .bind(user >= other)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected()
-            == 1;
-        if fresh {
-            return Ok(Created::New(Box::new(ChatTx::fresh(tx, user, info))));
-        }
-        tx.rollback().await?;
-        match self.reopen_direct(user, other).await? {
-            Some(chat) => Ok(Created::Existed(chat)),
-            None => Err(ErrorCode::UserNotFound.into()),
-        }
-    }
-}
-
-/// What became of the wish for a new chat.
-pub enum Created {
-    /// It is being made.
-    New(Box<ChatTx>),
-    /// It was there already.
-    Existed(ChatId),
-}
-
-async fn insert_chat(tx: &mut Tx, kind: ChatKind, title: Option<&str>, handle: Option<&str>) -> Result<ChatInfo> {
-    let made = sqlx::query(
-        "INSERT INTO chats (kind, title, handle, info_version) VALUES ($1, $2, $3, 1)
-         RETURNING id, kind, title, handle, created_at",
-    )
-    .bind(kind_number(kind))
-    .bind(title)
-    .bind(handle)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(row::chat_info(&made)?)
 }
 
 impl ChatTx {
-    fn fresh(tx: Tx, user: UserId, info: ChatInfo) -> Self {
+    /// A chat that this user is making.
+    pub(super) fn fresh(tx: Tx, user: UserId, info: ChatInfo) -> Self {
         let mut delta = ChatDelta::empty(info.id, Version(0));
         delta.version = Version(1);
         let kind = info.kind;

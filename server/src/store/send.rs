@@ -57,6 +57,12 @@ impl NewMessage {
         Self { chat_id, sender, client_id, body, reply_to, json, hash }
     }
 
+    /// Bytes that it takes in a frame, roughly and not less.
+    pub fn bytes(&self) -> usize {
+        const AROUND_THE_BODY: usize = 256;
+        self.json.len() + AROUND_THE_BODY
+    }
+
     /// What makes it unique for good.
     pub fn key(&self) -> (ChatId, UserId, Uuid) {
         (self.chat_id, self.sender, self.client_id)

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use chapar_protocol::{
     ChatCursor, ChatDelta, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, MyChat, Resume, Seq, Sync, UserDelta,
-    UserId, Version, command::Page, limit,
+    UserId, Version, WireError, command::Page, limit,
 };
 use serde::Serialize;
 use sqlx::Row;
 
 use super::{
-    EPOCH, Result, Store,
+    EPOCH, Result, Store, StoreError,
     delta::{self, Stretch},
     pool::Tx,
     row, snapshot,
@@ -165,6 +165,17 @@ impl Store {
             Some(snapshot) => Ok(ChatSync::Snapshot { snapshot }),
             None => Err(ErrorCode::ChatNotFound.into()),
         }
+    }
+
+    /// The same once the chat was changed: never `overloaded`, which says that nothing was.
+    pub async fn snapshot_of_changed(&self, user: UserId, chat: ChatId) -> Result<ChatSnapshot> {
+        self.chat_snapshot(user, chat).await.map_err(|error| match error {
+            StoreError::Refused(error) if error.code == ErrorCode::Overloaded => {
+                let message = "it was done, but could not be read: ask again, nothing is done twice";
+                WireError::new(ErrorCode::Unavailable, message).after_ms(1000).into()
+            }
+            error => error,
+        })
     }
 
     /// A chat from scratch for one of its members.

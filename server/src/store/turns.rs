@@ -11,7 +11,7 @@ use chapar_protocol::ChatId;
 use parking_lot::Mutex;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{Result, busy};
@@ -20,22 +20,24 @@ use super::{Result, busy};
 const WAITING: usize = 256;
 /// How long one of them waits.
 const PATIENCE: Duration = Duration::from_millis(2500);
+/// The same for readers: what they do under their turn takes no lock that is waited for, so there is time left for it.
+const READERS_PATIENCE: Duration = Duration::from_secs(4);
 
 /// For what a turn is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum For {
     /// A change, under the chat's lock: one at a time.
     Change,
-    /// A reader of a channel who comes or goes, which changes nothing of the channel: two at a time, so that a channel that
+    /// A reader of a channel who comes or goes, which changes nothing of the channel: some at a time, so that a channel that
     /// everybody joins leaves connections for the others.
     Reader,
 }
 
 impl For {
-    fn at_once(self) -> usize {
+    fn patience(self) -> Duration {
         match self {
-            Self::Change => 1,
-            Self::Reader => 2,
+            Self::Change => PATIENCE,
+            Self::Reader => READERS_PATIENCE,
         }
     }
 }
@@ -43,8 +45,11 @@ impl For {
 type Key = (ChatId, For);
 
 /// The queues of all chats. Only those in use are kept.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<Key, Queue>>>);
+#[derive(Clone, Debug)]
+pub(super) struct Turns {
+    queues: Arc<Mutex<HashMap<Key, Queue>>>,
+    readers: usize,
+}
 
 #[derive(Debug)]
 struct Queue {
@@ -55,6 +60,8 @@ struct Queue {
 /// The right to go on. Given back on drop.
 #[derive(Debug)]
 pub struct Turn {
+    /// When it was asked for.
+    pub(super) asked: Instant,
     // Before `_there`: whoever waits must find the queue.
     _place: OwnedSemaphorePermit,
     _there: There,
@@ -67,22 +74,31 @@ struct There {
 }
 
 impl Turns {
+    /// Of each channel so many readers come or go at a time.
+    pub(super) fn new(readers: u32) -> Self {
+        Self { queues: Arc::default(), readers: usize::try_from(readers).unwrap_or(1).max(1) }
+    }
+
     /// Waits for one's turn.
     ///
     /// # Errors
     /// `overloaded` when too many wait already, or for too long. Nothing was changed then.
     pub(super) async fn take(&self, chat: ChatId, what: For) -> Result<Turn> {
+        let asked = Instant::now();
         let (places, there) = self.join((chat, what))?;
-        match timeout(PATIENCE, places.acquire_owned()).await {
-            Ok(Ok(place)) => Ok(Turn { _place: place, _there: there }),
+        match timeout(what.patience(), places.acquire_owned()).await {
+            Ok(Ok(place)) => Ok(Turn { asked, _place: place, _there: there }),
             _ => Err(busy(TOO_MANY)),
         }
     }
 
     fn join(&self, key: Key) -> Result<(Arc<Semaphore>, There)> {
-        let mut queues = self.0.lock();
-        let queue =
-            queues.entry(key).or_insert_with(|| Queue { places: Arc::new(Semaphore::new(key.1.at_once())), there: 0 });
+        let at_once = match key.1 {
+            For::Change => 1,
+            For::Reader => self.readers,
+        };
+        let mut queues = self.queues.lock();
+        let queue = queues.entry(key).or_insert_with(|| Queue { places: Arc::new(Semaphore::new(at_once)), there: 0 });
         if queue.there >= WAITING {
             return Err(busy(TOO_MANY));
         }
@@ -95,7 +111,7 @@ const TOO_MANY: &str = "too many change this chat at once: nothing was changed, 
 
 impl Drop for There {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut queue) = self.turns.0.lock().entry(self.key) {
+        if let Entry::Occupied(mut queue) = self.turns.queues.lock().entry(self.key) {
             queue.get_mut().there -= 1;
             if queue.get().there == 0 {
                 queue.remove();
@@ -113,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_at_a_time_and_nobody_without_end() {
-        let turns = Turns::default();
+        let turns = Turns::new(2);
         let first = turns.take(ChatId(1), For::Change).await.expect("nobody is there");
         assert!(turns.take(ChatId(2), For::Change).await.is_ok(), "another chat has a queue of its own");
         assert!(turns.take(ChatId(1), For::Reader).await.is_ok(), "readers wait apart");
@@ -134,11 +150,11 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_so_many_do_not_wait_and_an_empty_queue_is_let_go() {
-        let turns = Turns::default();
+        let turns = Turns::new(2);
         let first = turns.take(ChatId(1), For::Change).await.expect("nobody is there");
         let waiting: Vec<_> = (1..WAITING).map(|_| turns.join((ChatId(1), For::Change)).expect("room")).collect();
         assert!(turns.take(ChatId(1), For::Change).await.is_err());
         drop((first, waiting));
-        assert!(turns.0.lock().is_empty());
+        assert!(turns.queues.lock().is_empty());
     }
 }

@@ -9,7 +9,7 @@ use chapar_protocol::{
 use chapar_server::store::{
     Store,
     budgets::{BudgetKind, Charge},
-    chat_tx::Created,
+    create::Created,
     send::{Locks, NewMessage, Outcome},
 };
 use chapar_signaling::{
@@ -166,7 +166,8 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let mut tx = store.lock_chat(ChatId(CHANNEL), THE_OWNER).await.expect("locked");
     assert!(!tx.is_alone().await.expect("read"));
     tx.commit().await.expect("committed");
-    drop(store.begin_reader(ChatId(CHANNEL), UserId(950_000)).await.expect("read"));
+    let turn = store.turn_of_reader(ChatId(CHANNEL)).await.expect("nobody else comes");
+    drop(store.begin_reader(ChatId(CHANNEL), UserId(950_000), &turn).await.expect("read"));
     // A reader of the channel comes and goes.
     let reader = UserId(900_000 + round);
     for role in [None, Some(Role::Member)] {

@@ -119,8 +119,8 @@ async fn every_statement_reads_about_what_it_returns() {
         let most = 10.0 * run.returned + 100.0;
         println!("{:>10} read {:>7} returned: {statement:.150}", run.read, run.returned);
         if run.read > most && !is_excepted(statement) {
-            let plan = serde_json::to_string_pretty(&run.plan).expect("JSON");
-            problems.push(format!("reads {} rows to return {}: {statement}\n{plan}", run.read, run.returned));
+            let how = serde_json::to_string_pretty(&run.plan).expect("JSON");
+            problems.push(format!("reads {} rows to return {}: {statement}\n{how}", run.read, run.returned));
         }
     }
     println!("{} statements, {} runs, {:?}", worst.len(), runs.len(), began.elapsed());

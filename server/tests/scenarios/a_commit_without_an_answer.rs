@@ -31,7 +31,9 @@ async fn the_others_hear_of_it() {
         let writer = writer.clone();
         async move { writer.call(&edit).await }
     });
-    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    // Not what the node notes by itself meanwhile, such as who was seen: that is no transaction of several statements.
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE wait_event = 'SyncRep' AND query = 'COMMIT'";
     within("the commit to wait", async {
         while world.database.sql(end) == "0" {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,7 +1,10 @@
 //! A backend of Postgres stops, as behind a network that lost its state or on a machine that hangs. Others go on, and nobody
 //! waits longer than six seconds for an answer.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use chapar_protocol::{
     Action, ChatId, ErrorCode,
@@ -10,7 +13,9 @@ use chapar_protocol::{
 };
 use futures_util::future::join_all;
 
-use crate::support::{Device, Failure, World, audit::all_equal, device::message, postgres::Frozen, world::Plan};
+use crate::support::{
+    Device, Failure, World, audit::all_equal, device::message, http, postgres::Frozen, within, world::Plan,
+};
 
 const LONGEST: Duration = Duration::from_secs(6);
 
@@ -102,7 +107,7 @@ async fn each_in_turn() {
     let backends = place.world.database.backends();
     assert!(backends.len() >= 4, "several connections are open: {backends:?}");
     for pid in backends {
-        let frozen = place.world.database.freeze(pid);
+        let frozen = Frozen::backend(pid);
         let took = place.everybody_is_answered().await;
         println!("backend {pid} frozen: the slowest after {took:?}");
         drop(frozen);
@@ -114,7 +119,7 @@ async fn each_in_turn() {
 async fn all_at_once() {
     let place = place().await;
     let backends = place.world.database.backends();
-    let frozen: Vec<Frozen> = backends.iter().map(|pid| place.world.database.freeze(*pid)).collect();
+    let frozen: Vec<Frozen> = backends.iter().copied().map(Frozen::backend).collect();
     let took = place.everybody_is_answered().await;
     println!("all {} frozen: the slowest after {took:?}", backends.len());
     drop(frozen);
@@ -153,5 +158,48 @@ async fn somebody_elses_lock_holds_up_its_own_chat_only() {
     place.world.database.end_meanwhile();
     drop(holder);
     place.writer.must(stuck).await;
+    place.nothing_is_lost().await;
+}
+
+/// Balancers wait for seconds at most: no answer would tell them less than a bad one.
+#[tokio::test]
+async fn readyz_answers_soon_while_all_of_postgres_hangs() {
+    let place = place().await;
+    let node = place.world.at(0);
+    assert_eq!(http::get(node, "/readyz").await.status, 200);
+    place.world.database.cluster().freeze(true);
+    let sent = message(place.chats[0], "meanwhile");
+    let sending = tokio::spawn({
+        let (writer, sent) = (place.writer.clone(), sent.clone());
+        async move { writer.call(&sent).await }
+    });
+    // Past what was known a moment ago.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let mut said = BTreeSet::new();
+    while !sending.is_finished() {
+        // Several balancers at once.
+        let asked = Instant::now();
+        let answers = join_all((0..8).map(|_| http::get(node, "/readyz"))).await;
+        assert!(asked.elapsed() < Duration::from_secs(2), "an answer took {:?}", asked.elapsed());
+        for answer in answers {
+            assert_eq!(answer.status, 503, "{answer:?}");
+            said.insert(answer.body);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let all = ["messages are not stored: a worker hangs\n", "the database does not answer\n"].map(str::to_owned);
+    assert_eq!(said, BTreeSet::from(all));
+    match sending.await.expect("no panic") {
+        Err(Failure::Refused(error)) => assert_eq!(error.action, Action::Retry, "{error:?}"),
+        other => panic!("it cannot be stored: {other:?}"),
+    }
+    place.world.database.cluster().freeze(false);
+    within("/readyz to be well", async {
+        while http::get(node, "/readyz").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    place.writer.must(sent).await;
     place.nothing_is_lost().await;
 }

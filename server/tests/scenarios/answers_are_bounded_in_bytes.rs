@@ -1,13 +1,15 @@
 //! However long the messages are and however many the chats: no answer is longer than 256 KiB, and whoever asks on has it all.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatSync, Seq, Version,
+    ChatDelta, ChatId, ChatSync, Event, Seq, Version,
     command::{AddMembers, Difference, Hello, History, React, Send, UserDifference},
+    frame::ServerFrame,
     limit,
     message::{Entity, EntityKind, NewBody, Text},
 };
+use futures_util::future::join_all;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -197,4 +199,58 @@ async fn somebody_in_thousands_of_chats() {
     }
     assert_eq!((from, chats.len()), (Version(5100), 5001));
     assert!(chats.contains(&first));
+}
+
+#[tokio::test]
+async fn what_is_told_as_it_happens() {
+    const WRITERS: u32 = 30;
+    const EACH: usize = 8;
+    let world = Plan::pair().start().await;
+    let writers: Vec<Device> = world.accounts(WRITERS).await.into_iter().map(Device::new).collect();
+    let [near, far] = world.people().await;
+    let members: Vec<&Device> = writers[1..].iter().chain([&near, &far]).collect();
+    let chat_id = world.group(&writers[0], &members).await;
+    let mut readers = Vec::new();
+    for (node, reader) in [&near, &far].into_iter().enumerate() {
+        let mut socket = RawSocket::connect(world.at(node)).await;
+        let hello = Hello { token: reader.token().to_owned(), resume: None };
+        socket.call(1, &hello).await.expect("welcome");
+        readers.push(socket);
+    }
+    // So that all messages wait for the same lock, and are stored together.
+    let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {chat_id} FOR UPDATE"));
+    let sends = writers.iter().map(async |writer| {
+        writer.connect(world.at(0)).await;
+        let send = || Send { chat_id, client_id: Uuid::new_v4(), body: fat(), reply_to: None };
+        let sends: Vec<Send> = std::iter::repeat_with(send).take(EACH).collect();
+        join_all(sends.iter().map(|it| writer.call(it))).await.into_iter().flatten().count()
+    });
+    let release = async {
+        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+        while world.database.sql(waits) == "0" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.database.end_meanwhile();
+    };
+    let read = readers.iter_mut().map(async |socket| {
+        let (mut seen, mut most, mut at) = (0, 0, None);
+        while seen < WRITERS as usize * EACH {
+            let text = socket.next().await.unwrap_or_else(|end| panic!("closed with {end:?} after {seen} messages"));
+            assert!(text.len() <= limit::ANSWER_BYTES, "{} bytes", text.len());
+            if let Ok(ServerFrame::Event(event)) = ServerFrame::parse(&text)
+                && let Event::Delta(delta) = *event
+            {
+                assert!(at.is_none_or(|at| at == delta.from), "{at:?}, then {:?}", delta.from);
+                at = Some(delta.version);
+                seen += delta.messages.len();
+                most = most.max(delta.messages.len());
+            }
+        }
+        most
+    });
+    let (sent, (), most) = tokio::join!(join_all(sends), release, join_all(read));
+    drop(holder);
+    assert_eq!(sent.iter().sum::<usize>(), WRITERS as usize * EACH, "all are stored");
+    assert!(most.iter().all(|most| *most > 4), "stored together, so told together: {most:?}");
 }

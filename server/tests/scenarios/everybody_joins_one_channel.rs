@@ -70,11 +70,12 @@ async fn channel(world: &World, owner: &Device, handle: &str) -> ChatId {
 }
 
 /// As slow as a busy machine makes it, but far from the seconds that it took when all waited in one pool.
-const BOUND: Duration = Duration::from_millis(1000);
+const BOUND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn joins_are_done_or_refused_and_posts_go_on() {
-    let world = Plan::single().start().await;
+    // All from one address, at once: a tenth of these may be without `hello`.
+    let world = Plan::single().flags(&["--max-connections-per-address", "2000"]).start().await;
     let [owner, friend] = world.people().await;
     let channel = channel(&world, &owner, "everybody").await;
     let other = world.direct(&owner, &friend).await;
@@ -105,6 +106,7 @@ async fn joins_are_done_or_refused_and_posts_go_on() {
         }
     }
     println!("{refused} refused");
+    assert!(refused <= 30, "{refused} of 120 were not let in, who hold up nobody");
     assert!(slowest < BOUND, "a post waited {slowest:?}");
     let leaves = join_all(crowd.iter().map(|person| async {
         let leave = Leave { chat_id: channel };

@@ -85,11 +85,11 @@ async fn metrics_are_the_operators() {
 #[tokio::test]
 async fn whoever_finds_no_room_reads_why_and_when_to_come_back() {
     let world = Plan::single().flags(&["--max-connections-per-address", "2"]).start().await;
-    let held = [TcpStream::connect(world.at(0)).await, TcpStream::connect(world.at(0)).await];
+    let others = [TcpStream::connect(world.at(0)).await, TcpStream::connect(world.at(0)).await];
     // Accepted before the third.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let answer = raw(world.at(0), &head("GET", "/healthz", "")).await;
-    drop(held);
+    drop(others);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
     assert!(head.starts_with("HTTP/1.1 503") && head.contains("Retry-After: 5"), "{head}");
     let error: WireError = serde_json::from_str(body).expect("an error");

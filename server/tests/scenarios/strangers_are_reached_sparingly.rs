@@ -67,24 +67,24 @@ async fn an_id_alone_opens_nothing_and_tells_nothing() {
 #[tokio::test]
 async fn the_budget_for_new_people_is_the_same_by_every_way() {
     let world = Plan::pair().guarded().flags(&["--new-contacts-per-day", "3"]).start().await;
-    let [eager, a, b, c, d, e] = world.people().await;
-    for other in [&a, &b, &c, &d, &e] {
+    let [eager, anna, bert, cleo, dora, emil] = world.people().await;
+    for other in [&anna, &bert, &cleo, &dora, &emil] {
         finds(&world, &eager, other).await.expect("found");
     }
     let open = |other: &Device| OpenDirect { user_id: other.id() };
-    let chat = once(&world, 0, &eager, &open(&a)).await.expect("the first").chat.id;
-    let group = once(&world, 1, &eager, &group_of(&[&b])).await.expect("the second").chat.id;
-    once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![c.id()] }).await.expect("the third");
+    let chat = once(&world, 0, &eager, &open(&anna)).await.expect("the first").chat.id;
+    let group = once(&world, 1, &eager, &group_of(&[&bert])).await.expect("the second").chat.id;
+    once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![cleo.id()] }).await.expect("the third");
 
     let second_device = Device::new(eager.account().clone());
     second_device.connect(world.at(1)).await;
     let refusals = [
-        once(&world, 0, &eager, &open(&d)).await.map(drop),
-        once(&world, 1, &eager, &open(&d)).await.map(drop),
-        Err(second_device.refused(open(&d)).await),
-        once(&world, 0, &eager, &group_of(&[&d])).await.map(drop),
-        once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![d.id(), e.id()] }).await.map(drop),
-        once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![e.id()] }).await.map(drop),
+        once(&world, 0, &eager, &open(&dora)).await.map(drop),
+        once(&world, 1, &eager, &open(&dora)).await.map(drop),
+        Err(second_device.refused(open(&dora)).await),
+        once(&world, 0, &eager, &group_of(&[&dora])).await.map(drop),
+        once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![dora.id(), emil.id()] }).await.map(drop),
+        once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![emil.id()] }).await.map(drop),
     ];
     for refusal in refusals {
         let error = refusal.expect_err("three a day");
@@ -93,17 +93,23 @@ async fn the_budget_for_new_people_is_the_same_by_every_way() {
         // One comes back in eight hours, two in sixteen.
         assert!((28_000_000..57_700_000).contains(&wait), "{wait}");
     }
-    assert!(d.model().chats.is_empty(), "nobody was reached");
+    assert!(dora.model().chats.is_empty(), "nobody was reached");
 
-    assert_eq!(once(&world, 0, &eager, &open(&a)).await.expect("is there").chat.id, chat, "what exists costs nothing");
+    assert_eq!(
+        once(&world, 0, &eager, &open(&anna)).await.expect("is there").chat.id,
+        chat,
+        "what exists costs nothing"
+    );
     // Whoever has answered costs nothing.
-    http::call(world.at(0), a.token(), &message(chat, "who are you?")).await.expect("answered");
-    once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![a.id()] }).await.expect("they have answered");
-    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: a.id() }).await.expect("removed");
-    once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![a.id()] }).await.expect("and again");
+    http::call(world.at(0), anna.token(), &message(chat, "who are you?")).await.expect("answered");
+    once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![anna.id()] })
+        .await
+        .expect("they have answered");
+    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: anna.id() }).await.expect("removed");
+    once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![anna.id()] }).await.expect("and again");
     // Coming and going is no way round: somebody who has not answered costs again.
-    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: b.id() }).await.expect("removed");
-    let again = once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![b.id()] }).await.map(drop);
+    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: bert.id() }).await.expect("removed");
+    let again = once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![bert.id()] }).await.map(drop);
     assert_eq!(again.expect_err("costs a quarter").code, ErrorCode::RateLimited);
 }
 

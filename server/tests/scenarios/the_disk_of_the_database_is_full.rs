@@ -2,16 +2,24 @@
 
 use std::time::Duration;
 
-use chapar_protocol::Action;
+use chapar_protocol::{Action, ChatId};
 use uuid::Uuid;
 
 use crate::support::{
-    Failure, audit::all_equal, device::message, http, postgres::Cluster, traffic::Written, within, world::Plan,
+    Device, Failure, audit::all_equal, device::message, http, postgres::Cluster, traffic::Written, within, world::Plan,
 };
 
 /// Long, and not to be compressed: it needs room of its own.
 fn long_text() -> String {
     (0..100).map(|_| Uuid::new_v4().simple().to_string()).collect()
+}
+
+/// Says something that must be stored.
+async fn say(writer: &Device, group: ChatId, text: String) -> Written {
+    let message = message(group, &text);
+    let client_id = message.client_id;
+    let acknowledged = Some(writer.must(message).await.seq);
+    Written { sender: writer.id(), client_id, text, acknowledged }
 }
 
 #[tokio::test]
@@ -25,11 +33,10 @@ async fn the_node_says_so_and_comes_back() {
     let group = world.group(&writer, &[&reader]).await;
     writer.connect(world.at(0)).await;
     reader.connect(world.at(0)).await;
-    writer.say(group, "there is room").await;
+    let mut written = vec![say(&writer, group, "there is room".to_owned()).await];
     assert_eq!(http::get(world.at(0), "/readyz").await.status, 200);
 
     world.database.cluster().fill();
-    let mut written = Vec::new();
     let error = within("a message to be refused", async {
         loop {
             let text = long_text();
@@ -60,7 +67,7 @@ async fn the_node_says_so_and_comes_back() {
         }
     })
     .await;
-    writer.say(group, &long_text()).await;
+    written.push(say(&writer, group, long_text()).await);
     let audit = all_equal(world.at(0), group, &[writer, reader]).await;
     audit.agrees_with(&world.database);
     audit.proves(&written);

@@ -222,12 +222,6 @@ impl Database {
         self.sql(sql).lines().map(|line| line.parse().expect("a number")).collect()
     }
 
-    /// Stops a backend as a machine that hangs would. It goes on when what is returned is dropped.
-    pub fn freeze(&self, pid: i32) -> Frozen {
-        signal(pid, Signal::STOP);
-        Frozen(pid)
-    }
-
     /// Somebody else's transaction, which has done `sql` and stays open until [`Self::end_meanwhile`].
     pub fn meanwhile(&self, sql: &str) -> Process {
         let mut psql = clean(Command::new("psql"));
@@ -258,6 +252,14 @@ impl Database {
 
 /// A stopped process of another's.
 pub struct Frozen(i32);
+
+impl Frozen {
+    /// Stops a backend as a machine that hangs would. It goes on when this is dropped.
+    pub fn backend(pid: i32) -> Self {
+        signal(pid, Signal::STOP);
+        Self(pid)
+    }
+}
 
 impl Drop for Frozen {
     fn drop(&mut self) {

@@ -26,6 +26,7 @@ use super::{
 
 /// What the world is to be made of.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that the world has or not")]
 pub struct Plan {
     redis: bool,
     own_postgres: bool,

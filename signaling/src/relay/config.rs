@@ -67,7 +67,7 @@ impl Default for Limits {
             permissions: 64,
             channels: 64,
             bandwidth: Rate::with_burst_seconds(1_000_000, 2),
-            challenges: Rate::with_burst_seconds(200, 2),
+            challenges: Rate::with_burst_seconds(200, 5),
             challenge_entries: 16_384,
             replies: 16_384,
             revocations: 262_144,

@@ -207,7 +207,7 @@ fn a_challenge_is_little_more_than_twice_its_request() {
     let [Sent::Client(_, reply)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((request.len(), reply.len()), (28, 60));
     let answered = (0..3_000).filter(|_| client.send(&mut relay, &request).is_some()).count();
-    assert!(answered < 500, "{answered} of a burst from one address");
+    assert!(answered <= 1_000, "{answered} of a burst from one address");
 }
 
 #[test]

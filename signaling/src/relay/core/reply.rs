@@ -116,8 +116,9 @@ impl Core {
         now: Now,
         out: &mut Outputs,
     ) {
+        // Whoever has a stream has shown where it is, and would not ask again for what is not answered.
         let small = reply.len() <= AMPLIFICATION * message.as_bytes().len();
-        if small && self.challenges.take(to.client.ip(), 1, now.nanos) {
+        if to.transport.is_stream() || small && self.challenges.take(to.client.ip(), 1, now.nanos) {
             out.send_client(to, reply, &[], false, false);
         } else {
             self.counters.count(Counter::Suppressed);

@@ -28,7 +28,7 @@ const DEVICES: [(i64, i64); 5] = [(1, 11), (1, 12), (2, 21), (2, 22), (2, 23)];
 /// Lines of the tale that a failure prints.
 const TALE: usize = 200;
 
-#[expect(clippy::struct_excessive_bools, reason = "a test's switches, each on its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that happens in this story or not")]
 pub(super) struct World {
     dice: StdRng,
     /// The bus loses now; it did once.
