@@ -93,6 +93,9 @@ async fn relays<S: AsyncRead + AsyncWrite + Unpin>(handle: &str, mut connect: im
     http(connect().await, "/api/v1/call/resolve", &made.token, Some(resolve)).await;
     let direct = json!({ "user_id": callee.user.id }).to_string();
     http(connect().await, "/api/v1/call/open_direct", &made.token, Some(direct)).await;
+    // And call who has opened the chat too.
+    let back = json!({ "user_id": made.user.id }).to_string();
+    http(connect().await, "/api/v1/call/open_direct", &callee.token, Some(back)).await;
     let invite = json!({ "call_id": call_id, "user_id": callee.user.id, "media": "voice" }).to_string();
     http(connect().await, "/api/v1/call/call_invite", &made.token, Some(invite)).await;
     let ask = CallRelays { call_id, round_trips: Vec::new() };

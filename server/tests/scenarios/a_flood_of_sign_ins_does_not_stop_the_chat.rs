@@ -120,5 +120,5 @@ async fn and_whoever_knows_the_password_comes_in_from_a_network_that_is_quiet() 
     }
     println!("in within {slowest:?}, in the calm {calm:?}");
     // The hash under way, one's own, and a machine that a hundred clients keep busy; 64 wait before those who are not let past.
-    assert!(slowest < calm * 8 + Duration::from_secs(3), "{calm:?} in the calm, {slowest:?} in the flood");
+    assert!(slowest < Duration::from_secs(3), "{calm:?} in the calm, {slowest:?} in the flood");
 }
