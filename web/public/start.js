@@ -15,4 +15,12 @@ addEventListener(
   },
   true,
 );
-addEventListener('load', () => setTimeout(() => document.getElementById('app')?.hasChildNodes() && sessionStorage.removeItem('chapar.start'), 3000));
+addEventListener('load', () =>
+  setTimeout(() => {
+    try {
+      if (document.getElementById('app')?.hasChildNodes()) sessionStorage.removeItem('chapar.start');
+    } catch {
+      // A browser that gives no storage counts no tries.
+    }
+  }, 3000),
+);
