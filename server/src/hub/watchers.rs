@@ -95,7 +95,9 @@ mod tests {
                 watchers.add(outbox);
             }
             assert_eq!(watchers.list.len(), count);
-            outboxes.iter().for_each(|outbox| watchers.remove(outbox));
+            for outbox in &outboxes {
+                watchers.remove(outbox);
+            }
             assert!(watchers.is_empty());
         }
     }
