@@ -5,8 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use tokio::sync::Semaphore;
-
 use crate::{
     calls::{Calls, quality::CallQualities},
     committer::Committer,
@@ -16,6 +14,7 @@ use crate::{
     metrics::Metrics,
     passwords::Passwords,
     relays::Relays,
+    resumes::Resumes,
     settings::Settings,
     store::Store,
     strangers::Strangers,
@@ -46,7 +45,7 @@ pub struct App {
     /// Metrics.
     pub metrics: Metrics,
     /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
-    pub resumes: Semaphore,
+    pub resumes: Resumes,
     /// Whether people should be sent here.
     pub health: Health,
     /// Set when the node goes away.

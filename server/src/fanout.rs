@@ -220,10 +220,11 @@ impl Fanout {
         let topic = Topic::User(user.0);
         let first = !self.hub.is_watched(topic);
         self.hub.watch(topic, outbox);
-        self.subscribe(&[topic]).await;
+        // Not after the wait: a connection that ends meanwhile would be told of as gone, and never as having come.
         if first {
             self.came_here(user);
         }
+        self.subscribe(&[topic]).await;
     }
 
     /// Makes a connection hear some chats. Returns once nothing can be missed any more.

@@ -20,6 +20,8 @@ use crate::{bus::Topic, outbox::Outbox};
 
 /// Frames held for one topic while something is missing before them. More are dropped: the database has them.
 const MAX_HELD: usize = 256;
+/// The same in bytes.
+const MAX_HELD_BYTES: usize = 1024 * 1024;
 const SHARDS: usize = 64;
 
 /// A topic that somebody here watches.
@@ -86,12 +88,19 @@ impl Stream {
                 self.drain();
                 return true;
             }
-            _ if self.held.len() < MAX_HELD => {
+            // Of two that begin at the same place the longer holds the other.
+            _ if self.held.get(&from).is_some_and(|(held, _)| *held >= version) => {}
+            _ if self.has_room(&frame) => {
                 self.held.insert(from, (version, frame));
             }
             _ => self.known = self.known.max(version),
         }
         false
+    }
+
+    fn has_room(&self, frame: &Utf8Bytes) -> bool {
+        let bytes: usize = self.held.values().map(|(_, held)| held.len()).sum();
+        self.held.len() < MAX_HELD && bytes + frame.len() <= MAX_HELD_BYTES
     }
 
     /// Whether something is missing that only the database has.
@@ -129,7 +138,9 @@ impl Hub {
 
     /// Removes a watcher. Returns whether it was the last of its topic here.
     pub fn unwatch(&self, topic: Topic, outbox: &Outbox) -> bool {
-        if let Some(topics) = outbox.topics.lock().as_mut() {
+        // Held as in `watch`: whoever watches again meanwhile would be in the stream, but not among the connection's topics.
+        let mut topics = outbox.topics.lock();
+        if let Some(topics) = topics.as_mut() {
             topics.remove(&topic);
         }
         self.forget(topic, outbox)
@@ -429,6 +440,56 @@ mod tests {
         assert!(offer(&hub, 0, 500), "the dropped ones are still missing");
         assert!(!offer(&hub, 500, 999));
         assert_eq!(told(&outbox).last().map(String::as_str), Some("999"));
+    }
+
+    #[test]
+    fn large_frames_behind_a_gap_are_bounded_in_bytes_and_still_known() {
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(0));
+        for version in 2..200 {
+            let frame = Utf8Bytes::from("x".repeat(250 * 1024));
+            assert!(hub.offer(TOPIC, Version(version - 1), Version(version), frame));
+        }
+        let held = hub.with(TOPIC, |stream| stream.held.values().map(|(_, frame)| frame.len()).sum::<usize>());
+        assert!(held.is_some_and(|bytes| bytes <= MAX_HELD_BYTES), "{held:?}");
+        assert!(hub.begin_healing(TOPIC));
+        assert_eq!(hub.gap(TOPIC), Some(Gap { from: Version(0), upto: Version(199) }));
+        assert!(!offer(&hub, 0, 199), "the database tells it all");
+        assert_eq!(told(&outbox), ["199"]);
+    }
+
+    #[test]
+    fn the_longer_of_two_frames_from_one_place_is_kept() {
+        for order in [[8, 9], [9, 8]] {
+            let (hub, outbox) = hub();
+            hub.hint(TOPIC, Version(4));
+            for version in order {
+                assert!(offer(&hub, 5, version));
+            }
+            assert!(!offer(&hub, 4, 5));
+            assert_eq!(told(&outbox), ["5", "9"]);
+        }
+    }
+
+    #[test]
+    fn coming_and_going_at_once_leaves_no_ghost() {
+        let hub = Hub::default();
+        let outbox = Arc::new(Outbox::new());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..50_000 {
+                        hub.watch(TOPIC, &outbox);
+                        hub.unwatch(TOPIC, &outbox);
+                        let topics = outbox.topics.lock();
+                        let listed = topics.as_ref().is_some_and(|topics| topics.contains(&TOPIC));
+                        assert_eq!(hub.is_watched(TOPIC), listed, "a stream and its connection agree");
+                    }
+                });
+            }
+        });
+        hub.unwatch(TOPIC, &outbox);
+        assert!(!hub.is_watched(TOPIC));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod passwords;
 pub mod relays;
+pub mod resumes;
 pub mod serve;
 pub mod session;
 pub mod settings;

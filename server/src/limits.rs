@@ -2,7 +2,7 @@
 //! work, and what a client gains by spreading over nodes is bounded by their number. What must not grow with the nodes is
 //! paid for in Postgres: [`crate::store::budgets`].
 
-mod buckets;
+pub(crate) mod buckets;
 
 use std::{hash::Hash, net::IpAddr, time::Duration};
 
@@ -30,9 +30,9 @@ pub struct Limits {
     candidates: Buckets<(CallId, DeviceId)>,
     /// Bytes of answers to one user, charged when they are known; absent together with the bound on messages.
     answers: Option<Buckets<UserId>>,
-    /// Tries to sign in to one account from one network.
+    /// Tries to sign in to one account from one address that failed, and those under way.
     sign_in_pair: Buckets<(String, IpAddr)>,
-    /// Tries to sign in to one account from all networks that it does not know.
+    /// The same from all networks that the account does not know.
     sign_in_handle: Buckets<String>,
     /// Tries to sign in from one network. Many people sit behind one address of a carrier.
     sign_in_network: Buckets<IpAddr>,
@@ -48,6 +48,8 @@ struct CallLimits {
 
 /// What one user may read for each message that they may send, sustained. 16 times that at once.
 const ANSWER_BYTES: u64 = 128 * 1024;
+/// So many people to watch count as one more command.
+const WATCHED_FOR_ONE: u64 = 10;
 /// In these bytes answers are counted, rounded up.
 const ANSWER_UNIT: u64 = 256;
 /// Candidates in one ask, more than a command can hold.
@@ -96,7 +98,16 @@ impl Limits {
 
     /// For all other commands.
     pub fn command(&self, user: UserId) -> Result<(), WireError> {
-        check(&self.commands, &user, "requests")?;
+        self.commands(user, 1)
+    }
+
+    /// For so many people whose presence is to be heard: each may be asked for on all nodes.
+    pub fn watch(&self, user: UserId, people: usize) -> Result<(), WireError> {
+        self.commands(user, 1 + u64::try_from(people).unwrap_or(u64::MAX) / WATCHED_FOR_ONE)
+    }
+
+    fn commands(&self, user: UserId, tokens: u64) -> Result<(), WireError> {
+        self.commands.take(&user, tokens).map_err(|wait| refusal("requests", wait))?;
         let Some(answers) = &self.answers else { return Ok(()) };
         answers.take(&user, 0).map_err(|wait| refusal("bytes read", wait))
     }
@@ -145,12 +156,20 @@ impl Limits {
         check(&self.sign_in_network, &network, "tries to sign in from your network")
     }
 
-    /// For a try to sign in to an account from a network. Strangers elsewhere do not lock out whoever comes from a network
-    /// that the account knows.
-    pub fn sign_in_to(&self, handle: &str, network: IpAddr, known: bool) -> Result<(), WireError> {
+    /// For a try to sign in to an account from an address; `known` when the account knows its network. Neither neighbours
+    /// nor strangers elsewhere lock out whoever comes from there.
+    pub fn sign_in_to(&self, handle: &str, address: IpAddr, known: bool) -> Result<(), WireError> {
         const WHAT: &str = "tries to sign in to this account";
-        check(&self.sign_in_pair, &(handle.to_owned(), network), WHAT)?;
+        check(&self.sign_in_pair, &(handle.to_owned(), network(address)), WHAT)?;
         if known { Ok(()) } else { check(&self.sign_in_handle, &handle.to_owned(), WHAT) }
+    }
+
+    /// Gives back what such a try took: the password was right.
+    pub fn signed_in_to(&self, handle: &str, address: IpAddr, known: bool) {
+        self.sign_in_pair.give_back(&(handle.to_owned(), network(address)), 1);
+        if !known {
+            self.sign_in_handle.give_back(&handle.to_owned(), 1);
+        }
     }
 
     /// For a new account.
@@ -247,6 +266,29 @@ mod tests {
         assert!((3..60).map(refused).sum::<usize>() > 300, "two hundred from everywhere");
         assert!(limits.sign_in_to("sara", network(200), false).is_err());
         assert!(limits.sign_in_to("sara", network(200), true).is_ok(), "but from where she has been before");
+    }
+
+    #[test]
+    fn a_neighbour_locks_nobody_out_and_the_right_password_costs_nothing() {
+        let limits = Limits::new(20, 4);
+        let of = |text: &str| text.parse().expect("an address");
+        let refused = |text| (0..11).filter(|_| limits.sign_in_to("sara", of(text), true).is_err()).count();
+        assert_eq!(refused("192.0.2.7"), 1, "ten tries from one address");
+        assert!(limits.sign_in_to("sara", of("192.0.2.8"), true).is_ok(), "the neighbour is another");
+        assert_eq!(refused("2001:db8:1:2::1"), 1);
+        assert!(limits.sign_in_to("sara", of("2001:db8:1:2::2"), true).is_err(), "one subscriber has the whole /64");
+        for known in [true, false].repeat(200) {
+            limits.sign_in_to("omid", of("192.0.2.7"), known).expect("the last one was right");
+            limits.signed_in_to("omid", of("192.0.2.7"), known);
+        }
+    }
+
+    #[test]
+    fn to_watch_many_costs_more() {
+        let limits = Limits::new(20, 4);
+        let many = (0..1000).take_while(|_| limits.watch(UserId(1), 200).is_ok()).count();
+        assert!((47..60).contains(&many), "{many}");
+        assert!((0..900).all(|_| limits.watch(UserId(2), 1).is_ok()), "for one person as before");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
 };
 
 use crate::{
@@ -35,6 +35,7 @@ use crate::{
     metrics::Metrics,
     passwords::Passwords,
     relays::Relays,
+    resumes::Resumes,
     settings::{RelayListen, Secret, Settings},
     store::{Shares, Store},
     strangers::Strangers,
@@ -173,7 +174,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
         strangers: Strangers::new(settings.max_connections_per_address.max(100)),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
-        resumes: Semaphore::new(usize::try_from(store.hellos()).unwrap_or(1)),
+        resumes: Resumes::new(usize::try_from(store.hellos()).unwrap_or(1)),
         health: Health::new(disk),
         draining: AtomicBool::new(false),
         store,

@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use chapar_protocol::{
@@ -30,8 +29,6 @@ use crate::{
     tokens,
 };
 
-/// For how long a connection waits for its turn to be brought up to date before it is told to come back.
-const RESUME_PATIENCE: Duration = Duration::from_secs(5);
 /// Frames that are no requests, after which a client is taken for no client.
 const MAX_BAD_FRAMES: u32 = 200;
 /// Requests before `hello`, after which the same.
@@ -185,13 +182,17 @@ impl Session {
         id: u64,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Pending {
-        let app = self.app.clone();
+        let (app, outbox) = (self.app.clone(), self.outbox.clone());
         Box::pin(async move {
             let reply = work.await.map_err(commands::wire_error);
             if let Err(error) = &reply {
                 commands::count_error(&app, error);
             }
-            frame::reply(id, &reply).into()
+            let reply = frame::reply(id, &reply);
+            if let Some((user, _)) = outbox.who() {
+                app.limits.answered(user, reply.len());
+            }
+            reply.into()
         })
     }
 }
@@ -211,19 +212,24 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
         let _turn = app.strangers.turn(greeting.network).await?;
         store.caller(user_id, &hash).await?
     };
-    let Ok(Ok(_turn)) = tokio::time::timeout(RESUME_PATIENCE, app.resumes.acquire()).await else {
-        let wait = rand::random_range(1000..5000);
-        return Err(WireError::new(ErrorCode::Overloaded, "too many connections resume at once").after_ms(wait).into());
-    };
     let user = caller.user.id;
+    app.limits.command(user)?;
+    let _own = app.resumes.of_user(user).await?;
     // From here on a sign-out reaches this connection, and a failure ends it: it hears already, but may not ask.
     outbox.identify(user, caller.device_id);
     greeting.enter(KNOWN);
     app.fanout.watch_user(user, &outbox).await;
-    let chats = store.chat_ids(user).await?;
+    // The turns are for the database alone: what the bus takes its time for keeps nobody else.
+    let chats = {
+        let _turn = app.resumes.turn().await?;
+        store.chat_ids(user).await?
+    };
     app.fanout.watch_chats(&chats, &outbox).await;
     let chats: HashSet<ChatId> = chats.into_iter().collect();
-    let resumed = store.resume(user, hello.resume.as_ref()).await?;
+    let resumed = {
+        let _turn = app.resumes.turn_again().await?;
+        store.resume(user, hello.resume.as_ref()).await?
+    };
     // Left or entered between the list and the answer: that was told before this connection could take it in. Before the
     // user's own stream begins, so that what follows finds the right chats watched.
     let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
@@ -261,10 +267,10 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
 }
 
 async fn watch_presence(app: Arc<App>, outbox: Arc<Outbox>, asker: Asker, watch: WatchPresence) -> Result<Presences> {
-    app.limits.command(asker.user)?;
     if watch.user_ids.len() > limit::USERS_PER_COMMAND {
         return Err(WireError::new(ErrorCode::TooLarge, "at most 200 users at once").into());
     }
+    app.limits.watch(asker.user, watch.user_ids.len())?;
     let mut users = watch.user_ids;
     users.sort_unstable();
     users.dedup();

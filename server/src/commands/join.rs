@@ -5,11 +5,20 @@ use std::sync::Arc;
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::Join, limit, text};
 
 use super::{Asker, Outcome, Result, refuse};
-use crate::{app::App, store::chats::Named};
+use crate::{
+    app::App,
+    store::{
+        budgets::{BudgetKind, Charge},
+        chats::Named,
+    },
+};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatSnapshot> {
     let handle = text::check_handle(&join.handle)?;
+    // As `resolve` does: whoever tries handles out learns no more of them here.
+    let charge = Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4);
     let Some(Named::Chat(info)) = app.store.resolve(&handle).await? else {
+        app.store.spend(asker.user, charge).await?;
         return Err(ErrorCode::ChatNotFound.into());
     };
     // Held until the answer is read: many who join at once leave connections for the others.
@@ -31,6 +40,7 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatS
         if chat.kind() == ChatKind::Group && chat.member_count().await? >= limit::GROUP_MEMBERS {
             return Err(ErrorCode::ChatFull.into());
         }
+        chat.spend(&app.store, charge).await?;
         chat.set_roles(&[(asker.user, Some(Role::Member))]).await?;
         chat.tell(ServiceAction::Joined).await?;
         let (_, changes) = chat.commit().await?;

@@ -18,6 +18,8 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, remove: RemoveMember) -> Re
     if remove.user_id == asker.user {
         return refuse(ErrorCode::BadRequest, "to go oneself is leave");
     }
+    // A reader who comes or goes does not wait for the chat: not between this look and the ban.
+    chat.hold(remove.user_id).await?;
     match chat.role_of(remove.user_id).await? {
         Some(role) if Some(role) >= chat.role() => {
             return refuse(ErrorCode::Forbidden, "only somebody of a lower role can be removed");

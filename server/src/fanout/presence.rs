@@ -243,11 +243,10 @@ impl Fanout {
             }
         }
         let wanted: Vec<Topic> = wanted.into_iter().collect();
-        for topic in &wanted {
-            self.hub.watch(*topic, outbox);
-        }
+        let fresh: HashSet<Topic> = wanted.iter().copied().filter(|topic| self.hub.watch(*topic, outbox)).collect();
         self.subscribe(&wanted).await;
-        for user in users {
+        // Whom this connection watches already was asked for then.
+        for user in users.iter().filter(|user| fresh.contains(&presence(**user))) {
             if !self.is_online(*user) {
                 self.probe(*user);
             }

@@ -66,17 +66,21 @@ pub(super) async fn sign_in(
     let sign_in: SignIn = body(&request)?;
     let handle = text::check_handle(&sign_in.handle)?;
     text::check_password(&sign_in.password)?;
-    let network = subnet(client_address(peer, &headers, &app.settings.trusted_proxies));
+    let address = client_address(peer, &headers, &app.settings.trusted_proxies);
+    let network = subnet(address);
     app.limits.sign_in_from(network)?;
     let place = tokens::place(&handle, network);
     let (user, hash, known) = match app.store.credentials(&handle, &place).await? {
         Some(found) => (Some(found.user), found.password_hash, found.knows_network),
         None => (None, None, false),
     };
-    app.limits.sign_in_to(&handle, network, known)?;
+    app.limits.sign_in_to(&handle, address, known)?;
     let fits = app.passwords.verify(sign_in.password, hash, Guest { network, known }).await?;
     match user {
-        Some(user) if fits => Ok(json(&signed_in(app, user, sign_in.device, network).await?)),
+        Some(user) if fits => {
+            app.limits.signed_in_to(&handle, address, known);
+            Ok(json(&signed_in(app, user, sign_in.device, network).await?))
+        }
         _ => Err(ErrorCode::InvalidCredentials.into()),
     }
 }
@@ -93,7 +97,10 @@ async fn signed_in(app: &App, user: User, device: Option<String>, from: IpAddr) 
 pub(super) async fn caller(app: &App, network: IpAddr, headers: &HeaderMap) -> Result<Caller, Failure> {
     let token = bearer(headers)
         .ok_or_else(|| WireError::new(ErrorCode::Unauthenticated, "send Authorization: Bearer <token>"))?;
-    let (user, hash) = tokens::read(token).ok_or(ErrorCode::InvalidToken)?;
+    let Some((user, hash)) = tokens::read(token) else {
+        app.strangers.failed(network);
+        return Err(ErrorCode::InvalidToken.into());
+    };
     let _turn = app.strangers.turn(network).await?;
     let caller = app.store.caller(user, &hash).await;
     if matches!(&caller, Err(StoreError::Refused(_))) {

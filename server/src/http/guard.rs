@@ -11,10 +11,13 @@ use axum::{
 };
 use chapar_protocol::{ErrorCode, WireError};
 
-use super::{Routes, address::network_of, reply::Failure};
+use super::{Routes, accounts::bearer, address::network_of, reply::Failure};
+use crate::tokens;
 
 /// How long a request may take, its body and its answer's making included.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Requests that look no token up.
+const TAKE_NO_TOKEN: [&str; 4] = ["/ws", "/api/v1/register", "/api/v1/sign-in", "/api/v1/openapi.json"];
 /// For a year: whoever was served over TLS once asks for it from then on.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -24,7 +27,10 @@ pub(super) async fn guard(State(routes): State<Routes>, request: Request, next: 
     let path = request.uri().path();
     let is_api = path.starts_with("/api/");
     let counts = is_api || path == "/ws";
-    if counts && !request.headers().contains_key(header::AUTHORIZATION) {
+    // What reads as a token is looked up, and counted when nobody has it; where none is looked up, it says nothing.
+    let shows_token =
+        !TAKE_NO_TOKEN.contains(&path) && bearer(request.headers()).is_some_and(|token| tokens::read(token).is_some());
+    if counts && !shows_token {
         let network = network_of(&request, &app.settings.trusted_proxies);
         if let Err(error) = app.strangers.request(network) {
             return Failure(error).into_response();

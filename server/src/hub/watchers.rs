@@ -20,6 +20,13 @@ struct Places(HashMap<u64, usize>);
 
 impl Watchers {
     pub(super) fn add(&mut self, outbox: &Arc<Outbox>) {
+        let is_there = match &self.places {
+            Some(places) => places.0.contains_key(&outbox.id()),
+            None => self.list.iter().any(|it| it.id() == outbox.id()),
+        };
+        if is_there {
+            return;
+        }
         if let Some(places) = &mut self.places {
             places.0.insert(outbox.id(), self.list.len());
         }
@@ -77,6 +84,22 @@ mod tests {
             }
         }
         assert!(watchers.is_empty() && watchers.places.is_none());
+    }
+
+    #[test]
+    fn whoever_is_added_twice_is_there_once() {
+        for count in [2, 200] {
+            let outboxes: Vec<_> = (0..count).map(|_| Arc::new(Outbox::new())).collect();
+            let mut watchers = Watchers::default();
+            for outbox in outboxes.iter().chain(&outboxes) {
+                watchers.add(outbox);
+            }
+            assert_eq!(watchers.list.len(), count);
+            for outbox in &outboxes {
+                watchers.remove(outbox);
+            }
+            assert!(watchers.is_empty());
+        }
     }
 
     /// With a search each of 20,000 readers would be compared with 10,000 others: 200 million comparisons under the lock.

@@ -17,7 +17,7 @@ const SHARED: usize = 1 << 12;
 const SWEEP: u64 = 1_000_000_000;
 
 /// Buckets that refill at one rate. Times are nanoseconds since these were made.
-pub(super) struct Buckets<K> {
+pub(crate) struct Buckets<K> {
     began: Instant,
     /// How long one token takes to come back.
     each: u64,
@@ -36,7 +36,7 @@ struct Shard<K> {
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
     /// One token comes back in `each`; a bucket holds `burst`.
-    pub(super) fn new(each: Duration, burst: u32) -> Self {
+    pub(crate) fn new(each: Duration, burst: u32) -> Self {
         let each = nanoseconds(each).max(1);
         let shard = || Mutex::new(Shard { full_at: HashMap::new(), shared: vec![0; SHARED / SHARDS], swept_at: 0 });
         Self {
@@ -50,7 +50,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 
     /// Takes some tokens, or says how long until they are there. More than a bucket holds is given when it is full, and
     /// leaves a debt.
-    pub(super) fn take(&self, key: &K, tokens: u64) -> Result<(), Duration> {
+    pub(crate) fn take(&self, key: &K, tokens: u64) -> Result<(), Duration> {
         self.take_at(key, tokens, nanoseconds(self.began.elapsed()))
     }
 
@@ -59,6 +59,32 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         let now = nanoseconds(self.began.elapsed());
         let cost = self.each.saturating_mul(tokens);
         self.with(key, now, |full_at| *full_at = (*full_at).max(now).saturating_add(cost));
+    }
+
+    /// Gives back tokens that were taken.
+    pub(super) fn give_back(&self, key: &K, tokens: u64) {
+        let worth = self.each.saturating_mul(tokens);
+        self.with(key, nanoseconds(self.began.elapsed()), |full_at| *full_at = full_at.saturating_sub(worth));
+    }
+
+    /// Whether there is no whole token left. Makes no bucket.
+    pub(crate) fn is_empty(&self, key: &K) -> bool {
+        self.is_empty_at(key, nanoseconds(self.began.elapsed()))
+    }
+
+    fn is_empty_at(&self, key: &K, now: u64) -> bool {
+        let hash = self.hash(key);
+        let shard = self.shards[hash % SHARDS].lock();
+        let full_at = match shard.full_at.get(key) {
+            Some(full_at) => *full_at,
+            None if shard.full_at.len() >= MOST / SHARDS => shard.shared[(hash / SHARDS) % (SHARED / SHARDS)],
+            None => 0,
+        };
+        full_at.max(now).saturating_add(self.each) > now.saturating_add(self.window)
+    }
+
+    fn hash(&self, key: &K) -> usize {
+        usize::try_from(self.hasher.hash_one(key) & 0xffff_ffff).unwrap_or(0)
     }
 
     fn take_at(&self, key: &K, tokens: u64, now: u64) -> Result<(), Duration> {
@@ -75,7 +101,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     }
 
     fn with<R>(&self, key: &K, now: u64, act: impl FnOnce(&mut u64) -> R) -> R {
-        let hash = usize::try_from(self.hasher.hash_one(key) & 0xffff_ffff).unwrap_or(0);
+        let hash = self.hash(key);
         let mut shard = self.shards[hash % SHARDS].lock();
         let Shard { full_at, shared, swept_at } = &mut *shard;
         if full_at.len() >= MOST / SHARDS && !full_at.contains_key(key) {
@@ -91,7 +117,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     }
 
     /// Forgets buckets that are full.
-    pub(super) fn forget_idle(&self) {
+    pub(crate) fn forget_idle(&self) {
         let now = nanoseconds(self.began.elapsed());
         for shard in &self.shards {
             let mut shard = shard.lock();
@@ -126,6 +152,18 @@ mod tests {
         assert_eq!(buckets.take_at(&"other", 1, SECOND), Ok(()));
         assert_eq!(buckets.take_at(&"key", 1, 7 * SECOND - 1), Err(Duration::from_nanos(1)));
         assert_eq!(buckets.take_at(&"key", 1, 7 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn a_look_takes_nothing_and_what_is_given_back_is_there_again() {
+        let buckets = Buckets::new(Duration::from_hours(1), 2);
+        assert!(!buckets.is_empty(&1) && buckets.keys() == 0);
+        assert_eq!(buckets.take(&1, 2), Ok(()));
+        assert!(buckets.is_empty(&1) && !buckets.is_empty(&2));
+        buckets.give_back(&1, 1);
+        assert!(!buckets.is_empty(&1));
+        assert_eq!(buckets.take(&1, 1), Ok(()));
+        assert!(buckets.take(&1, 1).is_err());
     }
 
     #[test]

@@ -235,6 +235,12 @@ impl ChatTx {
         Ok(true)
     }
 
+    /// Keeps a user from coming into a channel, or going out of it, until the commit: see [`Store::begin_reader`].
+    pub async fn hold(&mut self, user: UserId) -> Result<()> {
+        sqlx::query("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(user.0).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
     /// The role of some user here; absent when not a member.
     pub async fn role_of(&mut self, user: UserId) -> Result<Option<Role>> {
         let role: Option<Option<i16>> =

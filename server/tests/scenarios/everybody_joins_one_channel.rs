@@ -11,9 +11,10 @@ use std::{
 
 use chapar_protocol::{
     ChatId, ChatKind, ErrorCode, Role,
-    command::{CreateChat, GetMembers, Join, Leave, React, SetRole},
+    command::{AddMembers, CreateChat, GetMembers, Join, Leave, React, RemoveMember, SetRole},
 };
 use futures_util::future::join_all;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
 
 use crate::support::{
@@ -139,6 +140,39 @@ async fn reactions_to_one_post_stop_nobody_else() {
     assert_eq!(audit.messages[&post].reactions[0].count, 100);
     assert!(slowest < BOUND, "somebody waited {slowest:?}");
     all_equal(world.at(0), group, &[owner]).await.agrees_with(&world.database);
+}
+
+/// Readers come and go without the channel's lock: whoever is removed in that moment is out all the same.
+#[tokio::test]
+async fn whoever_is_removed_while_joining_is_out() {
+    let world = Plan::single().start().await;
+    let [owner, reader] = world.people().await;
+    let chat_id = channel(&world, &owner, "a_door").await;
+    let node = world.at(0);
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let join = Join { handle: "a_door".to_owned() };
+    let remove = RemoveMember { chat_id, user_id: reader.id() };
+    http::call(node, reader.token(), &join).await.expect("public");
+    for round in 0..60 {
+        http::call(node, reader.token(), &Leave { chat_id }).await.expect("left");
+        let pause = Duration::from_micros(rng.random_range(0..3000));
+        let joining = async {
+            let _ = http::call(node, reader.token(), &join).await;
+        };
+        let removing = async {
+            tokio::time::sleep(pause).await;
+            http::call(node, owner.token(), &remove).await.expect("removed");
+        };
+        futures_util::join!(joining, removing);
+        let inside = format!(
+            "SELECT count(*) FROM bans JOIN members USING (chat_id, user_id) WHERE chat_id = {chat_id} AND role IS NOT NULL"
+        );
+        assert_eq!(world.database.sql(&inside).trim(), "0", "round {round}: removed, and in");
+        let add = AddMembers { chat_id, user_ids: vec![reader.id()] };
+        http::call(node, owner.token(), &add).await.expect("added");
+    }
 }
 
 /// A demoted admin of a channel who leaves is gone in the memory of all devices, also of one that was away.

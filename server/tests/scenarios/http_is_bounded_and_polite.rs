@@ -105,6 +105,19 @@ async fn strangers_are_counted_by_their_network() {
         refused += u32::from(http::request(world.at(0), "GET", "/api/v1/me", None, None).await.status == 429);
     }
     assert!(refused > 0, "nobody counts them");
+    let made_up = format!("1.{}", "x".repeat(43));
+    for (verb, path, token) in [
+        ("GET", "/api/v1/me", "no token"),
+        ("GET", "/ws", made_up.as_str()),
+        ("POST", "/api/v1/sign-in", made_up.as_str()),
+        ("POST", "/api/v1/register", made_up.as_str()),
+    ] {
+        let mut tries = 0..100;
+        let body = (verb == "POST").then_some("{}");
+        while http::request(world.at(0), verb, path, Some(token), body).await.status != 429 {
+            tries.next().unwrap_or_else(|| panic!("{path} is not counted when {token} is shown"));
+        }
+    }
     let mine = http::request(world.at(0), "GET", "/api/v1/me", Some(device.token()), None).await;
     assert_eq!(mine.status, 200, "whoever has a token is not meant");
 }

@@ -165,6 +165,9 @@ async fn looking_handles_up_is_counted_whether_they_exist_or_not() {
             assert!((21_000_000..21_600_002).contains(&error.retry_after_ms.expect("says when")), "{error:?}");
         }
     }
+    let join = chapar_protocol::command::Join { handle: "nobody_at_all".to_owned() };
+    let error = once(&world, 0, &curious, &join).await.map(drop).expect_err("nor is it free to try to join");
+    assert_eq!(error.code, ErrorCode::RateLimited, "{error:?}");
     finds(&world, &curious, &a).await.expect("whoever was found is found again for nothing");
 }
 
