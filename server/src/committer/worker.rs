@@ -205,7 +205,7 @@ impl Worker {
                     self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
                     return Ok(outcomes);
                 }
-                Err(error @ StoreError::Unavailable(_)) if error.is_of_the_disk() => {
+                Err(error @ StoreError::Unavailable(_)) if error.could_not_write() => {
                     // An answer, and a clear one: it is not stored, and would not be in a moment.
                     self.disk.failed();
                     return Err(error);
