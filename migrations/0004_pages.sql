@@ -163,6 +163,10 @@ BEGIN
             last := it.version;
             RETURN NEXT it;
         END LOOP;
+        -- The last rows share a version, and none was read behind them: there may be more.
+        IF taken > in_rows THEN
+            cut := last;
+        END IF;
         spent := spent + here;
         it := NULL;
         it.place := i;

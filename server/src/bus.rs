@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 mod company;
 mod driver;
@@ -93,6 +93,7 @@ pub enum Bus {
 pub struct RedisBus {
     shared: Arc<Shared>,
     tasks: [AbortHandle; 3],
+    handles: Vec<JoinHandle<()>>,
 }
 
 impl Bus {
@@ -114,12 +115,21 @@ impl Bus {
         let endpoint = Endpoint::parse(url)?;
         let shared = Arc::new(Shared::new(node, events));
         let driver = driver::Driver::new(Arc::clone(&shared), endpoint);
-        let tasks = [
-            tokio::spawn(driver.run()).abort_handle(),
-            tokio::spawn(publisher::run(Arc::clone(&shared))).abort_handle(),
-            tokio::spawn(company::run(Arc::clone(&shared))).abort_handle(),
+        let handles = [
+            tokio::spawn(driver.run()),
+            tokio::spawn(publisher::run(Arc::clone(&shared))),
+            tokio::spawn(company::run(Arc::clone(&shared))),
         ];
-        Ok(Self::Redis(RedisBus { shared, tasks }))
+        let tasks = handles.each_ref().map(JoinHandle::abort_handle);
+        Ok(Self::Redis(RedisBus { shared, tasks, handles: handles.into() }))
+    }
+
+    /// What runs the bus, for whoever watches that it does. Given out once.
+    pub fn take_tasks(&mut self) -> Vec<JoinHandle<()>> {
+        match self {
+            Self::Alone => Vec::new(),
+            Self::Redis(bus) => std::mem::take(&mut bus.handles),
+        }
     }
 
     /// Queues a payload for the other nodes; never waits. When the queue (32,768 payloads or 32 MiB) is full or Redis is

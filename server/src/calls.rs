@@ -251,17 +251,18 @@ fn refusal(error: CallError) -> WireError {
 }
 
 impl Calls {
-    /// Begins to carry calls, and records those that a node which died has left. The tasks fire timers and record what has
-    /// ended; the second ends after [`Self::close`].
-    pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 2]) {
+    /// Begins to carry calls, and records those that a node which died has left. The tasks fire timers, record what has
+    /// ended, write down what lives, and look up who may call; the second and the third end after [`Self::close`].
+    pub fn start(parts: Parts) -> (Arc<Self>, [JoinHandle<()>; 4]) {
         let Parts { calls, store, committer, fanout, relays, metrics, quality, clock, rules } = parts;
         let (records, queue) = mpsc::channel(RECORD_QUEUE);
         let (unfinished, changes) = unfinished::Unfinished::new();
+        let (reach, looking_up) = Reach::start(store.clone());
         let this = Arc::new(Self {
             shared: calls,
             known: known::Known::default(),
             lanes: Lanes::default(),
-            reach: Reach::start(store.clone()),
+            reach,
             store,
             fanout,
             committer,
@@ -274,8 +275,12 @@ impl Calls {
             unfinished,
             closing: CancellationToken::new(),
         });
-        unfinished::keep(this.clone(), changes);
-        let tasks = [tokio::spawn(this.clone().keep_time()), tokio::spawn(recorder::run(this.clone(), queue))];
+        let tasks = [
+            tokio::spawn(this.clone().keep_time()),
+            tokio::spawn(recorder::run(this.clone(), queue)),
+            unfinished::keep(this.clone(), changes),
+            looking_up,
+        ];
         (this, tasks)
     }
 

@@ -30,9 +30,9 @@ use worker::{Round, Worker};
 
 /// Messages that wait per worker; more are refused with a time to come back.
 const QUEUE: usize = 4096;
-/// How long a sender waits for an answer. While the outcome is unknown the same batch is sent again for so long; then its
+/// No try begins later after a message came; with the last one, of two seconds, its sender waits for less than six. While the outcome is unknown the same batch is sent again for so long; then its
 /// senders are told to retry themselves.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_millis(3800);
 /// A worker that is busy with one batch for longer than this hangs: the batch was sent again, and not answered again.
 const HANGS_AFTER: Duration = Duration::from_secs(3);
 
@@ -99,8 +99,8 @@ impl Committer {
         let (answer, outcome) = oneshot::channel();
         let worker = usize::try_from(message.chat_id.0.unsigned_abs() % self.workers.len() as u64).unwrap_or(0);
         let way = &self.workers[worker];
-        let Some(seat) = way.seats.take(message.chat_id) else {
-            return Err(overloaded("too many messages of this chat wait to be stored"));
+        let Some(seat) = way.seats.take(message.chat_id, message.bytes()) else {
+            return Err(overloaded("too many messages of this chat, or too large ones, wait to be stored"));
         };
         let deadline = Instant::now() + PATIENCE;
         let waiting = Waiting { message, answers: vec![answer], deadline, unknown: false, _seat: seat };

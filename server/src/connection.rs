@@ -55,6 +55,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S, pl
     let ws = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     let outbox = Arc::new(Outbox::new());
     app.metrics.connections.inc();
+    let present = Present { app: app.clone(), outbox: outbox.clone() };
     let now = Instant::now();
     let mut connection = Connection {
         ws,
@@ -73,17 +74,29 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S, pl
     };
     let code = connection.talk().await;
     // From here on nothing is told to this connection any more.
-    app.fanout.leave(&outbox);
-    if let Some((user_id, device_id)) = outbox.who() {
-        let app = app.clone();
-        tokio::spawn(async move { app.calls.gone(Party { user_id, device_id }).await });
-    }
-    app.metrics.connections.dec();
+    drop(present);
     if let Some(code) = code {
         app.metrics.closed.get_or_create(&[("reason", code.reason())]).inc();
         let patience = if outbox.who().is_some() { FAREWELL } else { FAREWELL_TO_A_STRANGER };
         // Ends by itself: a client that does not listen is dropped.
         let _ = tokio::time::timeout(patience, connection.say_farewell(code)).await;
+    }
+}
+
+/// A connection that is counted and told things. A guard, so that it ends after a panic as well.
+struct Present {
+    app: Arc<App>,
+    outbox: Arc<Outbox>,
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.app.fanout.leave(&self.outbox);
+        if let (Some((user_id, device_id)), Ok(runtime)) = (self.outbox.who(), tokio::runtime::Handle::try_current()) {
+            let app = self.app.clone();
+            runtime.spawn(async move { app.calls.gone(Party { user_id, device_id }).await });
+        }
+        self.app.metrics.connections.dec();
     }
 }
 

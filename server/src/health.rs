@@ -81,8 +81,10 @@ impl Health {
     }
 
     async fn look(&self, store: &Store) -> Option<&'static str> {
-        if !matches!(timeout(PATIENCE, store.ping()).await, Ok(Ok(()))) {
-            return Some("the database does not answer");
+        match timeout(PATIENCE, store.takes_changes()).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return Some("the database takes no changes: it is a standby, or read-only"),
+            _ => return Some("the database does not answer"),
         }
         if self.disk.has_failed() {
             if !matches!(timeout(PATIENCE, store.has_room()).await, Ok(Ok(()))) {

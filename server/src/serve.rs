@@ -140,9 +140,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
-    let bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
-    let fanout = Fanout::new(bus, store.upkeep(), metrics.clone(), node);
+    let mut bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
     let mut tasks = Tasks::default();
+    for task in bus.take_tasks() {
+        tasks.watch("the bus", task);
+    }
+    let fanout = Fanout::new(bus, store.upkeep(), metrics.clone(), node);
     tasks.spawn("the upkeep", fanout.clone().run(from_bus));
     let disk = DiskWatch::default();
     let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics, &disk);
@@ -153,7 +156,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
-    let (calls, [timers, recorder]) = Calls::start(Parts {
+    let (calls, [timers, recorder, keeper, reach]) = Calls::start(Parts {
         calls: match &settings.redis_url {
             Some(url) => CallStore::Redis(RedisCalls::new(url.expose())?),
             None => CallStore::Memory(MemoryCalls::default()),
@@ -170,6 +173,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let stop_timers = timers.abort_handle();
     tasks.watch("the timers of calls", timers);
     tasks.watch(RECORDER, recorder);
+    tasks.watch("the keeper of unfinished calls", keeper);
+    tasks.watch("the lookup of who may call", reach);
     let app = Arc::new(App {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
         strangers: Strangers::new(settings.max_connections_per_address.max(100)),

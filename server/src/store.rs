@@ -76,11 +76,11 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// Whether Postgres could not write: the disk is full (53100), or has failed (class 58).
-    pub fn is_of_the_disk(&self) -> bool {
+    /// Whether Postgres could not write: the disk is full (53100), or has failed (class 58), or it takes no changes (25006).
+    pub fn could_not_write(&self) -> bool {
         let (Self::Unavailable(error) | Self::InDoubt { source: error, .. }) = self else { return false };
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        code.is_some_and(|code| code == "53100" || code.starts_with("58"))
+        code.is_some_and(|code| ["53100", "25006"].contains(&&*code) || code.starts_with("58"))
     }
 }
 
@@ -321,10 +321,17 @@ impl Store {
         Ok(connection.close().await?)
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&self.pools.probe).await?;
-        Ok(())
+    /// Whether the database takes changes, if it answers: a standby does not, nor does one that was made read-only.
+    pub async fn takes_changes(&self) -> Result<bool> {
+        let mut lease = self.pools.probe.lease().await?;
+        let read_only: bool =
+            sqlx::query_scalar("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+                .fetch_one(&mut lease)
+                .await?;
+        if read_only {
+            lease.distrust();
+        }
+        Ok(!read_only)
     }
 
     /// Whether the database has room for what is new: it makes a file grow, and takes that back.

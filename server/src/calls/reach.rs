@@ -5,6 +5,7 @@ use std::time::Duration;
 use chapar_protocol::{ErrorCode, UserId, WireError};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::JoinHandle,
     time::Instant,
 };
 
@@ -28,10 +29,9 @@ struct Waiting {
 pub(super) struct Reach(mpsc::Sender<Waiting>);
 
 impl Reach {
-    pub(super) fn start(store: Store) -> Self {
+    pub(super) fn start(store: Store) -> (Self, JoinHandle<()>) {
         let (way, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(run(store, queue));
-        Self(way)
+        (Self(way), tokio::spawn(run(store, queue)))
     }
 
     /// See [`Store::reach`].

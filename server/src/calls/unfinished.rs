@@ -53,7 +53,11 @@ pub(super) fn keep(calls: Arc<Calls>, changes: mpsc::Receiver<Arc<Call>>) -> Joi
         let closing = calls.closing.clone();
         tokio::select! {
             () = closing.cancelled() => {}
-            ((), ()) = async { tokio::join!(write(&calls, changes), close_what_was_left(&calls)) } => {}
+            // With Redis there is nothing to write; ending unasked would look like a fault.
+            () = async {
+                tokio::join!(write(&calls, changes), close_what_was_left(&calls));
+                std::future::pending().await
+            } => {}
         }
     })
 }

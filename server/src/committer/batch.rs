@@ -30,6 +30,9 @@ const IN_ALL: usize = 8192;
 /// must leave room in the queue of each reader (see [`crate::outbox`]).
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// Bytes of messages that wait for a worker, at most.
+const IN_ALL_BYTES: usize = 32 * 1024 * 1024;
+
 /// How many messages wait for each chat of a worker.
 #[derive(Clone, Default)]
 pub(super) struct Seats(Arc<Mutex<Taken>>);
@@ -37,6 +40,7 @@ pub(super) struct Seats(Arc<Mutex<Taken>>);
 #[derive(Default)]
 struct Taken {
     in_all: usize,
+    bytes: usize,
     by_chat: HashMap<ChatId, usize>,
 }
 
@@ -44,13 +48,14 @@ struct Taken {
 pub(super) struct Seat {
     seats: Seats,
     chat: ChatId,
+    bytes: usize,
 }
 
 impl Seats {
     /// `None` when the chat, or the worker, has all it may have.
-    pub(super) fn take(&self, chat: ChatId) -> Option<Seat> {
+    pub(super) fn take(&self, chat: ChatId, bytes: usize) -> Option<Seat> {
         let mut taken = self.0.lock();
-        if taken.in_all >= IN_ALL {
+        if taken.in_all >= IN_ALL || taken.bytes + bytes > IN_ALL_BYTES {
             return None;
         }
         let of_chat = taken.by_chat.entry(chat).or_default();
@@ -59,7 +64,8 @@ impl Seats {
         }
         *of_chat += 1;
         taken.in_all += 1;
-        Some(Seat { seats: self.clone(), chat })
+        taken.bytes += bytes;
+        Some(Seat { seats: self.clone(), chat, bytes })
     }
 }
 
@@ -67,6 +73,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.0.lock();
         taken.in_all -= 1;
+        taken.bytes -= self.bytes;
         if let Some(of_chat) = taken.by_chat.get_mut(&self.chat) {
             *of_chat -= 1;
             if *of_chat == 0 {
@@ -80,7 +87,7 @@ impl Drop for Seat {
 pub(super) struct Waiting {
     pub(super) message: NewMessage,
     pub(super) answers: Vec<oneshot::Sender<Outcome>>,
-    /// When its sender must have an answer.
+    /// No try begins after it, nor is another waited for.
     pub(super) deadline: Instant,
     /// It was asked of the database without an answer: it may be stored already.
     pub(super) unknown: bool,
@@ -88,8 +95,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn answer(self, outcome: &Outcome) {
-        for answer in self.answers {
+    pub(super) fn answer(mut self, outcome: &Outcome) {
+        self.answer_early(outcome);
+    }
+
+    /// Answers all who wait; what comes of it later is told to others only.
+    pub(super) fn answer_early(&mut self, outcome: &Outcome) {
+        for answer in self.answers.drain(..) {
             let _ = answer.send(outcome.clone());
         }
     }
@@ -118,8 +130,13 @@ impl Batch {
     }
 
     /// When the first of them must have an answer.
-    pub(super) fn deadline(&self) -> Instant {
+    pub(super) fn first_deadline(&self) -> Instant {
         self.waiting.iter().map(|it| it.deadline).min().unwrap_or_else(Instant::now)
+    }
+
+    /// When all must have one.
+    pub(super) fn last_deadline(&self) -> Instant {
+        self.waiting.iter().map(|it| it.deadline).max().unwrap_or_else(Instant::now)
     }
 
     /// The answer to all.
@@ -272,10 +289,20 @@ mod tests {
     #[test]
     fn one_chat_cannot_take_all_places() {
         let seats = Seats::default();
-        let taken: Vec<_> = std::iter::from_fn(|| seats.take(ChatId(1))).collect();
+        let taken: Vec<_> = std::iter::from_fn(|| seats.take(ChatId(1), 300)).collect();
         assert_eq!(taken.len(), PER_CHAT);
-        assert!(seats.take(ChatId(2)).is_some());
+        assert!(seats.take(ChatId(2), 300).is_some());
         drop(taken);
         assert!(seats.0.lock().by_chat.is_empty());
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let seats = Seats::default();
+        let taken: Vec<_> = (0..64).map_while(|chat| seats.take(ChatId(chat), 1024 * 1024)).collect();
+        assert_eq!(taken.len(), 32);
+        drop(taken);
+        assert!(seats.take(ChatId(1), IN_ALL_BYTES).is_some());
+        assert_eq!(seats.0.lock().bytes, 0);
     }
 }

@@ -33,8 +33,6 @@ use crate::{
 
 /// Most messages in one commit. Larger ones gain nothing and hold the locks of busy chats longer.
 const MAX_BATCH: usize = 256;
-/// A batch has at least so long for one try, even when its messages have waited for all their time.
-const ONE_TRY: Duration = Duration::from_millis(500);
 /// Between two tries, while the database does not answer.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -119,7 +117,13 @@ impl Worker {
             ready.extend(received.drain(..));
             let mut batch = Batch::default();
             let count = one_batch(&ready, MAX_BATCH);
+            let now = Instant::now();
             for waiting in ready.drain(..count) {
+                // Never asked of the database, and too late to ask: what comes after it has its time still.
+                if waiting.deadline <= now && !waiting.unknown {
+                    waiting.answer(&Err(crate::store::busy(TOO_LATE).into()));
+                    continue;
+                }
                 match behind.get_mut(&waiting.message.chat_id) {
                     Some(behind) => behind.push(waiting),
                     None => batch.add(waiting),
@@ -169,16 +173,23 @@ impl Worker {
     async fn one_by_one(&self, batch: &Batch, locks: Locks) -> Vec<Result<Outcome, WireError>> {
         let mut outcomes = Vec::with_capacity(batch.waiting.len());
         let mut skipped: Vec<ChatId> = Vec::new();
+        let until = Instant::now() + BATCH;
+        let mut away = false;
         for waiting in &batch.waiting {
             let chat = waiting.message.chat_id;
+            // The batch was undone as a whole, so what is not asked is not stored, unless an earlier try left that open.
+            if away || Instant::now() >= until {
+                outcomes.push(Err(if waiting.unknown { not_known() } else { crate::store::busy(TOO_LATE).into() }));
+                continue;
+            }
             if skipped.contains(&chat) {
                 outcomes.push(Ok(Outcome::Locked));
                 continue;
             }
-            let until = waiting.deadline.max(Instant::now() + ONE_TRY);
             let outcome = self.store.send(&[&waiting.message], locks, until).await;
             if let Err(StoreError::Unavailable(_)) = outcome {
                 self.fanout.doubt([chat], None);
+                away = true;
             }
             let outcome = outcome.map(|it| it.first().copied().unwrap_or(Outcome::Refused(ErrorCode::Internal)));
             if let Ok(Outcome::Locked) = outcome {
@@ -192,9 +203,9 @@ impl Worker {
     /// A lost answer leaves the outcome unknown: the same batch is sent again, over another connection, and finds out.
     async fn try_store(&self, batch: &mut Batch, locks: Locks) -> Result<Vec<Outcome>, StoreError> {
         let begun = Instant::now();
-        let deadline = batch.deadline().max(begun + ONE_TRY);
+        let deadline = batch.last_deadline();
         loop {
-            let outcome = self.store.send(&batch.messages(), locks, deadline.min(Instant::now() + BATCH)).await;
+            let outcome = self.store.send(&batch.messages(), locks, Instant::now() + BATCH).await;
             match outcome {
                 Ok(outcomes) => {
                     if outcomes.iter().any(|it| matches!(it, Outcome::Stored(stored) if !stored.existed)) {
@@ -205,14 +216,19 @@ impl Worker {
                     self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
                     return Ok(outcomes);
                 }
-                Err(error @ StoreError::Unavailable(_)) if error.is_of_the_disk() => {
+                Err(error @ StoreError::Unavailable(_)) if error.could_not_write() => {
                     // An answer, and a clear one: it is not stored, and would not be in a moment.
                     self.disk.failed();
                     return Err(error);
                 }
                 Err(StoreError::Unavailable(error)) => {
+                    let now = Instant::now();
                     for waiting in &mut batch.waiting {
                         waiting.unknown = true;
+                        if waiting.deadline <= now + PAUSE {
+                            // It stays in the batch, so that others hear of it when it is stored.
+                            waiting.answer_early(&Err(not_known()));
+                        }
                     }
                     if Instant::now() + PAUSE >= deadline {
                         return Err(StoreError::Unavailable(error));
@@ -228,8 +244,8 @@ impl Worker {
 
     /// Stores what a batch skipped, as soon as the chat's lock can be had. Others' locks hold up nobody but that chat.
     async fn wait_in_lane(self, chat: ChatId, mut batch: Batch) -> ChatId {
-        // The last try begins early enough to end by Postgres's word that the lock was not to be had: a clear answer.
-        let deadline = (batch.deadline() - LAST_TRY).max(Instant::now() + ONE_TRY);
+        // The last try begins before that, and ends by Postgres's word that the lock was not to be had: a clear answer.
+        let deadline = batch.first_deadline();
         loop {
             // Taken anew for each try, so that many locked chats take turns.
             let place = tokio::time::timeout_at(deadline, self.lanes.acquire()).await;
@@ -283,14 +299,16 @@ impl Worker {
         if unknown {
             self.fanout.doubt(batch.waiting.iter().map(|it| it.message.chat_id), None);
             if error.code == ErrorCode::Overloaded {
-                let message = "whether this was stored is unknown, try again";
-                error = WireError::new(ErrorCode::Unavailable, message).after_ms(1000);
+                error = not_known();
             }
         }
         batch.refuse(&error);
     }
 }
 
-/// What the last try in a lane needs.
-const LAST_TRY: Duration = Duration::from_millis(1200);
+fn not_known() -> WireError {
+    WireError::new(ErrorCode::Unavailable, "whether this was stored is unknown, try again").after_ms(1000)
+}
+
+const TOO_LATE: &str = "messages are stored too slowly just now: this one was not stored, try again";
 const BUSY_CHAT: &str = "others change this chat just now: nothing was stored, try again";

@@ -219,15 +219,23 @@ fn no_answer() -> sqlx::Error {
 /// Whether the connection is over after an error.
 fn is_fatal(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error
-            .try_downcast_ref::<PgDatabaseError>()
-            .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
+        // A server that takes no changes (25006), or writes no log to ask about (55000), is most likely a standby that was the
+        // primary: a new connection finds the one that is.
+        sqlx::Error::Database(error) => error.try_downcast_ref::<PgDatabaseError>().is_none_or(|error| {
+            matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
+                || ["25006", "55000"].contains(&error.code())
+        }),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
 }
 
 impl Lease {
+    /// Closes it, and those that rest.
+    pub(super) fn distrust(mut self) {
+        self.state = State::Unknown;
+    }
+
     fn until(&self) -> Instant {
         let own = Instant::now() + self.pool.bounds.statement;
         self.deadline.map_or(own, |deadline| deadline.min(own))

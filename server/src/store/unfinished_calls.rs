@@ -43,7 +43,7 @@ impl Store {
     /// Some calls that other nodes have left, each as it is to be recorded: it ended when its node was last alive.
     pub async fn left_calls(&self, node: i64, most: i64) -> Result<Vec<Record>> {
         let rows = sqlx::query(
-            "SELECT u.record, greatest(u.seen_at, n.seen_at) AS seen_at
+            "SELECT u.call_id, u.record, greatest(u.seen_at, n.seen_at) AS seen_at
              FROM unfinished_calls u LEFT JOIN lone_nodes n ON n.node = u.node
              WHERE u.node <> $1 ORDER BY u.call_id LIMIT $2",
         )
@@ -55,7 +55,25 @@ impl Store {
             let Json(record) = row.try_get::<Json<Record>, _>("record")?;
             Ok(record.ended_at(row.try_get::<OffsetDateTime, _>("seen_at")?.into()))
         };
-        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+        let (mut left, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            match read(row) {
+                Ok(record) => left.push(record),
+                Err(error) => {
+                    // Of another build, and in the way of all the others.
+                    let call: Uuid = row.try_get("call_id")?;
+                    tracing::error!(%error, %call, "what was written of a call cannot be read: it is not recorded");
+                    unreadable.push(call);
+                }
+            }
+        }
+        if !unreadable.is_empty() {
+            sqlx::query("DELETE FROM unfinished_calls WHERE call_id = ANY($1)")
+                .bind(unreadable)
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(left)
     }
 
     /// Forgets the nodes before this one, of which no call is left.

@@ -49,7 +49,8 @@ async fn and_the_two_are_told_that_there_is_no_such_call() {
     }
     assert_eq!(recorded(&leila, &reza, chat, call).await.reason, EndReason::NodeLost);
     assert_eq!(reza.model().missed_calls, 0, "nobody missed it");
-    // Another death: what is recorded stays as it is.
+    // Another death: what is recorded stays as it is. What another build wrote, and this one cannot read, stops nothing.
+    world.database.sql("INSERT INTO unfinished_calls VALUES (gen_random_uuid(), 1, '{\"of\": \"later\"}', now())");
     kill_and_restart(&mut world, [&leila, &reza]).await;
     let next = connect(&reza, &leila).await;
     reza.asks(next, CallAsk::HangUp).await;

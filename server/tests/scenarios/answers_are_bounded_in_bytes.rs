@@ -254,3 +254,25 @@ async fn what_is_told_as_it_happens() {
     assert_eq!(sent.iter().sum::<usize>(), WRITERS as usize * EACH, "all are stored");
     assert!(most.iter().all(|most| *most > 4), "stored together, so told together: {most:?}");
 }
+
+/// The rows behind the last ones of a page may not be read: the page must not claim them.
+#[tokio::test]
+async fn a_page_ends_with_messages_that_share_a_version() {
+    let world = Plan::single().start().await;
+    let [writer, reader] = world.people().await;
+    let chat_id = world.group(&writer, &[&reader]).await;
+    write_fat(&world, &writer, chat_id, 5).await;
+    let sql = |sql: String| world.database.sql(&sql).trim().to_owned();
+    sql(format!(
+        "UPDATE messages SET version = CASE seq WHEN 1 THEN 99 WHEN 2 THEN 100 WHEN 3 THEN 100 ELSE 98 + seq END WHERE chat_id = {chat_id}"
+    ));
+    let page = |from: i64| {
+        sql(format!(
+            "SELECT string_agg(coalesce(seq::text, 'upto ' || version), ', ' ORDER BY seq NULLS LAST)
+             FROM changed_messages(ARRAY[{chat_id}]::bigint[], ARRAY[{from}]::bigint[], ARRAY[1000]::bigint[], NULL, 2, 1000000, 1000000)"
+        ))
+    };
+    assert_eq!(page(0), "1, 2, 3, upto 100");
+    assert_eq!(page(100), "4, 5, upto 103");
+    assert_eq!(page(103), "6, upto 1000");
+}
