@@ -56,7 +56,7 @@ pub(super) fn keep(calls: Arc<Calls>, changes: mpsc::Receiver<Arc<Call>>) -> Joi
             // With Redis there is nothing to write; ending unasked would look like a fault.
             () = async {
                 tokio::join!(write(&calls, changes), close_what_was_left(&calls));
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } => {}
         }
     })
