@@ -39,7 +39,7 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     reading(store, size).await;
     writing(store, size, round).await;
     calls(store).await;
-    store.ping().await.expect("answers");
+    store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");
     store.epoch().await.expect("an epoch");
