@@ -54,12 +54,6 @@ async fn that_is_killed() {
     one_comes_back(&mut world, Signal::KILL).await;
 }
 
-#[tokio::test]
-async fn that_drains() {
-    let mut world = Plan::pair().flags(&["--drain-seconds", "2"]).start().await;
-    one_comes_back(&mut world, Signal::TERM).await;
-}
-
 /// Each who begins to watch is answered; those who watch already hear nothing of it.
 #[tokio::test]
 async fn and_a_question_is_answered_to_who_asked() {
