@@ -288,8 +288,7 @@ async fn stop_signal() {
 /// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
 async fn drain(app: &Arc<App>) {
     app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-    // Bounded: what the relays tell others must not keep people from being told.
-    let _ = tokio::time::timeout(LAST_ORDERS, app.relays.drain()).await;
+    app.relays.drain().await;
     let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
     let outboxes = app.fanout.outboxes();
     tracing::info!(connections = outboxes.len(), "draining");
