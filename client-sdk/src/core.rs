@@ -85,7 +85,7 @@ pub enum Input<'a> {
         /// For people who read logs.
         reason: &'a str,
     },
-    /// The person, or the system that saw a network come, would like a connection now.
+    /// The person, or the system that saw a network come, would like a connection now, and to know whether it lives.
     Hurry,
     /// A request of the application.
     Request {
@@ -180,6 +180,8 @@ pub struct Session {
     /// What the server named as time of silence, in milliseconds.
     heartbeat: Millis,
     last_heard: Millis,
+    /// When a connection that was asked for a sign of life counts as dead.
+    probe_until: Option<Millis>,
     /// A time before which the server does not want to see us, with `drain` or an error.
     named_wait: Option<Millis>,
     me: Option<User>,
@@ -208,6 +210,7 @@ impl Session {
             backoff: Backoff::default(),
             heartbeat: 30_000,
             last_heard: 0,
+            probe_until: None,
             named_wait: None,
             me: saved.owner,
             epoch: state.epoch,
@@ -230,15 +233,16 @@ impl Session {
             Input::Tick => {}
             Input::Opened => self.opened(now),
             Input::Frame(frame) => {
-                self.last_heard = now;
+                self.heard(now);
                 self.frame(now, dice, frame);
             }
-            Input::Alive => self.last_heard = now,
+            Input::Alive => self.heard(now),
             Input::Lost { code, reason } => self.lost(now, dice, code, reason),
             Input::Hurry => {
                 if matches!(self.phase, Phase::Waiting { named: false, .. }) {
                     self.phase = Phase::Waiting { until: now, named: false };
                 }
+                self.probe(now);
             }
             Input::Request { ticket, method, params, effect } => self.request(now, ticket, method, params, effect),
             Input::Abandon { ticket } => self.requests.abandon(ticket),
@@ -273,8 +277,8 @@ impl Session {
     pub fn deadline(&self, now: Millis) -> Option<Millis> {
         let phase = match self.phase {
             Phase::Waiting { until, .. } | Phase::Greeting { until } => Some(until),
-            Phase::Live { .. } => Some(self.last_heard + 2 * self.heartbeat),
-            Phase::Draining { until } => Some(until.min(self.last_heard + 2 * self.heartbeat)),
+            Phase::Live { .. } => Some(self.silent_at()),
+            Phase::Draining { until } => Some(until.min(self.silent_at())),
             Phase::Connecting | Phase::Stopped(_) => None,
         };
         let live = [self.outbox.deadline(now), self.sync_deadline()];

@@ -50,6 +50,18 @@ pub(crate) async fn blocking<R: Send + 'static>(
     done.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| Error::Store(error.to_string()))
 }
 
+/// Whether what was put is kept. What could not be removed is sent once more some day, which does no harm, and says nothing
+/// of what was put.
+fn keep_in(store: &dyn Store, put: &[OutboxItem], removed: &[Uuid]) -> io::Result<()> {
+    let kept = if put.is_empty() { Ok(()) } else { store.put(put) };
+    if !removed.is_empty()
+        && let Err(error) = store.remove(removed)
+    {
+        tracing::warn!(%error, "messages that went out stay in the store");
+    }
+    kept
+}
+
 /// Runs a session until it is closed.
 pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String, options: Options) {
     let (connecting, socket, save_at) = (None, None, None);
@@ -126,13 +138,7 @@ impl Driver {
             return;
         }
         let client_ids: Vec<_> = put.iter().map(|item| item.client_id).collect();
-        let kept = blocking(&self.store, move |store| {
-            let kept = if put.is_empty() { Ok(()) } else { store.put(&put) };
-            if !removed.is_empty() {
-                store.remove(&removed)?;
-            }
-            kept
-        });
+        let kept = blocking(&self.store, move |store| keep_in(store, &put, &removed));
         let kept = kept.await.inspect_err(|error| tracing::error!(%error, "the outbox cannot be kept"));
         for client_id in client_ids {
             self.shared.handle(Input::Stored { client_id, ok: kept.is_ok() });
@@ -226,5 +232,42 @@ async fn write_frames(mut sender: Sender, mut frames: mpsc::Receiver<Outgoing>) 
         if sender.flush().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chapar_protocol::{ChatId, User, message::NewBody};
+
+    use super::*;
+    use crate::core::saved::{Saved, State};
+
+    /// Takes everything and gives nothing back.
+    #[derive(Debug)]
+    struct NeverRemoves;
+
+    impl Store for NeverRemoves {
+        fn load(&self) -> io::Result<Saved> {
+            Ok(Saved::default())
+        }
+        fn set_owner(&self, _: &User) -> io::Result<()> {
+            Ok(())
+        }
+        fn put(&self, _: &[OutboxItem]) -> io::Result<()> {
+            Ok(())
+        }
+        fn remove(&self, _: &[Uuid]) -> io::Result<()> {
+            Err(io::Error::other("a full disk"))
+        }
+        fn save_state(&self, _: &State) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_said_to_be_kept_though_another_cannot_be_removed() {
+        let (client_id, body) = (Uuid::from_u128(1), NewBody::text("one"));
+        let item = OutboxItem { client_id, chat_id: ChatId(1), body, reply_to: None, failed: None };
+        assert!(keep_in(&NeverRemoves, &[item], &[Uuid::from_u128(2)]).is_ok());
     }
 }

@@ -3,12 +3,12 @@
 //! Made for ten thousand connections in one process: small read buffers, and writes that gather
 //! ([`Sender::feed`]) until they are pushed out together ([`Sender::flush`]).
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chapar_protocol::SUBPROTOCOL;
 use futures_util::{
     SinkExt as _, StreamExt as _,
-    stream::{SplitSink, SplitStream},
+    stream::{FuturesUnordered, SplitSink, SplitStream},
 };
 use tokio::net::TcpStream;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes as Text;
@@ -135,7 +135,8 @@ async fn open(endpoint: &Endpoint, options: &Options) -> Result<(Sender, Receive
         .write_buffer_size(options.write_buffer)
         .max_message_size(Some(options.max_frame))
         .max_frame_size(Some(options.max_frame));
-    let stream = TcpStream::connect((endpoint.host(), endpoint.port())).await.map_err(failed)?;
+    let addresses = tokio::net::lookup_host((endpoint.host(), endpoint.port())).await.map_err(failed)?;
+    let stream = first_of(addresses.collect()).await.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     let opened = tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
     let (socket, response) = opened.map_err(|error| match error {
@@ -151,6 +152,45 @@ async fn open(endpoint: &Endpoint, options: &Options) -> Result<(Sender, Receive
     }
     let (sink, stream) = socket.split();
     Ok((Sender(sink), Receiver(stream)))
+}
+
+/// How long an address may take before the next one is tried beside it (RFC 8305 section 5).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// Connects to whichever address answers first, the families by turns (RFC 8305): where IPv6 leads nowhere, IPv4 does not wait
+/// for it.
+async fn first_of(addresses: Vec<SocketAddr>) -> std::io::Result<TcpStream> {
+    let mut waiting = by_turns(addresses).into_iter();
+    let mut tries = FuturesUnordered::new();
+    let mut last = std::io::Error::other("the name has no address");
+    loop {
+        if let Some(address) = waiting.next() {
+            tries.push(TcpStream::connect(address));
+        } else if tries.is_empty() {
+            return Err(last);
+        }
+        let more = waiting.len() > 0;
+        tokio::select! {
+            Some(tried) = tries.next() => match tried {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS), if more => {}
+        }
+    }
+}
+
+/// The first address first, then one of each family by turns.
+fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let six = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|it| it.is_ipv6() == six);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut order = Vec::new();
+    while let Some(address) = first.next().or_else(|| second.next()) {
+        order.push(address);
+        order.extend(second.next());
+    }
+    order
 }
 
 impl Sender {
@@ -215,5 +255,47 @@ impl Receiver {
             Some(Err(error)) => Err(Ended::Lost(error)),
             None => Err(Ended::Lost(tungstenite::Error::ConnectionClosed)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn the_families_take_turns() {
+        let given = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"].map(address).to_vec();
+        let order = ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"].map(address);
+        assert_eq!(by_turns(given), order);
+        assert_eq!(by_turns(Vec::new()), []);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_leads_nowhere_holds_nothing_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let there = listener.local_addr().expect("an address");
+        // A backlog that is full takes no more: the next connection to it waits as in a black hole.
+        let full = tokio::net::TcpSocket::new_v4().expect("a socket");
+        full.bind(address("127.0.0.1:0")).expect("bound");
+        let full = full.listen(1).expect("listens");
+        let hole = full.local_addr().expect("an address");
+        let mut held = Vec::new();
+        while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(hole)).await {
+            held.push(stream);
+        }
+        let stream = tokio::time::timeout(Duration::from_secs(3), first_of(vec![hole, there])).await;
+        assert_eq!(stream.expect("in time").expect("connects").peer_addr().expect("an address"), there);
+        // One that refuses is passed over at once.
+        let refused =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound").local_addr().expect("an address");
+        let began = tokio::time::Instant::now();
+        first_of(vec![refused, there]).await.expect("connects");
+        assert!(began.elapsed() < NEXT_ADDRESS, "{:?}", began.elapsed());
+        assert!(first_of(vec![refused]).await.is_err());
+        drop(held);
     }
 }

@@ -1,6 +1,8 @@
 //! The local state as an application reads it.
 
-use chapar_protocol::{ChatId, ChatInfo, Member, Message, Role, Seq, Version};
+use std::ops::Bound;
+
+use chapar_protocol::{Body, ChatId, ChatInfo, Member, Message, Role, Seq, Version};
 
 use crate::core::{Session, chat::Chat, event::SendState, outbox::OutboxItem};
 
@@ -11,7 +13,7 @@ pub struct ChatView {
     pub info: ChatInfo,
     /// The own role; absent in the moment between joining and being told.
     pub role: Option<Role>,
-    /// Messages after the own read mark.
+    /// Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted.
     pub unread: i64,
     /// The own read mark.
     pub read_seq: Seq,
@@ -43,13 +45,24 @@ pub struct OutgoingView {
     pub state: SendState,
 }
 
+/// Of so many unread messages it is looked at whose they are; of more the number matters little.
+const LOOKED_AT: usize = 100;
+
+/// Messages that somebody else wrote after the own read mark, and that are still there.
+pub(crate) fn unread(session: &Session, chat: &Chat, read_seq: Seq) -> i64 {
+    let me = session.me().map(|me| me.id);
+    let since = chat.messages.range((Bound::Excluded(read_seq), Bound::Unbounded)).rev().take(LOOKED_AT);
+    let nothing_to_read = since.filter(|(_, it)| Some(it.sender) == me || it.body == Body::Deleted).count();
+    (chat.last_seq.0 - read_seq.0).max(0) - i64::try_from(nothing_to_read).unwrap_or(0)
+}
+
 fn view(session: &Session, chat: &Chat) -> ChatView {
     let mine = session.own().chats.get(&chat.info.id);
     let read_seq = mine.map_or(Seq(0), |mine| mine.read_seq);
     ChatView {
         info: chat.info.clone(),
         role: mine.and_then(|mine| mine.role),
-        unread: (chat.last_seq.0 - read_seq.0).max(0),
+        unread: unread(session, chat, read_seq),
         read_seq,
         others_read: chat.others_read,
         last_seq: chat.last_seq,

@@ -82,7 +82,7 @@ codes! {
     BadHandle = "bad_handle" => GiveUp, 400;
     /// A password has 8 to 1024 bytes.
     BadPassword = "bad_password" => GiveUp, 400;
-    /// A name or title has 1 to 128 characters without control characters.
+    /// A name or title has 1 to 128 characters, of which one shows something, without control characters.
     BadTitle = "bad_title" => GiveUp, 400;
     /// The operator has closed registration.
     RegistrationClosed = "registration_closed" => GiveUp, 403;

@@ -15,6 +15,7 @@ pub mod chat;
 pub mod close;
 pub mod command;
 pub mod delta;
+mod emoji;
 pub mod error;
 pub mod event;
 pub mod frame;
@@ -25,6 +26,7 @@ pub mod openapi;
 pub mod text;
 pub mod timestamp;
 pub mod typescript;
+mod visible;
 
 pub use account::{Device, User};
 pub use chat::{ChatInfo, ChatKind, Member, MyChat, Role};

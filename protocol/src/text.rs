@@ -1,8 +1,9 @@
 //! The rules for what people type: texts with entities, handles, titles, reactions. Pure and total: any input gives a value or a typed error.
 
 use crate::{
-    Entity, EntityKind, ErrorCode, WireError, limit,
+    Entity, EntityKind, ErrorCode, WireError, emoji, limit,
     message::{NewBody, Text},
+    visible,
 };
 
 fn refuse<T>(code: ErrorCode, message: &str) -> Result<T, WireError> {
@@ -66,7 +67,7 @@ fn json_len<T: serde::Serialize>(value: &T) -> usize {
 /// # Errors
 /// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`] or [`ErrorCode::BadEntities`].
 pub fn check_text(mut text: Text) -> Result<Text, WireError> {
-    if text.text.trim().is_empty() {
+    if !visible::shows(&text.text) {
         return refuse(ErrorCode::BadText, "a text needs at least one visible character");
     }
     if text.text.contains('\0') {
@@ -153,17 +154,18 @@ pub fn check_handle(handle: &str) -> Result<String, WireError> {
     }
 }
 
-/// Trims a name or title.
+/// Folds a name or title to its stored form: trimmed, without signs that would turn the text around it, and without towers of
+/// marks.
 ///
 /// # Errors
-/// [`ErrorCode::BadTitle`] unless it then has 1 to 128 characters, none of them a control character.
+/// [`ErrorCode::BadTitle`] unless it then shows something and has 1 to 128 characters, none of them a control character.
 pub fn check_title(title: &str) -> Result<String, WireError> {
-    let title = title.trim();
-    let fits = !title.is_empty() && title.chars().count() <= limit::TITLE_CHARS && !has_control(title);
+    let title = visible::name(title);
+    let fits = visible::shows(&title) && title.chars().count() <= limit::TITLE_CHARS && !has_control(&title);
     if fits {
-        Ok(title.to_owned())
+        Ok(title)
     } else {
-        refuse(ErrorCode::BadTitle, "a title has 1 to 128 characters and no control characters")
+        refuse(ErrorCode::BadTitle, "a title has 1 to 128 characters, of which one shows, and no control characters")
     }
 }
 
@@ -179,18 +181,16 @@ pub fn check_password(password: &str) -> Result<(), WireError> {
     }
 }
 
-/// Checks a reaction. What is an emoji changes every year, so this refuses what surely is none:
-/// letters of any script, controls, white space, more than 40 bytes.
+/// Folds a reaction to its stored form, alike for everybody: one emoji as Unicode writes it in full.
 ///
 /// # Errors
-/// [`ErrorCode::BadReaction`].
-pub fn check_reaction(emoji: &str) -> Result<(), WireError> {
-    let keycap = emoji.ends_with('\u{20E3}');
-    let fits = !emoji.is_empty()
-        && emoji.len() <= limit::REACTION_BYTES
-        && !emoji.chars().any(|c| c.is_control() || c.is_whitespace() || c.is_alphabetic())
-        && (keycap || emoji.chars().any(|c| u32::from(c) >= 0x203C));
-    if fits { Ok(()) } else { refuse(ErrorCode::BadReaction, "a reaction is one emoji") }
+/// [`ErrorCode::BadReaction`] for anything else, and for more than 40 bytes.
+pub fn check_reaction(given: &str) -> Result<String, WireError> {
+    let one = (given.len() <= 2 * limit::REACTION_BYTES).then(|| emoji::one(given)).flatten();
+    match one {
+        Some(emoji) if emoji.len() <= limit::REACTION_BYTES => Ok(emoji),
+        _ => refuse(ErrorCode::BadReaction, "a reaction is one emoji"),
+    }
 }
 
 #[cfg(test)]
@@ -286,11 +286,15 @@ mod tests {
         for bad in ["", "a", "سلام", "👍 👍", "!", "1", "\n"] {
             assert!(check_reaction(bad).is_err(), "{bad}");
         }
+        assert_eq!(check_reaction("❤"), check_reaction("❤️"));
     }
 
     #[test]
     fn nothing_invisible_or_unstorable_is_a_text() {
         assert_eq!(code(text(" \n ", &[])), Some(ErrorCode::BadText));
+        assert_eq!(code(text("\u{200B}\u{2800}", &[])), Some(ErrorCode::BadText));
         assert_eq!(code(text("a\0b", &[])), Some(ErrorCode::BadText));
+        assert_eq!(check_title("x\u{2069}\u{202E}evil").expect("fits"), "xevil");
+        assert!(check_title("\u{200C}").is_err() && check_title("a\u{1}").is_err());
     }
 }

@@ -1,6 +1,11 @@
 //! Coming, greeting, going.
 
-use chapar_protocol::{Action, CloseCode, Resume, WireError, command::Hello, delta::ChatCursor, frame, limit};
+use chapar_protocol::{
+    Action, CloseCode, Resume, WireError,
+    command::{Hello, Ping},
+    delta::ChatCursor,
+    frame, limit,
+};
 
 use super::{
     Dice, Millis, Output, Refusal, Session,
@@ -14,6 +19,8 @@ use super::{
 const STEADY: Millis = 10_000;
 /// Differences under way at once.
 const DIFFERENCES: usize = 8;
+/// After [`Input::Hurry`](super::Input::Hurry), how long a connection may stay silent before it counts as dead, in milliseconds.
+const PROBE: Millis = 5_000;
 /// Requests under way at once: the server reads no more than `limit::IN_FLIGHT`.
 const UNDER_WAY: usize = limit::IN_FLIGHT - 16;
 /// Bytes that one cursor takes in `hello` at most: three numbers of 16 digits, commas and brackets.
@@ -24,11 +31,32 @@ impl Session {
         if self.phase != Phase::Connecting {
             return;
         }
-        self.last_heard = now;
+        self.heard(now);
         self.phase = Phase::Greeting { until: now + self.config.hello_timeout };
         let hello = Hello { token: self.token.clone(), resume: self.resume() };
         let id = self.requests.begin(Awaited::Hello);
         self.out.push_back(Output::Write(frame::request(id, &hello)));
+    }
+
+    pub(super) fn heard(&mut self, now: Millis) {
+        self.last_heard = now;
+        self.probe_until = None;
+    }
+
+    /// When the connection is given up unless something is heard before.
+    pub(super) fn silent_at(&self) -> Millis {
+        let silent = self.last_heard + 2 * self.heartbeat;
+        self.probe_until.map_or(silent, |until| until.min(silent))
+    }
+
+    /// Asks for a sign of life, however lately one came: the clock may have stood still while the device slept.
+    pub(super) fn probe(&mut self, now: Millis) {
+        if !matches!(self.phase, Phase::Live { .. }) || self.probe_until.is_some() {
+            return;
+        }
+        self.probe_until = Some(now + PROBE);
+        let id = self.requests.begin(Awaited::Ping);
+        self.out.push_back(Output::Write(frame::request(id, &Ping {})));
     }
 
     /// The cursors; those of the chats with the newest messages when not all fit.
@@ -76,6 +104,7 @@ impl Session {
     }
 
     fn forget_connection(&mut self) {
+        self.probe_until = None;
         self.requests.lost();
         self.outbox.lost();
         self.chats.values_mut().for_each(Chat::pages_lost);
@@ -86,7 +115,8 @@ impl Session {
 
     /// Ends the session, closing the socket with a code if it is still there.
     pub(super) fn stop(&mut self, stop: Stop, code: Option<u16>) {
-        if matches!(self.phase, Phase::Stopped(_)) {
+        // Whatever ended it, it can still be closed; nothing else follows an end.
+        if matches!(&self.phase, Phase::Stopped(known) if *known == Stop::Closed || stop != Stop::Closed) {
             return;
         }
         if let Some(code) = code.filter(|_| self.phase.has_socket()) {
@@ -128,7 +158,7 @@ impl Session {
             }
             self.answer(request.ticket, Err(Refusal::Timeout));
         }
-        let silent = now >= self.last_heard + 2 * self.heartbeat;
+        let silent = now >= self.silent_at();
         match self.phase {
             Phase::Waiting { until, .. } if until <= now => {
                 self.phase = Phase::Connecting;

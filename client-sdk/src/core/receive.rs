@@ -98,6 +98,7 @@ impl Session {
                     }
                 }
             }
+            Awaited::Ping => {}
             Awaited::App(request) => {
                 self.take_over(request.effect, reply);
                 self.answer(request.ticket, Ok(reply.get().to_owned()));
@@ -111,6 +112,7 @@ impl Session {
             Awaited::UserDifference => self.own_difference_refused(now, dice, &error),
             Awaited::Difference { chat_id, .. } => self.difference_refused(now, dice, chat_id, &error),
             Awaited::Send(client_id) => self.send_refused(now, dice, client_id, &error),
+            Awaited::Ping => {}
             Awaited::Watch => tracing::warn!(code = ?error.code, "presence cannot be watched"),
             Awaited::App(AppRequest { ticket, effect, .. }) => {
                 self.page_failed(effect);

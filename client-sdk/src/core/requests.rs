@@ -39,6 +39,7 @@ pub(crate) enum Awaited {
     Difference { chat_id: ChatId, from: Version },
     Send(Uuid),
     Watch,
+    Ping,
     App(AppRequest),
 }
 

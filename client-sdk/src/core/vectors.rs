@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use chapar_protocol::{ChatSnapshot, MyChat, User, UserId, message::NewBody};
+use chapar_protocol::{ChatSnapshot, MyChat, Seq, User, UserId, message::NewBody};
 use serde_json::{Value, json};
 
 use super::{
@@ -152,6 +152,8 @@ impl World {
                 let method = value["method"].as_str().expect("a method").to_owned();
                 self.answer(&method, &value["params"], (name, &value[name]));
             }
+            "hurry" => self.handle(Input::Hurry),
+            "close" => self.handle(Input::Close),
             "ping" => self.handle(Input::Alive),
             "lost" => {
                 self.open.clear();
@@ -228,7 +230,7 @@ impl World {
                     "version": chat.version, "title": chat.info.title, "last_seq": chat.last_seq,
                     "first_seq": chat.first, "members": members, "messages": chat.messages.values().collect::<Vec<_>>(),
                     "reacted": reacted, "role": mine.map(|mine| mine.role), "read_seq": read_seq,
-                    "unread": chat.last_seq.0 - read_seq, "others_read": chat.others_read,
+                    "unread": crate::view::unread(session, chat, Seq(read_seq)), "others_read": chat.others_read,
                 });
                 (chat.info.id.to_string(), value)
             })
@@ -247,6 +249,7 @@ impl World {
             Phase::Live { .. } | Phase::Draining { .. } => ("live", None),
             Phase::Stopped(Stop::SignedOut(_)) => ("stopped", Some("signed_out")),
             Phase::Stopped(Stop::Refused(_)) => ("stopped", Some("refused")),
+            Phase::Stopped(Stop::Closed) => ("stopped", Some("closed")),
             Phase::Stopped(_) => ("stopped", None),
         }
     }

@@ -45,6 +45,17 @@ struct Journal {
     file: File,
     lines: usize,
     saved: Saved,
+    /// Half a line may stand at its end.
+    torn: bool,
+}
+
+impl Journal {
+    fn renew(&mut self, directory: &Path) -> io::Result<()> {
+        self.file = rewrite(directory, &self.saved)?;
+        self.lines = self.saved.outbox.len();
+        self.torn = false;
+        Ok(())
+    }
 }
 
 impl FileStore {
@@ -68,11 +79,14 @@ impl FileStore {
         };
         let file = rewrite(&directory, &saved)?;
         let lines = saved.outbox.len();
-        Ok(Self { directory, journal: Mutex::new(Journal { file, lines, saved }), _lock: lock })
+        Ok(Self { directory, journal: Mutex::new(Journal { file, lines, saved, torn: false }), _lock: lock })
     }
 
     fn append(&self, lines: &[Line], durable: bool) -> io::Result<()> {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if journal.torn {
+            journal.renew(&self.directory)?;
+        }
         let mut bytes = Vec::new();
         for line in lines {
             serde_json::to_writer(&mut bytes, line)?;
@@ -82,17 +96,20 @@ impl FileStore {
         let written =
             journal.file.write_all(&bytes).and_then(|()| if durable { journal.file.sync_data() } else { Ok(()) });
         if let Err(error) = written {
-            // What could not be kept whole must not stand before what comes later.
-            journal.file.set_len(before)?;
+            // What could not be kept whole must not stand before what comes later: else the journal is written anew first.
+            journal.torn = journal.file.set_len(before).is_err();
             return Err(error);
         }
         for line in lines {
             apply(&mut journal.saved, line);
         }
         journal.lines += lines.len();
-        if journal.lines > LONG + 2 * journal.saved.outbox.len() {
-            journal.file = rewrite(&self.directory, &journal.saved)?;
-            journal.lines = journal.saved.outbox.len();
+        if journal.lines > LONG + 2 * journal.saved.outbox.len()
+            && let Err(error) = journal.renew(&self.directory)
+        {
+            // The lines are kept all the same. Tried again when as many more have come.
+            journal.lines = 0;
+            tracing::warn!(%error, "the outbox's journal cannot be written anew");
         }
         Ok(())
     }
@@ -209,6 +226,40 @@ mod tests {
         drop(store);
         let store = FileStore::open(directory.path()).expect("opened again");
         assert_eq!(store.load().expect("read").outbox, [item(1), item(3), item(4)]);
+    }
+
+    #[test]
+    fn half_a_line_that_could_not_be_taken_back_stands_before_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = FileStore::open(directory.path()).expect("opened");
+        store.put(&[item(1)]).expect("kept");
+        {
+            // As after a write that failed half-way on a disk that does not let it be cut off either.
+            let mut journal = store.journal.lock().expect("not poisoned");
+            journal.file.write_all(br#"{"put":{"client"#).expect("torn");
+            journal.torn = true;
+        }
+        store.put(&[item(2)]).expect("kept");
+        drop(store);
+        let store = FileStore::open(directory.path()).expect("opened again");
+        assert_eq!(store.load().expect("read").outbox, [item(1), item(2)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_kept_is_said_to_be_kept_though_the_journal_cannot_be_written_anew() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = FileStore::open(directory.path()).expect("opened");
+        // Where a directory stands no file can be made.
+        fs::create_dir(directory.path().join("outbox.jsonl.new")).expect("made");
+        for number in 0..600 {
+            store.append(&[Line::Put(item(number)), Line::Remove(item(number).client_id)], false).expect("kept");
+        }
+        store.put(&[item(1_000)]).expect("kept");
+        fs::remove_dir(directory.path().join("outbox.jsonl.new")).expect("removed");
+        drop(store);
+        let store = FileStore::open(directory.path()).expect("opened again");
+        assert_eq!(store.load().expect("read").outbox, [item(1_000)]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 // Does what the core says: opens sockets, writes frames, keeps what changed, answers callers.
 
 import type { Backend, Op } from "./backend.js";
-import type { ClientEvent } from "./core/event.js";
-import type { Patch } from "./core/patch.js";
+import type { ClientEvent, Stop } from "./core/event.js";
+import { applyOutbox, type Patch } from "./core/patch.js";
 import type { Effect } from "./core/requests.js";
 import { Session } from "./core/session.js";
 import type { Config, Input, Output } from "./core/session_io.js";
@@ -18,6 +18,8 @@ import { noteEvents, type View } from "./view.js";
 const SAVE_AFTER = 300;
 /** How long unknown users gather before they are asked for, in milliseconds. */
 const USERS_AFTER = 20;
+/** How long what was told of a user holds, in milliseconds: nobody says when somebody changes their name. */
+const ASKED_FOR = 15 * 60_000;
 /** Most users in one `get_users`. */
 const USERS = 200;
 /** Largest request, in bytes: a larger one would close the connection. */
@@ -66,8 +68,10 @@ export class Host implements Backend {
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> = Promise.resolve();
   #wanted = new Set<UserId>();
-  /** Users that were asked for in this session: known to be as told, or not to exist. */
-  #asked = new Set<UserId>();
+  /** Users that were asked for, and when: they are as told, or do not exist. */
+  #asked = new Map<UserId, number>();
+  /** Users of whom nothing was heard for want of a connection: they are asked for when there is one. */
+  #missed = new Set<UserId>();
   #usersTimer: ReturnType<typeof setTimeout> | undefined;
   #watches = new Map<string, UserId[]>();
   #closed = false;
@@ -118,9 +122,21 @@ export class Host implements Backend {
 
   async close(): Promise<void> {
     this.#run({ type: "close", stop: { reason: "closed" } });
+    this.#refuseAll({ reason: "closed" });
     this.#closed = true;
     clearTimeout(this.#usersTimer);
     await this.save();
+  }
+
+  /** Another tab has the connection and the store from now on: nothing more is written or said, and who waits waits for that one. */
+  retire(): void {
+    this.#closed = true;
+    for (const timer of [this.#usersTimer, this.#timer, this.#saveTimer]) clearTimeout(timer);
+    this.#unsaved = [];
+    this.#unsavedUsers = [];
+    this.#waiting.clear();
+    this.#socket?.close(1000);
+    this.#socket = undefined;
   }
 
   /** Saves what changed, now. */
@@ -160,9 +176,14 @@ export class Host implements Backend {
       this.#running = false;
     }
     const patch = session.takePatch();
-    if (patch.outbox) this.view.outbox = patch.outbox;
+    if (patch.outbox) this.view.outbox = applyOutbox(this.view.outbox, patch.outbox);
     this.view.inStep = session.inStep;
     noteEvents(this.view, events);
+    if (this.#missed.size && events.some((it) => it.type === "connection" && it.connection.state === "online")) {
+      const missed = [...this.#missed];
+      this.#missed.clear();
+      this.#wantUsers(missed);
+    }
     this.#schedule();
     this.#changed(patch, events);
   }
@@ -253,6 +274,12 @@ export class Host implements Backend {
     return answer;
   }
 
+  /** Nobody will answer any more. */
+  #refuseAll(stop: Stop): void {
+    for (const waiting of [...this.#waiting.values()]) waiting.reject(stopError(stop));
+    this.#waiting.clear();
+  }
+
   #settle(ticket: number): { resolve: (reply: unknown) => void; reject: (error: ChaparError) => void } | undefined {
     const waiting = this.#waiting.get(ticket);
     this.#waiting.delete(ticket);
@@ -272,7 +299,7 @@ export class Host implements Backend {
     const list = Array.isArray(reply.users) ? reply.users : [reply.user ?? reply];
     const users = list.filter((it): it is User => isObject(it) && typeof it.id === "number" && typeof it.name === "string");
     if (users.length === 0) return;
-    for (const user of users) this.#asked.add(user.id);
+    for (const user of users) this.#asked.set(user.id, this.#now());
     const me = users.find((user) => user.id === this.view.state.me?.id);
     if (me) this.view.state.me = me;
     this.#changed(me ? { me } : {}, [{ type: "users", users }], users);
@@ -292,7 +319,8 @@ export class Host implements Backend {
   }
 
   #wantUsers(userIds: UserId[]): void {
-    for (const id of userIds) if (!this.#asked.has(id)) this.#wanted.add(id);
+    const now = this.#now();
+    for (const id of userIds) if (now - (this.#asked.get(id) ?? -Infinity) > ASKED_FOR) this.#wanted.add(id);
     if (this.#wanted.size) this.#usersTimer ??= setTimeout(() => void this.#askUsers(), USERS_AFTER);
   }
 
@@ -300,13 +328,14 @@ export class Host implements Backend {
     const ids = [...this.#wanted].slice(0, USERS);
     for (const id of ids) {
       this.#wanted.delete(id);
-      this.#asked.add(id);
+      this.#asked.set(id, this.#now());
     }
     try {
       await this.#request("get_users", { user_ids: ids }, "none");
-    } catch {
-      // Whoever shows them asks again.
+    } catch (error) {
       for (const id of ids) this.#asked.delete(id);
+      // Nobody asks again who has their line on the screen already, least of all another tab.
+      if (error instanceof ChaparError && error.action === "retry") for (const id of ids) this.#missed.add(id);
     }
     this.#usersTimer = undefined;
     this.#wantUsers([]);
@@ -330,6 +359,8 @@ export class Host implements Backend {
   async #forget(): Promise<void> {
     const stop = { reason: "signed_out", message: "signed out" } as const;
     this.#run({ type: "close", stop });
+    // Also who gave a message while nobody was signed in.
+    this.#refuseAll(stop);
     await this.save();
     this.#asked.clear();
     this.#watches.clear();

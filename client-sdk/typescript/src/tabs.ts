@@ -5,6 +5,9 @@
 // the lock falls to another one, which goes on from its copy. What was asked and not answered is asked again:
 // every command may be sent twice, and messages keep their client id, so nothing is lost or doubled.
 //
+// A tab that leads may sleep: phones suspend it with the lock in its hand. Whoever is looked at asks the leader for a sign of
+// life, and takes the lock away from one that gives none; a leader that wakes and has lost it follows.
+//
 // Not a SharedWorker: Chrome for Android has none.
 
 import type { Backend, Op } from "./backend.js";
@@ -23,6 +26,12 @@ import { applyChange, stateOf, type View } from "./view.js";
 const ANSWER = 35_000;
 /** Removed messages that are remembered, so that a late look into the store does not bring them back. */
 const REMOVED = 1_000;
+/** How often a tab that is looked at asks the leader for a sign of life, in milliseconds. */
+const ASK_EVERY = 2_500;
+/** So many questions in a row without an answer: it sleeps. Counted and not timed, as the one who asks may have slept, too. */
+const UNANSWERED = 4;
+/** How long a user that was asked for is not asked for again, in milliseconds. */
+const WANTED_FOR = 15 * 60_000;
 
 /** A view as it crosses between tabs. */
 interface Whole {
@@ -36,6 +45,9 @@ interface Whole {
 type Said =
   /** A tab that came asks for the leader's view. */
   | { say: "who" }
+  /** Whether the leader lives, and that it does. */
+  | { say: "alive?" }
+  | { say: "alive"; leader: string }
   /** The leader's view, for all who have none or another leader's. */
   | { say: "state"; leader: string; number: number; whole: Whole }
   /** The next change. */
@@ -55,8 +67,13 @@ interface Pending {
 /** What of the browser is used; tests pass their own. */
 export interface TabsPlatform {
   channel(name: string): BroadcastChannel;
-  /** Waits for the lock, and holds it until the promise that `held` returns is settled. */
-  lock(name: string, signal: AbortSignal, held: () => Promise<void>): Promise<void>;
+  /**
+   * Waits for the lock, and holds it until the promise that `held` returns is settled. Rejects when it is taken away meanwhile;
+   * `steal` takes it away from whoever holds it.
+   */
+  lock(name: string, options: { signal: AbortSignal } | { steal: true }, held: () => Promise<void>): Promise<void>;
+  /** Whether the person looks at this tab. */
+  readonly visible: boolean;
 }
 
 /** The browser's own, where it can: Web Locks exist in secure contexts only. */
@@ -66,7 +83,10 @@ export function browserTabs(): TabsPlatform | undefined {
   if (!locks || typeof BroadcastChannel === "undefined" || typeof document === "undefined") return undefined;
   return {
     channel: (name) => new BroadcastChannel(name),
-    lock: (name, signal, held) => locks.request(name, { signal }, held) as Promise<void>,
+    lock: (name, options, held) => locks.request(name, options, held) as Promise<void>,
+    get visible() {
+      return document.visibilityState !== "hidden";
+    },
   };
 }
 
@@ -76,7 +96,10 @@ export class Tabs implements Backend {
   readonly #tell: (events: ClientEvent[]) => void;
   readonly #tab = newClientId();
   readonly #channel: BroadcastChannel;
-  readonly #aborted = new AbortController();
+  readonly #platform: TabsPlatform;
+  readonly #lockName: string;
+  /** Ends the waiting for the lock. */
+  #waiting = new AbortController();
   #host: Host | undefined;
   #release: (() => void) | undefined;
   /** The leader whose view this is a copy of, and the number of its last change. */
@@ -85,26 +108,57 @@ export class Tabs implements Backend {
   #lastId = 0;
   #pending = new Map<number, Pending>();
   #removed = new Set<string>();
-  /** Users that the leader was asked for. */
-  #wanted = new Set<number>();
+  /** Users that the leader was asked for, and when. */
+  #wanted = new Map<number, number>();
+  /** Questions to the leader since its last word. */
+  #unanswered = 0;
+  /** Whether the leader was asked for its view and has not answered yet. */
+  #asked = false;
+  readonly #watch: ReturnType<typeof setInterval>;
   #closed = false;
 
   constructor(platform: TabsPlatform, name: string, options: Omit<HostOptions, "onChange">, view: View, tell: (events: ClientEvent[]) => void) {
     this.#options = options;
     this.view = view;
     this.#tell = tell;
-    this.#channel = platform.channel(`chapar:${name}`);
+    this.#platform = platform;
+    this.#lockName = `chapar:${name}`;
+    this.#channel = platform.channel(this.#lockName);
     this.#channel.onmessage = ({ data }) => this.#hear(data as Said);
-    this.#post({ say: "who" });
+    this.#askWho();
+    this.#queue();
+    this.#watch = setInterval(() => this.#checkLeader(), ASK_EVERY);
+  }
+
+  /** Waits for the lock, or takes it. */
+  #queue(steal = false): void {
+    this.#waiting.abort();
+    this.#waiting = new AbortController();
     let granted = false;
     const held = (): Promise<void> => {
       granted = true;
       return this.#lead();
     };
-    platform.lock(`chapar:${name}`, this.#aborted.signal, held).catch(() => {
-      // Closed before it was this tab's turn; or a browser that blocks storage refuses locks, too: then each tab is alone.
-      if (!granted && !this.#closed) void this.#lead();
+    this.#platform.lock(this.#lockName, steal ? { steal: true } : { signal: this.#waiting.signal }, held).catch((error: unknown) => {
+      if (this.#closed) return;
+      // Another tab took it, because this one did not answer.
+      if (granted) return this.#follow();
+      // One that gave up the waiting to take it; or a browser that blocks storage refuses locks, too: then each tab is alone.
+      if ((error as { name?: string } | undefined)?.name !== "AbortError") void this.#lead();
     });
+  }
+
+  /** Where nobody leads that answers, the tab that the person looks at takes over. */
+  #checkLeader(): void {
+    if (this.#closed || this.#host || !this.#platform.visible) return void (this.#unanswered = 0);
+    if (this.#unanswered >= UNANSWERED) {
+      this.#unanswered = 0;
+      return this.#queue(true);
+    }
+    this.#unanswered += 1;
+    // What was asked and lost is asked again.
+    this.#asked = false;
+    this.#post({ say: "alive?" });
   }
 
   /** Whether this tab holds the connection. */
@@ -114,12 +168,12 @@ export class Tabs implements Backend {
 
   do(op: Op): Promise<unknown> {
     if (this.#closed) return Promise.reject(stopError({ reason: "closed" }));
-    if (this.#host) return this.#host.do(op);
     // Asked for each line that is shown: not worth a message when all are known.
-    if (op.op === "users") {
-      const unknown = op.userIds.filter((id) => !this.view.users.has(id) && !this.#wanted.has(id));
+    if (op.op === "users" && !this.#host) {
+      const now = performance.now();
+      const unknown = op.userIds.filter((id) => now - (this.#wanted.get(id) ?? -Infinity) > WANTED_FOR);
       if (unknown.length === 0) return Promise.resolve();
-      for (const id of unknown) this.#wanted.add(id);
+      for (const id of unknown) this.#wanted.set(id, now);
     }
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
@@ -128,8 +182,10 @@ export class Tabs implements Backend {
         reject(new ChaparError("timeout", "the leading tab does not answer", "retry"));
       };
       // A message is waited for without end: it is in the view until it is answered.
-      const timer = op.op === "send" ? undefined : setTimeout(late, ANSWER);
+      const timer = op.op === "send" || this.#host ? undefined : setTimeout(late, ANSWER);
+      // Kept also where this tab leads: whoever takes over from it is asked again.
       this.#pending.set(id, { op, resolve, reject, timer, seen: false });
+      if (this.#host) return this.#doFor(this.#tab, id, op, this.#host);
       if (op.op === "send") this.#showSending(op.item);
       if (op.op === "preference") this.view.preferences.set(op.key, op.value);
       if (this.#leader) this.#post({ say: "op", from: this.#tab, id, op });
@@ -138,7 +194,8 @@ export class Tabs implements Backend {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#aborted.abort();
+    this.#waiting.abort();
+    clearInterval(this.#watch);
     const led = this.#host !== undefined;
     await this.#host?.close();
     this.#release?.();
@@ -163,9 +220,23 @@ export class Tabs implements Backend {
     if (!this.#closed) this.#channel.postMessage(said);
   }
 
+  #askWho(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#post({ say: "who" });
+  }
+
   #hear(said: Said): void {
     if (this.#closed) return;
+    if ("leader" in said) this.#unanswered = 0;
     switch (said.say) {
+      case "alive?":
+        if (this.#host) this.#post({ say: "alive", leader: this.#tab });
+        return;
+      case "alive":
+        // One whose view we never had, or of which something is missing.
+        if (!this.#host && said.leader !== this.#leader) this.#askWho();
+        return;
       case "who":
         if (this.#host) this.#sayState();
         return;
@@ -185,7 +256,7 @@ export class Tabs implements Backend {
 
   /** The lock is ours: from now on this tab has the connection. Resolves when it is closed. */
   async #lead(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed || this.#host) return;
     let options = this.#options;
     let saved: Saved | undefined;
     try {
@@ -220,6 +291,20 @@ export class Tabs implements Backend {
     await released;
   }
 
+  /** Another tab leads from now on: what was asked here and not answered is asked of it, as soon as it shows itself. */
+  #follow(): void {
+    const host = this.#host;
+    if (!host) return;
+    this.#host = undefined;
+    this.#release?.();
+    host.retire();
+    this.#leader = undefined;
+    this.view.connection = { state: "connecting" };
+    this.#tell([{ type: "connection", connection: this.view.connection }]);
+    this.#askWho();
+    this.#queue();
+  }
+
   #publish(change: Change): void {
     this.#number += 1;
     if (change.whole) this.#sayState();
@@ -246,8 +331,8 @@ export class Tabs implements Backend {
       else this.#post({ say: "reply", to: from, id, ok, ...(error && { error: error.toJSON() }) });
     };
     host.do(op).then(
-      (ok) => reply(ok),
-      (error: unknown) => reply(undefined, error instanceof ChaparError ? error : new ChaparError("internal", String(error))),
+      (ok) => (this.#host === host ? reply(ok) : undefined),
+      (error: unknown) => this.#host === host && reply(undefined, error instanceof ChaparError ? error : new ChaparError("internal", String(error))),
     );
   }
 
@@ -256,6 +341,7 @@ export class Tabs implements Backend {
   #takeState(leader: string, number: number, whole: Whole): void {
     // A state that we follow already was meant for another tab.
     if (this.#host || (leader === this.#leader && number <= this.#number)) return;
+    this.#asked = false;
     const another = leader !== this.#leader;
     this.#leader = leader;
     this.#number = number;
@@ -279,7 +365,7 @@ export class Tabs implements Backend {
     if (this.#host) return;
     if (leader !== this.#leader || number !== this.#number + 1) {
       // Something is missing: a tab that slept, or a leader whose view we never had.
-      if (leader !== this.#leader || number > this.#number) this.#post({ say: "who" });
+      if (leader !== this.#leader || number > this.#number) this.#askWho();
       return;
     }
     this.#number = number;

@@ -2,11 +2,11 @@
 
 import { Chat } from "./core/chat.js";
 import type { ClientEvent, Connection } from "./core/event.js";
-import type { Outgoing } from "./core/patch.js";
+import { applyOutbox, type Outgoing } from "./core/patch.js";
 import { emptyState, type State } from "./core/sync.js";
 import type { Change } from "./host.js";
 import type { Saved } from "./store/store.js";
-import type { CallId, CallState, ChatId, ChatInfo, Member, Message, Role, Seq, User, UserId, Version } from "./protocol.js";
+import type { CallId, CallState, ChatId, ChatInfo, Member, Message, MyChat, Role, Seq, User, UserId, Version } from "./protocol.js";
 
 /** A line in the list of chats. */
 export interface ChatView {
@@ -17,7 +17,7 @@ export interface ChatView {
   readonly peer: UserId | undefined;
   /** The own role; absent in the moment between joining and being told. */
   readonly role: Role | undefined;
-  /** Messages of others after the own read mark. Of the last hundred one's own are not counted: a group just made, a call just made. */
+  /** Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted. */
   readonly unread: number;
   /** The own read mark. */
   readonly readSeq: Seq;
@@ -99,7 +99,7 @@ export function applyChange(view: View, change: Change): void {
     if (chat) chat.applyPatch(it);
     else state.chats.set(it.head.info.id, Chat.fromPatch(it));
   }
-  if (patch.outbox) view.outbox = patch.outbox;
+  if (patch.outbox) view.outbox = applyOutbox(view.outbox, patch.outbox);
   for (const user of users) view.users.set(user.id, user);
   if (preference) {
     const [key, value] = preference;
@@ -114,25 +114,53 @@ export function applyChange(view: View, change: Change): void {
 /** Of so many unread messages it is looked at whose they are; of more the number matters little. */
 const LOOKED_AT = 100;
 
-/** Messages that somebody else wrote after the own read mark. */
-function unreadOf(chat: Chat, readSeq: Seq, me: UserId | undefined): number {
+/** Messages that somebody else wrote after the own read mark, and that are still there. */
+export function unreadOf(chat: Chat, readSeq: Seq, me: UserId | undefined): number {
   let count = Math.max(chat.last_seq - readSeq, 0);
   for (let seq = chat.last_seq, left = LOOKED_AT; seq > readSeq && left > 0; seq--, left--) {
-    if (me !== undefined && chat.messages.get(seq)?.sender === me) count -= 1;
+    const message = chat.messages.get(seq);
+    // Nobody can read what was deleted.
+    if (message && (message.sender === me || message.body.kind === "deleted")) count -= 1;
   }
   return count;
 }
 
-/** One chat. */
+/** The other person of a direct chat, oneself in the one with oneself. */
+function peerOf(chat: Chat, me: UserId | undefined): UserId | undefined {
+  if (chat.info.kind !== "direct") return undefined;
+  for (const user of chat.members.keys()) if (user !== me) return user;
+  return me;
+}
+
+/** Views of chats in which nothing changed since: most chats, at most events. */
+const known = new WeakMap<Chat, { view: ChatView; mine: MyChat | undefined; me: UserId | undefined; members: number; rows: number }>();
+
+/** One chat. The same object as before when nothing of it changed. */
 export function chatView(state: State, chat: Chat): ChatView {
+  const mine = state.own.chats.get(chat.info.id);
+  const me = state.me?.id;
+  const members = chat.members.size;
+  const last = chat.last();
+  const before = known.get(chat);
+  if (
+    before && before.mine === mine && before.me === me && before.members === members && before.rows === chat.messages.size && before.view.info === chat.info &&
+    before.view.version === chat.version && before.view.lastSeq === chat.last_seq && before.view.lastMessage === last &&
+    before.view.othersRead === chat.others_read && before.view.readSeq === (mine?.read_seq ?? 0)
+  ) {
+    return before.view;
+  }
+  const view = makeView(state, chat, mine);
+  known.set(chat, { view, mine, me, members, rows: chat.messages.size });
+  return view;
+}
+
+function makeView(state: State, chat: Chat, mine: MyChat | undefined): ChatView {
   const id = chat.info.id;
-  const mine = state.own.chats.get(id);
   const readSeq = mine?.read_seq ?? 0;
-  const others = [...chat.members.keys()].filter((user) => user !== state.me?.id);
   return {
     id,
     info: chat.info,
-    peer: chat.info.kind === "direct" ? (others[0] ?? state.me?.id) : undefined,
+    peer: peerOf(chat, state.me?.id),
     role: mine?.role,
     unread: unreadOf(chat, readSeq, state.me?.id),
     readSeq,

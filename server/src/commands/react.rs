@@ -13,15 +13,13 @@ use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, react: React) -> Result<Changed> {
     app.limits.message(asker.user)?;
-    if let Some(emoji) = &react.emoji {
-        text::check_reaction(emoji)?;
-    }
+    let emoji = react.emoji.as_deref().map(text::check_reaction).transpose()?;
     let mut chat = app.store.lock_chat(react.chat_id, asker.user).await?;
     let message = chat.message(react.seq).await?;
     if message.body == Body::Deleted {
         return Err(ErrorCode::MessageNotFound.into());
     }
-    chat.react(&message, react.emoji.as_deref()).await?;
+    chat.react(&message, emoji.as_deref()).await?;
     let (version, changes) = chat.commit().await?;
     Ok(Outcome::new(Changed { version }).and(Effect::Changed(changes)))
 }

@@ -15,6 +15,8 @@ import { Verification } from "./verify.js";
 
 /** How long an interruption may last before another path is asked for, in milliseconds. */
 const RESTART_AFTER = 2_000;
+/** After how long what the server did not hear is told again, in milliseconds. */
+const TELL_AGAIN = 2_000;
 
 export class Call {
   readonly id: CallId;
@@ -40,6 +42,7 @@ export class Call {
   /** Video was asked for a moment ago: the camera is open for it, though the server has not said so yet. */
   #wishing = false;
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
+  #tellTimer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
 
   constructor(host: CallHost, core: CallCore) {
@@ -397,6 +400,7 @@ export class Call {
     this.#gone = true;
     this.#pulse.stop();
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#tellTimer);
     this.#peer?.close();
     this.#peer = undefined;
     this.#own.close();
@@ -423,6 +427,17 @@ export class Call {
   }
 
   #failed(step: Step, error: unknown): void {
+    const over = error instanceof ChaparError && (error.action !== "retry" || error.code === "closed");
+    if (step.do === "flows" && !over) {
+      // Said once and not heard, it would read "connecting" for the whole call, on the very networks that lose such a word.
+      this.core.holdBackFlows(true);
+      clearTimeout(this.#tellTimer);
+      this.#tellTimer = setTimeout(() => {
+        this.core.holdBackFlows(false);
+        this.#work();
+      }, TELL_AGAIN);
+      return;
+    }
     // What is out of date is told anew; anything else is shown, and another path may help.
     this.core.did(step);
     if (error instanceof ChaparError && ["call_conflict", "call_ended", "call_not_found", "closed"].includes(error.code)) return;

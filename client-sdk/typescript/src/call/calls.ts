@@ -120,7 +120,10 @@ export class Calls {
     const call = new Call(this.#host, new CallCore(me, state, relayOnly));
     this.#calls.set(call.id, call);
     try {
-      await call.begin(media, relayOnly);
+      const begun = call.begin(media, relayOnly);
+      // Shown at once: the person may be asked for the microphone now, and may think better of it.
+      this.#tell("change", call);
+      await begun;
     } catch (error) {
       this.#calls.delete(call.id);
       // Theirs waited for ours.

@@ -62,6 +62,8 @@ export class CallCore {
   #hasPeer = false;
   #flows = false;
   #toldFlows: boolean | undefined;
+  /** The server did not hear it: it is told again after a while. */
+  #flowsHeldBack = false;
 
   constructor(me: UserId, state: CallState, relayOnly = state.relay_only) {
     this.me = me;
@@ -163,6 +165,11 @@ export class CallCore {
     this.#flows = flows;
   }
 
+  /** Whether media flows could not be told: not now. */
+  holdBackFlows(held: boolean): void {
+    this.#flowsHeldBack = held;
+  }
+
   /** What is due now, one step at a time. */
   due(): Step | undefined {
     const { inCall } = this;
@@ -205,7 +212,7 @@ export class CallCore {
 
   #flowsDue(): Step | undefined {
     // Before the first exchange is done, the server would not believe it.
-    if (this.#answered === 0 || this.#flows === (this.#toldFlows ?? false)) return undefined;
+    if (this.#flowsHeldBack || this.#answered === 0 || this.#flows === (this.#toldFlows ?? false)) return undefined;
     return { do: "flows", flows: this.#flows };
   }
 }

@@ -12,7 +12,7 @@
 
 import type { ChatId, Send, Sent, Version, WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
-import type { OutboxItem, SendState } from "./patch.js";
+import type { Outgoing, OutboxItem, OutboxPatch, SendState } from "./patch.js";
 import { checkBody } from "./size.js";
 
 type Stage = "saving" | "waiting" | "written" | "sent" | "failed";
@@ -35,6 +35,8 @@ export function stateOf(entry: Entry): SendState {
   return { state: "waiting", written: entry.everWritten };
 }
 
+export const outgoing = (entry: Entry): Outgoing => ({ item: entry.item, state: stateOf(entry) });
+
 /** The request that sends a message. */
 export function sendParams({ chat_id, client_id, body, reply_to }: OutboxItem): Send {
   return reply_to === undefined ? { chat_id, client_id, body } : { chat_id, client_id, body, reply_to };
@@ -52,7 +54,8 @@ const entryOf = (item: OutboxItem, stage: Stage): Entry => ({
 /** The outbox, in the order in which the messages were given. */
 export class Outbox {
   #entries: Entry[];
-  #changed = false;
+  /** What changed since it was last asked, by client id. */
+  #changed = new Set<string>();
 
   /** What a store had kept. It may have been written before the process ended, so it cannot be cancelled. */
   constructor(items: OutboxItem[]) {
@@ -80,11 +83,14 @@ export class Outbox {
     return this.#entries.find((entry) => entry.item.client_id === clientId);
   }
 
-  /** Whether something changed since the last time. */
-  takeChanged(): boolean {
+  /** What changed since the last time: not the whole, which may be a thousand messages at each step of each of them. */
+  takeChanges(): OutboxPatch | undefined {
+    if (this.#changed.size === 0) return undefined;
     const changed = this.#changed;
-    this.#changed = false;
-    return changed;
+    this.#changed = new Set();
+    const put = this.#entries.filter((entry) => changed.has(entry.item.client_id)).map(outgoing);
+    for (const { item } of put) changed.delete(item.client_id);
+    return { put, gone: [...changed] };
   }
 
   /** Adds a message that the store does not have yet, at the end. */
@@ -93,7 +99,7 @@ export class Outbox {
     const entry = entryOf({ ...item, order }, "saving");
     entry.tickets.push(ticket);
     this.#entries.push(entry);
-    this.#changed = true;
+    this.#changed.add(item.client_id);
     return entry.item;
   }
 
@@ -208,19 +214,19 @@ export class Outbox {
     const gone = this.#entries.filter((entry) => entry.stage === "sent" && which(entry));
     if (gone.length) {
       this.#entries = this.#entries.filter((entry) => !gone.includes(entry));
-      this.#changed = true;
+      for (const { item } of gone) this.#changed.add(item.client_id);
     }
     return gone;
   }
 
   #move(entry: Entry, stage: Stage): void {
     entry.stage = stage;
-    this.#changed = true;
+    this.#changed.add(entry.item.client_id);
   }
 
   #take(entry: Entry): Entry {
     this.#entries = this.#entries.filter((it) => it !== entry);
-    this.#changed = true;
+    this.#changed.add(entry.item.client_id);
     return entry;
   }
 }

@@ -76,6 +76,28 @@ export interface Patch {
   own?: { version: Version; missedCalls: number; chats: MyChat[]; gone: ChatId[] };
   chats?: ChatPatch[];
   gone?: ChatId[];
-  /** The whole outbox. */
-  outbox?: Outgoing[];
+  outbox?: OutboxPatch;
+}
+
+/** What changed in the outbox. */
+export interface OutboxPatch {
+  /** Those that came or stand otherwise than before, in the order in which they were given. */
+  put: Outgoing[];
+  /** Client ids of those that are not in it any more. */
+  gone: string[];
+}
+
+/** The outbox after a change. What did not change stays the same object. */
+export function applyOutbox(outbox: readonly Outgoing[], { put, gone }: OutboxPatch): Outgoing[] {
+  const out = new Set(gone);
+  const now = new Map(put.map((it) => [it.item.client_id, it]));
+  const kept: Outgoing[] = [];
+  for (const it of outbox) {
+    const id = it.item.client_id;
+    const next = now.get(id);
+    now.delete(id);
+    if (next) kept.push(next);
+    else if (!out.has(id)) kept.push(it);
+  }
+  return [...kept, ...now.values()];
 }

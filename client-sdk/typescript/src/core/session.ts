@@ -5,7 +5,7 @@
 import { CLOSE_CODES, type Action, type ChatId, type Event, type Sent, type UserId, type Version, type WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import type { ClientEvent, Stop } from "./event.js";
-import { Outbox, sendParams, stateOf } from "./outbox.js";
+import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
 import { isCallSignaled, isCallState, isChatSync, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
@@ -75,7 +75,7 @@ export class Session {
 
   /** The messages on their way, in the order in which they were given. */
   outbox(): Outgoing[] {
-    return this.#outbox.entries().map((entry) => ({ item: entry.item, state: stateOf(entry) }));
+    return this.#outbox.entries().map(outgoing);
   }
 
   /** Takes what is to be done. */
@@ -86,7 +86,8 @@ export class Session {
   /** What changed since the last time. */
   takePatch(): Patch {
     const patch = this.#sync.takePatch();
-    if (this.#outbox.takeChanged()) patch.outbox = this.outbox();
+    const outbox = this.#outbox.takeChanges();
+    if (outbox) patch.outbox = outbox;
     return patch;
   }
 
@@ -125,7 +126,8 @@ export class Session {
         return this.#lost(now, dice, input.code, input.message);
       case "hurry":
         if (this.#phase.at === "waiting" && !this.#phase.named) this.#phase = { at: "waiting", until: now, named: false };
-        if (this.#phase.at === "live" && now - this.#lastHeard > PROBE && this.#probeUntil === Infinity) {
+        // However lately something was heard: the clock may have stood still while the device slept.
+        if (this.#phase.at === "live" && this.#probeUntil === Infinity) {
           this.#probeUntil = now + PROBE;
           this.#ping();
         }

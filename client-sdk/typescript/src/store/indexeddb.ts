@@ -20,6 +20,10 @@ const STORES = ["kv", "own", "chats", "people", "messages", "reacted", "users", 
 const OPENING = 5_000;
 /** Messages of one chat that stay cached. */
 const CACHED = 3_000;
+/** So many more may come before it is looked whether there are too many: to count costs as much as to write. */
+const SLACK = 250;
+/** Users that stay known from one start to the next. Whoever is shown and not known is asked for. */
+const USERS = 5_000;
 /** Chats whose last messages are loaded at the start; of the others only the last one. */
 const READY_CHATS = 30;
 /** Messages loaded of each of those. */
@@ -48,6 +52,8 @@ const rowsOf = (chatId: ChatId, from: Seq = 0, to: Seq = Number.MAX_SAFE_INTEGER
 export class IndexedDbStore implements Store {
   readonly persistent = true;
   readonly #db: IDBDatabase;
+  /** Messages written since the chat was last trimmed; of a chat that is not here nothing is known. */
+  readonly #since = new Map<ChatId, number>();
 
   private constructor(db: IDBDatabase) {
     this.#db = db;
@@ -59,14 +65,21 @@ export class IndexedDbStore implements Store {
   static async open(name: string): Promise<IndexedDbStore> {
     const request = indexedDB.open(`chapar:${name}`, 1);
     request.onupgradeneeded = () => {
-      for (const store of STORES) request.result.createObjectStore(store);
+      const known = request.result.objectStoreNames;
+      // A later version adds its own, and finds those of the versions before.
+      for (const store of STORES) if (!known.contains(store)) request.result.createObjectStore(store);
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error("IndexedDB does not answer")), OPENING);
     });
+    const opening = done(request);
     try {
-      return new IndexedDbStore(await Promise.race([done(request), late]));
+      return new IndexedDbStore(await Promise.race([opening, late]));
+    } catch (error) {
+      // One that opens later must not stand in the way of whoever wants to change it.
+      opening.then((db) => db.close(), () => {});
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -83,12 +96,13 @@ export class IndexedDbStore implements Store {
       all<ChatHead>("chats"),
       done(tx.objectStore("people").getAllKeys()),
       all<People>("people"),
-      all<User>("users"),
+      done(tx.objectStore("users").getAll(undefined, USERS) as IDBRequest<User[]>),
       all<OutboxItem>("outbox"),
     ]);
     const value = new Map(keys.map((key, index) => [String(key), values[index]]));
     const peopleBy = new Map(peopleOf.map((key, index) => [key as number, people[index]]));
     const chats = await this.#loadRows(tx, heads, peopleBy);
+    if (users.length === USERS) await this.#forgetUsers(users.at(-1)?.id ?? 0);
     const preferences: [string, unknown][] = [];
     for (const [key, it] of value) if (key.startsWith("pref:")) preferences.push([key.slice(5), it]);
     const cursor = value.get("own") as { version: Version; missedCalls: number } | undefined;
@@ -107,6 +121,7 @@ export class IndexedDbStore implements Store {
   async putOutbox(items: OutboxItem[]): Promise<void> {
     await this.#write(["outbox"], (tx) => {
       for (const item of items) tx.objectStore("outbox").put(item, item.client_id);
+      tx.commit?.();
     });
   }
 
@@ -123,6 +138,7 @@ export class IndexedDbStore implements Store {
       for (const patch of patches) put(tx, patch, people);
       for (const [chatId, change] of people) putPeople(tx.objectStore("people"), chatId, change);
       for (const user of users) tx.objectStore("users").put(user, user.id);
+      for (const chat of patches.flatMap((patch) => patch.chats ?? [])) this.#bound(tx, chat);
     });
   }
 
@@ -155,8 +171,16 @@ export class IndexedDbStore implements Store {
           if (!it && emoji !== undefined) tx.objectStore("reacted").put(emoji, key);
         };
       }
+      this.#since.set(chatId, 0);
       trim(tx, chatId);
     });
+  }
+
+  /** Keeps a chat within its bound also when nobody scrolls back in it. */
+  #bound(tx: IDBTransaction, { head, messages = [], older = [] }: ChatPatch): void {
+    const since = (this.#since.get(head.info.id) ?? SLACK) + messages.length + older.length;
+    this.#since.set(head.info.id, since > SLACK ? 0 : since);
+    if (since > SLACK) trim(tx, head.info.id);
   }
 
   async clear(): Promise<void> {
@@ -169,10 +193,17 @@ export class IndexedDbStore implements Store {
     this.#db.close();
   }
 
+  /** More users are known than are of use: the rest is asked for again when somebody sees them. */
+  async #forgetUsers(above: UserId): Promise<void> {
+    await this.#write(["users"], (tx) => tx.objectStore("users").delete(IDBKeyRange.lowerBound(above, true)));
+  }
+
   async #setValue(key: string, value: unknown): Promise<void> {
     await this.#write(["kv"], (tx) => {
       if (value === undefined) tx.objectStore("kv").delete(key);
       else tx.objectStore("kv").put(value, key);
+      // Said and not waited for: a page that goes now would take the transaction with it.
+      tx.commit?.();
     });
   }
 
@@ -284,10 +315,20 @@ function deleteRows(tx: IDBTransaction, range: IDBKeyRange): void {
 
 /** Forgets the oldest cached messages of a chat beyond the bound. */
 function trim(tx: IDBTransaction, chatId: ChatId): void {
-  const keys = tx.objectStore("messages").getAllKeys(rowsOf(chatId));
-  keys.onsuccess = () => {
-    const over = keys.result.length - CACHED;
-    const bound = over > 0 ? keys.result[over] : undefined;
-    if (bound) deleteRows(tx, rowsOf(chatId, 0, (bound as number[])[1]));
+  const store = tx.objectStore("messages");
+  const count = store.count(rowsOf(chatId));
+  count.onsuccess = () => {
+    const over = count.result - CACHED;
+    if (over <= 0) return;
+    const cursor = store.openKeyCursor(rowsOf(chatId));
+    let moved = false;
+    cursor.onsuccess = () => {
+      const at = cursor.result;
+      if (!at) return;
+      if (!moved) {
+        moved = true;
+        at.advance(over);
+      } else deleteRows(tx, rowsOf(chatId, 0, (at.key as number[])[1]));
+    };
   };
 }

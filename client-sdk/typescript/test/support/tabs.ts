@@ -5,29 +5,37 @@ import "fake-indexeddb/auto";
 
 interface Held {
   run(): void;
+  taken(): void;
 }
 
 /** Exclusive locks, first come first served. */
-class Locks {
+export class Locks {
   #queues = new Map<string, Held[]>();
 
-  request(name: string, { signal }: { signal: AbortSignal }, held: () => Promise<void>): Promise<void> {
+  request(name: string, options: { signal?: AbortSignal; steal?: boolean }, held: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const queue = this.#queues.get(name) ?? [];
       this.#queues.set(name, queue);
+      const aborted = (): void => reject(new DOMException("the lock was taken, or the waiting ended", "AbortError"));
       const entry: Held = {
         run: () => {
-          const next = (): void => {
+          held().then(resolve, reject).finally(() => {
+            if (queue[0] !== entry) return;
             queue.shift();
             queue[0]?.run();
-          };
-          held().then(resolve, reject).finally(next);
+          });
         },
+        taken: aborted,
       };
-      signal.addEventListener("abort", () => {
+      options.signal?.addEventListener("abort", () => {
         const at = queue.indexOf(entry);
-        if (at > 0) queue.splice(at, 1), reject(new Error("aborted"));
+        if (at > 0) queue.splice(at, 1), aborted();
       });
+      if (options.steal) {
+        queue.shift()?.taken();
+        queue.unshift(entry);
+        return queueMicrotask(() => entry.run());
+      }
       queue.push(entry);
       if (queue.length === 1) queueMicrotask(() => entry.run());
     });

@@ -7,6 +7,7 @@ import type { OutboxItem } from "../../src/core/patch.js";
 import type { Effect } from "../../src/core/requests.js";
 import { Session } from "../../src/core/session.js";
 import { DEFAULT_CONFIG, type Input } from "../../src/core/session_io.js";
+import { unreadOf } from "../../src/view.js";
 import { emptyState, type State } from "../../src/core/sync.js";
 
 // Vectors are free-form JSON.
@@ -94,6 +95,10 @@ export class World {
         const { method, params, ...outcome } = value;
         return this.#answer(method, params ?? {}, outcome);
       }
+      case "hurry":
+        return this.#handle({ type: "hurry" });
+      case "close":
+        return this.#handle({ type: "close", stop: { reason: "closed" } });
       case "ping":
         return this.#handle({ type: "alive" });
       case "lost":
@@ -212,7 +217,7 @@ export class World {
         reacted: Object.fromEntries(chat.reacted),
         role: mine?.role,
         read_seq,
-        unread: chat.last_seq - read_seq,
+        unread: unreadOf(chat, read_seq, state.me?.id),
         others_read: chat.others_read,
       };
     }

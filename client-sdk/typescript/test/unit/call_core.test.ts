@@ -62,6 +62,21 @@ describe("the caller", () => {
     expect(all(core)).toEqual(["offer", "take_answer", "reveal"]);
   });
 
+  it("tells again that media flows when the server did not hear it", () => {
+    const core = new CallCore(1, calling);
+    core.began(true, false, false, false);
+    core.takeState(inCall(2));
+    core.takeSignal(signal({ kind: "answer", sdp: "a" }));
+    core.setFlows(true);
+    expect(core.due()?.do).toBe("take_answer");
+    core.did({ do: "take_answer", generation: 1, sdp: "a", nonce: undefined });
+    expect(core.due()).toEqual({ do: "flows", flows: true });
+    core.holdBackFlows(true);
+    expect(core.due()).toBeUndefined();
+    core.holdBackFlows(false);
+    expect(core.due()).toEqual({ do: "flows", flows: true });
+  });
+
   it("tells flows anew on a new transport", () => {
     const core = new CallCore(1, calling);
     core.began(true, false, false, false);

@@ -1,8 +1,15 @@
-/** The time, each second: for the clock of a call. */
+import { createSubscriber } from 'svelte/reactivity';
+
+/** The time, each second, for the clock of a call; it stands still while nobody reads it. */
 class Now {
-  at = $state(Date.now());
-  constructor() {
-    setInterval(() => (this.at = Date.now()), 1_000);
+  readonly #follow = createSubscriber((changed) => {
+    const timer = setInterval(changed, 1_000);
+    return () => clearInterval(timer);
+  });
+
+  get at(): number {
+    this.#follow();
+    return Date.now();
   }
 }
 

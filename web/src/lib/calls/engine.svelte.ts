@@ -8,6 +8,7 @@ import { notices } from '../ui/notices.svelte';
 import type { Left } from './mark';
 import { leaveMark } from './return';
 import { endTone, ring, ringBack, unlockSound } from './ring';
+import { onlyHere } from './turn';
 
 /** A state in which nothing is shown: the call belongs to another device or tab. */
 const SILENT: readonly CallStatus[] = ['elsewhere', 'silent', 'ended'];
@@ -86,12 +87,24 @@ export class CallEngine {
   async start(peer: number, media: 'voice' | 'video'): Promise<void> {
     this.ended = undefined;
     this.refused = undefined;
-    await this.#withMedia(peer, media, async () => {
-      const call = await this.client.call(peer, { media, relayOnly: prefs.relayOnly });
-      if (this.call !== call && !this.ended) this.#show(call);
-      // It may have ended by now: the other side is busy, for one.
-      if (call.status === 'ended' && this.call === call) this.#ended(call);
-    });
+    if (typeof RTCPeerConnection === 'undefined') {
+      this.refused = { code: 'unsupported', peer, media };
+      return;
+    }
+    try {
+      await this.#withMedia(peer, media, async () => {
+        // It is shown by its first change, before the microphone opens.
+        const call = await this.client.call(peer, { media, relayOnly: prefs.relayOnly });
+        // It may have ended by now: the other side is busy, for one.
+        if (call.status === 'ended' && this.call === call) this.#ended(call);
+      });
+    } catch (error) {
+      // Taken back by the person before it rang anywhere: nobody wants to hear of it.
+      if (!(error instanceof ChaparError && error.code === 'no_call')) throw error;
+    } finally {
+      // Nothing rang: what was shown of it goes.
+      if (this.call?.begun && !this.client.list().includes(this.call)) this.#putAway();
+    }
   }
 
   async accept(media: 'voice' | 'video'): Promise<void> {
@@ -249,8 +262,8 @@ export class CallEngine {
 
   #ended(call: Call): void {
     if (call !== this.call) return;
-    const reason = call.endReason ?? 'hung_up';
     const lasted = this.since !== undefined;
+    const reason = call.endReason ?? (call.outgoing && !lasted ? 'cancelled' : 'hung_up');
     this.#putAway();
     if (lasted || call.outgoing) endTone();
     const rate = call.state.ask_rating && prefs.askRating && lasted;
@@ -282,7 +295,9 @@ export class CallEngine {
     if (wanted === this.#sounding) return;
     this.#sounding = wanted;
     this.#stopSound?.();
-    this.#stopSound = wanted === undefined ? undefined : wanted === 'ringing_there' ? ringBack() : ring();
+    const id = this.call?.id ?? '';
+    // Of all tabs of the browser one rings: two out of step are a noise.
+    this.#stopSound = wanted === undefined ? undefined : wanted === 'ringing_there' ? ringBack() : onlyHere(`chapar-ring-${id}`, ring);
   }
 
   /** The screen stays on in a call; the lock is lost whenever the page is hidden. */
@@ -311,6 +326,7 @@ export class CallEngine {
     } catch (error) {
       const code = error instanceof ChaparError ? error.code : '';
       if (code !== 'media_denied' && code !== 'media_missing') throw error;
+      if (this.call?.begun) this.#putAway();
       this.refused = { code: globalThis.isSecureContext ? code : 'insecure', peer, media };
     }
   }
@@ -329,6 +345,7 @@ export function mediaSentence(error: unknown): string {
   const code = error instanceof ChaparError ? error.code : String(error);
   const words = t().call;
   if (code === 'insecure' || !globalThis.isSecureContext) return words.insecure;
+  if (code === 'unsupported') return words.unsupported;
   if (code === 'media_denied') return words.microphoneDenied;
   if (code === 'media_missing') return words.microphoneMissing;
   return t().errors.unexpected;

@@ -1,27 +1,34 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { session } from '../state/session.svelte';
 
+/** What was begun in a chat and not sent: the one truth of it, for all tabs, and for the page that is loaded anew. */
 export interface Draft {
   text: string;
   replyTo?: number;
+  /** A message of one's own that is being edited; the draft waits meanwhile. */
+  edit?: { seq: number; text: string };
 }
 
-/** What was begun and not sent, by chat. Kept in the store at every key, so that closing the page loses nothing. */
+/** How long keys gather before they go into the store and to the other tabs, in milliseconds. */
+const GATHER = 150;
+
 class Drafts {
   #map = new SvelteMap<number, Draft>();
   #looked = new Set<number>();
-  #writing = new Set<number>();
+  /** Chats in which something was typed that is not in the store yet: it counts for more than what other tabs say. */
+  #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  #writing = new Map<number, number>();
 
   start(): void {
     session.client.on('preference', ({ key }) => {
       const chatId = Number(/^draft:(\d+)$/.exec(key)?.[1]);
-      if (!Number.isSafeInteger(chatId) || this.#writing.has(chatId)) return;
-      this.#read(chatId);
+      if (Number.isSafeInteger(chatId)) this.#read(chatId);
     });
     session.client.on('reset', () => {
-      this.#map.clear();
-      this.#looked.clear();
+      for (const chatId of this.#looked) this.#read(chatId);
     });
+    addEventListener('pagehide', () => this.#flush());
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#flush());
   }
 
   get(chatId: number): Draft | undefined {
@@ -30,22 +37,38 @@ class Drafts {
   }
 
   /** The same, without waiting for a turn: for the composer, which begins with it. */
-  begin(chatId: number): Draft | undefined {
+  begin(chatId: number): void {
     this.#look(chatId);
-    return this.#map.get(chatId);
   }
 
-  set(chatId: number, draft: Draft | undefined): void {
-    this.#looked.add(chatId);
-    const empty = draft === undefined || (draft.text.trim() === '' && draft.replyTo === undefined);
-    if (empty && !this.#map.has(chatId)) return;
+  /** Changes parts of a draft; what is `undefined` goes. At once, or when no further key has come for a moment. */
+  change(chatId: number, change: { [Part in keyof Draft]?: Draft[Part] | undefined }, atOnce = true): void {
+    this.#look(chatId);
+    const before = this.#map.get(chatId);
+    const { text = '', replyTo, edit } = { ...before, ...change };
+    const draft: Draft = { text, ...(replyTo !== undefined && { replyTo }), ...(edit !== undefined && { edit }) };
+    const empty = draft.text.trim() === '' && draft.replyTo === undefined && draft.edit === undefined;
+    if (empty && !before) return;
     if (empty) this.#map.delete(chatId);
     else this.#map.set(chatId, draft);
-    this.#writing.add(chatId);
+    clearTimeout(this.#timers.get(chatId));
+    this.#timers.set(chatId, setTimeout(() => this.#write(chatId), GATHER));
+    if (atOnce) this.#write(chatId);
+  }
+
+  #flush(): void {
+    for (const chatId of [...this.#timers.keys()]) this.#write(chatId);
+  }
+
+  #write(chatId: number): void {
+    clearTimeout(this.#timers.get(chatId));
+    this.#timers.delete(chatId);
+    this.#writing.set(chatId, (this.#writing.get(chatId) ?? 0) + 1);
+    const draft = this.#map.get(chatId);
     void session.client
-      .setPreference(`draft:${chatId}`, empty ? undefined : { ...draft })
+      .setPreference(`draft:${chatId}`, draft === undefined ? undefined : $state.snapshot(draft))
       .catch(() => {})
-      .finally(() => this.#writing.delete(chatId));
+      .finally(() => this.#writing.set(chatId, (this.#writing.get(chatId) ?? 1) - 1));
   }
 
   #look(chatId: number): void {
@@ -55,13 +78,22 @@ class Drafts {
   }
 
   #read(chatId: number): void {
-    const kept = session.client.preference(`draft:${chatId}`);
-    if (typeof kept === 'object' && kept !== null && 'text' in kept && typeof kept.text === 'string') {
-      const draft: Draft = { text: kept.text };
-      if ('replyTo' in kept && typeof kept.replyTo === 'number') draft.replyTo = kept.replyTo;
-      this.#map.set(chatId, draft);
-    } else this.#map.delete(chatId);
+    if (this.#timers.has(chatId) || (this.#writing.get(chatId) ?? 0) > 0) return;
+    const kept = readDraft(session.client.preference(`draft:${chatId}`));
+    if (JSON.stringify(kept) === JSON.stringify(this.#map.get(chatId))) return;
+    if (kept) this.#map.set(chatId, kept);
+    else this.#map.delete(chatId);
   }
+}
+
+/** What the store gives: it may be of another version of the app. */
+function readDraft(kept: unknown): Draft | undefined {
+  if (typeof kept !== 'object' || kept === null || !('text' in kept) || typeof kept.text !== 'string') return undefined;
+  const draft: Draft = { text: kept.text };
+  if ('replyTo' in kept && typeof kept.replyTo === 'number') draft.replyTo = kept.replyTo;
+  const edit = 'edit' in kept ? (kept.edit as { seq?: unknown; text?: unknown } | null) : undefined;
+  if (typeof edit?.seq === 'number' && typeof edit.text === 'string') draft.edit = { seq: edit.seq, text: edit.text };
+  return draft;
 }
 
 export const drafts = new Drafts();

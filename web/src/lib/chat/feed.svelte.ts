@@ -1,6 +1,8 @@
 import type { Message, MessageView, Outgoing, Timeline } from '@chapar/client';
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
-import { session } from '../state/session.svelte';
+import { session, textOf } from '../state/session.svelte';
+import { toMarkup } from '../text/markup';
+import { drafts } from './drafts.svelte';
 
 /** Messages in the page at most: the window slides over the rest. */
 const WINDOW = 160;
@@ -25,8 +27,6 @@ export class Feed {
 
   selected = new SvelteSet<number>();
   selecting = $state(false);
-  replyTo = $state.raw<number | undefined>();
-  editing = $state.raw<number | undefined>();
   #quotes = new SvelteMap<number, Message | null>();
 
   constructor(chatId: number) {
@@ -46,6 +46,30 @@ export class Feed {
       }),
     );
     this.#take();
+  }
+
+  /** What one answers or edits belongs to the draft: it is there again in another tab, after another chat, after a reload. */
+  get replyTo(): number | undefined {
+    return drafts.get(this.chatId)?.replyTo;
+  }
+
+  set replyTo(seq: number | undefined) {
+    drafts.change(this.chatId, seq === undefined ? { replyTo: undefined } : { replyTo: seq, edit: undefined });
+  }
+
+  get editing(): number | undefined {
+    return drafts.get(this.chatId)?.edit?.seq;
+  }
+
+  set editing(seq: number | undefined) {
+    const message = seq === undefined ? undefined : this.row(seq)?.message;
+    const text = message && textOf(message);
+    if (message === undefined || text === undefined) {
+      drafts.change(this.chatId, { edit: undefined });
+      return;
+    }
+    const entities = 'entities' in message.body && Array.isArray(message.body.entities) ? message.body.entities : [];
+    drafts.change(this.chatId, { edit: { seq: message.seq, text: toMarkup({ text, entities }) } });
   }
 
   close(): void {

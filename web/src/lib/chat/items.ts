@@ -21,6 +21,8 @@ export interface Shown {
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   mark: SendMark | undefined;
+  /** Whether it can still be taken back: it was never written to a connection, or failed. */
+  discardable: boolean;
   /** Why it will never be taken: the server's code. */
   failure: string | undefined;
   /** What it was made of. */
@@ -70,7 +72,7 @@ function same(a: Item, b: Item): boolean {
   if (a.kind !== b.kind) return false;
   if (a.kind !== 'message' || b.kind !== 'message') return a.kind !== 'service' || (b.kind === 'service' && a.action === b.action);
   return (
-    a.source === b.source && a.seq === b.seq && a.own === b.own && a.mark === b.mark && a.failure === b.failure && a.first === b.first && a.last === b.last
+    a.source === b.source && a.seq === b.seq && a.own === b.own && a.mark === b.mark && a.failure === b.failure && a.discardable === b.discardable && a.first === b.first && a.last === b.last
   );
 }
 
@@ -133,6 +135,7 @@ function shownRow(view: MessageView, me: number, othersRead: number, at: Date): 
     reactions: message.reactions ?? [],
     myReaction,
     mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
+    discardable: false,
     failure: undefined,
     source: view,
     first: true,
@@ -155,6 +158,7 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
     reactions: [],
     myReaction: undefined,
     mark: state.state,
+    discardable: state.state === 'failed' || (state.state === 'waiting' && !state.written),
     failure: state.state === 'failed' ? state.error.code : undefined,
     source: item,
     first: true,

@@ -22,9 +22,10 @@ export function standing(chat: ChatView): string {
   if (chat.info.kind === 'group') return words.members(session.client.members(chat.id).length);
   if (chat.info.kind === 'channel') return t().chat.kind.channel;
   const presence = chat.peer === undefined ? undefined : session.presences.get(chat.peer);
-  if (!presence) return words.unknown;
+  // Of whom nothing is known, or told, nothing is said.
+  if (!presence) return '';
   if (presence.online) return words.online;
-  return presence.last_seen_at === undefined ? words.unknown : dates().lastSeen(new Date(presence.last_seen_at), clock.now);
+  return presence.last_seen_at === undefined ? '' : dates().lastSeen(new Date(presence.last_seen_at), clock.now);
 }
 
 export function isOnline(chat: ChatView): boolean {

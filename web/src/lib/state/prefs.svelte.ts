@@ -3,6 +3,8 @@ import { keep, load } from './storage';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export const TEXT_SIZES = ['small', 'normal', 'large', 'huge'] as const;
+export const ENTERS = ['device', 'send', 'line'] as const;
+export type Enter = (typeof ENTERS)[number];
 export type Theme = (typeof THEMES)[number];
 export type TextSize = (typeof TEXT_SIZES)[number];
 
@@ -26,6 +28,9 @@ class Preferences {
   relayOnly = $state(false);
   askRating = $state(true);
   notify = $state(false);
+  /** What Enter does in the composer; without a choice it goes by what the device has. */
+  enter = $state<Enter>('device');
+  #finePointer = $state(false);
   #systemDark = $state(false);
 
   constructor() {
@@ -35,6 +40,11 @@ class Preferences {
     this.relayOnly = load('relay-only') === 'true';
     this.askRating = load('ask-rating') !== 'false';
     this.notify = load('notify') === 'true';
+    this.enter = one(ENTERS, load('enter'), 'device');
+    // A mouse may be plugged in later, and a keyboard with it.
+    const fine = matchMedia('(any-pointer: fine)');
+    this.#finePointer = fine.matches;
+    fine.addEventListener('change', (event) => (this.#finePointer = event.matches));
     const dark = matchMedia('(prefers-color-scheme: dark)');
     this.#systemDark = dark.matches;
     dark.addEventListener('change', (event) => {
@@ -48,6 +58,7 @@ class Preferences {
       // A promise about one's address holds in all tabs at once. The language follows with its words: see `i18n`.
       if (event.key === 'chapar.relay-only') this.relayOnly = event.newValue === 'true';
       if (event.key === 'chapar.ask-rating') this.askRating = event.newValue !== 'false';
+      if (event.key === 'chapar.enter') this.enter = one(ENTERS, event.newValue ?? undefined, this.enter);
       if (event.key === 'chapar.notify') this.notify = event.newValue === 'true';
       this.apply();
     });
@@ -55,6 +66,15 @@ class Preferences {
 
   get dark(): boolean {
     return this.theme === 'dark' || (this.theme === 'system' && this.#systemDark);
+  }
+
+  get enterSends(): boolean {
+    return this.enter === 'send' || (this.enter === 'device' && this.#finePointer);
+  }
+
+  setEnter(enter: Enter): void {
+    this.enter = enter;
+    keep('enter', enter);
   }
 
   setLanguage(language: Language): void {
