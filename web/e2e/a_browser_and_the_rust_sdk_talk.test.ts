@@ -57,9 +57,9 @@ test('a browser calls a terminal: both hear each other, and see the same four em
   await hers.open('رضا');
   await hers.page.getByRole('button', { name: fa.chat.call, exact: true }).click();
   await hears(hers);
-  const emoji = inCall(hers, 'رضا').getByRole('button', { name: fa.call.emojiTitle });
+  const emoji = inCall(hers, 'رضا').getByRole('button', { name: fa.call.key });
   await emoji.waitFor();
-  const mine = (await emoji.getAttribute('aria-label'))!.replace(`${fa.call.emojiTitle}: `, '');
+  const mine = (await emoji.getAttribute('aria-label'))!.replace(`${fa.call.key}: `, '');
   await there.says(`compare these by voice: ${mine}`);
   expect(await there.ended, there.said()).toBe(0);
   await inCall(hers, 'رضا').waitFor({ state: 'detached' });

@@ -23,7 +23,7 @@ test('whoever loads the page anew in a call is offered to come back, and both he
   }
   // The four emoji are made anew, and alike.
   const emoji = async (tab: typeof hers, name: string): Promise<string> =>
-    (await inCall(tab, name).getByRole('button', { name: tab.words.call.emojiTitle }).getAttribute('aria-label'))!.replace(tab.words.call.emojiTitle, '');
+    (await inCall(tab, name).getByRole('button', { name: tab.words.call.key }).getAttribute('aria-label'))!.replace(tab.words.call.key, '');
   await eventually(async () => expect(await emoji(hers, 'John')).toBe(await emoji(his, 'مینا')));
 });
 

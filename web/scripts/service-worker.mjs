@@ -20,6 +20,8 @@ export function serviceWorker() {
         const part = bundle[name];
         version.update(name).update(part.type === 'chunk' ? part.code : part.source);
       }
+      // Files that are copied as they are count, too.
+      for (const name of ['manifest.webmanifest', 'icons/icon.svg']) version.update(name).update(readFileSync(new URL(`../public/${name}`, import.meta.url)));
       const source = readFileSync(new URL('../src/sw.ts', import.meta.url), 'utf8');
       const { code } = await transformWithOxc(source, 'sw.ts', { lang: 'ts' });
       const list = ['/', ...files.sort().map((name) => `/${name}`), '/manifest.webmanifest', '/icons/icon.svg'];

@@ -1,6 +1,6 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
-import { speak } from './lib/i18n/index.svelte';
+import { speakOrFallBack } from './lib/i18n/index.svelte';
 import { clock } from './lib/state/clock.svelte';
 import { prefs } from './lib/state/prefs.svelte';
 import { router } from './lib/state/router.svelte';
@@ -20,7 +20,7 @@ async function start(): Promise<void> {
   const target = document.getElementById('app');
   if (!target) throw new Error('the page has no #app');
   // The store and the words load side by side; nothing is shown in the wrong language.
-  await Promise.all([speak(prefs.language), session.open()]);
+  await Promise.all([speakOrFallBack(prefs.language), session.open()]);
   mount(App, { target });
   registerWorker();
 }

@@ -259,7 +259,7 @@ export async function callScreens(mina: Device, sara: Device, world: World, look
   await look('call-ringing');
   await ringing.getByRole('button', { name: call.answer, exact: true }).click();
   const talking = tab.dialog(`${call.title}: ${world.sara.name}`);
-  const emoji = talking.getByRole('button', { name: call.emojiTitle });
+  const emoji = talking.getByRole('button', { name: call.key });
   await emoji.waitFor();
   await talking.getByText(call.quality.good).waitFor();
   await look('call');

@@ -433,6 +433,7 @@ const en: typeof fa = {
     call_engaged: 'You are in another call.',
     call_ended: 'That call has ended.',
     unexpected: 'Something unexpected happened. What you have here is kept.',
+    partMissing: 'This part could not be loaded. Check the network and try again.',
   },
 };
 

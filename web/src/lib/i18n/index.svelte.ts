@@ -1,3 +1,4 @@
+import { part } from '../state/part';
 import { prefs } from '../state/prefs.svelte';
 import { Dates } from '../time/format';
 import fa from './fa';
@@ -46,12 +47,23 @@ globalThis.addEventListener?.('storage', ({ key, newValue }) => {
 /** Changes the language; the words are there before anything is shown in it. */
 export async function speak(wanted: Language): Promise<void> {
   const asked = ++lastAsked;
-  const words = await LOADERS[wanted]();
+  const words = await part(LOADERS[wanted]);
   // Chosen twice, quickly: the last choice counts, whichever comes first.
   if (asked !== lastAsked) return;
   speech = speechOf(wanted, words);
   prefs.setLanguage(wanted);
   document.title = speech.t.app;
+}
+
+/** Words that do not come leave no white page: Persian is here, and the chosen ones are tried again when there is a network. */
+export async function speakOrFallBack(wanted: Language): Promise<void> {
+  try {
+    await speak(wanted);
+  } catch {
+    document.documentElement.lang = 'fa';
+    document.documentElement.dir = 'rtl';
+    addEventListener('online', () => void speak(wanted).catch(() => {}), { once: true });
+  }
 }
 
 /** From here on a wait is named, in milliseconds. */

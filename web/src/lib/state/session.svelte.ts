@@ -39,7 +39,10 @@ class Session {
   async open(): Promise<void> {
     const client = await Client.open();
     this.#client = client;
-    client.on('*', () => this.#touch());
+    client.on('*', ({ type }) => {
+      // Told a hundred times a minute in large groups, and of no chat's line anything but what is noted below.
+      if (type !== 'typing' && type !== 'presence' && type !== 'call_signal') this.#touch();
+    });
     client.on('users', () => (this.#people += 1));
     client.on('presence', ({ userId, presence }) => this.presences.set(userId, presence));
     client.on('typing', ({ chatId, userId }) => this.#typed(chatId, userId));
