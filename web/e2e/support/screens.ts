@@ -236,8 +236,13 @@ export async function show(screen: Screen, device: Device, world: World): Promis
 
 /** Leaves a screen as the next one wants to find it. */
 export async function leave(screen: Screen, device: Device): Promise<void> {
-  if (screen.name !== 'offline') return;
   const tab = device.main;
+  // What was begun is kept: an answer, or an edit, would be there again on the next screen.
+  if (screen.name === 'reply' || screen.name === 'edit') {
+    await device.page.locator('.composer .about').getByRole('button', { name: tab.words.common.cancel, exact: true }).click();
+    await device.page.locator('.composer .about').waitFor({ state: 'detached' });
+  }
+  if (screen.name !== 'offline') return;
   await device.context.setOffline(false);
   await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();
   await tab.act('این پیام منتظر شبکه است', tab.words.common.delete);
