@@ -2,10 +2,10 @@
 // A dozen that speak for the rest go to docs/screenshots when KEEP_SCREENSHOTS is set. ONLY filters by name.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, test } from 'vitest';
+import { beforeAll, inject, test } from 'vitest';
 import { SIZES } from '../support/browser';
 import { callScreens, leave, SCREENS, show } from '../support/screens';
-import { seed } from '../support/seed';
+import { EVENING, seed, stageDay } from '../support/seed';
 import { device, url } from '../support/stage';
 import type { Language } from '../support/words';
 
@@ -43,12 +43,18 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
         // People of their own: what one series of pictures does is not seen in the next.
         const world = await seed(url());
         const mina = await device({ size, language, theme });
+        // She is online all the while, so that somebody is.
+        const sara = await device({ language: 'en' });
+        await sara.signIn(world.sara.handle);
         const shoot = async (screen: string): Promise<void> => {
           const name = `${screen}-${suffix}`;
           await mina.page.evaluate(() => document.fonts.ready.then(() => undefined));
           await mina.page.screenshot({ path: `${FOLDER}${name}.png`, animations: 'disabled', caret: 'hide' });
           if (process.env.KEEP_SCREENSHOTS && KEPT.includes(name)) copyFileSync(`${FOLDER}${name}.png`, `${KEPT_FOLDER}${name}.png`);
         };
+        // An evening like any other, and not the minute in which all of it was made.
+        stageDay(inject('folder'), world);
+        await mina.context.clock.setFixedTime(EVENING);
         let inside = false;
         for (const screen of wanted) {
           if (!screen.outside && !inside) {
@@ -60,9 +66,14 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
           await leave(screen, mina);
         }
         if (only !== '' && !'call'.includes(only) && !only.startsWith('call-') && !suffix.includes(only)) return;
-        const sara = await device({ language: 'en' });
-        await sara.signIn(world.sara.handle);
-        await callScreens(mina, sara, world, shoot);
+        await callScreens(mina, sara, world, async (screen) => {
+          // They have talked for a while.
+          if (screen === 'call') {
+            await mina.context.clock.setFixedTime(new Date(EVENING.getTime() + 277_000));
+            await mina.page.waitForTimeout(1_200);
+          }
+          await shoot(screen);
+        });
       }, 300_000);
     }
   }

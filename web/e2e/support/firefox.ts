@@ -19,8 +19,6 @@ const PREFERENCES = {
   'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
   'media.autoplay.default': 0,
-  // Without a window of its own it would think that nobody looks.
-  'focusmanager.testmode': true,
   'intl.accept_languages': 'en',
   'browser.shell.checkDefaultBrowser': false,
   'datareporting.policy.dataSubmissionEnabled': false,
@@ -75,8 +73,9 @@ export class Firefox {
 
   async goto(url: string): Promise<void> {
     await this.#bidi.ask('browsingContext.navigate', { context: this.#context, url, wait: 'complete' });
-    // It is looked at: else nothing would be read.
     await this.#bidi.ask('browsingContext.activate', { context: this.#context });
+    // Without a window it has the focus never, and nothing would be read.
+    await this.script('document.hasFocus = () => true;');
   }
 
   /** Runs a function in the page; what it takes and gives is JSON. */

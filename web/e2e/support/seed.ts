@@ -1,5 +1,6 @@
 // A server full of Persian and English talk, for looking at.
 import { handle, Person } from './people';
+import { sql } from './sql';
 
 export async function seed(url: string) {
   const [mina, sara, amir, reza, john] = await Promise.all([
@@ -56,4 +57,24 @@ export async function seed(url: string) {
   });
   await mina.react(news, post, '🎉');
   return { mina, sara, amir, reza, john, chats: { saraChat, amirChat, johnChat, rezaChat, family, news } };
+}
+
+/** The evening on which the pictures are taken: 20:40 in Tehran. */
+export const EVENING = new Date(new Date().toISOString().slice(0, 10) + 'T17:10:00.000Z');
+
+/** Gives what was said believable times: some minutes ago, yesterday, days ago; the chats are two years old. */
+export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof seed>>): void {
+  const days: [chat: number, minutesAgo: number, between: number][] = [
+    [chats.saraChat, 9, 3],
+    [chats.family, 55, 7],
+    [chats.news, 325, 1],
+    [chats.johnChat, 26 * 60, 4],
+    [chats.amirChat, 51 * 60, 11],
+    [chats.rezaChat, 5 * 24 * 60, 1],
+  ];
+  for (const [chat, ago, between] of days) {
+    const at = `'${EVENING.toISOString()}'::timestamptz`;
+    sql(folder, `update messages m set sent_at = ${at} - make_interval(mins => (${ago} + ${between} * (l.last - m.seq))::int) from (select max(seq) as last from messages where chat_id = ${chat}) l where m.chat_id = ${chat}`);
+    sql(folder, `update chats set created_at = ${at} - interval '730 days' where id = ${chat}`);
+  }
 }

@@ -66,7 +66,7 @@ class Drafts {
     this.#writing.set(chatId, (this.#writing.get(chatId) ?? 0) + 1);
     const draft = this.#map.get(chatId);
     void session.client
-      .setPreference(`draft:${chatId}`, draft === undefined ? undefined : $state.snapshot(draft))
+      .setPreference(`draft:${chatId}`, draft === undefined ? undefined : { ...draft })
       .catch(() => {})
       .finally(() => this.#writing.set(chatId, (this.#writing.get(chatId) ?? 1) - 1));
   }
