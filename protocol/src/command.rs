@@ -110,7 +110,7 @@ params! {
         /// Its handle.
         handle: String,
     }
-    /// Leaves a group or channel.
+    /// Leaves a group or channel. Whoever is out already, also by being removed, stays out: strangers do not bring back who left.
     Leave {
         /// Which.
         chat_id: ChatId,

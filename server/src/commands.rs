@@ -49,7 +49,7 @@ use crate::{
     store::{
         Changes, StoreError,
         accounts::Caller,
-        budgets::{BudgetKind, Charge},
+        budgets::{BudgetKind, Charge, Toll},
         people::Known,
     },
 };
@@ -295,14 +295,20 @@ async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Resul
     app.store.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
 }
 
-/// What it costs to reach people, in quarters of a person.
-fn contacts(app: &App, quarters: u32) -> Charge {
-    Charge::quarters(BudgetKind::Contacts, app.settings.new_contacts_per_day, quarters)
+/// What it costs to put newcomers into a chat.
+fn toll(app: &App, known: &[Known], newcomers: &[UserId]) -> Toll {
+    let strangers = known.iter().filter(|it| !it.has_answered() && newcomers.contains(&it.user));
+    let quarters = strangers.clone().map(|it| it.quarters).sum();
+    Toll {
+        own: Charge::quarters(BudgetKind::Contacts, app.settings.new_contacts_per_day, quarters),
+        each: Charge::quarters(BudgetKind::Reached, app.settings.stranger_chats_per_day, 4),
+        strangers: strangers.map(|it| it.user).collect(),
+    }
 }
 
-/// What it costs to bring newcomers in.
-fn price(known: &[Known], newcomers: &[UserId]) -> u32 {
-    known.iter().filter(|it| newcomers.contains(&it.user)).map(|it| it.quarters).sum()
+/// What it costs to look a handle up, by whatever command.
+fn lookup(app: &App) -> Charge {
+    Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4)
 }
 
 /// Whether a role may add, remove and delete what is of others.

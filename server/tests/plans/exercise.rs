@@ -8,7 +8,7 @@ use chapar_protocol::{
 };
 use chapar_server::store::{
     Store,
-    budgets::{BudgetKind, Charge},
+    budgets::{BudgetKind, Charge, Toll},
     create::Created,
     send::{Locks, NewMessage, Outcome},
 };
@@ -43,6 +43,11 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");
     store.epoch().await.expect("an epoch");
+}
+
+fn toll(strangers: &[UserId]) -> Toll {
+    let cheap = |kind| Charge::quarters(kind, 1_000_000, 1);
+    Toll { own: cheap(BudgetKind::Contacts), each: cheap(BudgetKind::Reached), strangers: strangers.to_vec() }
 }
 
 async fn accounts(store: &Store, round: i64) {
@@ -178,7 +183,8 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let mut tx = store.lock_chat(ChatId(GROUP), THE_OWNER).await.expect("locked");
     tx.member_count().await.expect("counted");
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
-    let newcomers = tx.newcomers(&some).await.expect("exist");
+    let newcomers = tx.newcomers(&some).await.expect("exist").all;
+    tx.pay(store, &toll(&newcomers)).await.expect("paid");
     let roles: Vec<_> = newcomers.iter().map(|user| (*user, Some(Role::Member))).collect();
     tx.set_roles(&roles).await.expect("set");
     tx.tell(ServiceAction::Added { user_ids: newcomers }).await.expect("told");
@@ -187,6 +193,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let gone: Vec<_> = roles.iter().map(|(user, _)| (*user, None)).collect();
     tx.set_roles(&gone).await.expect("set");
     tx.commit().await.expect("committed");
+    assert!(store.stay_out(ChatId(GROUP), roles[0].0).await.expect("noted"));
 
     let client_id = id();
     for handle in ["", "public_one"] {
@@ -200,10 +207,9 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
     let public = format!("public_{}", &id().simple().to_string()[..8]);
     drop(store.create_chat(ME, id(), ChatKind::Channel, "new", Some(&public)).await.expect("made"));
-    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
     store.reopen_direct(ME, UserId(700)).await.expect("there");
-    store.open_direct(ME, UserId(701), free).await.expect("there");
-    drop(store.open_direct(ME, UserId(600_000), free).await.expect("made"));
+    store.open_direct(ME, UserId(701), &toll(&[])).await.expect("there");
+    drop(store.open_direct(ME, UserId(600_000), &toll(&[UserId(600_000)])).await.expect("made"));
 }
 
 async fn calls(store: &Store) {

@@ -108,7 +108,8 @@ impl Plan {
             plan = plan.flags(&["--messages-per-second", "0", "--calls-per-minute", "0"]);
         }
         if !plan.guarded {
-            plan = plan.flags(&["--new-contacts-per-day", "0", "--lookups-per-day", "0"]);
+            let flags = ["--new-contacts-per-day", "0", "--stranger-chats-per-day", "0", "--lookups-per-day", "0"];
+            plan = plan.flags(&flags);
         }
         plan.start_in(directory).await
     }
