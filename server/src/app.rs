@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use chapar_protocol::{DeviceId, UserId};
+
 use crate::{
     calls::{Calls, quality::CallQualities},
     committer::Committer,
@@ -52,6 +54,14 @@ pub struct App {
     pub draining: AtomicBool,
     /// The HTTP requests that are being answered.
     pub answering: Answering,
+}
+
+impl App {
+    /// Tells a device that was signed out, wherever it is connected and whatever call it is in.
+    pub async fn signed_out(&self, user: UserId, device: DeviceId) {
+        self.fanout.publish_revoked(user, device);
+        self.calls.signed_out(user, device).await;
+    }
 }
 
 /// Counts what is being answered, so that a node that goes away lets it finish.

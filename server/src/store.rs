@@ -24,7 +24,7 @@ pub mod unfinished_calls;
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserDelta, UserId, WireError};
+use chapar_protocol::{ChatDelta, ChatId, ChatKind, ErrorCode, Reacted, UserDelta, UserId, WireError};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
@@ -187,7 +187,24 @@ pub struct Changes {
     /// For each touched user, what changed of that user's own things. Told before the chat's delta.
     pub users: Vec<(UserId, UserDelta)>,
     /// What changed of the chat.
-    pub chat: Option<ChatDelta>,
+    pub chat: Option<ChatChange>,
+}
+
+/// What changed of a chat, as it is told to those who watch it.
+#[derive(Debug)]
+pub struct ChatChange {
+    /// Told to everybody.
+    pub delta: ChatDelta,
+    /// Reactions that are nobody's business but of those whose they are.
+    pub own: Vec<Reacted>,
+}
+
+impl ChatChange {
+    /// Readers of a channel do not know each other: neither whose a reaction is.
+    pub fn of(kind: ChatKind, mut delta: ChatDelta) -> Self {
+        let own = if kind == ChatKind::Channel { std::mem::take(&mut delta.reacted) } else { Vec::new() };
+        Self { delta, own }
+    }
 }
 
 /// How the connections of a node are shared out, so that no kind of work takes those of another.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, StoreError, budgets,
+    ChatChange, Changes, Result, Store, StoreError, budgets,
     budgets::{Charge, Toll},
     pool::Tx,
     row,
@@ -516,7 +516,7 @@ impl ChatTx {
             .execute(&mut *self.tx)
             .await?;
         self.tx.commit().await.map_err(|error| StoreError::of_commit(error, Some(chat), touched))?;
-        Ok((self.delta.version, Changes { users: self.users, chat: Some(self.delta) }))
+        Ok((self.delta.version, Changes { users: self.users, chat: Some(ChatChange::of(self.kind, self.delta)) }))
     }
 }
 

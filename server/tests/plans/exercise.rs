@@ -8,6 +8,7 @@ use chapar_protocol::{
 };
 use chapar_server::store::{
     Store,
+    accounts::Which,
     budgets::{BudgetKind, Charge, Toll},
     create::Created,
     send::{Locks, NewMessage, Outcome},
@@ -56,7 +57,7 @@ async fn accounts(store: &Store, round: i64) {
     assert!(store.create_user("u7", "Taken", None).await.is_err());
     store.credentials(&new.handle, &[7; 8]).await.expect("read").expect("there");
     store.set_password(new.id, "other hash").await.expect("set");
-    let device = store.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
+    let (device, _) = store.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
     store.caller(new.id, &[round.to_le_bytes()[0]; 32]).await.expect("known");
     assert_eq!(store.devices(new.id, None).await.expect("read").len(), 1);
     assert!(store.owns_device(new.id, device).await.expect("read"));
@@ -64,8 +65,8 @@ async fn accounts(store: &Store, round: i64) {
     store.know_network(new.id, &[7; 8]).await.expect("kept");
     let connected: Vec<_> = (1..=1000).map(|n| (UserId(n), DeviceId(n))).collect();
     assert_eq!(store.standing(&connected).await.expect("read").len(), 1000);
-    store.revoke_devices(new.id, Some(device)).await.expect("revoked");
-    store.revoke_devices(new.id, None).await.expect("revoked");
+    store.revoke_devices(new.id, Which::AllBut(device)).await.expect("revoked");
+    store.revoke_devices(new.id, Which::All).await.expect("revoked");
     store.went_offline(&[new.id]).await.expect("noted");
     let charge = Charge::quarters(BudgetKind::Lookups, 1, 8);
     store.spend(new.id, charge).await.expect("the first is let through");

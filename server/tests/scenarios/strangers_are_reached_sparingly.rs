@@ -329,6 +329,7 @@ async fn many_strangers_together_reach_one_person_no_oftener_than_one() {
 
     // What one does oneself is not meant, nor those whom one has answered.
     for stranger in &strangers[..3] {
+        finds(&world, &victim, stranger).await.expect("found");
         once(&world, 0, &victim, &OpenDirect { user_id: stranger.id() }).await.expect("one's own doing");
         once(&world, 1, stranger, &group_of(&[&victim])).await.expect("they have answered");
     }
