@@ -43,7 +43,7 @@ use crate::{
     hub::{Hub, News},
     metrics::Metrics,
     outbox::Outbox,
-    store::{ChatChange, Changes, Store},
+    store::{Changes, ChatChange, Store},
 };
 
 /// People who are brought into chats at the same time.

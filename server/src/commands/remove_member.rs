@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ErrorCode, ServiceAction,
+    ChatKind, ErrorCode, ServiceAction,
     command::{Changed, RemoveMember},
 };
 
@@ -11,10 +11,10 @@ use super::{Asker, Effect, Outcome, Result, may_moderate, refuse};
 use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, remove: RemoveMember) -> Result<Changed> {
-    if remove.user_id == asker.user {
+    let mut chat = app.store.lock_chat(remove.chat_id, asker.user).await?;
+    if remove.user_id == asker.user && chat.kind() != ChatKind::Direct {
         return refuse(ErrorCode::BadRequest, "nobody removes themselves: use leave");
     }
-    let mut chat = app.store.lock_chat(remove.chat_id, asker.user).await?;
     if !may_moderate(chat.kind(), chat.role()) {
         return Err(ErrorCode::Forbidden.into());
     }

@@ -153,11 +153,7 @@ impl Worker {
     }
 
     /// What became of each message of a batch. One that the database refuses costs the others nothing.
-    async fn store_all(
-        &self,
-        batch: &mut Batch,
-        locks: Locks,
-    ) -> Result<Vec<Result<Outcome, WireError>>, StoreError> {
+    async fn store_all(&self, batch: &mut Batch, locks: Locks) -> Result<Vec<Result<Outcome, WireError>>, StoreError> {
         match self.try_store(batch, locks).await {
             Ok(outcomes) => Ok(outcomes.into_iter().map(Ok).collect()),
             Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {

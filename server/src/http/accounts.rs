@@ -24,7 +24,10 @@ use crate::{
     app::App,
     limits::subnet,
     passwords::Guest,
-    store::{StoreError, accounts::{Caller, Which}},
+    store::{
+        StoreError,
+        accounts::{Caller, Which},
+    },
     tokens,
 };
 

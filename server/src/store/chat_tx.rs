@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    ChatChange, Changes, Result, Store, StoreError, budgets,
+    Changes, ChatChange, Result, Store, StoreError, budgets,
     budgets::{Charge, Toll},
     pool::Tx,
     row,

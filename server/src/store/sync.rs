@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chapar_protocol::{
-    ChatCursor, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, MyChat, Resume, Seq, Sync, UserDelta,
-    UserId, Version, WireError, command::Page, limit,
+    ChatCursor, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, MyChat, Resume, Seq, Sync, UserDelta, UserId,
+    Version, WireError, command::Page, limit,
 };
 use serde::Serialize;
 use sqlx::Row;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chapar_protocol::{CloseCode, Event};
+use chapar_server::fanout::parcel::Parcel;
+use futures_util::StreamExt;
 
-use crate::support::{Signal, Traffic, audit::all_equal, http, world::Plan};
+use crate::support::{Signal, Traffic, audit::all_equal, device::message, http, within, world::Plan};
 
 #[tokio::test]
 async fn and_nothing_is_lost() {
@@ -47,4 +49,54 @@ async fn nobody_new_is_let_in_while_it_drains() {
     // Once everybody has left there is nothing to wait for.
     one.cut().await;
     assert!(world.nodes[0].end(Duration::from_secs(10)).await.is_some_and(|status| status.success()));
+}
+
+/// A message waits for a chat that somebody has locked while the node stops: it is stored and told, and then comes the goodbye,
+/// after which nobody looks for what the node may not have told.
+#[tokio::test]
+async fn the_goodbye_comes_after_the_last_word() {
+    let mut world = Plan::pair().flags(&["--drain-seconds", "0"]).start().await;
+    let [writer, reader] = world.people().await;
+    let chat = world.group(&writer, &[&reader]).await;
+    writer.connect(world.at(0)).await;
+    reader.connect(world.at(1)).await;
+    let client = redis::Client::open(world.redis().url()).expect("an address");
+    let mut heard = client.get_async_pubsub().await.expect("connected");
+    heard.psubscribe("chapar:*").await.expect("subscribed");
+    let heard = heard.into_on_message().filter_map(async |said| {
+        // The node's id, and the parcel.
+        let parcel = Parcel::decode(said.get_payload_bytes().get(8..)?.to_vec().into())?;
+        match parcel {
+            Parcel::Change(change) if change.news.frame.contains("the last word") => Some("the last word"),
+            Parcel::Goodbye(_) => Some("goodbye"),
+            _ => None,
+        }
+    });
+    let mut heard = std::pin::pin!(heard);
+
+    let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {chat} FOR UPDATE"));
+    let word = message(chat, "the last word");
+    let (_, ()) = tokio::join!(writer.call(&word), async {
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let asked = async {
+            while world.database.sql(waits).trim() == "0" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within("the message to wait for the chat", asked).await;
+        world.nodes[0].signal(Signal::TERM);
+        writer.ended().await;
+    });
+    // A goodbye that is said too early is said now.
+    let early = tokio::time::timeout(Duration::from_millis(500), heard.next()).await;
+    world.database.end_meanwhile();
+    drop(holder);
+    let mut order: Vec<&str> = early.ok().flatten().into_iter().collect();
+    while order.len() < 2 {
+        order.extend(within(&format!("what the node says after {order:?}"), heard.next()).await);
+    }
+    assert_eq!(order, ["the last word", "goodbye"]);
+    reader.sees(chat, "the last word").await;
+    assert!(world.nodes[0].end(Duration::from_secs(15)).await.is_some_and(|status| status.success()));
 }
