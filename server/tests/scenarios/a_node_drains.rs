@@ -76,7 +76,7 @@ async fn the_goodbye_comes_after_the_last_word() {
 
     let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {chat} FOR UPDATE"));
     let word = message(chat, "the last word");
-    let (_, ()) = tokio::join!(writer.call(&word), async {
+    let release = async {
         let waits =
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let asked = async {
@@ -86,13 +86,15 @@ async fn the_goodbye_comes_after_the_last_word() {
         };
         within("the message to wait for the chat", asked).await;
         world.nodes[0].signal(Signal::TERM);
-        writer.ended().await;
-    });
-    // A goodbye that is said too early is said now.
-    let early = tokio::time::timeout(Duration::from_millis(500), heard.next()).await;
-    world.database.end_meanwhile();
+        writer.event("the drain", |event| matches!(event, Event::Drain(_)).then_some(())).await;
+        // A goodbye that is said too early is said now.
+        let early = tokio::time::timeout(Duration::from_millis(500), heard.next()).await;
+        world.database.end_meanwhile();
+        early.ok().flatten()
+    };
+    let (_, early) = tokio::join!(writer.call(&word), release);
     drop(holder);
-    let mut order: Vec<&str> = early.ok().flatten().into_iter().collect();
+    let mut order: Vec<&str> = early.into_iter().collect();
     while order.len() < 2 {
         order.extend(within(&format!("what the node says after {order:?}"), heard.next()).await);
     }
