@@ -75,7 +75,7 @@ async fn the_goodbye_comes_after_the_last_word() {
     let mut heard = std::pin::pin!(heard);
 
     let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {chat} FOR UPDATE"));
-    let word = message(chat, "the last word");
+    let last = message(chat, "the last word");
     let release = async {
         let waits =
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -92,7 +92,7 @@ async fn the_goodbye_comes_after_the_last_word() {
         world.database.end_meanwhile();
         early.ok().flatten()
     };
-    let (_, early) = tokio::join!(writer.call(&word), release);
+    let (_, early) = tokio::join!(writer.call(&last), release);
     drop(holder);
     let mut order: Vec<&str> = early.into_iter().collect();
     while order.len() < 2 {
