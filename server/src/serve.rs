@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
 };
 
@@ -59,6 +59,8 @@ const EPOCH_LOOK: Duration = Duration::from_secs(5);
 const RELAYS_LOOK: Duration = Duration::from_secs(5);
 /// From the word that the node goes away until its connections are closed: time to finish what is under way.
 const LAST_ORDERS: Duration = Duration::from_secs(1);
+/// How long each other step of the way down may take. What it leaves undone others find out as from a node that was killed.
+const STEP: Duration = Duration::from_secs(5);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
 ///
@@ -213,11 +215,13 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let stop_accepting = accepting.abort_handle();
     tasks.watch("the listener", accepting);
     tasks.spawn("the housekeeping", keep_house(app.clone()));
+    // Before anybody is told that the node is there: from then on it ends in order.
+    let stopped = Stopped::listen()?;
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
 
     let fault = tokio::select! {
-        stopped = until_stopped(&app.settings, &mut private) => stopped.err(),
+        stopped = until_stopped(stopped, &app.settings, &mut private) => stopped.err(),
         ended = tasks.first_to_end() => {
             tracing::error!("{ended}");
             // Nothing is saved by going slowly: others notice as they notice a node that was killed.
@@ -232,14 +236,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         drain(&app).await;
     }
     stop_timers.abort();
-    app.calls.close().await;
+    step("closing the calls", app.calls.close()).await;
     tasks.wait_for(RECORDER, Duration::from_secs(5)).await;
     app.committer.close();
     tasks.wait_for(COMMITTER, Duration::from_secs(10)).await;
     app.fanout.goodbye().await;
     tasks.abort_all();
-    let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
-    let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
+    step("writing the quality of calls", app.call_quality.write_all()).await;
+    step("closing the database's connections", app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
     }
@@ -258,8 +262,12 @@ fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
 }
 
 /// Until a signal. A private Postgres that ends by itself is started again; meanwhile what is sent waits.
-async fn until_stopped(settings: &Settings, private: &mut Option<EmbeddedPostgres>) -> Result<(), Failure> {
-    let mut stopped = pin!(stop_signal());
+async fn until_stopped(
+    mut stopped: Stopped,
+    settings: &Settings,
+    private: &mut Option<EmbeddedPostgres>,
+) -> Result<(), Failure> {
+    let mut stopped = pin!(stopped.signal());
     loop {
         let Some(postgres) = private else {
             stopped.await;
@@ -278,33 +286,53 @@ async fn until_stopped(settings: &Settings, private: &mut Option<EmbeddedPostgre
     }
 }
 
-async fn stop_signal() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+/// The signals that end a node in order. One that came since they are listened for is not lost.
+struct Stopped {
+    term: Signal,
+    int: Signal,
 }
 
-/// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
+impl Stopped {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn signal(&mut self) {
+        tokio::select! { _ = self.term.recv() => {} _ = self.int.recv() => {} }
+    }
+}
+
+/// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes. People come first, and
+/// are told whatever the other steps wait for.
 async fn drain(app: &Arc<App>) {
     app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-    app.relays.drain().await;
+    tracing::info!(connections = app.metrics.connections.get(), "draining");
+    let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
     let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
-    let outboxes = app.fanout.outboxes();
-    tracing::info!(connections = outboxes.len(), "draining");
-    for outbox in &outboxes {
+    for outbox in app.fanout.outboxes() {
         let reconnect_after_ms = rand::random_range(0..=spread);
         outbox.push(frame::event(&Event::Drain(Drain { reconnect_after_ms })).into());
     }
-    // Those who talk over this node alone are told so while they are connected.
-    app.calls.end_with_node().await;
-    let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
-    tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))).await;
-    for outbox in &outboxes {
+    tokio::join!(
+        step("telling of the relay's end", app.relays.drain()),
+        // Those who talk over this node alone are told so while they are connected.
+        step("ending the calls", app.calls.end_with_node()),
+        tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))),
+    );
+    // Also those who said `hello` just before the node began to drain, and were not told.
+    for outbox in app.fanout.outboxes() {
         outbox.close(CloseCode::Drain);
     }
     while (app.metrics.connections.get() > 0 || app.answering.any()) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tracing::info!(connections = app.metrics.connections.get(), "drained");
+}
+
+/// A step of the way down, which ends.
+async fn step(what: &'static str, doing: impl Future<Output = ()>) {
+    if tokio::time::timeout(STEP, doing).await.is_err() {
+        tracing::warn!(what, seconds = STEP.as_secs(), "not done in time: going on without it");
     }
 }
 

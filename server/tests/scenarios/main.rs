@@ -46,6 +46,7 @@ mod the_database_lost_commits;
 mod the_database_takes_no_changes;
 mod the_disk_of_the_database_is_full;
 mod the_same_client_id_many_times;
+mod the_tests_themselves_end;
 mod two_nodes_carry_one_chat;
 mod typing_and_presence_cross_nodes;
 mod what_an_operator_sees;
