@@ -138,12 +138,15 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         };
     let (store, mut private) = open_store(&settings).await?;
 
-    let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
+    let (relays, relay_tasks) = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
     let mut bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
     let mut tasks = Tasks::default();
+    for task in relay_tasks {
+        tasks.watch("the watch over relays", task);
+    }
     for task in bus.take_tasks() {
         tasks.watch("the bus", task);
     }
@@ -158,11 +161,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
+    let shared_calls = match &settings.redis_url {
+        Some(url) => {
+            let (calls, pipe) = RedisCalls::start(url.expose())?;
+            tasks.watch("the way of calls to Redis", pipe);
+            CallStore::Redis(calls)
+        }
+        None => CallStore::Memory(MemoryCalls::default()),
+    };
     let (calls, [timers, recorder, keeper, reach]) = Calls::start(Parts {
-        calls: match &settings.redis_url {
-            Some(url) => CallStore::Redis(RedisCalls::new(url.expose())?),
-            None => CallStore::Memory(MemoryCalls::default()),
-        },
+        calls: shared_calls,
         store: store.clone(),
         committer: committer.clone(),
         fanout: fanout.clone(),
@@ -208,7 +216,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         let router = http::metrics(app.clone(), registry.clone());
         let places = Places::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, Vec::new());
         tracing::info!(address = %listener.local_addr()?, "metrics");
-        tokio::spawn(listener::accept(listener, router, None, places, None));
+        tasks.spawn("the listener of metrics", listener::accept(listener, router, None, places, None));
     }
     let accepting =
         tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
