@@ -1,5 +1,6 @@
 //! The main job: set up, serve, drain, stop.
 
+mod stopping;
 mod tasks;
 
 use std::{
@@ -10,15 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chapar_protocol::{CloseCode, Event, event::Drain, frame};
 use chapar_signaling::sdp::{CandidatePolicy, address::Network};
 use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     app::{Answering, App},
@@ -42,6 +38,7 @@ use crate::{
     tls,
 };
 
+use stopping::{Stopped, drain, step};
 use tasks::Tasks;
 
 /// What ends the server with a sentence.
@@ -57,10 +54,6 @@ const BUS_QUEUE: usize = 16_384;
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
 /// How often the names and regions of the relays are read again, for the reports of calls.
 const RELAYS_LOOK: Duration = Duration::from_secs(5);
-/// From the word that the node goes away until its connections are closed: time to finish what is under way.
-const LAST_ORDERS: Duration = Duration::from_secs(1);
-/// How long each other step of the way down may take. What it leaves undone others find out as from a node that was killed.
-const STEP: Duration = Duration::from_secs(5);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
 ///
@@ -291,56 +284,6 @@ async fn until_stopped(
             dead.stop().await;
         }
         *private = Some(EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?);
-    }
-}
-
-/// The signals that end a node in order. One that came since they are listened for is not lost.
-struct Stopped {
-    term: Signal,
-    int: Signal,
-}
-
-impl Stopped {
-    fn listen() -> Result<Self, Failure> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    async fn signal(&mut self) {
-        tokio::select! { _ = self.term.recv() => {} _ = self.int.recv() => {} }
-    }
-}
-
-/// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes. People come first, and
-/// are told whatever the other steps wait for.
-async fn drain(app: &Arc<App>) {
-    app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-    tracing::info!(connections = app.metrics.connections.get(), "draining");
-    let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
-    let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
-    for outbox in app.fanout.outboxes() {
-        let reconnect_after_ms = rand::random_range(0..=spread);
-        outbox.push(frame::event(&Event::Drain(Drain { reconnect_after_ms })).into());
-    }
-    tokio::join!(
-        step("telling of the relay's end", app.relays.drain()),
-        // Those who talk over this node alone are told so while they are connected.
-        step("ending the calls", app.calls.end_with_node()),
-        tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))),
-    );
-    // Also those who said `hello` just before the node began to drain, and were not told.
-    for outbox in app.fanout.outboxes() {
-        outbox.close(CloseCode::Drain);
-    }
-    while (app.metrics.connections.get() > 0 || app.answering.any()) && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    tracing::info!(connections = app.metrics.connections.get(), "drained");
-}
-
-/// A step of the way down, which ends.
-async fn step(what: &'static str, doing: impl Future<Output = ()>) {
-    if tokio::time::timeout(STEP, doing).await.is_err() {
-        tracing::warn!(what, seconds = STEP.as_secs(), "not done in time: going on without it");
     }
 }
 
