@@ -1,6 +1,6 @@
 //! SIGTERM: the node says goodbye, finishes what it has begun, and its people go on at the other one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chapar_protocol::{CloseCode, Event};
 use chapar_server::fanout::parcel::Parcel;
@@ -101,4 +101,37 @@ async fn the_goodbye_comes_after_the_last_word() {
     assert_eq!(order, ["the last word", "goodbye"]);
     reader.sees(chat, "the last word").await;
     assert!(world.nodes[0].end(Duration::from_secs(15)).await.is_some_and(|status| status.success()));
+}
+
+/// The relays are told through Redis, for which they wait up to 2 s.
+#[tokio::test]
+async fn and_people_are_told_at_once_though_redis_hangs() {
+    let mut world = Plan::pair().flags(&["--drain-seconds", "3"]).start().await;
+    let [person] = world.people().await;
+    person.connect(world.at(0)).await;
+    world.redis().stop();
+    // Until the node waits for an answer.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    world.nodes[0].signal(Signal::TERM);
+    person.event("the goodbye", |event| matches!(event, Event::Drain(_)).then_some(())).await;
+    let told = began.elapsed();
+    assert_eq!(person.ended().await, Some(CloseCode::Drain.number()));
+    let ended = world.nodes[0].end(Duration::from_secs(30)).await;
+    world.redis().go_on();
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    assert!(told < Duration::from_millis(1500), "told after {told:?}");
+    let log = world.nodes[0].log();
+    let line = |what: &str| log.find(what).unwrap_or_else(|| panic!("no line {what:?} in\n{log}"));
+    assert!(line("draining") < line("drained"));
+}
+
+#[tokio::test]
+async fn as_soon_as_it_says_that_it_listens() {
+    for _ in 0..3 {
+        let mut world = Plan::single().start().await;
+        world.nodes[0].signal(Signal::TERM);
+        let ended = world.nodes[0].end(Duration::from_secs(30)).await;
+        assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    }
 }
