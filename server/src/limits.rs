@@ -294,6 +294,8 @@ mod tests {
         let many = (0..1000).take_while(|_| limits.watch(UserId(1), 200).is_ok()).count();
         assert!((47..60).contains(&many), "{many}");
         assert!((0..900).all(|_| limits.watch(UserId(2), 1).is_ok()), "for one person as before");
+        let many = (0..1000).take_while(|_| limits.people(UserId(3), 200).is_ok()).count();
+        assert!((50..63).contains(&many), "{many}");
     }
 
     #[test]
