@@ -126,7 +126,7 @@ impl Default for Settings {
             database_url: None,
             redis_url: None,
             pg_bin: None,
-            database_connections: Shares::suiting(2, u32::try_from(cores).unwrap_or(u32::MAX)),
+            database_connections: 16,
             public_url: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -214,11 +214,6 @@ impl Settings {
         settings.relay.read(&mut from);
         let (sources, mut problems) = from.finish();
         settings.sources = sources;
-        if settings.source("database-connections") == Source::Default {
-            let cores = u32::try_from(available_parallelism().map_or(1, usize::from)).unwrap_or(u32::MAX);
-            let workers = u32::try_from(settings.commit_workers).unwrap_or(u32::MAX);
-            settings.database_connections = Shares::suiting(workers, cores);
-        }
         problems.extend(settings.contradictions());
         if problems.is_empty() { Ok(settings) } else { Err(Problems(problems)) }
     }

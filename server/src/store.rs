@@ -212,20 +212,10 @@ impl Shares {
     const PROBE: u32 = 1;
     /// The least for `hello` and commands together.
     const REST: u32 = 2;
-    /// How many for these suit a core, and all cores.
-    const REST_PER_CORE: u32 = 2;
-    const MOST_REST: u32 = 16;
 
     /// The least of connections with so many workers.
     pub fn least(workers: u32) -> u32 {
         workers + Self::LANES + Self::UPKEEP + Self::PROBE + Self::REST
-    }
-
-    /// How many connections suit a node with so many workers and cores. What is asked of the database beyond that is not done
-    /// sooner: it takes the processors from the messages.
-    pub fn suiting(workers: u32, cores: u32) -> u32 {
-        let rest = (Self::REST_PER_CORE * cores).clamp(Self::REST, Self::MOST_REST);
-        workers.max(1) + Self::LANES + Self::UPKEEP + Self::PROBE + rest
     }
 
     /// Shares out `total` connections. With fewer than [`Self::least`] there are more than `total`.

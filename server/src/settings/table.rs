@@ -36,12 +36,7 @@ pub const SETTINGS: [Setting; 43] = [
          redis+sentinel://HOST:PORT,HOST:PORT/SERVICE; rediss for TLS [default: one node, no Redis]",
     ),
     setting("pg-bin", "CHAPAR_PG_BIN", "DIRECTORY", "Where initdb and postgres are [default: looked for]"),
-    setting(
-        "database-connections",
-        "CHAPAR_DATABASE_CONNECTIONS",
-        "N",
-        "Connections to Postgres [default: commit-workers + 5, and 2 for each core up to 16]",
-    ),
+    setting("database-connections", "CHAPAR_DATABASE_CONNECTIONS", "N", "Connections to Postgres [default: 16]"),
     setting("public-url", "CHAPAR_PUBLIC_URL", "URL", "The address that people type, for links that leave the app"),
     setting(
         "allowed-origins",
