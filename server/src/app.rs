@@ -18,6 +18,7 @@ use crate::{
     relays::Relays,
     resumes::Resumes,
     settings::Settings,
+    shares::Shares,
     store::Store,
     strangers::Strangers,
 };
@@ -48,6 +49,8 @@ pub struct App {
     pub metrics: Metrics,
     /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
     pub resumes: Resumes,
+    /// How many commands of one account are carried out at once.
+    pub accounts: Shares<UserId>,
     /// Whether people should be sent here.
     pub health: Health,
     /// Set when the node goes away.

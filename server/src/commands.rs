@@ -33,7 +33,7 @@ mod set_name;
 mod set_role;
 mod set_typing;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use chapar_protocol::{
     ChatKind, DeviceId, ErrorCode, Role, UserDelta, UserId, WireError,
@@ -51,9 +51,16 @@ use crate::{
         Changes, StoreError,
         accounts::Caller,
         budgets::{BudgetKind, Charge, Toll},
+        busy,
         people::Known,
     },
 };
+
+/// Commands of one account that are carried out at once, over all its connections; the others wait for these. Messages are no
+/// such commands: the committer has their queue.
+pub const OF_ACCOUNT: usize = 2;
+/// For how long a command waits for those of its own account before it is told to come back.
+const OWN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A reply frame that is on its way.
 pub type Pending = Pin<Box<dyn Future<Output = Utf8Bytes> + Send>>;
@@ -219,7 +226,14 @@ fn apart<C: Command>(
     let span = tracing::info_span!("request", id, method = C::METHOD, device = asker.device.0);
     let (app, asker) = (app.clone(), asker.clone());
     let work = async move {
-        let outcome = run.await;
+        // A heartbeat waits for nothing.
+        let outcome = if C::METHOD == wire::Ping::METHOD {
+            run.await
+        } else if let Some(_share) = app.accounts.take(asker.user, OWN_PATIENCE).await {
+            run.await
+        } else {
+            Err(busy("too many of your requests are under way: nothing was changed, try again"))
+        };
         if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
             app.fanout.doubt(*chat, users.iter().copied());
         }

@@ -28,7 +28,7 @@ use chapar_protocol::{ChatDelta, ChatId, ChatKind, ErrorCode, Reacted, UserDelta
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
-use pool::{Bounds, Pool, Tx};
+use pool::{Bounds, Pace, Pool, Tx};
 use turns::Turns;
 
 /// Why the store did not do as asked.
@@ -296,15 +296,16 @@ impl Store {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         let shares = shares.into();
-        let pool = |connections, statement, lock, check, more| {
-            Pool::new(options.clone(), Bounds { connections, place: PLACE, statement, lock, check }, more)
+        let pool = |connections, statement, lock, check, more, pace| {
+            Pool::new(options.clone(), Bounds { connections, place: PLACE, statement, lock, check }, more, pace)
         };
+        let pace = Some(Pace::new(std::thread::available_parallelism().map_or(1, usize::from).max(2)));
         let pools = Pools {
-            commit: pool(shares.commit, BATCH, BATCH / 2, false, send::SESSION),
-            hello: pool(shares.hello, STATEMENT, LOCK, true, ""),
-            commands: pool(shares.commands, STATEMENT, LOCK, true, ""),
-            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, ""),
-            probe: pool(shares.probe, BATCH, BATCH, true, ""),
+            commit: pool(shares.commit, BATCH, BATCH / 2, false, send::SESSION, None),
+            hello: pool(shares.hello, STATEMENT, LOCK, true, "", pace.clone()),
+            commands: pool(shares.commands, STATEMENT, LOCK, true, "", pace),
+            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, "", None),
+            probe: pool(shares.probe, BATCH, BATCH, true, "", None),
             // At most half of the connections, for one channel.
             turns: Turns::new(shares.commands / 2),
             options,
