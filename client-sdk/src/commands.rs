@@ -5,7 +5,7 @@ use chapar_protocol::{
     command::{
         AddMembers, Changed, CreateChat, Delete, Devices, Done, Edit, GetChat, GetDevices, GetMembers, GetUsers,
         History, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences, React, RemoveMember, Resolve,
-        Resolved, RevokeDevice, SetRole, SetTyping, Users, WatchPresence,
+        Resolved, RevokeDevice, RevokeOtherDevices, SetRole, SetTyping, Users, WatchPresence,
     },
     message::NewBody,
 };
@@ -139,5 +139,10 @@ impl Client {
     /// Signs one of the own devices out.
     pub async fn revoke_device(&self, device_id: DeviceId) -> Result<Done, Error> {
         self.call(&RevokeDevice { device_id }).await
+    }
+
+    /// Signs all own devices out but this one.
+    pub async fn revoke_other_devices(&self) -> Result<Done, Error> {
+        self.call(&RevokeOtherDevices {}).await
     }
 }

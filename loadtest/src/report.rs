@@ -255,7 +255,7 @@ impl Report {
         if self.errors.contains_key("rate_limited") {
             let _ = writeln!(
                 text,
-                "The server limits its users: start it with --messages-per-second 0 --calls-per-minute 0 --new-contacts-per-day 0 --lookups-per-day 0 to measure what it can do."
+                "The server limits its users: start it with --messages-per-second 0 --calls-per-minute 0 --new-contacts-per-day 0 --stranger-chats-per-day 0 --lookups-per-day 0 to measure what it can do."
             );
         }
         if let Some(audit) = &self.audit {

@@ -127,6 +127,7 @@ pub(crate) const NO_BUDGETS: &[(&str, &str)] = &[
     ("--messages-per-second", "0"),
     ("--max-connections-per-address", "20000"),
     ("--new-contacts-per-day", "0"),
+    ("--stranger-chats-per-day", "0"),
     ("--lookups-per-day", "0"),
 ];
 

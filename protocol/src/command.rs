@@ -110,7 +110,7 @@ params! {
         /// Its handle.
         handle: String,
     }
-    /// Leaves a group or channel.
+    /// Leaves a group or channel. Whoever is out already, also by being removed, stays out: strangers do not bring back who left.
     Leave {
         /// Which.
         chat_id: ChatId,
@@ -367,6 +367,8 @@ params! {
         /// Which. The own one closes this connection.
         device_id: DeviceId,
     }
+    /// Signs all of the own devices out but the one that asks, at once and on every node.
+    RevokeOtherDevices {}
 }
 
 /// One line of the table of contents.
@@ -432,4 +434,5 @@ commands! {
     "set_name" SetName -> User, http: true;
     "get_devices" GetDevices -> Devices, http: true;
     "revoke_device" RevokeDevice -> Done, http: true;
+    "revoke_other_devices" RevokeOtherDevices -> Done, http: true;
 }

@@ -106,6 +106,10 @@ codes! {
     ClientIdReused = "client_id_reused" => GiveUp, 409;
     /// The group would have more than 1000 members.
     ChatFull = "chat_full" => GiveUp, 409;
+    /// Somebody named has left this chat by themselves: they come back only by joining it, or added by one whom they have answered.
+    HasLeft = "has_left" => GiveUp, 409;
+    /// Strangers have put this person into enough chats for now. Wait for `retry_after_ms`.
+    ReachedTooOften = "reached_too_often" => Retry, 429;
     /// An owner cannot leave while others are in the chat: name another owner first.
     OwnerCannotLeave = "owner_cannot_leave" => GiveUp, 409;
     /// There is no such call, or you are not in it.

@@ -25,6 +25,8 @@ pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 pub const GROUP_MEMBERS: usize = 1000;
 /// Most users that one command can name.
 pub const USERS_PER_COMMAND: usize = 200;
+/// Most devices that are signed in to one account. One more ends the one that was connected longest ago.
+pub const DEVICES: usize = 100;
 /// Most chats in the cursors of one `hello`.
 pub const RESUME_CHATS: usize = 4000;
 /// Most messages in one page of history or one delta.

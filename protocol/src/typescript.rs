@@ -124,4 +124,5 @@ roots![
     c::GetDevices,
     c::Devices,
     c::RevokeDevice,
+    c::RevokeOtherDevices,
 ];

@@ -76,6 +76,7 @@ fn every_limit_stands_with_its_value() {
         ("PASSWORD_BYTES", format!("{} to {}", password.start(), password.end())),
         ("GROUP_MEMBERS", limit::GROUP_MEMBERS.to_string()),
         ("USERS_PER_COMMAND", limit::USERS_PER_COMMAND.to_string()),
+        ("DEVICES", limit::DEVICES.to_string()),
         ("RESUME_CHATS", limit::RESUME_CHATS.to_string()),
         ("PAGE", limit::PAGE.to_string()),
         ("ANSWER_BYTES", limit::ANSWER_BYTES.to_string()),

@@ -13,7 +13,7 @@ use crate::{
     cli::{AdminCommand, read_password},
     passwords::{Guest, Passwords},
     serve::Failure,
-    store::Store,
+    store::{Store, accounts::Which},
 };
 
 /// Does what was typed.
@@ -34,7 +34,7 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
             let user = find(store, &handle).await?;
             let hash = hash_of_typed(password.password_stdin).await?;
             store.set_password(user.id, &hash).await?;
-            let ended = store.revoke_devices(user.id, None).await?;
+            let ended = store.revoke_devices(user.id, Which::All).await?;
             writeln!(
                 out,
                 "@{} has a new password; {} sessions ended; nodes close their connections within 15 seconds",
@@ -55,13 +55,13 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
         AdminCommand::Revoke { handle, which } => {
             let user = find(store, &handle).await?;
             let only = match which.session {
-                Some(id) => {
-                    Some(DeviceId(id.parse().map_err(|_| "a session's id is a number: see chapar admin sessions")?))
-                }
-                None => None,
+                Some(id) => Which::Only(DeviceId(
+                    id.parse().map_err(|_| "a session's id is a number: see chapar admin sessions")?,
+                )),
+                None => Which::All,
             };
             let ended = store.revoke_devices(user.id, only).await?;
-            if let (Some(id), true) = (only, ended.is_empty()) {
+            if let (Which::Only(id), true) = (only, ended.is_empty()) {
                 let handle = user.handle;
                 return Err(format!("@{handle} has no session {id}: see chapar admin sessions {handle}").into());
             }

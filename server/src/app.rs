@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use chapar_protocol::{DeviceId, UserId};
+
 use crate::{
     calls::{Calls, quality::CallQualities},
     committer::Committer,
@@ -16,6 +18,7 @@ use crate::{
     relays::Relays,
     resumes::Resumes,
     settings::Settings,
+    shares::Shares,
     store::Store,
     strangers::Strangers,
 };
@@ -46,12 +49,22 @@ pub struct App {
     pub metrics: Metrics,
     /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
     pub resumes: Resumes,
+    /// How many commands of one account are carried out at once.
+    pub accounts: Shares<UserId>,
     /// Whether people should be sent here.
     pub health: Health,
     /// Set when the node goes away.
     pub draining: AtomicBool,
     /// The HTTP requests that are being answered.
     pub answering: Answering,
+}
+
+impl App {
+    /// Tells a device that was signed out, wherever it is connected and whatever call it is in.
+    pub async fn signed_out(&self, user: UserId, device: DeviceId) {
+        self.fanout.publish_revoked(user, device);
+        self.calls.signed_out(user, device).await;
+    }
 }
 
 /// Counts what is being answered, so that a node that goes away lets it finish.

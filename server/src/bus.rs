@@ -25,11 +25,13 @@ mod layout;
 mod link;
 mod outbox;
 mod publisher;
+mod room;
 mod shared;
 mod topic;
 
 pub use endpoint::BusError;
 pub(crate) use endpoint::Endpoint;
+pub use room::Place;
 pub use topic::Topic;
 pub(crate) use topic::slot_of;
 
@@ -47,6 +49,8 @@ pub enum BusEvent {
         topic: Topic,
         /// What was published.
         payload: Bytes,
+        /// Dropped once the payload has been taken in: until then it counts among what waits.
+        place: Place,
     },
     /// Messages may have been missed (the connection was lost, or this queue was full), and everything wanted is
     /// subscribed again: whoever listens must compare with the database. Comes at most once a second.
@@ -105,8 +109,8 @@ impl Bus {
     /// `redis+cluster://[user:password@]h1[:port],h2[:port]`; the last two also with `rediss+`. Redis must be 6 or later
     /// (RESP3), a cluster 7 or later (sharded pub/sub). `None` is [`Bus::Alone`].
     ///
-    /// `node` is a random id by which this node knows its own publications. `events` bounds what may wait: when it is
-    /// full, messages are dropped and a [`BusEvent::Resynchronise`] follows.
+    /// `node` is a random id by which this node knows its own publications. `events` and 64 MiB bound what may wait:
+    /// beyond either, messages are dropped and a [`BusEvent::Resynchronise`] with their topics follows.
     ///
     /// # Errors
     /// Only for a URL that cannot be read; never because Redis is down.

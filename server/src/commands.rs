@@ -1,7 +1,7 @@
 //! What clients can ask, one file each. A command checks, stores, and returns its reply and what others must hear;
 //! it never writes to a socket.
 //!
-//! The list in [`start`] is the table of contents. `hello` and `watch_presence` belong to a connection and stand in
+//! The list of `commands!` is the table of contents. `hello` and `watch_presence` belong to a connection and stand in
 //! [`crate::session`].
 
 mod add_members;
@@ -26,13 +26,14 @@ mod react;
 mod remove_member;
 mod resolve;
 mod revoke_device;
+mod revoke_other_devices;
 mod see_calls;
 mod send;
 mod set_name;
 mod set_role;
 mod set_typing;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use chapar_protocol::{
     ChatKind, DeviceId, ErrorCode, Role, UserDelta, UserId, WireError,
@@ -49,10 +50,17 @@ use crate::{
     store::{
         Changes, StoreError,
         accounts::Caller,
-        budgets::{BudgetKind, Charge},
+        budgets::{BudgetKind, Charge, Toll},
+        busy,
         people::Known,
     },
 };
+
+/// Commands of one account that are carried out at once, over all its connections; the others wait for these. Messages are no
+/// such commands: the committer has their queue.
+pub const OF_ACCOUNT: usize = 2;
+/// For how long a command waits for those of its own account before it is told to come back.
+const OWN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A reply frame that is on its way.
 pub type Pending = Pin<Box<dyn Future<Output = Utf8Bytes> + Send>>;
@@ -73,8 +81,6 @@ enum Effect {
     Read(Read),
     /// The caller is writing.
     Typing(Typing),
-    /// One of the caller's devices was signed out.
-    Revoked(DeviceId),
 }
 
 impl<R> Outcome<R> {
@@ -119,11 +125,19 @@ pub struct Request<'a> {
     pub params: &'a str,
 }
 
-/// Begins a command. What must keep the order of the connection's requests (`send`) happens before this returns; the
-/// rest goes on by itself, also when nobody waits for the reply any more: what is committed is always told.
-pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
-    macro_rules! commands {
-        ($($method:literal => $run:path,)+) => {
+/// The answer is a few fields.
+const SHORT: bool = false;
+/// The answer may be long: a page, a snapshot, a list.
+const LONG: bool = true;
+
+macro_rules! commands {
+    ($($method:literal => $run:path, $length:ident;)+) => {
+        /// Begins a command. What must keep the order of the connection's requests (`send`) happens before this returns; the
+        /// rest goes on by itself, also when nobody waits for the reply any more: what is committed is always told.
+        pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
+            if let Some(method) = wire::METHODS.iter().find(|it| it.name == request.method) {
+                app.metrics.requests.get_or_create(&[("method", method.name)]).inc();
+            }
             match request.method {
                 "send" => send::start(app, asker, request),
                 "call_invite" => call_invite::start(app, asker, request),
@@ -132,59 +146,47 @@ pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
                 $($method => spawn(app, asker, request, $run),)+
                 _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
-        };
-    }
-    if let Some(method) = wire::METHODS.iter().find(|it| it.name == request.method) {
-        app.metrics.requests.get_or_create(&[("method", method.name)]).inc();
-    }
-    commands! {
-        "ping" => ping,
-        "edit" => edit::run,
-        "delete" => delete::run,
-        "react" => react::run,
-        "mark_read" => mark_read::run,
-        "set_typing" => set_typing::run,
-        "history" => history::run,
-        "difference" => history::difference,
-        "user_difference" => history::user_difference,
-        "open_direct" => open_direct::run,
-        "create_chat" => create_chat::run,
-        "get_chat" => history::get_chat,
-        "get_members" => get_members::run,
-        "add_members" => add_members::run,
-        "remove_member" => remove_member::run,
-        "set_role" => set_role::run,
-        "join" => join::run,
-        "leave" => leave::run,
-        "resolve" => resolve::run,
-        "get_users" => get_users::run,
-        "get_relays" => get_relays::run,
-        "call_rate" => call_rate::run,
-        "get_calls" => get_calls::run,
-        "see_calls" => see_calls::run,
-        "set_name" => set_name::run,
-        "get_devices" => get_devices::run,
-        "revoke_device" => revoke_device::run,
-    }
+        }
+
+        /// Whether a command's answer may be long.
+        pub fn answers_at_length(method: &str) -> bool {
+            match method {
+                $($method => $length,)+
+                _ => SHORT,
+            }
+        }
+    };
 }
 
-/// Whether a command's answer may be long: a page, a snapshot, a list.
-pub fn answers_at_length(method: &str) -> bool {
-    matches!(
-        method,
-        "history"
-            | "difference"
-            | "user_difference"
-            | "get_chat"
-            | "open_direct"
-            | "create_chat"
-            | "join"
-            | "get_members"
-            | "get_users"
-            | "get_calls"
-            | "get_devices"
-            | "get_relays"
-    )
+commands! {
+    "ping" => ping, SHORT;
+    "edit" => edit::run, SHORT;
+    "delete" => delete::run, SHORT;
+    "react" => react::run, SHORT;
+    "mark_read" => mark_read::run, SHORT;
+    "set_typing" => set_typing::run, SHORT;
+    "history" => history::run, LONG;
+    "difference" => history::difference, LONG;
+    "user_difference" => history::user_difference, LONG;
+    "open_direct" => open_direct::run, LONG;
+    "create_chat" => create_chat::run, LONG;
+    "get_chat" => history::get_chat, LONG;
+    "get_members" => get_members::run, LONG;
+    "add_members" => add_members::run, SHORT;
+    "remove_member" => remove_member::run, SHORT;
+    "set_role" => set_role::run, SHORT;
+    "join" => join::run, LONG;
+    "leave" => leave::run, SHORT;
+    "resolve" => resolve::run, SHORT;
+    "get_users" => get_users::run, LONG;
+    "get_relays" => get_relays::run, LONG;
+    "call_rate" => call_rate::run, SHORT;
+    "get_calls" => get_calls::run, LONG;
+    "see_calls" => see_calls::run, SHORT;
+    "set_name" => set_name::run, SHORT;
+    "get_devices" => get_devices::run, LONG;
+    "revoke_device" => revoke_device::run, SHORT;
+    "revoke_other_devices" => revoke_other_devices::run, SHORT;
 }
 
 async fn ping(_: Arc<App>, _: Asker, _: wire::Ping) -> Result<wire::Done> {
@@ -224,7 +226,14 @@ fn apart<C: Command>(
     let span = tracing::info_span!("request", id, method = C::METHOD, device = asker.device.0);
     let (app, asker) = (app.clone(), asker.clone());
     let work = async move {
-        let outcome = run.await;
+        // A heartbeat waits for nothing.
+        let outcome = if C::METHOD == wire::Ping::METHOD {
+            run.await
+        } else if let Some(_share) = app.accounts.take(asker.user, OWN_PATIENCE).await {
+            run.await
+        } else {
+            Err(busy("too many of your requests are under way: nothing was changed, try again"))
+        };
         if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
             app.fanout.doubt(*chat, users.iter().copied());
         }
@@ -271,7 +280,6 @@ fn tell(app: &App, asker: &Asker, effect: Effect) {
         Effect::Own(delta) => app.fanout.publish_own(asker.user, delta),
         Effect::Read(read) => app.fanout.publish_read(read),
         Effect::Typing(typing) => app.fanout.publish_typing(typing),
-        Effect::Revoked(device) => app.fanout.publish_revoked(asker.user, device),
     }
 }
 
@@ -295,14 +303,20 @@ async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Resul
     app.store.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
 }
 
-/// What it costs to reach people, in quarters of a person.
-fn contacts(app: &App, quarters: u32) -> Charge {
-    Charge::quarters(BudgetKind::Contacts, app.settings.new_contacts_per_day, quarters)
+/// What it costs to put newcomers into a chat.
+fn toll(app: &App, known: &[Known], newcomers: &[UserId]) -> Toll {
+    let strangers = known.iter().filter(|it| !it.has_answered() && newcomers.contains(&it.user));
+    let quarters = strangers.clone().map(|it| it.quarters).sum();
+    Toll {
+        own: Charge::quarters(BudgetKind::Contacts, app.settings.new_contacts_per_day, quarters),
+        each: Charge::quarters(BudgetKind::Reached, app.settings.stranger_chats_per_day, 4),
+        strangers: strangers.map(|it| it.user).collect(),
+    }
 }
 
-/// What it costs to bring newcomers in.
-fn price(known: &[Known], newcomers: &[UserId]) -> u32 {
-    known.iter().filter(|it| newcomers.contains(&it.user)).map(|it| it.quarters).sum()
+/// What it costs to look a handle up, by whatever command.
+fn lookup(app: &App) -> Charge {
+    Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4)
 }
 
 /// Whether a role may add, remove and delete what is of others.

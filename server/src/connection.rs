@@ -68,11 +68,14 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S, pl
         began: now,
         heard: now,
         controls: 0,
-        place,
+        place: place.clone(),
         app: app.clone(),
         outbox: outbox.clone(),
     };
-    let code = connection.talk().await;
+    let code = tokio::select! {
+        code = connection.talk() => code,
+        () = place.is_needed() => Some(CloseCode::HelloTimeout),
+    };
     // From here on nothing is told to this connection any more.
     drop(present);
     if let Some(code) = code {

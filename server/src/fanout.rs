@@ -40,10 +40,10 @@ use self::{
 };
 use crate::{
     bus::{Bus, Topic},
-    hub::Hub,
+    hub::{Hub, News},
     metrics::Metrics,
     outbox::Outbox,
-    store::{Changes, Store},
+    store::{Changes, ChatChange, Store},
 };
 
 /// People who are brought into chats at the same time.
@@ -122,16 +122,26 @@ impl Fanout {
         for (user, delta) in changes.users {
             self.publish_membership(user, delta);
         }
-        if let Some(delta) = changes.chat {
-            self.publish_delta(delta);
+        if let Some(ChatChange { delta, own }) = changes.chat {
+            // A command is one person's: their devices hear the same with what is their own.
+            let own = own.into_iter().map(|it| {
+                let user = it.user_id;
+                (user, event_frame(&Event::Delta(ChatDelta { reacted: vec![it], ..delta.clone() })))
+            });
+            let own = own.collect();
+            self.publish_chat(delta, own);
         }
     }
 
     /// Tells the watchers of a chat what changed.
     pub fn publish_delta(self: &Arc<Self>, delta: ChatDelta) {
+        self.publish_chat(delta, Vec::new());
+    }
+
+    fn publish_chat(self: &Arc<Self>, delta: ChatDelta, own: Vec<(UserId, Utf8Bytes)>) {
         let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
-        let frame = event_frame(&Event::Delta(delta));
-        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), frame };
+        let news = News { frame: event_frame(&Event::Delta(delta)), own };
+        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), news };
         self.send(Topic::Chat(chat.0), Parcel::Change(change));
     }
 
@@ -143,8 +153,8 @@ impl Fanout {
     /// Tells a user's devices what changed of the user's own things, other than membership.
     pub fn publish_own(self: &Arc<Self>, user: UserId, delta: UserDelta) {
         let (from, version) = (delta.from, delta.version);
-        let frame = event_frame(&Event::Me(delta));
-        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), frame };
+        let news = event_frame(&Event::Me(delta)).into();
+        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), news };
         self.send(Topic::User(user.0), Parcel::Change(change));
     }
 

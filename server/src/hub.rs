@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use chapar_protocol::{DeviceId, Version};
+use chapar_protocol::{DeviceId, UserId, Version};
 use parking_lot::Mutex;
 use tungstenite::Utf8Bytes;
 
@@ -30,11 +30,40 @@ struct Stream {
     watchers: Watchers,
     /// How far the watchers have been told; absent until somebody has read it from the database.
     version: Option<Version>,
-    held: BTreeMap<Version, (Version, Utf8Bytes)>,
+    held: BTreeMap<Version, (Version, News)>,
     /// Something newer is known to exist than what is held: found by a hint, or dropped for want of room.
     known: Version,
     paused: bool,
     healing: bool,
+}
+
+/// What is told of one change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// To everybody.
+    pub frame: Utf8Bytes,
+    /// To some users in its place: what is nobody else's business.
+    pub own: Vec<(UserId, Utf8Bytes)>,
+}
+
+impl From<Utf8Bytes> for News {
+    fn from(frame: Utf8Bytes) -> Self {
+        Self { frame, own: Vec::new() }
+    }
+}
+
+impl News {
+    fn of(&self, watcher: &Outbox) -> &Utf8Bytes {
+        if self.own.is_empty() {
+            return &self.frame;
+        }
+        let own = watcher.who().and_then(|(user, _)| self.own.iter().find(|it| it.0 == user));
+        own.map_or(&self.frame, |it| &it.1)
+    }
+
+    fn bytes(&self) -> usize {
+        self.frame.len() + self.own.iter().map(|it| it.1.len()).sum::<usize>()
+    }
 }
 
 /// A stretch of a topic that is missing here.
@@ -59,10 +88,10 @@ impl Default for Hub {
 }
 
 impl Stream {
-    fn deliver(&mut self, version: Version, frame: &Utf8Bytes) {
+    fn deliver(&mut self, version: Version, news: &News) {
         self.version = Some(version);
         for watcher in self.watchers.iter() {
-            watcher.push(frame.clone());
+            watcher.push(news.of(watcher).clone());
         }
     }
 
@@ -72,35 +101,35 @@ impl Stream {
             && let Some(first) = self.held.first_entry()
             && *first.key() <= version
         {
-            let (next, frame) = first.remove();
+            let (next, news) = first.remove();
             if next > version {
-                self.deliver(next, &frame);
+                self.deliver(next, &news);
             }
         }
     }
 
     /// Tells a change that follows, holds one that does not. Returns whether it was told.
-    fn take_in(&mut self, from: Version, version: Version, frame: Utf8Bytes) -> bool {
+    fn take_in(&mut self, from: Version, version: Version, news: News) -> bool {
         match self.version {
             Some(mine) if version <= mine => return false,
             Some(mine) if from <= mine && !self.paused => {
-                self.deliver(version, &frame);
+                self.deliver(version, &news);
                 self.drain();
                 return true;
             }
             // Of two that begin at the same place the longer holds the other.
             _ if self.held.get(&from).is_some_and(|(held, _)| *held >= version) => {}
-            _ if self.has_room(&frame) => {
-                self.held.insert(from, (version, frame));
+            _ if self.has_room(&news) => {
+                self.held.insert(from, (version, news));
             }
             _ => self.known = self.known.max(version),
         }
         false
     }
 
-    fn has_room(&self, frame: &Utf8Bytes) -> bool {
-        let bytes: usize = self.held.values().map(|(_, held)| held.len()).sum();
-        self.held.len() < MAX_HELD && bytes + frame.len() <= MAX_HELD_BYTES
+    fn has_room(&self, news: &News) -> bool {
+        let bytes: usize = self.held.values().map(|(_, held)| held.bytes()).sum();
+        self.held.len() < MAX_HELD && bytes + news.bytes() <= MAX_HELD_BYTES
     }
 
     /// Whether something is missing that only the database has.
@@ -214,9 +243,9 @@ impl Hub {
 
     /// A change of a topic. Told at once when it follows, held when something before it is missing, ignored when known.
     /// Returns whether something is missing.
-    pub fn offer(&self, topic: Topic, from: Version, version: Version, frame: Utf8Bytes) -> bool {
+    pub fn offer(&self, topic: Topic, from: Version, version: Version, news: impl Into<News>) -> bool {
         self.with(topic, |stream| {
-            stream.take_in(from, version, frame);
+            stream.take_in(from, version, news.into());
             stream.has_gap()
         })
         .unwrap_or(false)
@@ -224,8 +253,8 @@ impl Hub {
 
     /// The same for a change that was read from the database. Returns whether it was told: false when it came by itself
     /// meanwhile.
-    pub fn fill(&self, topic: Topic, from: Version, version: Version, frame: Utf8Bytes) -> bool {
-        self.with(topic, |stream| stream.take_in(from, version, frame)).unwrap_or(false)
+    pub fn fill(&self, topic: Topic, from: Version, version: Version, news: impl Into<News>) -> bool {
+        self.with(topic, |stream| stream.take_in(from, version, news.into())).unwrap_or(false)
     }
 
     /// What the database says of a topic's version. It sets a stream's start when none is known yet; afterwards it is
@@ -450,7 +479,7 @@ mod tests {
             let frame = Utf8Bytes::from("x".repeat(250 * 1024));
             assert!(hub.offer(TOPIC, Version(version - 1), Version(version), frame));
         }
-        let held = hub.with(TOPIC, |stream| stream.held.values().map(|(_, frame)| frame.len()).sum::<usize>());
+        let held = hub.with(TOPIC, |stream| stream.held.values().map(|(_, news)| news.bytes()).sum::<usize>());
         assert!(held.is_some_and(|bytes| bytes <= MAX_HELD_BYTES), "{held:?}");
         assert!(hub.begin_healing(TOPIC));
         assert_eq!(hub.gap(TOPIC), Some(Gap { from: Version(0), upto: Version(199) }));
@@ -469,6 +498,25 @@ mod tests {
             assert!(!offer(&hub, 4, 5));
             assert_eq!(told(&outbox), ["5", "9"]);
         }
+    }
+
+    #[test]
+    fn what_is_nobody_elses_business_is_told_to_nobody_else() {
+        let (hub, stranger) = hub();
+        let outbox = |user, device| {
+            let outbox = Arc::new(Outbox::new());
+            outbox.identify(UserId(user), DeviceId(device));
+            assert!(hub.watch(TOPIC, &outbox));
+            outbox
+        };
+        let (own, own_too, other) = (outbox(1, 1), outbox(1, 2), outbox(2, 3));
+        hub.hint(TOPIC, Version(0));
+        let news = News { frame: "all".into(), own: vec![(UserId(1), "one".into())] };
+        // Held at first, as what has come too early is.
+        assert!(hub.offer(TOPIC, Version(1), Version(2), news.clone()));
+        assert!(!hub.offer(TOPIC, Version(0), Version(1), news));
+        let all = [own, own_too, other, stranger].map(|it| told(&it).join(" "));
+        assert_eq!(all, ["one one", "one one", "all all", "all all"]);
     }
 
     #[test]

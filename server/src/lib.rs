@@ -25,6 +25,7 @@ pub mod resumes;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod shares;
 pub mod store;
 pub mod strangers;
 pub mod telemetry;

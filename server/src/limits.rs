@@ -48,8 +48,8 @@ struct CallLimits {
 
 /// What one user may read for each message that they may send, sustained. 16 times that at once.
 const ANSWER_BYTES: u64 = 128 * 1024;
-/// So many people to watch count as one more command.
-const WATCHED_FOR_ONE: u64 = 10;
+/// So many people that are asked about count as one more command.
+const PEOPLE_FOR_ONE: u64 = 10;
 /// In these bytes answers are counted, rounded up.
 const ANSWER_UNIT: u64 = 256;
 /// Candidates in one ask, more than a command can hold.
@@ -103,7 +103,12 @@ impl Limits {
 
     /// For so many people whose presence is to be heard: each may be asked for on all nodes.
     pub fn watch(&self, user: UserId, people: usize) -> Result<(), WireError> {
-        self.commands(user, 1 + u64::try_from(people).unwrap_or(u64::MAX) / WATCHED_FOR_ONE)
+        self.commands(user, 1 + u64::try_from(people).unwrap_or(u64::MAX) / PEOPLE_FOR_ONE)
+    }
+
+    /// For so many people to be told about, in a command that has been paid for as one.
+    pub fn people(&self, user: UserId, people: usize) -> Result<(), WireError> {
+        self.commands(user, u64::try_from(people).unwrap_or(u64::MAX) / PEOPLE_FOR_ONE)
     }
 
     fn commands(&self, user: UserId, tokens: u64) -> Result<(), WireError> {
@@ -289,6 +294,8 @@ mod tests {
         let many = (0..1000).take_while(|_| limits.watch(UserId(1), 200).is_ok()).count();
         assert!((47..60).contains(&many), "{many}");
         assert!((0..900).all(|_| limits.watch(UserId(2), 1).is_ok()), "for one person as before");
+        let many = (0..1000).take_while(|_| limits.people(UserId(3), 200).is_ok()).count();
+        assert!((50..63).contains(&many), "{many}");
     }
 
     #[test]

@@ -4,11 +4,11 @@
 mod first_bytes;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,10 +20,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 use rustix::net::sockopt;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
 };
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
@@ -38,6 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const STRANGERS: usize = 100;
 /// How long a client may leave its own bytes unacknowledged, or its window closed, before the kernel gives it up.
 const SILENCE: Duration = Duration::from_mins(1);
+/// Bytes that the kernel takes beyond those that the other end has room for. Little, so that a write goes on whenever a slow
+/// reader has read some: the kernel's own buffer holds megabytes, and asks for more only when a third of it is free.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 32 * 1024;
 /// After how much silence the kernel asks whether the other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// How long somebody for whom there is no place may take to read why, and how many are told so at once.
@@ -58,6 +64,8 @@ pub struct Places {
 #[derive(Default)]
 struct Taken {
     all: usize,
+    /// Strangers so far; their numbers, from 1.
+    strangers: u64,
     by_address: HashMap<IpAddr, Here>,
 }
 
@@ -65,15 +73,17 @@ struct Taken {
 #[derive(Default)]
 struct Here {
     all: usize,
-    /// Those of them that are WebSockets without a `hello`.
-    strangers: usize,
+    /// Those of them that are WebSockets without a `hello`, the oldest first, and how each is told to go.
+    strangers: BTreeMap<u64, Arc<Notify>>,
 }
 
 /// One connection's place. It is free again when this is dropped.
 pub struct Place {
     places: Arc<Places>,
     client: OnceLock<IpAddr>,
-    stranger: AtomicBool,
+    /// Its number among the strangers; 0 when it is none.
+    stranger: AtomicU64,
+    leave: Arc<Notify>,
 }
 
 impl Places {
@@ -90,7 +100,8 @@ impl Places {
             }
             taken.all += 1;
         }
-        let place = Place { places: self.clone(), client: OnceLock::new(), stranger: AtomicBool::new(false) };
+        let place =
+            Place { places: self.clone(), client: OnceLock::new(), stranger: AtomicU64::new(0), leave: Arc::default() };
         let is_proxy = self.proxies.iter().any(|network| network.contains(&peer.to_canonical()));
         (is_proxy || place.belongs_to(peer)).then_some(place)
     }
@@ -112,29 +123,40 @@ impl Place {
         true
     }
 
-    /// Counts the place as one that waits for a `hello`. Returns whether its address may have another of the kind: a tenth
-    /// of its places, at least [`STRANGERS`].
-    pub fn waits_for_hello(&self) -> bool {
+    /// Counts the place as one that waits for a `hello`. An address has a tenth of its places for those, at least
+    /// [`STRANGERS`]; beyond, the one that has waited longest gives way: whoever holds many of them keeps nobody else out.
+    pub fn waits_for_hello(&self) {
         let most = (self.places.most_per_address / 10).max(STRANGERS);
         let mut taken = self.places.taken.lock();
-        let Some(here) = self.client.get().and_then(|client| taken.by_address.get_mut(client)) else { return false };
-        if here.strangers >= most {
-            return false;
+        let Taken { strangers, by_address, .. } = &mut *taken;
+        let Some(here) = self.client.get().and_then(|client| by_address.get_mut(client)) else { return };
+        if self.stranger.load(Ordering::Relaxed) != 0 {
+            return;
         }
-        if !self.stranger.swap(true, Ordering::Relaxed) {
-            here.strangers += 1;
+        while here.strangers.len() >= most
+            && let Some((_, leave)) = here.strangers.pop_first()
+        {
+            leave.notify_one();
         }
-        true
+        *strangers += 1;
+        here.strangers.insert(*strangers, self.leave.clone());
+        self.stranger.store(*strangers, Ordering::Relaxed);
+    }
+
+    /// Ends when the place is needed by somebody else.
+    pub async fn is_needed(&self) {
+        self.leave.notified().await;
     }
 
     /// The `hello` has come.
     pub fn is_known(&self) {
-        if !self.stranger.load(Ordering::Relaxed) || !self.stranger.swap(false, Ordering::Relaxed) {
+        if self.stranger.load(Ordering::Relaxed) == 0 {
             return;
         }
+        let number = self.stranger.swap(0, Ordering::Relaxed);
         let mut taken = self.places.taken.lock();
         if let Some(here) = self.client.get().and_then(|client| taken.by_address.get_mut(client)) {
-            here.strangers -= 1;
+            here.strangers.remove(&number);
         }
     }
 }
@@ -226,7 +248,10 @@ fn set_limits(stream: &TcpStream) -> std::io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
     #[cfg(target_os = "linux")]
-    sockopt::set_tcp_user_timeout(stream, u32::try_from(SILENCE.as_millis()).unwrap_or(u32::MAX))?;
+    {
+        sockopt::set_tcp_user_timeout(stream, u32::try_from(SILENCE.as_millis()).unwrap_or(u32::MAX))?;
+        SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    }
     Ok(())
 }
 
@@ -274,6 +299,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -291,17 +318,22 @@ mod tests {
         assert!(places.take(a).is_some());
     }
 
-    #[test]
-    fn strangers_leave_room_for_those_who_say_hello() {
+    #[tokio::test]
+    async fn the_stranger_who_has_waited_longest_gives_way() {
         let places = Places::new(1000, 1000, Vec::new());
         let client: IpAddr = [192, 0, 2, 1].into();
         let taken: Vec<Place> = (0..STRANGERS + 2).filter_map(|_| places.take(client)).collect();
-        let waiting = taken.iter().filter(|place| place.waits_for_hello()).count();
-        assert_eq!(waiting, STRANGERS);
+        taken[..STRANGERS].iter().for_each(Place::waits_for_hello);
+        let must_go = |place: &Place| place.is_needed().now_or_never().is_some();
+        assert!(!taken.iter().any(must_go), "there is room");
         taken[0].is_known();
         taken[0].is_known();
-        assert!(taken[STRANGERS].waits_for_hello(), "one of them is no stranger any more");
-        assert!(!taken[STRANGERS + 1].waits_for_hello());
+        taken[STRANGERS].waits_for_hello();
+        taken[STRANGERS].waits_for_hello();
+        assert!(!taken.iter().any(must_go), "one of them was no stranger any more");
+        taken[STRANGERS + 1].waits_for_hello();
+        let gone: Vec<usize> = (0..taken.len()).filter(|&place| must_go(&taken[place])).collect();
+        assert_eq!(gone, [1]);
         drop(taken);
         assert!(places.taken.lock().by_address.is_empty());
     }

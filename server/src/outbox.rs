@@ -18,7 +18,7 @@ use crate::bus::Topic;
 
 /// Most bytes that wait for one connection, replies and events together. Frames of events are shared between connections, so that the memory behind them is
 /// counted many times here: this bounds how far one reader may lag, not what the server holds.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The outgoing queue of a connection, and what is known of who reads it.
 #[derive(Default)]
@@ -151,7 +151,7 @@ mod tests {
     fn a_reader_too_far_behind_is_told_to_resume_and_costs_no_memory() {
         let outbox = Outbox::new();
         let frame = Utf8Bytes::from("x".repeat(1024 * 1024));
-        for _ in 0..4 {
+        for _ in 0..8 {
             outbox.push(frame.clone());
         }
         assert_eq!(outbox.closing(), None);

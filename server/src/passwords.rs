@@ -5,7 +5,7 @@
 
 mod queue;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, thread};
 
 use argon2::{
     Argon2, Params,
@@ -14,7 +14,14 @@ use argon2::{
 use chapar_protocol::{ErrorCode, WireError};
 use prometheus_client::metrics::gauge::Gauge;
 
+use tokio::sync::oneshot;
+
 use queue::Queue;
+
+/// How much hashing goes behind other work of the node, where the processors do not suffice for both: it gets a third of what a
+/// thread of the runtime gets (`setpriority(2)`; for Linux a thread is what that is for).
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
 
 const _: () = assert!(
     Params::DEFAULT_M_COST == 19 * 1024 && Params::DEFAULT_T_COST == 2 && Params::DEFAULT_P_COST == 1,
@@ -82,13 +89,23 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WireError> {
         let turn = self.queue.enter(guest).await?;
-        let done = tokio::task::spawn_blocking(move || {
+        let fault = |_| WireError::new(ErrorCode::Internal, "the password could not be checked");
+        let (say, hear) = oneshot::channel();
+        // A thread for each: it goes behind those that chat, and no thread without the right to do so comes back from there.
+        let thread = thread::Builder::new().name("password".to_owned()).spawn(move || {
+            #[cfg(target_os = "linux")]
+            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                tracing::debug!(%error, "a password is hashed like other work");
+            }
             let result = work();
             // Held to the end of the work, also when the caller has gone: the memory is in use until then.
             drop(turn);
-            result
+            let _ = say.send(result);
         });
-        done.await.map_err(|_| WireError::new(ErrorCode::Internal, "the password could not be checked"))
+        if let Err(error) = thread {
+            tracing::error!(%error, "no thread for a password");
+        }
+        hear.await.map_err(fault)
     }
 }
 

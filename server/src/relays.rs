@@ -26,6 +26,7 @@ use chapar_signaling::{
     },
     sdp::{RelayPlace, address::Network},
 };
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{serve::Failure, settings::Settings};
@@ -46,7 +47,8 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Starts the node's own relay, unless it is switched off. HTTP is served at `listens`, with TLS or without.
+    /// Starts the node's own relay, unless it is switched off. HTTP is served at `listens`, with TLS or without. The tasks go on
+    /// as long as the node does.
     ///
     /// # Errors
     /// A sentence for the operator: an address that was asked for cannot be had.
@@ -54,16 +56,22 @@ impl Relays {
         settings: &Settings,
         listens: SocketAddr,
         tls: Option<&TlsAcceptor>,
-    ) -> Result<Arc<Self>, Failure> {
+    ) -> Result<(Arc<Self>, Vec<JoinHandle<()>>), Failure> {
         let secrets = Arc::new(Secrets::new(secret::of(settings)?));
         let own = Own::start(settings, listens, tls, &secrets).await?;
+        let mut tasks = Vec::new();
         let registry = match &settings.redis_url {
-            Some(url) => Some(Arc::new(Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?)),
+            Some(url) => {
+                let mut registry = Registry::start(url.expose(), part(settings, own.as_ref(), &secrets))?;
+                tasks.extend(registry.take_task());
+                Some(Arc::new(registry))
+            }
             None => None,
         };
-        let fixed = settings.relay.others.iter().cloned().map(Watched::start).collect();
-        let revoker = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
-        Ok(Arc::new(Self { secrets, own, fixed, registry, revoker }))
+        let fixed = settings.relay.others.iter().cloned().map(|entry| Watched::start(entry, &mut tasks)).collect();
+        let (revoker, task) = Revoker::start(own.as_ref().map(|own| own.relay.clone()), registry.clone());
+        tasks.push(task);
+        Ok((Arc::new(Self { secrets, own, fixed, registry, revoker }), tasks))
     }
 
     /// The node's own relay, if it runs one.

@@ -1,11 +1,16 @@
-//! Whose turn it is to be brought up to date by the database: a reconnect storm waits here, and one account with very many
-//! connections waits for itself, before everybody's queue.
+//! Whose turn it is to be brought up to date by the database: a reconnect storm waits here. One account with very many
+//! connections waits for itself, before everybody's queue, and so does an address: in the queue stand few of each, so that whoever
+//! comes from elsewhere is soon served.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use chapar_protocol::{ErrorCode, UserId, WireError};
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
+
+use crate::shares::{Share, Shares};
 
 /// For how long a connection waits for its turn before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,63 +20,42 @@ const OF_USER: usize = 2;
 /// See the module.
 pub struct Resumes {
     turns: Semaphore,
-    of_users: Mutex<HashMap<UserId, Arc<Semaphore>>>,
+    of_users: Shares<UserId>,
+    of_networks: Shares<IpAddr>,
 }
 
-/// One of a user's turns, until it is dropped.
-pub struct Own<'a> {
-    // Before `_entry`, which looks who else has the semaphore.
-    _permit: OwnedSemaphorePermit,
-    _entry: Entry<'a>,
-}
-
-/// Somebody who has or waits for a turn of a user.
-struct Entry<'a> {
-    resumes: &'a Resumes,
-    user: UserId,
-    turns: Arc<Semaphore>,
-}
-
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        let mut of_users = self.resumes.of_users.lock();
-        // The map's own, and this one: nobody else has or waits for a turn.
-        if Arc::strong_count(&self.turns) <= 2 {
-            of_users.remove(&self.user);
-        }
-    }
+/// A turn at the database, until it is dropped.
+pub struct Turn<'a> {
+    _turn: SemaphorePermit<'a>,
+    _share: Share<'a, IpAddr>,
 }
 
 impl Resumes {
-    /// With so many turns at the same time.
+    /// With so many turns at the same time. One address may have all of them, when nobody else wants one.
     pub fn new(turns: usize) -> Self {
-        Self { turns: Semaphore::new(turns), of_users: Mutex::default() }
+        let of_networks = Shares::new(turns);
+        Self { turns: Semaphore::new(turns), of_users: Shares::new(OF_USER), of_networks }
     }
 
     /// A turn among the connections of one user.
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`] with the time to wait.
-    pub async fn of_user(&self, user: UserId) -> Result<Own<'_>, WireError> {
-        let turns = {
-            let mut of_users = self.of_users.lock();
-            of_users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(OF_USER))).clone()
-        };
-        let entry = Entry { resumes: self, user, turns };
-        let permit = tokio::time::timeout(PATIENCE, entry.turns.clone().acquire_owned()).await;
-        match permit {
-            Ok(Ok(permit)) => Ok(Own { _permit: permit, _entry: entry }),
-            _ => Err(overloaded("too many of your connections resume at once")),
-        }
+    pub async fn of_user(&self, user: UserId) -> Result<Share<'_, UserId>, WireError> {
+        let share = self.of_users.take(user, PATIENCE).await;
+        share.ok_or_else(|| overloaded("too many of your connections resume at once"))
     }
 
-    /// A turn at the database.
+    /// A turn at the database for somebody from `network`.
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`] with the time to wait.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, WireError> {
-        match tokio::time::timeout(PATIENCE, self.turns.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
+    pub async fn turn(&self, network: IpAddr) -> Result<Turn<'_>, WireError> {
+        let until = Instant::now() + PATIENCE;
+        let share = self.of_networks.take(network, PATIENCE).await;
+        let share = share.ok_or_else(|| overloaded("too many connections from your address resume at once"))?;
+        match tokio::time::timeout_at(until, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(Turn { _turn: turn, _share: share }),
             _ => Err(overloaded("too many connections resume at once")),
         }
     }
@@ -80,8 +64,11 @@ impl Resumes {
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`] when the node ends.
-    pub async fn turn_again(&self) -> Result<SemaphorePermit<'_>, WireError> {
-        self.turns.acquire().await.map_err(|_| overloaded("the node ends"))
+    pub async fn turn_again(&self, network: IpAddr) -> Result<Turn<'_>, WireError> {
+        let ends = || overloaded("the node ends");
+        let share = self.of_networks.take(network, Duration::MAX).await.ok_or_else(ends)?;
+        let turn = self.turns.acquire().await.map_err(|_| ends())?;
+        Ok(Turn { _turn: turn, _share: share })
     }
 }
 
@@ -91,20 +78,32 @@ fn overloaded(message: &str) -> WireError {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
+    const STORM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+
     #[tokio::test]
-    async fn one_user_has_two_turns_and_keeps_nobody_else() {
+    async fn one_user_has_two_turns_and_is_told_when_to_come_back() {
         let resumes = Resumes::new(8);
-        let (one, two) =
-            (resumes.of_user(UserId(1)).await.expect("one"), resumes.of_user(UserId(1)).await.expect("two"));
+        let _two = (resumes.of_user(UserId(1)).await, resumes.of_user(UserId(1)).await);
         let error = resumes.of_user(UserId(1)).await.map(drop).expect_err("no third");
         assert_eq!(error.code, ErrorCode::Overloaded);
         assert!(error.retry_after_ms.is_some());
-        drop(resumes.of_user(UserId(2)).await.expect("another"));
-        drop(one);
-        drop(resumes.of_user(UserId(1)).await.expect("a turn has come back"));
-        drop(two);
-        assert!(resumes.of_users.lock().is_empty(), "nothing is kept of those who are through");
+        assert!(resumes.of_user(UserId(2)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_from_elsewhere_waits_for_a_few_of_a_storm_only() {
+        let resumes = Resumes::new(2);
+        let first = (resumes.turn(STORM).await.expect("free"), resumes.turn(STORM).await.expect("all are free"));
+        let mut storm: Vec<_> = (0..100).map(|_| Box::pin(resumes.turn_again(STORM))).collect();
+        assert!(storm.iter_mut().all(|it| it.now_or_never().is_none()), "they wait");
+        let mut person = Box::pin(resumes.turn(ELSEWHERE));
+        assert!((&mut person).now_or_never().is_none(), "all turns are taken");
+        drop(first);
+        assert!(person.now_or_never().is_some_and(|it| it.is_ok()), "served next, behind nobody of the storm");
     }
 }

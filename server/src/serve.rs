@@ -1,5 +1,6 @@
 //! The main job: set up, serve, drain, stop.
 
+mod stopping;
 mod tasks;
 
 use std::{
@@ -10,21 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chapar_protocol::{CloseCode, Event, event::Drain, frame};
 use chapar_signaling::sdp::{CandidatePolicy, address::Network};
 use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     app::{Answering, App},
     bus::Bus,
     call_report,
     calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
+    commands,
     committer::Committer,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
@@ -37,11 +34,13 @@ use crate::{
     relays::Relays,
     resumes::Resumes,
     settings::{RelayListen, Secret, Settings},
+    shares,
     store::{Shares, Store},
     strangers::Strangers,
     tls,
 };
 
+use stopping::{Stopped, drain, step};
 use tasks::Tasks;
 
 /// What ends the server with a sentence.
@@ -57,8 +56,6 @@ const BUS_QUEUE: usize = 16_384;
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
 /// How often the names and regions of the relays are read again, for the reports of calls.
 const RELAYS_LOOK: Duration = Duration::from_secs(5);
-/// From the word that the node goes away until its connections are closed: time to finish what is under way.
-const LAST_ORDERS: Duration = Duration::from_secs(1);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
 ///
@@ -136,12 +133,15 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         };
     let (store, mut private) = open_store(&settings).await?;
 
-    let relays = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
+    let (relays, relay_tasks) = Relays::start(&settings, listener.local_addr()?, tls.as_ref()).await?;
     let (metrics, registry) = Metrics::new();
     let node = rand::random();
     let (bus_events, from_bus) = mpsc::channel(BUS_QUEUE);
     let mut bus = Bus::start(settings.redis_url.as_ref().map(Secret::expose), node, bus_events)?;
     let mut tasks = Tasks::default();
+    for task in relay_tasks {
+        tasks.watch("the watch over relays", task);
+    }
     for task in bus.take_tasks() {
         tasks.watch("the bus", task);
     }
@@ -156,11 +156,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
+    let shared_calls = match &settings.redis_url {
+        Some(url) => {
+            let (calls, pipe) = RedisCalls::start(url.expose())?;
+            tasks.watch("the way of calls to Redis", pipe);
+            CallStore::Redis(calls)
+        }
+        None => CallStore::Memory(MemoryCalls::default()),
+    };
     let (calls, [timers, recorder, keeper, reach]) = Calls::start(Parts {
-        calls: match &settings.redis_url {
-            Some(url) => CallStore::Redis(RedisCalls::new(url.expose())?),
-            None => CallStore::Memory(MemoryCalls::default()),
-        },
+        calls: shared_calls,
         store: store.clone(),
         committer: committer.clone(),
         fanout: fanout.clone(),
@@ -180,9 +185,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         strangers: Strangers::new(settings.max_connections_per_address.max(100)),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
         resumes: Resumes::new(usize::try_from(store.hellos()).unwrap_or(1)),
+        accounts: shares::Shares::new(commands::OF_ACCOUNT),
         health: Health::new(disk),
         draining: AtomicBool::new(false),
         store,
+
         committer,
         call_quality,
         calls,
@@ -206,18 +213,20 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         let router = http::metrics(app.clone(), registry.clone());
         let places = Places::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, Vec::new());
         tracing::info!(address = %listener.local_addr()?, "metrics");
-        tokio::spawn(listener::accept(listener, router, None, places, None));
+        tasks.spawn("the listener of metrics", listener::accept(listener, router, None, places, None));
     }
     let accepting =
         tokio::spawn(listener::accept(listener, http::router(app.clone(), registry), tls, places, app.relays.own()));
     let stop_accepting = accepting.abort_handle();
     tasks.watch("the listener", accepting);
     tasks.spawn("the housekeeping", keep_house(app.clone()));
+    // Before anybody is told that the node is there: from then on it ends in order.
+    let stopped = Stopped::listen()?;
     println!("chapar: listening on {scheme}://{address}");
     tracing::info!(%address, started_ms = began.elapsed().as_millis(), "ready");
 
     let fault = tokio::select! {
-        stopped = until_stopped(&app.settings, &mut private) => stopped.err(),
+        stopped = until_stopped(stopped, &app.settings, &mut private) => stopped.err(),
         ended = tasks.first_to_end() => {
             tracing::error!("{ended}");
             // Nothing is saved by going slowly: others notice as they notice a node that was killed.
@@ -232,14 +241,14 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         drain(&app).await;
     }
     stop_timers.abort();
-    app.calls.close().await;
+    step("closing the calls", app.calls.close()).await;
     tasks.wait_for(RECORDER, Duration::from_secs(5)).await;
     app.committer.close();
     tasks.wait_for(COMMITTER, Duration::from_secs(10)).await;
     app.fanout.goodbye().await;
     tasks.abort_all();
-    let _ = tokio::time::timeout(Duration::from_secs(5), app.call_quality.write_all()).await;
-    let _ = tokio::time::timeout(Duration::from_secs(5), app.store.close()).await;
+    step("writing the quality of calls", app.call_quality.write_all()).await;
+    step("closing the database's connections", app.store.close()).await;
     if let Some(private) = private {
         private.stop().await;
     }
@@ -258,8 +267,12 @@ fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {
 }
 
 /// Until a signal. A private Postgres that ends by itself is started again; meanwhile what is sent waits.
-async fn until_stopped(settings: &Settings, private: &mut Option<EmbeddedPostgres>) -> Result<(), Failure> {
-    let mut stopped = pin!(stop_signal());
+async fn until_stopped(
+    mut stopped: Stopped,
+    settings: &Settings,
+    private: &mut Option<EmbeddedPostgres>,
+) -> Result<(), Failure> {
+    let mut stopped = pin!(stopped.signal());
     loop {
         let Some(postgres) = private else {
             stopped.await;
@@ -275,36 +288,6 @@ async fn until_stopped(settings: &Settings, private: &mut Option<EmbeddedPostgre
             dead.stop().await;
         }
         *private = Some(EmbeddedPostgres::start(&settings.data_dir, settings.pg_bin.as_deref()).await?);
-    }
-}
-
-async fn stop_signal() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
-}
-
-/// Tells everybody to come back elsewhere, spread over time, lets what is under way finish, and closes.
-async fn drain(app: &Arc<App>) {
-    app.draining.store(true, std::sync::atomic::Ordering::Relaxed);
-    app.relays.drain().await;
-    let spread = u32::try_from(app.settings.reconnect_spread_ms).unwrap_or(u32::MAX);
-    let outboxes = app.fanout.outboxes();
-    tracing::info!(connections = outboxes.len(), "draining");
-    for outbox in &outboxes {
-        let reconnect_after_ms = rand::random_range(0..=spread);
-        outbox.push(frame::event(&Event::Drain(Drain { reconnect_after_ms })).into());
-    }
-    // Those who talk over this node alone are told so while they are connected.
-    app.calls.end_with_node().await;
-    let deadline = Instant::now() + Duration::from_secs(app.settings.drain_seconds);
-    tokio::time::sleep(LAST_ORDERS.min(Duration::from_secs(app.settings.drain_seconds))).await;
-    for outbox in &outboxes {
-        outbox.close(CloseCode::Drain);
-    }
-    while (app.metrics.connections.get() > 0 || app.answering.any()) && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -206,10 +206,10 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
         return Err(WireError::new(ErrorCode::TooLarge, "at most 4000 cursors").into());
     }
     let (user_id, hash) = tokens::read(&hello.token).ok_or(StoreError::from(ErrorCode::InvalidToken))?;
-    let store = app.store.hello();
+    let (store, network) = (app.store.hello(), greeting.network);
     // Before and outside the turns: those whom nobody knows take none.
     let caller = {
-        let _turn = app.strangers.turn(greeting.network).await?;
+        let _turn = app.strangers.turn(network).await?;
         store.caller(user_id, &hash).await?
     };
     let user = caller.user.id;
@@ -221,13 +221,13 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     app.fanout.watch_user(user, &outbox).await;
     // The turns are for the database alone: what the bus takes its time for keeps nobody else.
     let chats = {
-        let _turn = app.resumes.turn().await?;
+        let _turn = app.resumes.turn(network).await?;
         store.chat_ids(user).await?
     };
     app.fanout.watch_chats(&chats, &outbox).await;
     let chats: HashSet<ChatId> = chats.into_iter().collect();
     let resumed = {
-        let _turn = app.resumes.turn_again().await?;
+        let _turn = app.resumes.turn_again(network).await?;
         store.resume(user, hello.resume.as_ref()).await?
     };
     // Left or entered between the list and the answer: that was told before this connection could take it in. Before the

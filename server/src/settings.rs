@@ -97,6 +97,8 @@ pub struct Settings {
     /// People who have not answered yet that one user may reach in a day: direct chats opened, people added. Somebody in a
     /// shared group counts a quarter. 0 is no bound.
     pub new_contacts_per_day: u32,
+    /// Chats into which people whom they have not answered may put one user in a day, all of them together. 0 is no bound.
+    pub stranger_chats_per_day: u32,
     /// Handles that one user may look up in a day. 0 is no bound, and everybody can be named by id.
     pub lookups_per_day: u32,
     /// Transactions that store messages at the same time. Chats are spread over them.
@@ -146,6 +148,7 @@ impl Default for Settings {
             hash_queue: 64,
             messages_per_second: 30,
             new_contacts_per_day: 200,
+            stranger_chats_per_day: 50,
             lookups_per_day: 1000,
             commit_workers: 2,
             calls_per_minute: 20,
@@ -203,6 +206,7 @@ impl Settings {
         from.put("hash-queue", &mut settings.hash_queue, parse::number(0, 100_000));
         from.put("messages-per-second", &mut settings.messages_per_second, parse::number(0, 1_000_000));
         from.put("new-contacts-per-day", &mut settings.new_contacts_per_day, parse::number(0, 1_000_000));
+        from.put("stranger-chats-per-day", &mut settings.stranger_chats_per_day, parse::number(0, 1_000_000));
         from.put("lookups-per-day", &mut settings.lookups_per_day, parse::number(0, 1_000_000));
         from.put("commit-workers", &mut settings.commit_workers, parse::number(1, 64));
         from.put("calls-per-minute", &mut settings.calls_per_minute, parse::number(0, 1_000_000));
@@ -307,6 +311,7 @@ impl Settings {
             "hash-queue" => self.hash_queue.to_string(),
             "messages-per-second" => self.messages_per_second.to_string(),
             "new-contacts-per-day" => self.new_contacts_per_day.to_string(),
+            "stranger-chats-per-day" => self.stranger_chats_per_day.to_string(),
             "lookups-per-day" => self.lookups_per_day.to_string(),
             "commit-workers" => self.commit_workers.to_string(),
             "calls-per-minute" => self.calls_per_minute.to_string(),

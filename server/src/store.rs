@@ -24,11 +24,11 @@ pub mod unfinished_calls;
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::{ChatDelta, ChatId, ErrorCode, UserDelta, UserId, WireError};
+use chapar_protocol::{ChatDelta, ChatId, ChatKind, ErrorCode, Reacted, UserDelta, UserId, WireError};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
-use pool::{Bounds, Pool, Tx};
+use pool::{Bounds, Pace, Pool, Tx};
 use turns::Turns;
 
 /// Why the store did not do as asked.
@@ -187,7 +187,24 @@ pub struct Changes {
     /// For each touched user, what changed of that user's own things. Told before the chat's delta.
     pub users: Vec<(UserId, UserDelta)>,
     /// What changed of the chat.
-    pub chat: Option<ChatDelta>,
+    pub chat: Option<ChatChange>,
+}
+
+/// What changed of a chat, as it is told to those who watch it.
+#[derive(Debug)]
+pub struct ChatChange {
+    /// Told to everybody.
+    pub delta: ChatDelta,
+    /// Reactions that are nobody's business but of those whose they are.
+    pub own: Vec<Reacted>,
+}
+
+impl ChatChange {
+    /// Readers of a channel do not know each other: neither whose a reaction is.
+    pub fn of(kind: ChatKind, mut delta: ChatDelta) -> Self {
+        let own = if kind == ChatKind::Channel { std::mem::take(&mut delta.reacted) } else { Vec::new() };
+        Self { delta, own }
+    }
 }
 
 /// How the connections of a node are shared out, so that no kind of work takes those of another.
@@ -279,15 +296,16 @@ impl Store {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         let shares = shares.into();
-        let pool = |connections, statement, lock, check, more| {
-            Pool::new(options.clone(), Bounds { connections, place: PLACE, statement, lock, check }, more)
+        let pool = |connections, statement, lock, check, more, pace| {
+            Pool::new(options.clone(), Bounds { connections, place: PLACE, statement, lock, check }, more, pace)
         };
+        let pace = Some(Pace::new(std::thread::available_parallelism().map_or(1, usize::from).max(2)));
         let pools = Pools {
-            commit: pool(shares.commit, BATCH, BATCH / 2, false, send::SESSION),
-            hello: pool(shares.hello, STATEMENT, LOCK, true, ""),
-            commands: pool(shares.commands, STATEMENT, LOCK, true, ""),
-            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, ""),
-            probe: pool(shares.probe, BATCH, BATCH, true, ""),
+            commit: pool(shares.commit, BATCH, BATCH / 2, false, send::SESSION, None),
+            hello: pool(shares.hello, STATEMENT, LOCK, true, "", pace.clone()),
+            commands: pool(shares.commands, STATEMENT, LOCK, true, "", pace),
+            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, "", None),
+            probe: pool(shares.probe, BATCH, BATCH, true, "", None),
             // At most half of the connections, for one channel.
             turns: Turns::new(shares.commands / 2),
             options,

@@ -6,6 +6,7 @@ mod bus;
 mod redis;
 
 use bus::{Node, bytes};
+use bytes::Bytes;
 use chapar_server::bus::{Away, Bus, BusEvent, Topic};
 use redis::{Redis, wait_for};
 use tokio::sync::mpsc;
@@ -145,6 +146,44 @@ async fn a_flood_that_nobody_takes_is_dropped_and_said() {
     assert_eq!(two.resynchronise().await, Some(vec![]));
     one.bus.publish(Topic::Chat(1), bytes("after"));
     assert_eq!(two.message().await, (Topic::Chat(1), bytes("after")));
+}
+
+/// 128 MiB in 512 payloads: few for a queue that only counts, and what a person could make of long messages.
+#[tokio::test]
+async fn long_messages_that_nobody_takes_are_dropped_and_said() {
+    const COUNT: usize = 512;
+    let long = Bytes::from(vec![b'x'; 256 << 10]);
+    let redis = Redis::start().await;
+    let (one, mut two) = (Node::start(&redis.url(), 1), Node::start(&redis.url(), 2));
+    one.connected().await;
+    two.connected().await;
+    two.bus.subscribe(&[Topic::Chat(1), Topic::Chat(2)]).await.unwrap();
+    for sent in 1..=COUNT {
+        one.bus.publish(Topic::Chat(1), long.clone());
+        // Redis closes a listener that lags: this is about the queue behind it.
+        wait_for("it is there", async || {
+            let figures = two.bus.figures();
+            figures.received + figures.overflowed == sent as u64
+        })
+        .await;
+    }
+    let received = usize::try_from(two.bus.figures().received).expect("few");
+    assert!((250..=256).contains(&received), "{received}");
+    assert_eq!(two.bus.figures().links_lost, 0);
+    for _ in 0..received {
+        assert_eq!(two.message().await.0, Topic::Chat(1));
+    }
+    let BusEvent::Resynchronise { missed, .. } = two.next().await else { panic!("it is not said") };
+    assert_eq!(missed, Some(vec![Topic::Chat(1)]), "Chat 2 has lost nothing");
+    one.bus.publish(Topic::Chat(2), bytes("after"));
+    loop {
+        match two.next().await {
+            BusEvent::Message { payload, .. } => break assert_eq!(payload, "after"),
+            // Once a second while messages are dropped.
+            BusEvent::Resynchronise { missed, .. } => assert_eq!(missed, Some(vec![Topic::Chat(1)])),
+            BusEvent::Company => {}
+        }
+    }
 }
 
 #[tokio::test]

@@ -67,6 +67,19 @@ fn start(place: &Place) -> Node {
     place.start(&["--tls-cert", &cert, "--tls-key", &key, "--drain-seconds", "0"])
 }
 
+/// The head of the answer to a page asked for over https.
+async fn head(node: &Node, trust: &Trust) -> String {
+    let connector = TlsConnector::from(client_config(trust).expect("a configuration"));
+    let stream = TcpStream::connect(node.address()).await.expect("connected");
+    let name = ServerName::try_from("127.0.0.1").expect("an address");
+    let mut stream = connector.connect(name, stream).await.expect("a handshake");
+    let asked = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    stream.write_all(asked.as_bytes()).await.expect("written");
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.expect("it ends");
+    String::from_utf8_lossy(&answer).to_lowercase()
+}
+
 /// The certificate that the node shows to a new connection, in PEM without its frame.
 async fn shown(node: &Node, trust: &Trust) -> Vec<u8> {
     let connector = TlsConnector::from(client_config(trust).expect("a configuration"));
@@ -106,6 +119,8 @@ async fn people_are_served_over_tls_and_a_renewal_disturbs_nobody() {
     let chat = sara.open_direct(me).await.expect("opened").chat.id;
     sara.send(chat, NewBody::text("سلام"), None).await.expect("sent");
     assert_eq!(shown(&node, &authority.trust()).await, der(&first));
+    let head = head(&node, &authority.trust()).await;
+    assert!(head.contains("strict-transport-security: max-age=31536000"), "browsers stay with TLS: {head}");
 
     // Who trusts another authority does not talk to this node.
     let stranger = Client::builder(node.url()).trust(Authority::new().trust());

@@ -76,7 +76,7 @@ fn spawn(directory: &Path, listen: &str, settings: &[&str]) -> (Child, String) {
         .args(["--listen", listen, "--data-dir"])
         .arg(directory.join("data"))
         // People of a test name each other by id.
-        .args(["--lookups-per-day", "0", "--new-contacts-per-day", "0"])
+        .args(["--lookups-per-day", "0", "--new-contacts-per-day", "0", "--stranger-chats-per-day", "0"])
         .args(settings)
         .env_remove("DATABASE_URL")
         .env_remove("REDIS_URL")

@@ -136,4 +136,9 @@ export abstract class Commands {
   revokeDevice(deviceId: wire.DeviceId): Promise<wire.Done> {
     return this.call("revoke_device", { device_id: deviceId });
   }
+
+  /** Signs all own devices out but this one. */
+  revokeOtherDevices(): Promise<wire.Done> {
+    return this.call("revoke_other_devices", {});
+  }
 }

@@ -777,7 +777,7 @@ user_id: UserId, } | { type: string } & Record<string, unknown>);
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -940,7 +940,7 @@ export type Join = {
 handle: string, };
 
 /**
- * Leaves a group or channel.
+ * Leaves a group or channel. Whoever is out already, also by being removed, stays out: strangers do not bring back who left.
  */
 export type Leave = { 
 /**
@@ -1430,6 +1430,11 @@ export type RevokeDevice = {
 device_id: DeviceId, };
 
 /**
+ * Signs all of the own devices out but the one that asks, at once and on every node.
+ */
+export type RevokeOtherDevices = Record<symbol, never>;
+
+/**
  * What a member may do.
  */
 export type Role = "member" | "admin" | "owner";
@@ -1826,6 +1831,7 @@ export interface Commands {
   set_name: { params: SetName; reply: User };
   get_devices: { params: GetDevices; reply: Devices };
   revoke_device: { params: RevokeDevice; reply: Done };
+  revoke_other_devices: { params: RevokeOtherDevices; reply: Done };
 }
 
 /** What a server answers to a request. */

@@ -68,22 +68,26 @@ impl Inbox {
         let Some(payload) = foreign_payload(frame, self.shared.node) else { return };
         self.shared.company.heard(tokio::time::Instant::now());
         let Some(topic) = Topic::of_channel(&channel) else { return };
-        match self.shared.events.try_send(BusEvent::Message { topic, payload }) {
+        let Some(place) = self.shared.room.take(payload.len()) else { return self.overflow(topic) };
+        match self.shared.events.try_send(BusEvent::Message { topic, payload, place }) {
             Ok(()) => Counts::add(&self.shared.counts.received, 1),
-            Err(TrySendError::Full(_)) => {
-                Counts::add(&self.shared.counts.overflowed, 1);
-                let first = !self.shared.missed_something();
-                if topic == Topic::Node {
-                    // It may have said that everything is to be compared.
-                    self.shared.miss_all();
-                } else {
-                    self.shared.miss(&[topic]);
-                }
-                if first {
-                    self.shared.wake.notify_one();
-                }
-            }
+            Err(TrySendError::Full(_)) => self.overflow(topic),
             Err(TrySendError::Closed(_)) => {}
+        }
+    }
+
+    /// Drops a message. Its topic is remembered, and compared with the database afterwards.
+    fn overflow(&self, topic: Topic) {
+        Counts::add(&self.shared.counts.overflowed, 1);
+        let first = !self.shared.missed_something();
+        if topic == Topic::Node {
+            // It may have said that everything is to be compared.
+            self.shared.miss_all();
+        } else {
+            self.shared.miss(&[topic]);
+        }
+        if first {
+            self.shared.wake.notify_one();
         }
     }
 }
@@ -143,6 +147,33 @@ mod tests {
     fn a_frame_of_another_node_gives_its_payload() {
         assert_eq!(foreign_payload(frame(7, b"hello"), 8).unwrap(), "hello");
         assert_eq!(foreign_payload(frame(7, b""), 8).unwrap(), "");
+    }
+
+    #[test]
+    fn long_messages_are_bounded_by_their_bytes_and_what_is_dropped_is_named() {
+        const LONG: usize = 256 << 10;
+        let (events, mut queue) = tokio::sync::mpsc::channel(16_384);
+        let inbox = Inbox { shared: Arc::new(Shared::new(8, events)), health: Arc::default() };
+        let come = |chat: i64| {
+            let frame = [&7_u64.to_be_bytes()[..], &vec![0; LONG]].concat();
+            let channel = Topic::Chat(chat).channel().as_bytes().to_vec();
+            inbox.message(vec![Value::BulkString(channel), Value::BulkString(frame)]);
+        };
+        let fit = i64::try_from(crate::bus::shared::UNTAKEN_BYTES / LONG).expect("few") - 1;
+        (0..fit).for_each(come);
+        assert!(!inbox.shared.missed_something());
+        come(1000);
+        come(1001);
+        let mut missed = inbox.shared.take_missed().expect("by name");
+        missed.sort_by_key(|topic| format!("{topic:?}"));
+        assert_eq!(missed, [Topic::Chat(1000), Topic::Chat(1001)]);
+        let taken = queue.try_recv().expect("one waits");
+        come(1002);
+        assert_eq!(inbox.shared.take_missed(), Some(vec![Topic::Chat(1002)]), "it counts until it was taken in");
+        drop(taken);
+        come(1003);
+        assert_eq!(inbox.shared.take_missed(), Some(vec![]));
+        assert_eq!(inbox.shared.counts.overflowed.load(Ordering::Relaxed), 3);
     }
 
     #[test]

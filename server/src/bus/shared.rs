@@ -11,9 +11,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::company::Company;
 use super::outbox::{Bounds, Lost, Outbox};
 use super::publisher::Routes;
+use super::room::Room;
 use super::topic::Topic;
 use super::{Away, BusEvent};
 
+/// Bytes of what other nodes published that may wait to be taken in. A payload has some 256 KiB at most.
+pub(super) const UNTAKEN_BYTES: usize = 64 << 20;
 /// Topics that are remembered by name when something of theirs may have been missed.
 const MISSED: usize = 10_000;
 
@@ -21,6 +24,8 @@ pub(super) struct Shared {
     /// The random id of this node, that begins every frame it publishes.
     pub(super) node: u64,
     pub(super) events: mpsc::Sender<BusEvent>,
+    /// For the messages among the events.
+    pub(super) room: Room,
     outbox: Mutex<Outbox>,
     /// Publications taken from the outbox that Redis has not answered.
     pub(super) under_way: AtomicUsize,
@@ -86,6 +91,7 @@ impl Shared {
         Self {
             node,
             events,
+            room: Room::new(UNTAKEN_BYTES),
             outbox: Mutex::new(Outbox::new(Bounds::default())),
             under_way: AtomicUsize::new(0),
             filled: Notify::new(),

@@ -14,7 +14,10 @@ use redis::{
     AsyncConnectionConfig, Cmd, Pipeline, RedisError, Script, ToRedisArgs, Value, aio::MultiplexedConnection,
     from_redis_value,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use super::shared::Away;
 use crate::bus::{Endpoint, slot_of};
@@ -60,11 +63,11 @@ pub(super) struct Pipe {
 
 impl Pipe {
     /// Runs scripts one batch after the other; `links` counts the connections made. `tag` is the hash tag of all keys.
-    pub(super) fn start(endpoint: Arc<Endpoint>, tag: &'static str, links: Arc<AtomicU64>) -> Self {
+    /// With it comes the task, for whoever watches that it runs.
+    pub(super) fn start(endpoint: Arc<Endpoint>, tag: &'static str, links: Arc<AtomicU64>) -> (Self, JoinHandle<()>) {
         let (way, queue) = mpsc::channel(QUEUE);
         let driver = Driver { endpoint, tag, links, link: None, failed_at: None };
-        tokio::spawn(driver.run(queue));
-        Self { way }
+        (Self { way }, tokio::spawn(driver.run(queue)))
     }
 
     /// Runs a script. `command` is its EVALSHA.

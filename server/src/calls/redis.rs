@@ -8,13 +8,14 @@
 //! ```
 
 use std::sync::{
-    Arc, LazyLock, OnceLock,
+    Arc, LazyLock,
     atomic::{AtomicU64, Ordering},
 };
 
 use chapar_protocol::{UserId, call::CallId};
 use chapar_signaling::call::Call;
 use redis::{Cmd, Script};
+use tokio::task::JoinHandle;
 
 use super::{
     pipe::{Pipe, Reply, evalsha},
@@ -30,10 +31,8 @@ const KEEP_LIVE_MS: i64 = 86_400_000;
 
 /// See the module.
 pub struct RedisCalls {
-    endpoint: Arc<Endpoint>,
     links: Arc<AtomicU64>,
-    /// Begins with the first script, within the runtime.
-    pipe: OnceLock<Pipe>,
+    pipe: Pipe,
 }
 
 /// Puts a call: key, revision, value, time to live, deadline (or nothing), whether to add it to (+) or take it from (-)
@@ -157,12 +156,14 @@ static DUE: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl RedisCalls {
-    /// Knows where Redis is; connects when it is first needed.
+    /// Knows where Redis is; connects when it is first needed. Needs a tokio runtime: the task carries the scripts.
     ///
     /// # Errors
     /// For a URL that cannot be read.
-    pub fn new(url: &str) -> Result<Self, BusError> {
-        Ok(Self { endpoint: Arc::new(Endpoint::parse(url)?), links: Arc::default(), pipe: OnceLock::new() })
+    pub fn start(url: &str) -> Result<(Self, JoinHandle<()>), BusError> {
+        let links = Arc::<AtomicU64>::default();
+        let (pipe, task) = Pipe::start(Arc::new(Endpoint::parse(url)?), TAG, links.clone());
+        Ok((Self { links, pipe }, task))
     }
 
     /// How many connections were made so far. A new one means that Redis may have lost everything.
@@ -223,7 +224,7 @@ impl RedisCalls {
         // What has ended is taken from its people once; after that only the record was missing.
         let just_ended = !call.is_live() && call.next_timer().is_some();
         arguments.extend(put_arguments(call, if just_ended { "-" } else { "" }));
-        let [word, value] = self.pipe().run_together(&SWAP, keys(call), arguments).await?;
+        let [word, value] = self.pipe.run_together(&SWAP, keys(call), arguments).await?;
         match word.as_slice() {
             b"stored" => Ok(Swapped::Stored),
             b"behind" => Ok(Swapped::Behind(read(&value)?)),
@@ -247,11 +248,7 @@ impl RedisCalls {
     }
 
     async fn run(&self, script: &'static Script, command: &mut Cmd) -> Reply {
-        self.pipe().run(script, std::mem::take(command)).await
-    }
-
-    fn pipe(&self) -> &Pipe {
-        self.pipe.get_or_init(|| Pipe::start(self.endpoint.clone(), TAG, self.links.clone()))
+        self.pipe.run(script, std::mem::take(command)).await
     }
 }
 

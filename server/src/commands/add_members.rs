@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatKind, ErrorCode, Role, ServiceAction,
+    ChatKind, ErrorCode, Role, ServiceAction, UserId,
     command::{AddMembers, Changed},
     limit,
 };
 
-use super::{Asker, Effect, Outcome, Result, contacts, knows, may_moderate, price, refuse};
-use crate::{app::App, store::people::all_known};
+use super::{Asker, Effect, Outcome, Result, knows, may_moderate, refuse, toll};
+use crate::{
+    app::App,
+    store::{chat_tx::Newcomers, people::all_known},
+};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<Changed> {
     app.limits.creation(asker.user)?;
@@ -22,12 +25,18 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<
         return Err(ErrorCode::Forbidden.into());
     }
     all_known(&known, &add.user_ids)?;
-    let newcomers = chat.newcomers(&add.user_ids).await?;
+    let Newcomers { all: newcomers, left } = chat.newcomers(&add.user_ids).await?;
+    // Whoever went by themselves is brought back only by somebody whom they have answered: to go must be the end of it.
+    let answered = |user: &UserId| known.iter().any(|it| it.user == *user && it.has_answered());
+    if let Some(gone) = left.iter().find(|user| !answered(user)) {
+        let message = format!("user {} has left this chat, and comes back only by joining it", gone.0);
+        return refuse(ErrorCode::HasLeft, &message);
+    }
     if !newcomers.is_empty() {
         if chat.kind() == ChatKind::Group && chat.member_count().await? + newcomers.len() > limit::GROUP_MEMBERS {
             return Err(ErrorCode::ChatFull.into());
         }
-        chat.spend(&app.store, contacts(&app, price(&known, &newcomers))).await?;
+        chat.pay(&app.store, &toll(&app, &known, &newcomers)).await?;
         chat.lift_bans(&newcomers).await?;
         let roles: Vec<_> = newcomers.iter().map(|user| (*user, Some(Role::Member))).collect();
         chat.set_roles(&roles).await?;

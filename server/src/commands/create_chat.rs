@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::CreateChat, limit, text};
 
-use super::{Asker, Outcome, Result, contacts, knows, price, refuse};
+use super::{Asker, Outcome, Result, knows, lookup, refuse, toll};
 use crate::{
     app::App,
-    store::{create::Created, people::all_known},
+    store::{StoreError, create::Created, people::all_known},
 };
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
@@ -23,14 +23,21 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     let named: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
     let named: Vec<_> = named.into_iter().collect();
     let known = knows(&app, &asker, &named).await?;
-    let created = app.store.create_chat(asker.user, create.client_id, create.kind, &title, handle.as_deref()).await?;
-    let mut chat = match created {
+    let created = app.store.create_chat(asker.user, create.client_id, create.kind, &title, handle.as_deref()).await;
+    // That a handle is taken is what `resolve` tells, and costs the same.
+    if matches!(&created, Err(StoreError::Refused(error)) if error.code == ErrorCode::HandleTaken) {
+        app.store.spend(asker.user, lookup(&app)).await?;
+    }
+    let mut chat = match created? {
         Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
         Created::New(chat) => chat,
     };
     all_known(&known, &named)?;
-    let others = chat.newcomers(&named).await?;
-    chat.spend(&app.store, contacts(&app, price(&known, &others))).await?;
+    if handle.is_some() {
+        chat.spend(&app.store, lookup(&app)).await?;
+    }
+    let others = chat.newcomers(&named).await?.all;
+    chat.pay(&app.store, &toll(&app, &known, &others)).await?;
     let mut roles = vec![(asker.user, Some(Role::Owner))];
     roles.extend(others.into_iter().map(|user| (user, Some(Role::Member))));
     chat.set_roles(&roles).await?;

@@ -15,6 +15,8 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, get: GetUsers) -> Result<Us
     if get.user_ids.len() > limit::USERS_PER_COMMAND {
         return refuse(ErrorCode::TooLarge, "at most 200 users at once");
     }
+    // Whether they may be named is looked up for each.
+    app.limits.people(asker.user, get.user_ids.len())?;
     let known: Vec<_> = knows(&app, &asker, &get.user_ids).await?.into_iter().map(|it| it.user).collect();
     Ok(Outcome::new(Users { users: app.store.users(&known).await? }))
 }

@@ -4,19 +4,13 @@ use std::sync::Arc;
 
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::Join, limit, text};
 
-use super::{Asker, Outcome, Result, refuse};
-use crate::{
-    app::App,
-    store::{
-        budgets::{BudgetKind, Charge},
-        chats::Named,
-    },
-};
+use super::{Asker, Outcome, Result, lookup, refuse};
+use crate::{app::App, store::chats::Named};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatSnapshot> {
     let handle = text::check_handle(&join.handle)?;
     // As `resolve` does: whoever tries handles out learns no more of them here.
-    let charge = Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4);
+    let charge = lookup(&app);
     let Some(Named::Chat(info)) = app.store.resolve(&handle).await? else {
         app.store.spend(asker.user, charge).await?;
         return Err(ErrorCode::ChatNotFound.into());

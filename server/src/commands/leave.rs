@@ -1,4 +1,5 @@
-//! `leave`: out of a group or channel.
+//! `leave`: out of a group or channel, and not to be brought back by strangers. It also closes the door behind whoever is out
+//! already.
 
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use super::{Asker, Effect, Outcome, Result, refuse};
 use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, leave: Leave) -> Result<Done> {
+    if app.store.stay_out(leave.chat_id, asker.user).await? {
+        return Ok(Outcome::new(Done {}));
+    }
     if app.store.membership(leave.chat_id, asker.user).await? == (ChatKind::Channel, Role::Member) {
         let turn = app.store.turn_of_reader(leave.chat_id).await?;
         if let Some(mut chat) = app.store.begin_reader(leave.chat_id, asker.user, &turn).await? {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{ChatSnapshot, ErrorCode, Role, command::OpenDirect};
 
-use super::{Asker, Outcome, Result, contacts, knows};
+use super::{Asker, Outcome, Result, knows, toll};
 use crate::{app::App, store::create::Created};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
@@ -12,9 +12,11 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
         return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?));
     }
     let known = knows(&app, &asker, &[open.user_id]).await?;
-    let Some(other) = known.first() else { return Err(ErrorCode::UserNotFound.into()) };
+    if known.is_empty() {
+        return Err(ErrorCode::UserNotFound.into());
+    }
     app.limits.creation(asker.user)?;
-    let created = app.store.open_direct(asker.user, open.user_id, contacts(&app, other.quarters)).await?;
+    let created = app.store.open_direct(asker.user, open.user_id, &toll(&app, &known, &[open.user_id])).await?;
     let mut chat = match created {
         Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
         Created::New(chat) => chat,

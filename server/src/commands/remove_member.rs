@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ErrorCode, ServiceAction,
+    ChatKind, ErrorCode, ServiceAction,
     command::{Changed, RemoveMember},
 };
 
@@ -12,11 +12,11 @@ use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, remove: RemoveMember) -> Result<Changed> {
     let mut chat = app.store.lock_chat(remove.chat_id, asker.user).await?;
+    if remove.user_id == asker.user && chat.kind() != ChatKind::Direct {
+        return refuse(ErrorCode::BadRequest, "nobody removes themselves: use leave");
+    }
     if !may_moderate(chat.kind(), chat.role()) {
         return Err(ErrorCode::Forbidden.into());
-    }
-    if remove.user_id == asker.user {
-        return refuse(ErrorCode::BadRequest, "to go oneself is leave");
     }
     // A reader who comes or goes does not wait for the chat: not between this look and the ban.
     chat.hold(remove.user_id).await?;

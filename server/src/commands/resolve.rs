@@ -8,18 +8,12 @@ use chapar_protocol::{
     text,
 };
 
-use super::{Asker, Outcome, Result, refuse};
-use crate::{
-    app::App,
-    store::{
-        budgets::{BudgetKind, Charge},
-        chats::Named,
-    },
-};
+use super::{Asker, Outcome, Result, lookup, refuse};
+use crate::{app::App, store::chats::Named};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, resolve: Resolve) -> Result<Resolved> {
     let handle = text::check_handle(&resolve.handle)?;
-    let charge = Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4);
+    let charge = lookup(&app);
     match app.store.resolve(&handle).await? {
         Some(Named::User(user)) => {
             // Whom one may name already costs nothing.

@@ -143,18 +143,30 @@ impl Worker {
 
     /// Stores a batch and answers its senders. Returns what it skipped, by chat.
     async fn store_batch(&self, mut batch: Batch) -> HashMap<ChatId, Batch> {
-        let mut locked: HashMap<ChatId, Batch> = HashMap::new();
-        let outcomes = match self.try_store(&mut batch, Locks::Skip).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {
-                tracing::error!(%error, "a batch was refused: storing its messages one by one");
-                self.one_by_one(&batch, Locks::Skip).await
-            }
+        match self.store_all(&mut batch, Locks::Skip).await {
+            Ok(outcomes) => self.settle(batch, outcomes),
             Err(error) => {
                 self.give_up(batch, error);
-                return locked;
+                HashMap::new()
             }
-        };
+        }
+    }
+
+    /// What became of each message of a batch. One that the database refuses costs the others nothing.
+    async fn store_all(&self, batch: &mut Batch, locks: Locks) -> Result<Vec<Result<Outcome, WireError>>, StoreError> {
+        match self.try_store(batch, locks).await {
+            Ok(outcomes) => Ok(outcomes.into_iter().map(Ok).collect()),
+            Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {
+                tracing::error!(%error, "a batch was refused: storing its messages one by one");
+                Ok(self.one_by_one(batch, locks).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers the senders of a batch, and tells the others. Returns what was skipped, by chat.
+    fn settle(&self, batch: Batch, outcomes: Vec<Result<Outcome, WireError>>) -> HashMap<ChatId, Batch> {
+        let mut locked: HashMap<ChatId, Batch> = HashMap::new();
         let mut told = Told::default();
         for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
             match outcome {
@@ -250,40 +262,17 @@ impl Worker {
             // Taken anew for each try, so that many locked chats take turns.
             let place = tokio::time::timeout_at(deadline, self.lanes.acquire()).await;
             let outcome = match place {
-                Ok(Ok(_place)) => self.try_store(&mut batch, Locks::Wait).await,
+                Ok(Ok(_place)) => self.store_all(&mut batch, Locks::Wait).await,
                 _ => Err(crate::store::busy(BUSY_CHAT)),
             };
             match outcome {
                 Ok(outcomes) => {
-                    let mut told = Told::default();
-                    for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
-                        match outcome {
-                            Outcome::Stored(stored) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                            Outcome::Refused(code) => waiting.answer(&Err(StoreError::from(code).into())),
-                            Outcome::Locked => waiting.answer(&Err(crate::store::busy(BUSY_CHAT).into())),
-                        }
+                    for locked in self.settle(batch, outcomes).into_values() {
+                        locked.refuse(&crate::store::busy(BUSY_CHAT).into());
                     }
-                    told.publish(&self.fanout);
                     return chat;
                 }
                 Err(StoreError::Refused(_)) if Instant::now() < deadline => {}
-                Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {
-                    // One of them is refused by the database. Each by itself, through the worker, would find out which;
-                    // in a lane they are few, so each is tried here.
-                    tracing::error!(%error, "a batch was refused: storing its messages one by one");
-                    let mut told = Told::default();
-                    let outcomes = self.one_by_one(&batch, Locks::Wait).await;
-                    for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
-                        match outcome {
-                            Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                            Ok(Outcome::Refused(code)) => waiting.answer(&Err(StoreError::from(code).into())),
-                            Ok(Outcome::Locked) => waiting.answer(&Err(crate::store::busy(BUSY_CHAT).into())),
-                            Err(error) => waiting.answer(&Err(error)),
-                        }
-                    }
-                    told.publish(&self.fanout);
-                    return chat;
-                }
                 Err(error) => {
                     self.give_up(batch, error);
                     return chat;

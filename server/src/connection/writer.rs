@@ -22,6 +22,8 @@ use crate::outbox::Outbox;
 /// A longer frame goes to the stream directly: the socket's own buffer would copy it, and keeps the size of the largest
 /// that it ever held.
 const BUFFERED_BYTES: usize = 16 * 1024;
+/// So much of a longer one goes to the kernel at a time: it takes a write as a whole, however little it wants.
+const PART_BYTES: usize = 16 * 1024;
 /// After so many bytes the connection looks at what came in.
 const TURN_BYTES: usize = 256 * 1024;
 /// Most that the socket's own buffer holds: a frame, what it gathers before it writes, and a pong.
@@ -67,7 +69,8 @@ impl Long {
     fn poll<S: AsyncWrite + Unpin>(&mut self, cx: &mut Context<'_>, stream: &mut S) -> Poll<std::io::Result<()>> {
         for part in [&mut self.first, &mut self.others] {
             while !part.is_empty() {
-                let written = ready!(Pin::new(&mut *stream).poll_write(cx, part))?;
+                let piece = &part[..part.len().min(PART_BYTES)];
+                let written = ready!(Pin::new(&mut *stream).poll_write(cx, piece))?;
                 if written == 0 {
                     return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
                 }

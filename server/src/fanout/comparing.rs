@@ -76,6 +76,41 @@ struct Round {
     elsewhere: Suspects,
 }
 
+/// One round, page by page.
+struct Pages {
+    topics: Vec<Topic>,
+    /// Those before it were compared.
+    at: usize,
+    /// Of these the others are told the versions.
+    everywhere: HashSet<Topic>,
+    /// The others are to compare everything, and were not told so yet.
+    tell_all: bool,
+}
+
+impl Pages {
+    fn new(round: Round, watched: impl Fn() -> Vec<Topic>) -> Self {
+        let tell_all = round.elsewhere.all;
+        let everywhere = round.elsewhere.topics;
+        let mut topics = if tell_all { watched() } else { round.here.among(watched) };
+        topics.extend(&everywhere);
+        topics.retain(|topic| matches!(topic, Topic::Chat(_) | Topic::User(_)));
+        Self { topics, at: 0, everywhere, tell_all }
+    }
+
+    /// The next page, again and again until it is turned.
+    fn page(&self) -> Option<&[Topic]> {
+        self.topics[self.at..].chunks(PAGE).next()
+    }
+
+    fn turn(&mut self) {
+        self.at = self.topics.len().min(self.at + PAGE);
+    }
+
+    fn left(&self) -> usize {
+        self.topics.len() - self.at
+    }
+}
+
 impl Fanout {
     /// Notes that something of these chats and of this user's own things may have been committed that nobody was told of:
     /// the answer to a commit was lost. As soon as the database answers, everybody is told how far they are.
@@ -114,64 +149,40 @@ impl Fanout {
             tokio::time::sleep(Duration::from_millis(rand::random_range(GATHER_MS))).await;
             let round = std::mem::take(&mut *self.comparing.round.lock());
             self.metrics.comparisons.inc();
-            if self.compare(round).await {
-                tokio::time::sleep(PAUSE).await;
-            } else {
+            let mut pages = Pages::new(round, || self.hub.topics());
+            while let Err(error) = self.compare(&mut pages).await {
+                tracing::warn!(%error, left = pages.left(), "could not compare with the database yet");
                 tokio::time::sleep(Duration::from_millis(rand::random_range(RETRY_MS))).await;
-                self.comparing.due.notify_one();
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Returns false when the database did not answer: what is left is in doubt again.
-    async fn compare(&self, round: Round) -> bool {
-        let tell_all = round.elsewhere.all;
-        let everywhere: HashSet<Topic> = round.elsewhere.topics;
-        let everything = round.here.all || tell_all;
-        let mut topics = round.here.among(|| self.hub.topics());
-        if tell_all {
-            topics = self.hub.topics();
-        } else {
-            topics.extend(&everywhere);
-        }
-        topics.retain(|topic| matches!(topic, Topic::Chat(_) | Topic::User(_)));
-        let mut first = true;
-        for (index, page) in topics.chunks(PAGE).enumerate() {
-            let versions = match self.versions(page).await {
-                Ok(versions) => versions,
-                Err(error) => {
-                    tracing::warn!(%error, "could not compare with the database yet");
-                    let rest = &topics[index * PAGE..];
-                    let mut round = self.comparing.round.lock();
-                    if everything {
-                        round.here.add_all();
-                    } else {
-                        round.here.add(rest.iter().copied());
-                    }
-                    if tell_all && first {
-                        round.elsewhere.add_all();
-                    } else {
-                        round.elsewhere.add(rest.iter().copied().filter(|topic| everywhere.contains(topic)));
-                    }
-                    return false;
-                }
-            };
-            if std::mem::take(&mut first) && tell_all {
-                self.bus.publish(Topic::Node, Parcel::Compare.encode());
-            }
+    /// Compares page by page. When the database does not answer, the next call goes on with the page that failed: what came
+    /// before it was compared, and what was lost since is part of the next round.
+    async fn compare(&self, pages: &mut Pages) -> Result<()> {
+        while let Some(page) = pages.page() {
+            let versions = self.versions(page).await?;
+            self.announce(pages);
             for (topic, version) in versions {
-                if everywhere.contains(&topic) && !self.bus.is_alone() {
+                if pages.everywhere.contains(&topic) && !self.bus.is_alone() {
                     self.bus.publish(topic, Parcel::Hint(version).encode());
                 }
                 if self.hub.newer(topic, version) {
                     self.heal(topic);
                 }
             }
+            pages.turn();
         }
-        if first && tell_all {
+        self.announce(pages);
+        Ok(())
+    }
+
+    /// Asks the others to compare everything, once the database answers here.
+    fn announce(&self, pages: &mut Pages) {
+        if std::mem::take(&mut pages.tell_all) {
             self.bus.publish(Topic::Node, Parcel::Compare.encode());
         }
-        true
     }
 
     async fn versions(&self, topics: &[Topic]) -> Result<Vec<(Topic, Version)>> {
@@ -244,5 +255,32 @@ mod tests {
         assert!(suspects.all && suspects.topics.is_empty(), "everything, and no memory for names");
         suspects.add([Topic::Chat(1)]);
         assert_eq!(suspects.among(|| vec![Topic::User(9)]), [Topic::User(9)]);
+    }
+    #[test]
+    fn a_page_that_failed_comes_again_and_those_before_it_do_not() {
+        let mut round = Round::default();
+        round.here.add((0..2500).map(Topic::Chat));
+        round.here.add([Topic::Presence(1), Topic::Node]);
+        round.elsewhere.add([Topic::User(7)]);
+        let mut pages = Pages::new(round, || unreachable!("few enough to remember"));
+        assert_eq!((pages.left(), pages.everywhere.len(), pages.tell_all), (2501, 1, false));
+        let first = pages.page().expect("a page").to_vec();
+        pages.turn();
+        let second = pages.page().expect("a page").to_vec();
+        assert_eq!(pages.page().expect("again"), second, "it was not turned");
+        assert!(second.iter().all(|topic| !first.contains(topic)));
+        pages.turn();
+        assert_eq!(pages.page().map(<[Topic]>::len), Some(501));
+        pages.turn();
+        assert_eq!((pages.page(), pages.left()), (None, 0));
+    }
+
+    #[test]
+    fn everything_is_compared_where_the_others_are_told_so() {
+        let mut round = Round::default();
+        round.elsewhere.add_all();
+        let pages = Pages::new(round, || vec![Topic::Chat(1), Topic::Presence(1)]);
+        assert!(pages.tell_all);
+        assert_eq!(pages.page(), Some(&[Topic::Chat(1)][..]));
     }
 }

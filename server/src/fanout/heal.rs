@@ -1,9 +1,9 @@
 //! Fills what is missing in the streams of events from the database: page by page to the end, each topic by one healer at a
 //! time, and few topics at once, so that a node that missed much does not take the database for itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use chapar_protocol::{ChatId, UserId, Version};
+use chapar_protocol::{ChatDelta, ChatId, Event, UserId, Version};
 use tokio::{
     sync::{
         Mutex,
@@ -15,8 +15,8 @@ use tokio::{
 use super::{Fanout, event_frame, membership_change, parcel::Change};
 use crate::{
     bus::Topic,
-    hub::Gap,
-    store::{Result, StoreError},
+    hub::{Gap, News},
+    store::{ChatChange, Result, StoreError},
 };
 
 /// How many gaps are read for at the same time.
@@ -148,17 +148,23 @@ impl Fanout {
         if !self.enter_chats(topic, &change, insist).await {
             return Ok(Page::Overtaken);
         }
-        let told = self.hub.fill(topic, change.from, change.version, change.frame);
+        let told = self.hub.fill(topic, change.from, change.version, change.news);
         Ok(if told { Page::Told } else { Page::Known })
     }
 
     async fn read_chat(&self, chat: ChatId, from: Version) -> Result<Option<Change>> {
-        let Some(delta) = in_time(self.store.chat_changes(chat, from)).await? else { return Ok(None) };
+        let Some(ChatChange { delta, own }) = in_time(self.store.chat_changes(chat, from)).await? else {
+            return Ok(None);
+        };
         let gone: Vec<UserId> = delta.members.iter().filter(|it| it.role.is_none()).map(|it| it.user_id).collect();
         self.take_out(chat, &gone).await?;
         let (from, version) = (delta.from, delta.version);
-        let frame = event_frame(&chapar_protocol::Event::Delta(delta));
-        Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), frame }))
+        // Many may have reacted meanwhile. Each hears where the chat stands and asks: a page of its own for each would be much.
+        let stands = event_frame(&Event::Delta(ChatDelta::empty(chat, version)));
+        let own: BTreeSet<UserId> = own.into_iter().map(|it| it.user_id).collect();
+        let own = own.into_iter().map(|user| (user, stands.clone())).collect();
+        let news = News { frame: event_frame(&Event::Delta(delta)), own };
+        Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), news }))
     }
 
     async fn read_user(&self, user: UserId, from: Version) -> Result<Option<Change>> {

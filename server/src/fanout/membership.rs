@@ -14,14 +14,14 @@ pub(super) fn membership_change(mut delta: UserDelta) -> Change {
     let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
     let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
     let (entered, left) = (ids(entered), ids(left));
-    Change { from: delta.from, version: delta.version, entered, left, frame: event_frame(&Event::Me(delta)) }
+    Change { from: delta.from, version: delta.version, entered, left, news: event_frame(&Event::Me(delta)).into() }
 }
 
 impl Fanout {
     pub(super) fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
         let moves = !change.entered.is_empty() || !change.left.is_empty();
         let gap = if !moves {
-            self.hub.offer(topic, change.from, change.version, change.frame)
+            self.hub.offer(topic, change.from, change.version, change.news)
         } else if self.hub.version(topic) == Some(change.from) {
             return self.change_chats(topic, change);
         } else {
@@ -40,7 +40,7 @@ impl Fanout {
     fn change_chats(self: &Arc<Self>, topic: Topic, change: Change) {
         self.leave_chats(topic, &change.left);
         if change.entered.is_empty() {
-            if self.hub.offer(topic, change.from, change.version, change.frame) {
+            if self.hub.offer(topic, change.from, change.version, change.news) {
                 self.heal(topic);
             }
             return;
@@ -51,7 +51,7 @@ impl Fanout {
             // Never closed.
             let _turn = this.entering.acquire().await;
             if this.enter_chats(topic, &change, false).await {
-                this.hub.offer(topic, change.from, change.version, change.frame);
+                this.hub.offer(topic, change.from, change.version, change.news);
             }
             if this.hub.go_on(topic) {
                 this.heal(topic);

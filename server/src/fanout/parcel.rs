@@ -5,6 +5,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use chapar_protocol::{ChatId, DeviceId, Seq, Timestamp, UserId, Version};
 use tungstenite::Utf8Bytes;
 
+use crate::hub::News;
+
 /// One thing to tell the watchers of a topic, or the nodes that have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parcel {
@@ -46,7 +48,7 @@ pub struct Change {
     /// Chats that the user is in no longer.
     pub left: Vec<ChatId>,
     /// The event.
-    pub frame: Utf8Bytes,
+    pub news: News,
 }
 
 impl Parcel {
@@ -55,7 +57,8 @@ impl Parcel {
         let mut out = BytesMut::with_capacity(64);
         match self {
             Self::Change(change) => {
-                out.reserve(change.frame.len() + 8 * (change.entered.len() + change.left.len()));
+                let News { frame, own } = &change.news;
+                out.reserve(frame.len() + 8 * (change.entered.len() + change.left.len()));
                 out.put_u8(0);
                 out.put_i64(change.from.0);
                 out.put_i64(change.version.0);
@@ -63,7 +66,13 @@ impl Parcel {
                     out.put_u16(u16::try_from(list.len()).unwrap_or(u16::MAX));
                     list.iter().take(usize::from(u16::MAX)).for_each(|chat| out.put_i64(chat.0));
                 }
-                out.put_slice(change.frame.as_bytes());
+                out.put_u16(u16::try_from(own.len()).unwrap_or(u16::MAX));
+                for (user, frame) in own.iter().take(usize::from(u16::MAX)) {
+                    out.put_i64(user.0);
+                    out.put_u32(u32::try_from(frame.len()).unwrap_or(u32::MAX));
+                    out.put_slice(frame.as_bytes());
+                }
+                out.put_slice(frame.as_bytes());
             }
             Self::Passing(frame) => {
                 out.put_u8(1);
@@ -127,7 +136,17 @@ impl Parcel {
                     }
                 }
                 let [entered, left] = lists;
-                Self::Change(Change { from, version, entered, left, frame: Utf8Bytes::try_from(bytes).ok()? })
+                let mut own = Vec::new();
+                for _ in 0..bytes.try_get_u16().ok()? {
+                    let user = UserId(bytes.try_get_i64().ok()?);
+                    let length = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
+                    if length > bytes.len() {
+                        return None;
+                    }
+                    own.push((user, Utf8Bytes::try_from(bytes.split_to(length)).ok()?));
+                }
+                let news = News { frame: Utf8Bytes::try_from(bytes).ok()?, own };
+                Self::Change(Change { from, version, entered, left, news })
             }
             1 => Self::Passing(Utf8Bytes::try_from(bytes).ok()?),
             2 => Self::Hint(Version(bytes.try_get_i64().ok()?)),
@@ -164,7 +183,10 @@ mod tests {
             version: Version(5),
             entered: vec![ChatId(7)],
             left: vec![ChatId(8), ChatId(9)],
-            frame: Utf8Bytes::from("{\"event\":\"سلام\"}"),
+            news: News {
+                frame: Utf8Bytes::from("{\"event\":\"سلام\"}"),
+                own: vec![(UserId(4), Utf8Bytes::from("درود")), (UserId(5), Utf8Bytes::from(""))],
+            },
         };
         for parcel in [
             Parcel::Change(change),
@@ -193,9 +215,13 @@ mod tests {
 
     fn any_change() -> impl Strategy<Value = Change> {
         let chats = || vec(any::<i64>().prop_map(ChatId), 0..6);
-        (any::<i64>(), any::<i64>(), chats(), chats(), ".{0,40}").prop_map(|(from, version, entered, left, frame)| {
-            Change { from: Version(from), version: Version(version), entered, left, frame: frame.into() }
-        })
+        let own = vec((any::<i64>().prop_map(UserId), ".{0,40}".prop_map(Utf8Bytes::from)), 0..3);
+        (any::<i64>(), any::<i64>(), chats(), chats(), ".{0,40}", own).prop_map(
+            |(from, version, entered, left, frame, own)| {
+                let news = News { frame: frame.into(), own };
+                Change { from: Version(from), version: Version(version), entered, left, news }
+            },
+        )
     }
 
     fn any_parcel() -> impl Strategy<Value = Parcel> {

@@ -24,6 +24,8 @@ const OFFLINE_AFTER: Duration = Duration::from_secs(5);
 const WRITE_EVERY: Duration = Duration::from_millis(200);
 /// People in one statement.
 const PAGE: usize = 1000;
+/// How often it is noted of those who stay connected that they are.
+const NOTE_ALL_EVERY: Duration = Duration::from_hours(1);
 /// Notes that wait for a database that does not answer. With more, the newest are dropped: `last_seen_at` lags, no more.
 const WAITING: usize = 100_000;
 /// How often gone nodes are looked for, and those whose presence is in doubt.
@@ -165,8 +167,15 @@ impl Fanout {
 
     /// Writes who was seen and who has gone, many in one statement. Does not end by itself.
     pub(super) async fn write_last_seen(self: Arc<Self>) {
+        let mut all_noted = Instant::now();
         loop {
             tokio::time::sleep(WRITE_EVERY).await;
+            // A connection may last for weeks, and its device is not one that was away.
+            if all_noted.elapsed() >= NOTE_ALL_EVERY {
+                all_noted = Instant::now();
+                let connected = self.outboxes().into_iter().filter_map(|outbox| outbox.who());
+                connected.for_each(|(user, device)| self.note_seen(user, device));
+            }
             self.write_seen().await;
             self.see_off(OFFLINE_AFTER).await;
         }

@@ -44,13 +44,14 @@ impl Fanout {
                 event = events.recv(), if listening => match event {
                     // Without Redis nobody ever sends; the upkeep goes on all the same.
                     None => listening = false,
-                    Some(BusEvent::Message { topic: Topic::Node, payload }) => self.accept_from_node(payload),
-                    Some(BusEvent::Message { topic, payload }) => {
+                    Some(BusEvent::Message { topic: Topic::Node, payload, .. }) => self.accept_from_node(payload),
+                    Some(BusEvent::Message { topic, payload, place }) => {
                         if let Some(parcel) = Parcel::decode(payload) {
                             self.accept(topic, parcel);
                         } else {
                             tracing::warn!(?topic, "unreadable parcel on the bus: is another version running?");
                         }
+                        drop(place);
                     }
                     Some(BusEvent::Resynchronise { missed, unsent }) => self.resynchronise(missed, unsent),
                     Some(BusEvent::Company) => {

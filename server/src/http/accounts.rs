@@ -24,7 +24,10 @@ use crate::{
     app::App,
     limits::subnet,
     passwords::Guest,
-    store::{StoreError, accounts::Caller},
+    store::{
+        StoreError,
+        accounts::{Caller, Which},
+    },
     tokens,
 };
 
@@ -88,7 +91,10 @@ pub(super) async fn sign_in(
 async fn signed_in(app: &App, user: User, device: Option<String>, from: IpAddr) -> Result<SignedIn, Failure> {
     let name = text::check_title(device.as_deref().unwrap_or("device"))?;
     let (token, kept) = tokens::generate(user.id);
-    let device_id = app.store.create_device(user.id, &kept, &name).await?;
+    let (device_id, ended) = app.store.create_device(user.id, &kept, &name).await?;
+    for device in ended {
+        app.signed_out(user.id, device).await;
+    }
     app.store.know_network(user.id, &tokens::place(&user.handle, from)).await?;
     Ok(SignedIn { token, user, device_id })
 }
@@ -123,9 +129,8 @@ pub(super) async fn sign_out(
 ) -> Result<Response, Failure> {
     let app = &routes.app;
     let caller = caller(app, network, &headers).await?;
-    for device in app.store.revoke_devices(caller.user.id, Some(caller.device_id)).await? {
-        app.fanout.publish_revoked(caller.user.id, device);
-        app.calls.signed_out(caller.user.id, device).await;
+    for device in app.store.revoke_devices(caller.user.id, Which::Only(caller.device_id)).await? {
+        app.signed_out(caller.user.id, device).await;
     }
     Ok(json(&Done {}))
 }

@@ -41,11 +41,12 @@ pub(super) async fn websocket(
         return Err(WireError::new(ErrorCode::Forbidden, "pages of this origin may not connect").into());
     }
     let client = client_address(peer, headers, &routes.app.settings.trusted_proxies);
-    if !place.belongs_to(client) || !place.waits_for_hello() {
+    if !place.belongs_to(client) {
         return Err(WireError::new(ErrorCode::Overloaded, "too many connections from your address")
             .after_ms(5000)
             .into());
     }
+    place.waits_for_hello();
     let upgrade = hyper::upgrade::on(&mut request);
     let app = routes.app.clone();
     tokio::spawn(async move {

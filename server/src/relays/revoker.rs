@@ -13,7 +13,7 @@ use chapar_signaling::relay::{
 };
 use tokio::{
     sync::mpsc,
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::{Instant, MissedTickBehavior, interval},
 };
 
@@ -33,10 +33,10 @@ pub(super) struct Revoker {
 
 impl Revoker {
     /// Revokes at the own relay, and at all others through the registry.
-    pub(super) fn start(own: Option<Arc<Relay>>, registry: Option<Arc<Registry>>) -> Self {
+    pub(super) fn start(own: Option<Arc<Relay>>, registry: Option<Arc<Registry>>) -> (Self, JoinHandle<()>) {
         let (queue, given) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(given, own, registry)).abort_handle();
-        Self { queue, task }
+        let task = tokio::spawn(run(given, own, registry));
+        (Self { queue, task: task.abort_handle() }, task)
     }
 
     /// Once the grace is over.

@@ -14,7 +14,7 @@ use chapar_signaling::relay::directory::Entry;
 use parking_lot::Mutex;
 use tokio::{
     net::{UdpSocket, lookup_host},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::{sleep, timeout},
 };
 
@@ -38,19 +38,21 @@ pub(super) struct Watched {
 impl Watched {
     /// Begins to ask. A relay without a `stun:` URL is taken to be there, and so is one that has never answered: a firewall
     /// may stand between it and this node, and not between it and the clients.
-    pub(super) fn start(entry: Entry) -> Self {
+    pub(super) fn start(entry: Entry, tasks: &mut Vec<JoinHandle<()>>) -> Self {
         let gone = Arc::new(AtomicBool::new(false));
         let place = entry.stun.first().and_then(|url| url.strip_prefix("stun:")).map(with_port);
-        let watching = place.map(|place| tokio::spawn(watch(place, entry.name.clone(), gone.clone())).abort_handle());
+        let mut own: Vec<JoinHandle<()>> = Vec::new();
+        own.extend(place.map(|place| tokio::spawn(watch(place, entry.name.clone(), gone.clone()))));
         let hosts: BTreeSet<String> = entry.hosts().map(str::to_owned).collect();
         let (named, addresses) = hosts.into_iter().partition::<Vec<_>, _>(|host| host.parse::<IpAddr>().is_err());
         let addresses: Vec<IpAddr> = addresses.iter().filter_map(|host| host.parse().ok()).collect();
         let relayed = Arc::new(Mutex::new(addresses.clone()));
-        let mut tasks: Vec<AbortHandle> = watching.into_iter().collect();
         if !named.is_empty() {
-            tasks.push(tokio::spawn(look_up(named, addresses, relayed.clone())).abort_handle());
+            own.push(tokio::spawn(look_up(named, addresses, relayed.clone())));
         }
-        Self { entry, gone, relayed, tasks }
+        let handles = own.iter().map(JoinHandle::abort_handle).collect();
+        tasks.extend(own);
+        Self { entry, gone, relayed, tasks: handles }
     }
 
     /// The relay, unless it has died.

@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 43] = [
+pub const SETTINGS: [Setting; 44] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -117,6 +117,13 @@ pub const SETTINGS: [Setting; 43] = [
         "N",
         "People who have not answered yet that one user may write to or add to chats in a day, those in a shared group at \
          a quarter; 0 is no bound [default: 200]",
+    ),
+    setting(
+        "stranger-chats-per-day",
+        "CHAPAR_STRANGER_CHATS_PER_DAY",
+        "N",
+        "Chats into which people whom they have not answered may put one user in a day, all of them together; 0 is no \
+         bound [default: 50]",
     ),
     setting(
         "lookups-per-day",

@@ -80,6 +80,7 @@ fn every_setting_can_be_given_as_a_flag_and_is_shown() {
         ("hash-queue", "10"),
         ("messages-per-second", "30"),
         ("new-contacts-per-day", "40"),
+        ("stranger-chats-per-day", "60"),
         ("lookups-per-day", "50"),
         ("commit-workers", "3"),
         ("calls-per-minute", "12"),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId, Version};
+use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId, Version, limit};
 use sqlx::Row;
 use time::OffsetDateTime;
 
@@ -25,6 +25,17 @@ pub struct Caller {
     pub user: User,
     /// The device.
     pub device_id: DeviceId,
+}
+
+/// Which of a user's devices are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// One.
+    Only(DeviceId),
+    /// All but one.
+    AllBut(DeviceId),
+    /// All.
+    All,
 }
 
 fn user(row: &sqlx::postgres::PgRow) -> sqlx::Result<User> {
@@ -100,16 +111,35 @@ impl Store {
         Ok(())
     }
 
-    /// Signs a device in.
-    pub async fn create_device(&self, user: UserId, token_hash: &[u8], name: &str) -> Result<DeviceId> {
-        Ok(DeviceId(
+    /// Signs a device in. When there are too many now, those that were connected longest ago are signed out: returns which.
+    pub async fn create_device(
+        &self,
+        user: UserId,
+        token_hash: &[u8],
+        name: &str,
+    ) -> Result<(DeviceId, Vec<DeviceId>)> {
+        let mut tx = self.begin().await?;
+        // Two at the same time would each not see the other.
+        sqlx::query("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(user.0).execute(&mut *tx).await?;
+        let id: i64 =
             sqlx::query_scalar("INSERT INTO devices (user_id, token_hash, name) VALUES ($1, $2, $3) RETURNING id")
                 .bind(user.0)
                 .bind(token_hash)
                 .bind(name)
-                .fetch_one(&self.pool)
-                .await?,
-        ))
+                .fetch_one(&mut *tx)
+                .await?;
+        let ended: Vec<i64> = sqlx::query_scalar(
+            "DELETE FROM devices WHERE user_id = $1 AND id = ANY (ARRAY(
+                 SELECT id FROM devices WHERE user_id = $1 AND id <> $2 ORDER BY last_seen_at DESC, id DESC OFFSET $3))
+             RETURNING id",
+        )
+        .bind(user.0)
+        .bind(id)
+        .bind(i64::try_from(limit::DEVICES - 1).unwrap_or(i64::MAX))
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok((DeviceId(id), ended.into_iter().map(DeviceId).collect()))
     }
 
     /// Who is behind a token. The user id comes from the token itself and is only believed with a fitting hash.
@@ -129,12 +159,13 @@ impl Store {
         Ok(Caller { user: user(&found)?, device_id: DeviceId(found.try_get("device_id")?) })
     }
 
-    /// A user's devices, the newest 200 first.
+    /// A user's devices, the newest first.
     pub async fn devices(&self, user: UserId, current: Option<DeviceId>) -> Result<Vec<Device>> {
         let rows = sqlx::query(
-            "SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT 200",
+            "SELECT id, name, created_at, last_seen_at FROM devices WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(user.0)
+        .bind(i64::try_from(limit::DEVICES).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await?;
         let mut devices = Vec::with_capacity(rows.len());
@@ -161,13 +192,20 @@ impl Store {
         Ok(found)
     }
 
-    /// Signs one of a user's devices out, or all of them. Returns which.
-    pub async fn revoke_devices(&self, user: UserId, only: Option<DeviceId>) -> Result<Vec<DeviceId>> {
+    /// Signs some of a user's devices out. Returns which.
+    pub async fn revoke_devices(&self, user: UserId, which: Which) -> Result<Vec<DeviceId>> {
+        let (only, but) = match which {
+            Which::Only(device) => (Some(device.0), None),
+            Which::AllBut(device) => (None, Some(device.0)),
+            Which::All => (None, None),
+        };
         let ids: Vec<i64> = sqlx::query_scalar(
-            "DELETE FROM devices WHERE user_id = $1 AND ($2::bigint IS NULL OR id = $2) RETURNING id",
+            "DELETE FROM devices WHERE user_id = $1 AND ($2::bigint IS NULL OR id = $2) AND ($3::bigint IS NULL OR id <> $3)
+             RETURNING id",
         )
         .bind(user.0)
-        .bind(only.map(|device| device.0))
+        .bind(only)
+        .bind(but)
         .fetch_all(&self.pool)
         .await?;
         Ok(ids.into_iter().map(DeviceId).collect())

@@ -17,6 +17,9 @@ pub enum BudgetKind {
     Contacts,
     /// Handles looked up.
     Lookups,
+    /// Chats into which somebody was put by people whom they have not answered. Paid by who is put there, so that many
+    /// strangers together reach one person no oftener than this.
+    Reached,
 }
 
 impl BudgetKind {
@@ -24,13 +27,18 @@ impl BudgetKind {
         match self {
             Self::Contacts => 0,
             Self::Lookups => 1,
+            Self::Reached => 2,
         }
     }
 
-    fn refusal(self) -> &'static str {
+    fn refusal(self, payer: UserId) -> WireError {
         match self {
-            Self::Contacts => "too many new people in a day",
-            Self::Lookups => "too many handles looked up in a day",
+            Self::Contacts => WireError::new(ErrorCode::RateLimited, "too many new people in a day"),
+            Self::Lookups => WireError::new(ErrorCode::RateLimited, "too many handles looked up in a day"),
+            Self::Reached => {
+                let message = format!("strangers have put user {} into too many chats in a day", payer.0);
+                WireError::new(ErrorCode::ReachedTooOften, message)
+            }
         }
     }
 }
@@ -64,12 +72,26 @@ impl Charge {
     }
 
     /// The refusal, with the time to wait.
-    pub fn refusal(&self, wait: Duration) -> WireError {
+    pub fn refusal(&self, payer: UserId, wait: Duration) -> WireError {
         // Rounded up, so that whoever waits exactly this long is let in.
         let wait = u32::try_from(wait.as_millis() + 1).unwrap_or(u32::MAX);
-        WireError::new(ErrorCode::RateLimited, self.kind.refusal()).after_ms(wait)
+        self.kind.refusal(payer).after_ms(wait)
     }
 }
+
+/// What it costs to put people into a chat.
+#[derive(Clone, Debug)]
+pub struct Toll {
+    /// Paid by whoever does it.
+    pub own: Charge,
+    /// Paid by each of the strangers.
+    pub each: Charge,
+    /// Those who have not answered whoever does it.
+    pub strangers: Vec<UserId>,
+}
+
+/// A budget that does not pay: whose, and in how many seconds it is full.
+pub(super) type Short = (UserId, f64);
 
 impl Store {
     /// Pays from somebody's budget.
@@ -82,11 +104,11 @@ impl Store {
         }
         let refusal = self.refusals.wait(user, &charge);
         if let Some(wait) = refusal {
-            return Err(charge.refusal(wait).into());
+            return Err(charge.refusal(user, wait).into());
         }
         let mut connection = self.pool.lease().await?;
-        let full_in = spend(&mut connection, user, charge).await?;
-        self.refusals.heed(user, &charge, full_in)
+        let paid = spend(&mut connection, &[user], charge).await?;
+        self.refusals.heed(&charge, paid)
     }
 
     /// Whether a charge is known to be refused, without asking the database.
@@ -95,42 +117,60 @@ impl Store {
     /// [`ErrorCode::RateLimited`].
     pub fn is_spent(&self, user: UserId, charge: Charge) -> Result<()> {
         let wait = if charge.is_free() { None } else { self.refusals.wait(user, &charge) };
-        wait.map_or(Ok(()), |wait| Err(charge.refusal(wait).into()))
+        wait.map_or(Ok(()), |wait| Err(charge.refusal(user, wait).into()))
     }
 }
 
-/// Pays, within the transaction of what is paid for. `Err` holds the seconds until the bucket is full, when they are too
-/// many: then nothing was paid.
-pub(super) async fn spend(connection: &mut Lease, user: UserId, charge: Charge) -> Result<Result<(), f64>> {
-    if charge.is_free() {
+/// Lets some people pay alike, within the transaction of what is paid for. `Err` names one who cannot: then the transaction
+/// must not be committed, since others may have paid.
+pub(super) async fn spend(connection: &mut Lease, users: &[UserId], charge: Charge) -> Result<Result<(), Short>> {
+    if charge.is_free() || users.is_empty() {
         return Ok(Ok(()));
     }
-    let paid = sqlx::query(
+    let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+    // In the order of their ids, so that two who reach the same people do not wait for each other.
+    let paid: Vec<i64> = sqlx::query_scalar(
         "INSERT INTO budgets AS b (user_id, kind, full_at)
-         VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+         SELECT i.id, $2, clock_timestamp() + make_interval(secs => $3) FROM unnest($1::bigint[]) AS i (id) ORDER BY i.id
          ON CONFLICT (user_id, kind) DO UPDATE
              SET full_at = greatest(b.full_at, clock_timestamp()) + make_interval(secs => $3)
              WHERE greatest(b.full_at, clock_timestamp()) + make_interval(secs => least($3, $4))
-                 <= clock_timestamp() + make_interval(secs => $4)",
+                 <= clock_timestamp() + make_interval(secs => $4)
+         RETURNING user_id",
     )
-    .bind(user.0)
+    .bind(&ids)
     .bind(charge.kind.number())
     .bind(charge.seconds)
     .bind(WINDOW)
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
-    if paid == 1 {
+    .fetch_all(&mut *connection)
+    .await?;
+    if paid.len() == ids.len() {
         return Ok(Ok(()));
     }
-    let full_in: f64 = sqlx::query_scalar(
-        "SELECT extract(epoch FROM full_at - clock_timestamp())::float8 FROM budgets WHERE user_id = $1 AND kind = $2",
+    let short: Vec<i64> = ids.into_iter().filter(|id| !paid.contains(id)).collect();
+    let (user, full_in): (i64, f64) = sqlx::query_as(
+        "SELECT user_id, extract(epoch FROM full_at - clock_timestamp())::float8 FROM budgets
+         WHERE user_id = ANY ($1) AND kind = $2 ORDER BY full_at DESC LIMIT 1",
     )
-    .bind(user.0)
+    .bind(&short)
     .bind(charge.kind.number())
     .fetch_one(connection)
     .await?;
-    Ok(Err(full_in))
+    Ok(Err((UserId(user), full_in)))
+}
+
+impl Toll {
+    /// Pays, within the transaction that puts `user`'s people into a chat.
+    pub(super) async fn pay(&self, store: &Store, tx: &mut Lease, user: UserId) -> Result<()> {
+        store.is_spent(user, self.own)?;
+        for stranger in &self.strangers {
+            store.is_spent(*stranger, self.each)?;
+        }
+        let paid = spend(tx, &[user], self.own).await?;
+        store.refusals.heed(&self.own, paid)?;
+        let paid = spend(tx, &self.strangers, self.each).await?;
+        store.refusals.heed(&self.each, paid)
+    }
 }
 
 /// What this node knows of empty budgets, so that whoever goes on asking costs the database nothing. A bucket only gets
@@ -148,8 +188,8 @@ impl Refusals {
     }
 
     /// Keeps what a payment has shown.
-    pub(super) fn heed(&self, user: UserId, charge: &Charge, paid: Result<(), f64>) -> Result<()> {
-        let Err(full_in) = paid else { return Ok(()) };
+    pub(super) fn heed(&self, charge: &Charge, paid: Result<(), Short>) -> Result<()> {
+        let Err((user, full_in)) = paid else { return Ok(()) };
         let now = tokio::time::Instant::now();
         let mut known = self.0.lock();
         if known.len() >= MOST_REMEMBERED {
@@ -160,7 +200,7 @@ impl Refusals {
         }
         known.insert((user, charge.kind), now + Duration::from_secs_f64(full_in.max(0.0)));
         let wait = charge.wait(full_in).unwrap_or(Duration::from_millis(1));
-        Err(StoreError::Refused(charge.refusal(wait)))
+        Err(StoreError::Refused(charge.refusal(user, wait)))
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Changes, Result, Store, StoreError, budgets,
-    budgets::Charge,
+    Changes, ChatChange, Result, Store, StoreError, budgets,
+    budgets::{Charge, Toll},
     pool::Tx,
     row,
     row::role_number,
@@ -22,6 +22,15 @@ use super::{
 
 /// How long a change may take in all, waiting for its turn included.
 const PATIENCE: Duration = Duration::from_millis(5500);
+
+/// Who would come into a chat.
+#[derive(Debug, Default)]
+pub struct Newcomers {
+    /// All of them.
+    pub all: Vec<UserId>,
+    /// Those who were in it and have left by themselves.
+    pub left: Vec<UserId>,
+}
 
 /// A locked chat, and what was changed of it so far.
 pub struct ChatTx {
@@ -281,17 +290,19 @@ impl ChatTx {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Those of some users who exist and are not members yet, by id.
+    /// Those of some users who exist and are not members yet, by id, and of them those who have left by themselves.
     ///
     /// # Errors
     /// [`ErrorCode::UserNotFound`] when one does not exist.
-    pub async fn newcomers(&mut self, users: &[UserId]) -> Result<Vec<UserId>> {
+    pub async fn newcomers(&mut self, users: &[UserId]) -> Result<Newcomers> {
         let mut ids: Vec<i64> = users.iter().map(|user| user.0).collect();
         ids.sort_unstable();
         ids.dedup();
         let rows = sqlx::query(
-            "SELECT u.id, m.role FROM users u
-             LEFT JOIN LATERAL (SELECT m.role FROM members m WHERE m.chat_id = $1 AND m.user_id = u.id LIMIT 1) m ON true
+            "SELECT u.id, m.role, coalesce(m.left_by_self, false) AS has_left FROM users u
+             LEFT JOIN LATERAL (
+                 SELECT m.role, m.left_by_self FROM members m WHERE m.chat_id = $1 AND m.user_id = u.id LIMIT 1
+             ) m ON true
              WHERE u.id = ANY ($2) ORDER BY u.id",
         )
         .bind(self.delta.chat_id.0)
@@ -301,10 +312,14 @@ impl ChatTx {
         if rows.len() < ids.len() {
             return Err(ErrorCode::UserNotFound.into());
         }
-        let mut newcomers = Vec::new();
+        let mut newcomers = Newcomers::default();
         for found in rows {
             if found.try_get::<Option<i16>, _>("role")?.is_none() {
-                newcomers.push(UserId(found.try_get("id")?));
+                let user = UserId(found.try_get("id")?);
+                newcomers.all.push(user);
+                if found.try_get("has_left")? {
+                    newcomers.left.push(user);
+                }
             }
         }
         Ok(newcomers)
@@ -316,8 +331,16 @@ impl ChatTx {
     /// [`ErrorCode::RateLimited`].
     pub async fn spend(&mut self, store: &Store, charge: Charge) -> Result<()> {
         store.is_spent(self.user, charge)?;
-        let paid = budgets::spend(&mut self.tx, self.user, charge).await?;
-        store.refusals.heed(self.user, &charge, paid)
+        let paid = budgets::spend(&mut self.tx, &[self.user], charge).await?;
+        store.refusals.heed(&charge, paid)
+    }
+
+    /// Pays for putting people into the chat, in the same transaction.
+    ///
+    /// # Errors
+    /// [`ErrorCode::RateLimited`], [`ErrorCode::ReachedTooOften`].
+    pub async fn pay(&mut self, store: &Store, toll: &Toll) -> Result<()> {
+        toll.pay(store, &mut self.tx, self.user).await
     }
 
     /// Keeps somebody who is out from joining again.
@@ -384,10 +407,11 @@ impl ChatTx {
             .await?;
         self.still_in(&numbers, &ids).await?;
         let members = sqlx::query(
-            "INSERT INTO members (chat_id, user_id, role, read_seq, version)
-             SELECT $1, i.id, i.role, $4, $5 FROM unnest($2::bigint[], $3::smallint[]) AS i (id, role)
+            "INSERT INTO members (chat_id, user_id, role, read_seq, version, left_by_self)
+             SELECT $1, i.id, i.role, $4, $5, i.role IS NULL AND i.id = $6
+             FROM unnest($2::bigint[], $3::smallint[]) AS i (id, role)
              ON CONFLICT (chat_id, user_id) DO UPDATE SET role = excluded.role,
-                 version = greatest(members.version, excluded.version),
+                 version = greatest(members.version, excluded.version), left_by_self = excluded.left_by_self,
                  read_seq = CASE WHEN members.role IS NULL THEN excluded.read_seq ELSE members.read_seq END
              RETURNING user_id, role, read_seq",
         )
@@ -396,6 +420,7 @@ impl ChatTx {
         .bind(&numbers)
         .bind(self.last_seq.0)
         .bind(version.0)
+        .bind(self.user.0)
         .fetch_all(&mut *self.tx)
         .await?;
         if !quiet {
@@ -491,7 +516,7 @@ impl ChatTx {
             .execute(&mut *self.tx)
             .await?;
         self.tx.commit().await.map_err(|error| StoreError::of_commit(error, Some(chat), touched))?;
-        Ok((self.delta.version, Changes { users: self.users, chat: Some(self.delta) }))
+        Ok((self.delta.version, Changes { users: self.users, chat: Some(ChatChange::of(self.kind, self.delta)) }))
     }
 }
 

@@ -41,6 +41,19 @@ impl Store {
         }
     }
 
+    /// For somebody who is out of a chat: notes that they stay out by their own will, whoever took them out. Returns whether they
+    /// are out, having been in.
+    pub async fn stay_out(&self, chat: ChatId, user: UserId) -> Result<bool> {
+        let noted =
+            sqlx::query("UPDATE members SET left_by_self = true WHERE chat_id = $1 AND user_id = $2 AND role IS NULL")
+                .bind(chat.0)
+                .bind(user.0)
+                .execute(&self.pool)
+                .await?
+                .rows_affected();
+        Ok(noted == 1)
+    }
+
     /// Moves a user's read mark forward; never back, never beyond the last message.
     ///
     /// # Errors

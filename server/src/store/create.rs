@@ -4,7 +4,7 @@ use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, UserId};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Result, Store, budgets, budgets::Charge, chat_tx::ChatTx, claim_handle, pool::Tx, row, row::kind_number};
+use super::{Result, Store, budgets::Toll, chat_tx::ChatTx, claim_handle, pool::Tx, row, row::kind_number};
 
 /// What became of the wish for a new chat.
 pub enum Created {
@@ -91,12 +91,11 @@ impl Store {
     /// Makes the direct chat of two users, unless the other one does so at the same moment.
     ///
     /// # Errors
-    /// [`ErrorCode::RateLimited`] when the user's budget does not pay for it.
-    pub async fn open_direct(&self, user: UserId, other: UserId, charge: Charge) -> Result<Created> {
-        self.is_spent(user, charge)?;
+    /// [`ErrorCode::RateLimited`] when the user's budget does not pay for it, [`ErrorCode::ReachedTooOften`] when the other's
+    /// does not.
+    pub async fn open_direct(&self, user: UserId, other: UserId, toll: &Toll) -> Result<Created> {
         let mut tx = self.begin().await?;
-        let paid = budgets::spend(&mut tx, user, charge).await?;
-        self.refusals.heed(user, &charge, paid)?;
+        toll.pay(self, &mut tx, user).await?;
         let info = insert_chat(&mut tx, ChatKind::Direct, None, None).await?;
         let fresh = sqlx::query(
             "INSERT INTO direct_chats (low_user_id, high_user_id, chat_id, low_opened, high_opened)

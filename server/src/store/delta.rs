@@ -1,7 +1,7 @@
 //! The changes of chats between two versions, as far as they fit into an answer.
 
 use chapar_protocol::{ChatDelta, ChatId, UserId, Version};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 
 use super::{
     Result,
@@ -50,68 +50,64 @@ pub(super) async fn read(
         let delta = ChatDelta { messages, reacted, from, version: cut, ..ChatDelta::empty(chat_id, cut) };
         deltas.push((delta, cut < version));
     }
-    let ids: Vec<i64> = deltas.iter().map(|it| it.0.chat_id.0).collect();
-    let after: Vec<i64> = deltas.iter().map(|it| it.0.from.0).collect();
-    let upto: Vec<i64> = deltas.iter().map(|it| it.0.version.0).collect();
     // Each chat by its own look into the index, whatever the planner takes their number for: a LIMIT keeps it from joining
     // with the whole table. So below, and in `snapshot`.
-    let rows = sqlx::query(
-        "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at
+    let chats = "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
-         WHERE c.info_version > i.after AND c.info_version <= i.upto",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&upto)
-    .fetch_all(&mut **tx)
+         WHERE c.info_version > i.after AND c.info_version <= i.upto";
+    add(tx, &mut deltas, chats, |delta, found| {
+        delta.chat = Some(row::chat_info(found)?);
+        Ok(())
+    })
     .await?;
-    for found in &rows {
-        if let Some((delta, _)) = deltas.get_mut(row::place(found)?) {
-            delta.chat = Some(row::chat_info(found)?);
-        }
-    }
-    let rows = sqlx::query(
-        "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
+    let members = "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
          CROSS JOIN LATERAL (
              SELECT * FROM members m
              WHERE m.chat_id = i.chat AND m.version > 0 AND m.version > i.after AND m.version <= i.upto
              ORDER BY m.version LIMIT 1000
-         ) m ORDER BY i.place, m.user_id",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&upto)
-    .fetch_all(&mut **tx)
+         ) m ORDER BY i.place, m.user_id";
+    add(tx, &mut deltas, members, |delta, found| {
+        delta.members.push(row::member(found, row::kind(found.try_get("kind")?))?);
+        Ok(())
+    })
     .await?;
-    for found in &rows {
-        if let Some((delta, _)) = deltas.get_mut(row::place(found)?) {
-            delta.members.push(row::member(found, row::kind(found.try_get("kind")?))?);
-        }
-    }
-    if user.is_some() {
-        return Ok(deltas);
-    }
-    let rows = sqlx::query(
-        "SELECT i.place::integer AS place, r.seq, r.user_id, r.emoji
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
-         CROSS JOIN LATERAL (
-             SELECT * FROM reactions r
-             WHERE r.chat_id = i.chat AND r.version > 0 AND r.version > i.after AND r.version <= i.upto
-             ORDER BY r.version LIMIT 1000
-         ) r ORDER BY i.place, r.version",
-    )
-    .bind(&ids)
-    .bind(&after)
-    .bind(&upto)
-    .fetch_all(&mut **tx)
-    .await?;
-    for found in &rows {
-        if let Some((delta, _)) = deltas.get_mut(row::place(found)?) {
+    if user.is_none() {
+        let reactions = "SELECT i.place::integer AS place, r.seq, r.user_id, r.emoji
+             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM reactions r
+                 WHERE r.chat_id = i.chat AND r.version > 0 AND r.version > i.after AND r.version <= i.upto
+                 ORDER BY r.version LIMIT 1000
+             ) r ORDER BY i.place, r.version";
+        add(tx, &mut deltas, reactions, |delta, found| {
             delta.reacted.push(row::reacted(found)?);
-        }
+            Ok(())
+        })
+        .await?;
     }
     Ok(deltas)
+}
+
+/// Adds to deltas what a statement finds within their stretches.
+async fn add(
+    tx: &mut Tx,
+    deltas: &mut [(ChatDelta, bool)],
+    statement: &'static str,
+    put: impl Fn(&mut ChatDelta, &PgRow) -> sqlx::Result<()>,
+) -> Result<()> {
+    let rows = sqlx::query(statement)
+        .bind(deltas.iter().map(|it| it.0.chat_id.0).collect::<Vec<_>>())
+        .bind(deltas.iter().map(|it| it.0.from.0).collect::<Vec<_>>())
+        .bind(deltas.iter().map(|it| it.0.version.0).collect::<Vec<_>>())
+        .fetch_all(&mut **tx)
+        .await?;
+    for found in &rows {
+        if let Some((delta, _)) = deltas.get_mut(row::place(found)?) {
+            put(delta, found)?;
+        }
+    }
+    Ok(())
 }

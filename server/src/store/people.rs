@@ -20,6 +20,13 @@ pub struct Known {
     pub quarters: u32,
 }
 
+impl Known {
+    /// Whether they have written to whoever asks, or opened their direct chat: then it is no stranger who reaches them.
+    pub fn has_answered(&self) -> bool {
+        self.quarters == 0
+    }
+}
+
 impl Store {
     /// Those of some people whom a user may name, with `everybody` all who exist. The others are left out, whether they exist or not.
     ///
@@ -93,8 +100,8 @@ impl Store {
     pub async fn find(&self, user: UserId, found: UserId, charge: Charge) -> Result<()> {
         self.is_spent(user, charge)?;
         let mut tx = self.begin().await?;
-        let paid = budgets::spend(&mut tx, user, charge).await?;
-        self.refusals.heed(user, &charge, paid)?;
+        let paid = budgets::spend(&mut tx, &[user], charge).await?;
+        self.refusals.heed(&charge, paid)?;
         sqlx::query(
             "INSERT INTO found_people (user_id, other_id) VALUES ($1, $2)
              ON CONFLICT (user_id, other_id) DO UPDATE SET found_at = excluded.found_at",

@@ -6,6 +6,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -47,6 +48,36 @@ pub(super) struct Bounds {
     pub(super) check: bool,
 }
 
+/// For how long a statement keeps its turn at the processors: most need less. One that waits, for a lock or for a database that
+/// hangs, keeps nobody else.
+const TURN: Duration = Duration::from_millis(20);
+
+/// How many statements are carried out at once, over several pools. More than there are processors are not done sooner, and
+/// take them from what goes before, which is the messages.
+#[derive(Clone, Debug)]
+pub(super) struct Pace(Arc<Semaphore>);
+
+impl Pace {
+    pub(super) fn new(at_once: usize) -> Self {
+        Self(Arc::new(Semaphore::new(at_once)))
+    }
+
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.clone().acquire_owned().await.ok()
+    }
+}
+
+/// Carries something out, with a turn for its first moments.
+async fn paced<F: Future>(turn: Option<OwnedSemaphorePermit>, work: F) -> F::Output {
+    let Some(turn) = turn else { return work.await };
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(TURN, work.as_mut()).await {
+        return done;
+    }
+    drop(turn);
+    work.await
+}
+
 /// Connections for one kind of work.
 #[derive(Clone, Debug)]
 pub(super) struct Pool(Arc<Inner>);
@@ -57,6 +88,8 @@ struct Inner {
     bounds: Bounds,
     setup: String,
     places: Arc<Semaphore>,
+    /// Absent where nothing goes before.
+    pace: Option<Pace>,
     resting: Mutex<Vec<Resting>>,
 }
 
@@ -88,6 +121,8 @@ pub(super) struct Lease {
     born: Instant,
     state: State,
     in_transaction: bool,
+    /// What is asked next ends the transaction.
+    ends: bool,
     deadline: Option<Instant>,
 }
 
@@ -97,7 +132,7 @@ pub(super) struct Tx(Lease);
 
 impl Pool {
     /// `more` are further settings of each session, as SQL.
-    pub(super) fn new(options: PgConnectOptions, bounds: Bounds, more: &str) -> Self {
+    pub(super) fn new(options: PgConnectOptions, bounds: Bounds, more: &str, pace: Option<Pace>) -> Self {
         let (statement, lock) = (bounds.statement.as_millis(), bounds.lock.as_millis());
         // Postgres lets go of a node that has vanished as well: otherwise it would hold the node's locks for hours.
         let setup = format!(
@@ -107,7 +142,7 @@ impl Pool {
              SET tcp_keepalives_count = 2; SET jit = off; {more}"
         );
         let places = Arc::new(Semaphore::new(usize::try_from(bounds.connections).unwrap_or(1)));
-        Self(Arc::new(Inner { options, bounds, setup, places, resting: Mutex::default() }))
+        Self(Arc::new(Inner { options, bounds, setup, places, pace, resting: Mutex::default() }))
     }
 
     /// How many connections there may be.
@@ -143,6 +178,7 @@ impl Pool {
             born,
             state: State::Ready,
             in_transaction: false,
+            ends: false,
             deadline,
         })
     }
@@ -241,6 +277,14 @@ impl Lease {
         self.deadline.map_or(own, |deadline| deadline.min(own))
     }
 
+    /// A turn at the processors, for all but the end of a transaction: that waits for the disk.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        match &self.pool.pace {
+            Some(pace) if !self.ends => pace.turn().await,
+            _ => None,
+        }
+    }
+
     fn ask(&mut self) -> sqlx::Result<&mut PgConnection> {
         if self.state != State::Ready {
             return Err(no_answer());
@@ -290,6 +334,7 @@ impl Tx {
     /// # Errors
     /// An error without a word of Postgres leaves the outcome unknown.
     pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+        self.0.ends = true;
         self.0.execute("COMMIT").await?;
         self.0.in_transaction = false;
         Ok(())
@@ -297,6 +342,7 @@ impl Tx {
 
     /// Undoes everything.
     pub(super) async fn rollback(mut self) -> sqlx::Result<()> {
+        self.0.ends = true;
         self.0.execute("ROLLBACK").await?;
         self.0.in_transaction = false;
         Ok(())
@@ -329,8 +375,8 @@ impl<'c> Executor<'c> for &'c mut Lease {
         E: 'q + Execute<'q, Postgres>,
     {
         let all = async move {
-            let until = self.until();
-            let answer = timeout_at(until, self.ask()?.fetch_many(query).try_collect::<Vec<_>>()).await;
+            let (turn, until) = (self.turn().await, self.until());
+            let answer = paced(turn, timeout_at(until, self.ask()?.fetch_many(query).try_collect::<Vec<_>>())).await;
             self.heard(answer)
         };
         all.map_ok(|all| stream::iter(all.into_iter().map(Ok))).try_flatten_stream().boxed()
@@ -342,8 +388,8 @@ impl<'c> Executor<'c> for &'c mut Lease {
         E: 'q + Execute<'q, Postgres>,
     {
         async move {
-            let until = self.until();
-            let answer = timeout_at(until, self.ask()?.fetch_optional(query)).await;
+            let (turn, until) = (self.turn().await, self.until());
+            let answer = paced(turn, timeout_at(until, self.ask()?.fetch_optional(query))).await;
             self.heard(answer)
         }
         .boxed()
@@ -354,8 +400,8 @@ impl<'c> Executor<'c> for &'c mut Lease {
         'c: 'e,
     {
         async move {
-            let until = self.until();
-            let answer = timeout_at(until, self.ask()?.prepare_with(sql, parameters)).await;
+            let (turn, until) = (self.turn().await, self.until());
+            let answer = paced(turn, timeout_at(until, self.ask()?.prepare_with(sql, parameters))).await;
             self.heard(answer)
         }
         .boxed()
@@ -366,8 +412,8 @@ impl<'c> Executor<'c> for &'c mut Lease {
         'c: 'e,
     {
         async move {
-            let until = self.until();
-            let answer = timeout_at(until, self.ask()?.describe(sql)).await;
+            let (turn, until) = (self.turn().await, self.until());
+            let answer = paced(turn, timeout_at(until, self.ask()?.describe(sql))).await;
             self.heard(answer)
         }
         .boxed()

@@ -222,6 +222,23 @@ mod tests {
         assert_ne!(fingerprint(&Body::from(NewBody::text("سلام!")), None), PLAIN);
     }
 
+    /// A later version of the server knows more fields: a retry over the upgrade says the same as before.
+    #[test]
+    fn a_field_that_comes_later_makes_no_other_message() {
+        let said = |more: serde_json::Value| {
+            let mut body = serde_json::json!({ "kind": "text", "text": "x" });
+            let (Some(body_fields), Some(more)) = (body.as_object_mut(), more.as_object()) else { unreachable!() };
+            body_fields.extend(more.clone());
+            fingerprint(&Body::Unknown(body), None)
+        };
+        let before = said(serde_json::json!({}));
+        let after = serde_json::json!({ "silent": false, "media": [], "preview": null });
+        assert_eq!(said(after), before, "without a value it adds nothing");
+        assert_ne!(said(serde_json::json!({ "silent": true })), before);
+        let call = |n| Body::Service { action: ServiceAction::Added { user_ids: vec![UserId(n)] } };
+        assert_eq!(fingerprint(&call(1), None), fingerprint(&call(2), None), "the server's own lines go by their id");
+    }
+
     const PLAIN: i64 = -1_718_011_393_144_656_513;
 
     #[test]

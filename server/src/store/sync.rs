@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, MyChat, Resume, Seq, Sync, UserDelta,
-    UserId, Version, WireError, command::Page, limit,
+    ChatCursor, ChatId, ChatKind, ChatSnapshot, ChatSync, ErrorCode, MyChat, Resume, Seq, Sync, UserDelta, UserId,
+    Version, WireError, command::Page, limit,
 };
 use serde::Serialize;
 use sqlx::Row;
 
 use super::{
-    EPOCH, Result, Store, StoreError,
+    ChatChange, EPOCH, Result, Store, StoreError,
     delta::{self, Stretch},
     pool::Tx,
     row, snapshot,
@@ -207,15 +207,20 @@ impl Store {
         Ok(own.delta(from, chats, ROWS))
     }
 
-    /// The changes of a chat as everybody sees them, with the reactions of all. For filling gaps in the stream of events: when
+    /// The changes of a chat as everybody hears them, with the reactions of all. For filling gaps in the stream of events: when
     /// they are many, the first of them.
-    pub async fn chat_changes(&self, chat: ChatId, from: Version) -> Result<Option<ChatDelta>> {
+    pub async fn chat_changes(&self, chat: ChatId, from: Version) -> Result<Option<ChatChange>> {
         let mut tx = self.snapshot().await?;
-        let version: Option<i64> =
-            sqlx::query_scalar("SELECT version FROM chats WHERE id = $1").bind(chat.0).fetch_optional(&mut *tx).await?;
-        let Some(version) = version.filter(|version| *version > from.0) else { return Ok(None) };
-        let stretch = (chat, from, Version(version));
-        Ok(delta::read(&mut tx, None, &[stretch], Room::page(limit::PAGE)).await?.pop().map(|(delta, _)| delta))
+        let found = sqlx::query("SELECT kind, version FROM chats WHERE id = $1 AND version > $2")
+            .bind(chat.0)
+            .bind(from.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(found) = found else { return Ok(None) };
+        let stretch = (chat, from, Version(found.try_get("version")?));
+        let read = delta::read(&mut tx, None, &[stretch], Room::page(limit::PAGE)).await?.pop();
+        let kind = row::kind(found.try_get("kind")?);
+        Ok(read.map(|(delta, _)| ChatChange::of(kind, delta)))
     }
 
     /// The versions of some chats.

@@ -7,17 +7,14 @@ use chapar_protocol::{
 };
 
 use crate::{
-    phone::{Phone, answer, connect, offer},
+    phone::{Phone, answer, connect, offer, two_people},
     support::world::Plan,
 };
 
 #[tokio::test]
 async fn voice_becomes_video_and_voice_again() {
     let world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, _) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     assert_eq!(reza.is_refused(call, CallAsk::AllowVideo { allow: true }).await.code, ErrorCode::CallConflict);
     leila.asks(call, CallAsk::WantVideo).await;

@@ -5,17 +5,14 @@ use std::time::{Duration, Instant};
 use chapar_protocol::call::{CallAsk, EndReason, InCall, Standing};
 
 use crate::{
-    phone::{Phone, connect, recorded},
+    phone::{Phone, connect, recorded, two_people},
     support::world::Plan,
 };
 
 #[tokio::test]
 async fn and_comes_back_in_time_on_another_node() {
     let world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, _) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     leila.cut().await;
     let away = |it: &Standing| matches!(it, Standing::InCall(InCall { theirs, .. }) if theirs.away);
@@ -30,10 +27,7 @@ async fn and_comes_back_in_time_on_another_node() {
 #[tokio::test]
 async fn and_stays_away() {
     let world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     let begun = Instant::now();
     leila.cut().await;

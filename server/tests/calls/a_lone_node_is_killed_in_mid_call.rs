@@ -7,7 +7,7 @@ use chapar_protocol::{
 };
 
 use crate::{
-    phone::{Phone, connect, notes, recorded},
+    phone::{Phone, connect, notes, recorded, two_people},
     support::{Device, PATIENCE, World, world::Plan},
 };
 
@@ -35,10 +35,7 @@ async fn kill_and_restart(world: &mut World, devices: [&Device; 2]) {
 #[tokio::test]
 async fn and_the_two_are_told_that_there_is_no_such_call() {
     let mut world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     written_down(&world, "node_lost").await;
     kill_and_restart(&mut world, [&leila, &reza]).await;
@@ -66,10 +63,7 @@ async fn and_the_two_are_told_that_there_is_no_such_call() {
 #[tokio::test]
 async fn while_it_rang_and_it_was_missed_once() {
     let mut world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = leila.calls(reza.id()).await;
     reza.rings(call).await;
     reza.asks(call, CallAsk::Ringing).await;

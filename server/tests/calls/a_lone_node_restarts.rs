@@ -9,7 +9,7 @@ use chapar_protocol::{
 };
 
 use crate::{
-    phone::{Phone, accept, connect, notes, recorded},
+    phone::{Phone, accept, connect, notes, recorded, two_people},
     support::{Device, Signal, World, world::Plan},
 };
 
@@ -28,10 +28,7 @@ async fn restart(world: &mut World, devices: [&Device; 2]) {
 #[tokio::test]
 async fn and_a_call_in_progress_ends_for_both() {
     let mut world = Plan::single().flags(&["--drain-seconds", "2"]).start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     world.nodes[0].signal(Signal::TERM);
     assert_eq!(leila.hears_the_end(call).await, EndReason::NodeStopped);
@@ -52,10 +49,7 @@ async fn and_a_call_in_progress_ends_for_both() {
 #[tokio::test]
 async fn and_a_call_that_rings_was_missed() {
     let mut world = Plan::single().flags(&["--drain-seconds", "2"]).start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = leila.calls(reza.id()).await;
     reza.rings(call).await;
     reza.asks(call, CallAsk::Ringing).await;

@@ -3,17 +3,14 @@
 use chapar_protocol::call::{CallAsk, EndReason, InCall, Standing};
 
 use crate::{
-    phone::{Phone, connect, recorded},
+    phone::{Phone, connect, recorded, two_people},
     support::world::Plan,
 };
 
 #[tokio::test]
 async fn and_the_call_goes_on() {
     let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     world.nodes[0].kill();
     world.nodes.swap(0, 1);
@@ -33,10 +30,7 @@ async fn and_the_call_goes_on() {
 #[tokio::test]
 async fn while_it_rings_and_it_can_be_answered() {
     let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, _) = two_people(&world).await;
     let call = leila.calls(reza.id()).await;
     reza.rings(call).await;
     world.nodes[0].kill();

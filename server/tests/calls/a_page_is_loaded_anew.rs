@@ -4,17 +4,14 @@
 use chapar_protocol::call::{CallAsk, CallSignal, EndReason, InCall, MediaPhase, Renew, Standing};
 
 use crate::{
-    phone::{Phone, answer, connect, offer},
+    phone::{Phone, answer, connect, offer, two_people},
     support::world::Plan,
 };
 
 #[tokio::test]
 async fn and_comes_back_into_its_call() {
     let world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, _) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
 
     reza.cut().await;
@@ -46,10 +43,7 @@ async fn and_comes_back_into_its_call() {
 #[tokio::test]
 async fn and_its_person_hangs_up_instead() {
     let world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, _) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     reza.cut().await;
     reza.connect(world.at(0)).await;

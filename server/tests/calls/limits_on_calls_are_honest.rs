@@ -10,7 +10,7 @@ use chapar_protocol::{
 use uuid::Uuid;
 
 use crate::{
-    phone::{Phone, RELAYED, connect, invite_of},
+    phone::{Phone, RELAYED, connect, invite_of, two_people},
     support::{Failure, world::Plan},
 };
 
@@ -46,10 +46,7 @@ async fn on_calls_to_the_same_person() {
 #[tokio::test]
 async fn on_candidates_and_on_asks() {
     let world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, _) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     let many = || CallAsk::Candidates { generation: 1, candidates: vec![RELAYED.to_owned(); 16] };
     for _ in 0..8 {

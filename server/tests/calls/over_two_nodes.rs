@@ -6,17 +6,14 @@ use chapar_protocol::{
 };
 
 use crate::{
-    phone::{self, Phone, accept, connect, recorded},
+    phone::{self, Phone, accept, connect, recorded, two_people},
     support::{Device, Failure, http, world::Plan},
 };
 
 #[tokio::test]
 async fn a_call_is_had() {
     let world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     leila.hears(call, "the answer", |signal| matches!(signal, CallSignal::Answer { .. })).await;
     reza.asks(call, CallAsk::HangUp).await;
@@ -29,10 +26,7 @@ async fn a_call_is_had() {
 #[tokio::test]
 async fn both_call_at_once() {
     let world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     for _ in 0..20 {
         let (hers, his) = (phone::invite_of(reza.id()), phone::invite_of(leila.id()));
         let (her_call, his_call) = (hers.call_id, his.call_id);

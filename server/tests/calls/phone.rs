@@ -11,7 +11,7 @@ use chapar_protocol::{
 };
 use uuid::Uuid;
 
-use crate::support::{Device, Failure, Model};
+use crate::support::{Device, Failure, Model, World};
 
 const FINGERPRINT: &str =
     "D2:FA:0E:C3:22:59:5E:14:95:69:92:3D:13:B4:84:24:2C:C2:A2:C0:3E:FD:34:8E:5E:EA:6F:AF:52:CE:E6:0F";
@@ -181,6 +181,15 @@ pub async fn asks_until_done(device: &Device, call_id: CallId, ask: CallAsk) -> 
         }
     };
     tokio::time::timeout(crate::support::PATIENCE, tries).await.expect("done at last")
+}
+
+/// Two people with a direct chat, the first connected to the first node, the second to the last.
+pub async fn two_people(world: &World) -> (Device, Device, ChatId) {
+    let [one, other] = world.people().await;
+    let chat = world.direct(&one, &other).await;
+    one.connect(world.at(0)).await;
+    other.connect(world.at(world.nodes.len() - 1)).await;
+    (one, other, chat)
 }
 
 /// From the invite to media on both sides.

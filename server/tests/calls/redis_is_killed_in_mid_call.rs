@@ -8,7 +8,7 @@ use chapar_protocol::{
 };
 
 use crate::{
-    phone::{self, Phone, asks_until_done, connect, recorded},
+    phone::{self, Phone, asks_until_done, connect, recorded, two_people},
     support::{
         Failure, PATIENCE,
         redis::{Cluster, Sentinels},
@@ -19,10 +19,7 @@ use crate::{
 #[tokio::test]
 async fn and_the_call_survives() {
     let mut world = Plan::pair().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     world.redis().kill();
     let error = leila.is_refused(call, CallAsk::Hold { held: true }).await;
@@ -74,10 +71,7 @@ async fn and_comes_back_by_itself() {
 async fn and_a_replica_of_the_cluster_takes_over() {
     let mut cluster = Cluster::start(true).await;
     let world = Plan::over(2, &cluster.url()).start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     let slot: u16 = cluster.masters[0].ask(&["CLUSTER", "KEYSLOT", "chapar:{call}:due"]).await;
     cluster.masters[usize::from(slot / 5461).min(2)].kill();
@@ -91,10 +85,7 @@ async fn and_a_replica_of_the_cluster_takes_over() {
 async fn and_the_sentinels_name_another_master() {
     let mut sentinels = Sentinels::start().await;
     let world = Plan::over(2, &sentinels.url()).start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(1)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = connect(&leila, &reza).await;
     sentinels.servers[0].kill();
     asks_until_done(&leila, call, CallAsk::Hold { held: true }).await;

@@ -60,8 +60,10 @@ impl Ahead {
         .expect("the bus is there");
         let (committer, workers) = Committer::start(1, &store, &fanout, &metrics, &DiskWatch::default());
         tasks.extend(workers.into_iter().map(tokio::spawn));
+        let (shared, pipe) = RedisCalls::start(&url).expect("a URL");
+        tasks.push(pipe);
         let (calls, more) = Calls::start(Parts {
-            calls: CallStore::Redis(RedisCalls::new(&url).expect("a URL")),
+            calls: CallStore::Redis(shared),
             quality: chapar_server::calls::quality::CallQualities::new(store.clone(), metrics.clone()),
             store,
             committer: Arc::new(committer),

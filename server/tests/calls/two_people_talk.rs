@@ -7,17 +7,14 @@ use chapar_protocol::{
 };
 
 use crate::{
-    phone::{self, Phone, accept, connect, recorded},
+    phone::{self, Phone, accept, connect, recorded, two_people},
     support::{Failure, world::Plan},
 };
 
 #[tokio::test]
 async fn and_hang_up() {
     let world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, chat) = two_people(&world).await;
 
     let call = leila.calls(reza.id()).await;
     let state = reza.rings(call).await;
@@ -53,10 +50,7 @@ async fn and_hang_up() {
 #[tokio::test]
 async fn or_the_other_declines() {
     let world = Plan::single().start().await;
-    let [leila, reza] = world.people().await;
-    let chat = world.direct(&leila, &reza).await;
-    leila.connect(world.at(0)).await;
-    reza.connect(world.at(0)).await;
+    let (leila, reza, chat) = two_people(&world).await;
     let call = leila.calls(reza.id()).await;
     reza.rings(call).await;
     reza.asks(call, CallAsk::Decline).await;
@@ -116,10 +110,7 @@ async fn and_a_third_hears_that_it_is_busy() {
 #[tokio::test]
 async fn what_is_asked_at_once_is_answered_one_by_one() {
     for world in [Plan::single().start().await, Plan::first().start().await] {
-        let [leila, reza] = world.people().await;
-        world.direct(&leila, &reza).await;
-        leila.connect(world.at(0)).await;
-        reza.connect(world.at(0)).await;
+        let (leila, reza, _) = two_people(&world).await;
         let call_id = connect(&leila, &reza).await;
         let mute = |muted| CallAsk::Mute { muted, camera_off: false };
         for _ in 0..10 {

@@ -8,7 +8,8 @@ use chapar_protocol::{
 };
 use chapar_server::store::{
     Store,
-    budgets::{BudgetKind, Charge},
+    accounts::Which,
+    budgets::{BudgetKind, Charge, Toll},
     create::Created,
     send::{Locks, NewMessage, Outcome},
 };
@@ -45,13 +46,18 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     store.epoch().await.expect("an epoch");
 }
 
+fn toll(strangers: &[UserId]) -> Toll {
+    let cheap = |kind| Charge::quarters(kind, 1_000_000, 1);
+    Toll { own: cheap(BudgetKind::Contacts), each: cheap(BudgetKind::Reached), strangers: strangers.to_vec() }
+}
+
 async fn accounts(store: &Store, round: i64) {
     let handle = format!("new_{}", Uuid::new_v4().simple());
     let new = store.create_user(&handle[..20], "New", Some("hash")).await.expect("made");
     assert!(store.create_user("u7", "Taken", None).await.is_err());
     store.credentials(&new.handle, &[7; 8]).await.expect("read").expect("there");
     store.set_password(new.id, "other hash").await.expect("set");
-    let device = store.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
+    let (device, _) = store.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
     store.caller(new.id, &[round.to_le_bytes()[0]; 32]).await.expect("known");
     assert_eq!(store.devices(new.id, None).await.expect("read").len(), 1);
     assert!(store.owns_device(new.id, device).await.expect("read"));
@@ -59,8 +65,8 @@ async fn accounts(store: &Store, round: i64) {
     store.know_network(new.id, &[7; 8]).await.expect("kept");
     let connected: Vec<_> = (1..=1000).map(|n| (UserId(n), DeviceId(n))).collect();
     assert_eq!(store.standing(&connected).await.expect("read").len(), 1000);
-    store.revoke_devices(new.id, Some(device)).await.expect("revoked");
-    store.revoke_devices(new.id, None).await.expect("revoked");
+    store.revoke_devices(new.id, Which::AllBut(device)).await.expect("revoked");
+    store.revoke_devices(new.id, Which::All).await.expect("revoked");
     store.went_offline(&[new.id]).await.expect("noted");
     let charge = Charge::quarters(BudgetKind::Lookups, 1, 8);
     store.spend(new.id, charge).await.expect("the first is let through");
@@ -178,7 +184,8 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let mut tx = store.lock_chat(ChatId(GROUP), THE_OWNER).await.expect("locked");
     tx.member_count().await.expect("counted");
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
-    let newcomers = tx.newcomers(&some).await.expect("exist");
+    let newcomers = tx.newcomers(&some).await.expect("exist").all;
+    tx.pay(store, &toll(&newcomers)).await.expect("paid");
     let roles: Vec<_> = newcomers.iter().map(|user| (*user, Some(Role::Member))).collect();
     tx.set_roles(&roles).await.expect("set");
     tx.tell(ServiceAction::Added { user_ids: newcomers }).await.expect("told");
@@ -187,6 +194,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let gone: Vec<_> = roles.iter().map(|(user, _)| (*user, None)).collect();
     tx.set_roles(&gone).await.expect("set");
     tx.commit().await.expect("committed");
+    assert!(store.stay_out(ChatId(GROUP), roles[0].0).await.expect("noted"));
 
     let client_id = id();
     for handle in ["", "public_one"] {
@@ -200,10 +208,9 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
     let public = format!("public_{}", &id().simple().to_string()[..8]);
     drop(store.create_chat(ME, id(), ChatKind::Channel, "new", Some(&public)).await.expect("made"));
-    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
     store.reopen_direct(ME, UserId(700)).await.expect("there");
-    store.open_direct(ME, UserId(701), free).await.expect("there");
-    drop(store.open_direct(ME, UserId(600_000), free).await.expect("made"));
+    store.open_direct(ME, UserId(701), &toll(&[])).await.expect("there");
+    drop(store.open_direct(ME, UserId(600_000), &toll(&[UserId(600_000)])).await.expect("made"));
 }
 
 async fn calls(store: &Store) {

@@ -155,7 +155,8 @@ async fn a_difference_never_ends_within_a_version() {
     let options = world.database.url().parse().expect("an address");
     let store = chapar_server::store::Store::connect(options, 2, std::time::Duration::ZERO).await.expect("a store");
     let (mut at, mut pages) = (Version(0), 0);
-    while let Some(delta) = store.chat_changes(chat_id, at).await.expect("the changes") {
+    while let Some(change) = store.chat_changes(chat_id, at).await.expect("the changes") {
+        let delta = change.delta;
         whole(&delta);
         assert_eq!(delta.reacted.len().to_string(), rows("reactions", delta.from, delta.version));
         at = bounded(delta).version;

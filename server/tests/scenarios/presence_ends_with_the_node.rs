@@ -5,11 +5,11 @@ use chapar_protocol::{
     command::{Ping, WatchPresence},
 };
 
-use crate::support::{Device, Signal, World, world::Plan};
+use crate::support::{Device, Model, Signal, World, world::Plan};
 
-fn told(device: &Device, user: UserId, online: bool) -> usize {
+fn told(model: &Model, user: UserId, online: bool) -> usize {
     let is_it = |event: &&Event| matches!(event, Event::Presence(it) if it.user_id == user && it.online == online);
-    device.model().events.iter().filter(is_it).count()
+    model.events.iter().filter(is_it).count()
 }
 
 async fn watch(watcher: &Device, friends: &[&Device]) {
@@ -18,7 +18,7 @@ async fn watch(watcher: &Device, friends: &[&Device]) {
     for friend in friends {
         let known = first.presences.iter().any(|it| it.user_id == friend.id() && it.online);
         if !known {
-            watcher.until("a friend to be online", |_| told(watcher, friend.id(), true) > 0).await;
+            watcher.until("a friend to be online", |model| told(model, friend.id(), true) > 0).await;
         }
     }
 }
@@ -43,7 +43,7 @@ async fn one_comes_back(world: &mut World, signal: Signal) {
         })
         .await;
     assert!(offline.last_seen_at.is_some());
-    assert_eq!(told(&watcher, back.id(), false), 0, "who came back in time was never gone");
+    assert_eq!(told(&watcher.model(), back.id(), false), 0, "who came back in time was never gone");
     let seen = world.database.sql(&format!("SELECT last_seen_at IS NOT NULL FROM users WHERE id = {}", gone.id().0));
     assert_eq!(seen, "t");
 }
@@ -52,6 +52,12 @@ async fn one_comes_back(world: &mut World, signal: Signal) {
 async fn that_is_killed() {
     let mut world = Plan::pair().start().await;
     one_comes_back(&mut world, Signal::KILL).await;
+}
+
+#[tokio::test]
+async fn that_drains() {
+    let mut world = Plan::pair().flags(&["--drain-seconds", "2"]).start().await;
+    one_comes_back(&mut world, Signal::TERM).await;
 }
 
 /// Each who begins to watch is answered; those who watch already hear nothing of it.
@@ -70,7 +76,8 @@ async fn and_a_question_is_answered_to_who_asked() {
     }
     for watcher in &watchers {
         watcher.must(Ping {}).await;
-        assert!(told(watcher, friend.id(), true) <= 1, "told {} times", told(watcher, friend.id(), true));
-        assert_eq!(told(watcher, friend.id(), false), 0);
+        let model = watcher.model();
+        assert!(told(&model, friend.id(), true) <= 1, "told {} times", told(&model, friend.id(), true));
+        assert_eq!(told(&model, friend.id(), false), 0);
     }
 }

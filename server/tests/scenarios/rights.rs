@@ -82,7 +82,8 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::RemoveOwner, row(Refused, FORBIDDEN, FORBIDDEN)),
     (Deed::Promote, row(Done, FORBIDDEN, FORBIDDEN)),
     (Deed::GiveAway, row(Done, FORBIDDEN, FORBIDDEN)),
-    (Deed::Leave, row(No(ErrorCode::OwnerCannotLeave), Done, Done)),
+    // Who was removed may say that they stay out.
+    (Deed::Leave, [No(ErrorCode::OwnerCannotLeave), Done, Done, NOT_FOUND, Done]),
     // It is public: whoever is in stays, a stranger comes in, and who was removed does not until they are added.
     (Deed::Join, [Done, Done, Done, Done, FORBIDDEN]),
     (Deed::AddBack, row(Done, Done, FORBIDDEN)),

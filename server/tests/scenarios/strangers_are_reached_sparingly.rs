@@ -1,11 +1,11 @@
 //! Whoever looks for strangers finds few of them in a day, by whatever way, and strangers neither ring nor see.
 
 use chapar_protocol::{
-    ChatKind, Command, ErrorCode, Event, Role, UserId, WireError,
+    ChatKind, Command, ErrorCode, Event, Role, UserId, Version, WireError,
     call::{CallId, CallMedia},
     command::{
-        AddMembers, CallInvite, CreateChat, GetMembers, GetUsers, Join, OpenDirect, RemoveMember, Resolve, SetRole,
-        WatchPresence,
+        AddMembers, CallInvite, CreateChat, GetMembers, GetUsers, Join, Leave, OpenDirect, RemoveMember, Resolve,
+        SetRole, UserDifference, WatchPresence,
     },
 };
 use uuid::Uuid;
@@ -151,6 +151,8 @@ async fn people_in_a_shared_group_cost_a_quarter_and_readers_of_a_channel_are_st
 async fn looking_handles_up_is_counted_whether_they_exist_or_not() {
     let world = Plan::pair().guarded().flags(&["--lookups-per-day", "4"]).start().await;
     let [curious, a, b, c] = world.people().await;
+    let caravan = CreateChat { handle: Some("the_caravan".to_owned()), ..group_of(&[]) };
+    once(&world, 0, &a, &caravan).await.expect("made");
     let look = |handle: &str| Resolve { handle: handle.to_owned() };
     finds(&world, &curious, &a).await.expect("found");
     finds(&world, &curious, &b).await.expect("found");
@@ -165,9 +167,14 @@ async fn looking_handles_up_is_counted_whether_they_exist_or_not() {
             assert!((21_000_000..21_600_002).contains(&error.retry_after_ms.expect("says when")), "{error:?}");
         }
     }
-    let join = chapar_protocol::command::Join { handle: "nobody_at_all".to_owned() };
+    let join = Join { handle: "nobody_at_all".to_owned() };
     let error = once(&world, 0, &curious, &join).await.map(drop).expect_err("nor is it free to try to join");
     assert_eq!(error.code, ErrorCode::RateLimited, "{error:?}");
+    for handle in ["the_caravan", "nobody_has_this"] {
+        let create = CreateChat { handle: Some(handle.to_owned()), ..group_of(&[]) };
+        let error = once(&world, 0, &curious, &create).await.map(drop).expect_err("nor to ask for a name");
+        assert_eq!(error.code, ErrorCode::RateLimited, "taken or not looks alike: {error:?}");
+    }
     finds(&world, &curious, &a).await.expect("whoever was found is found again for nothing");
 }
 
@@ -225,11 +232,105 @@ async fn a_removed_member_joins_again_only_when_an_admin_says_so() {
         let add = AddMembers { chat_id, user_ids: vec![member.id()] };
         once(&world, 0, &owner, &add).await.expect("added");
         // Going by oneself is no ban, and coming back is free.
-        once(&world, 0, &member, &chapar_protocol::command::Leave { chat_id }).await.expect("left");
+        once(&world, 0, &member, &Leave { chat_id }).await.expect("left");
         once(&world, 0, &member, &join).await.expect("left by themselves");
         // Whoever is quicker than the admin is kept out all the same.
-        once(&world, 0, &member, &chapar_protocol::command::Leave { chat_id }).await.expect("left");
+        once(&world, 0, &member, &Leave { chat_id }).await.expect("left");
         once(&world, 0, &owner, &remove).await.expect("kept out");
         assert_eq!(once(&world, 0, &member, &join).await.map(drop).expect_err("out").code, ErrorCode::Forbidden);
+    }
+}
+
+#[tokio::test]
+async fn to_ask_for_a_name_is_to_look_it_up() {
+    let world = Plan::single().guarded().flags(&["--lookups-per-day", "3"]).start().await;
+    let [curious, other] = world.people().await;
+    let named = |handle: &str| CreateChat { handle: Some(handle.to_owned()), ..group_of(&[]) };
+    once(&world, 0, &other, &named("the_caravan")).await.expect("made");
+    for _ in 0..2 {
+        let error = once(&world, 0, &curious, &named("the_caravan")).await.map(drop).expect_err("somebody has it");
+        assert_eq!(error.code, ErrorCode::HandleTaken, "{error:?}");
+    }
+    let mine = named("the_other");
+    let made = once(&world, 0, &curious, &mine).await.expect("the third").chat.id;
+    assert_eq!(once(&world, 0, &curious, &mine).await.expect("a retry costs nothing").chat.id, made);
+    let find = Resolve { handle: "the_caravan".to_owned() };
+    assert_eq!(once(&world, 0, &curious, &find).await.expect_err("three a day").code, ErrorCode::RateLimited);
+}
+
+#[tokio::test]
+async fn whoever_has_left_is_not_brought_back_by_strangers() {
+    for kind in [ChatKind::Group, ChatKind::Channel] {
+        let world = Plan::single().start().await;
+        let [owner, left, removed, friend, reader] = world.people().await;
+        let everybody = [&left, &removed, &friend, &reader];
+        let create = CreateChat { kind, ..group_of(&everybody) };
+        let chat_id = once(&world, 0, &owner, &create).await.expect("made").chat.id;
+        for who in [&left, &friend] {
+            once(&world, 0, who, &Leave { chat_id }).await.expect("gone");
+            once(&world, 0, who, &Leave { chat_id }).await.expect("a retry ends in the same state");
+        }
+        let remove = |who: &Device| RemoveMember { chat_id, user_id: who.id() };
+        let add = |who: &Device| AddMembers { chat_id, user_ids: vec![who.id(), reader.id()] };
+        // Taken out and put back in, for ever: the person themselves can end it.
+        once(&world, 0, &owner, &remove(&removed)).await.expect("removed");
+        once(&world, 0, &owner, &add(&removed)).await.expect("added");
+        once(&world, 0, &owner, &remove(&removed)).await.expect("removed");
+        once(&world, 0, &removed, &Leave { chat_id }).await.expect("closes the door");
+        // Nor is a ban, which the owner lifts, the way round.
+        once(&world, 0, &owner, &remove(&left)).await.expect("kept out");
+        for who in [&left, &removed] {
+            let error = once(&world, 0, &owner, &add(who)).await.map(drop).expect_err("has left");
+            assert_eq!(error.code, ErrorCode::HasLeft, "{kind:?}: {error:?}");
+        }
+        once(&world, 0, &friend, &OpenDirect { user_id: owner.id() }).await.expect("they know each other");
+        once(&world, 0, &owner, &add(&friend)).await.expect("by somebody whom they have answered");
+        let nobody = once(&world, 0, &owner, &RemoveMember { chat_id, user_id: owner.id() }).await.map(drop);
+        assert!(nobody.expect_err("not so").message.contains("leave"), "it says which command does");
+    }
+}
+
+#[tokio::test]
+async fn many_strangers_together_reach_one_person_no_oftener_than_one() {
+    const BOUND: usize = 5;
+    let world = Plan::pair().guarded().flags(&["--stranger-chats-per-day", "5"]).start().await;
+    let strangers: [Device; 12] = world.people().await;
+    let [victim, innocent] = world.people().await;
+    for stranger in &strangers {
+        finds(&world, stranger, &victim).await.expect("found");
+        finds(&world, stranger, &innocent).await.expect("found");
+    }
+    // All at once, on two nodes, by every way.
+    let tries = strangers.iter().enumerate().map(async |(n, stranger)| {
+        let at = n % 2;
+        match n % 3 {
+            0 => once(&world, at, stranger, &OpenDirect { user_id: victim.id() }).await.map(drop),
+            1 => once(&world, at, stranger, &group_of(&[&victim, &innocent])).await.map(drop),
+            _ => {
+                let chat_id = once(&world, at, stranger, &group_of(&[])).await.expect("of one's own").chat.id;
+                let user_ids = vec![victim.id(), innocent.id()];
+                once(&world, at, stranger, &AddMembers { chat_id, user_ids }).await.map(drop)
+            }
+        }
+    });
+    let tries = futures_util::future::join_all(tries).await;
+    let refused: Vec<_> = tries.into_iter().filter_map(Result::err).collect();
+    assert_eq!(strangers.len() - refused.len(), BOUND, "{refused:?}");
+    for error in refused {
+        assert_eq!(error.code, ErrorCode::ReachedTooOften, "{error:?}");
+        // One place comes back in 4.8 hours.
+        assert!((17_000_000..17_280_002).contains(&error.retry_after_ms.expect("says when")), "{error:?}");
+    }
+    let chats = async |who: &Device| {
+        let mine = UserDifference { from: Version(0) };
+        once(&world, 0, who, &mine).await.expect("answers").chats.len()
+    };
+    assert_eq!(chats(&victim).await, BOUND, "nothing came of what was refused");
+
+    // What one does oneself is not meant, nor those whom one has answered.
+    for stranger in &strangers[..3] {
+        finds(&world, &victim, stranger).await.expect("found");
+        once(&world, 0, &victim, &OpenDirect { user_id: stranger.id() }).await.expect("one's own doing");
+        once(&world, 1, stranger, &group_of(&[&victim])).await.expect("they have answered");
     }
 }

@@ -46,7 +46,7 @@ impl Node {
     pub(crate) async fn message(&mut self) -> (Topic, Bytes) {
         loop {
             match self.next().await {
-                BusEvent::Message { topic, payload } => return (topic, payload),
+                BusEvent::Message { topic, payload, .. } => return (topic, payload),
                 BusEvent::Company => {}
                 BusEvent::Resynchronise { unsent, .. } => panic!("nothing was lost, but: resynchronise {unsent:?}"),
             }
@@ -70,7 +70,8 @@ impl Node {
         from.bus.publish(topic, Bytes::from_static(payload.as_bytes()));
         let heard = async {
             while let Some(event) = self.events.recv().await {
-                if matches!(&event, BusEvent::Message { topic: at, payload: got } if *at == topic && got == payload) {
+                if matches!(&event, BusEvent::Message { topic: at, payload: got, .. } if *at == topic && got == payload)
+                {
                     return true;
                 }
             }

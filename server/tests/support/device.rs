@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,6 +21,7 @@ use futures_util::{
     SinkExt as _, StreamExt as _,
     stream::{SplitSink, SplitStream},
 };
+use parking_lot::MutexGuard;
 use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot, watch},
@@ -31,6 +32,9 @@ use tungstenite::Message;
 use uuid::Uuid;
 
 use super::{Model, PATIENCE, RawSocket, model::Need, socket::End, within};
+
+/// Nobody needs a model for longer at a time.
+const HELD_AT_MOST: Duration = Duration::from_secs(5);
 
 /// Why a call has no reply.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ pub struct Device(Arc<Inner>);
 
 struct Inner {
     account: SignedIn,
-    model: Mutex<Model>,
+    model: parking_lot::Mutex<Model>,
     changed: watch::Sender<u64>,
     link: Mutex<Option<Arc<Link>>>,
 }
@@ -65,7 +69,7 @@ struct Link {
 
 impl Device {
     pub fn new(account: SignedIn) -> Self {
-        let model = Mutex::new(Model::new(account.user.id));
+        let model = parking_lot::Mutex::new(Model::new(account.user.id));
         Self(Arc::new(Inner { account, model, changed: watch::Sender::new(0), link: Mutex::new(None) }))
     }
 
@@ -81,9 +85,12 @@ impl Device {
         &self.0.account.token
     }
 
-    /// The model as it is now. Not to be held over an await.
+    /// The model as it is now. Not to be held over an await, and not to be asked for again by who holds it.
+    ///
+    /// # Panics
+    /// When that is done all the same: the thread would wait for itself for ever, and no timer of the test could ring.
     pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.0.model.lock().expect("not poisoned")
+        self.0.model.try_lock_for(HELD_AT_MOST).expect("the model is held, perhaps by who asks for it here")
     }
 
     /// Connects and brings the model up to date from its cursors.

@@ -14,6 +14,7 @@ pub mod redis;
 pub mod socket;
 pub mod traffic;
 pub mod turn;
+pub mod watchdog;
 pub mod world;
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     PATIENCE, janitor,
-    process::{Process, Signal},
+    process::{Process, Signal, output},
 };
 
 /// One cluster with its server process.
@@ -40,7 +40,7 @@ impl Cluster {
         let directory = tempfile::Builder::new().prefix("chapar-pg-").tempdir().expect("temp dir").keep();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "none"]).arg(&directory);
-        if !mount.output().is_ok_and(|output| output.status.success()) {
+        if !output(&mut mount).is_ok_and(|output| output.status.success()) {
             let _ = std::fs::remove_dir(&directory);
             return None;
         }
@@ -71,7 +71,7 @@ impl Cluster {
         let mut initdb = program("initdb");
         initdb.arg("-D").arg(&data).args(["-U", "chapar", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
         // Not synced to disk when made: only what the tests write later must be durable.
-        check(initdb.args(["--no-instructions", "--no-sync"]).output(), "initdb");
+        check(output(initdb.args(["--no-instructions", "--no-sync"])), "initdb");
         let cluster = Self { directory, mounted, server: Mutex::new(None) };
         cluster.restart();
         Arc::new(cluster)
@@ -131,9 +131,9 @@ impl Cluster {
     /// Stops it in order and keeps a copy of its data as it is now. It is running again afterwards.
     pub fn back_up(&self) {
         self.stop();
-        let copy =
-            Command::new("cp").arg("-a").args([self.directory.join("pg"), self.directory.join("backup")]).output();
-        check(copy, "cp");
+        let mut copy = Command::new("cp");
+        copy.arg("-a").args([self.directory.join("pg"), self.directory.join("backup")]);
+        check(output(&mut copy), "cp");
         self.restart();
     }
 
@@ -174,11 +174,9 @@ impl Cluster {
     }
 
     fn psql(&self, database: &str, sql: &str) -> std::io::Result<Output> {
-        clean(Command::new("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "chapar", "-d", database, "-h"])
-            .arg(&self.directory)
-            .args(["-c", sql])
-            .output()
+        let mut psql = clean(Command::new("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "chapar", "-d", database, "-h"]);
+        output(psql.arg(&self.directory).args(["-c", sql]))
     }
 }
 
@@ -186,7 +184,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.kill();
         if let Some(mounted) = &self.mounted {
-            let _ = Command::new("umount").arg("-l").arg(mounted).output();
+            let _ = output(Command::new("umount").arg("-l").arg(mounted));
         }
         let _ = std::fs::remove_dir_all(&self.directory);
     }
@@ -278,7 +276,7 @@ fn other_owner() -> Option<u32> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
-    let output = check(Command::new("id").args(["-u", "postgres"]).output(), "id -u postgres");
+    let output = check(output(Command::new("id").args(["-u", "postgres"])), "id -u postgres");
     Some(String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number"))
 }
 

@@ -2,8 +2,11 @@
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,6 +14,33 @@ pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
 use super::janitor;
+
+/// How long a helper of the tests may run: `initdb` on a busy machine takes longest.
+const HELPER: Duration = Duration::from_mins(2);
+
+/// Runs a helper to its end, which comes in time: it blocks the thread, and with it the timers of the test.
+///
+/// # Errors
+/// `TimedOut` for one that had to be killed.
+pub fn output(command: &mut Command) -> io::Result<Output> {
+    output_within(command, HELPER)
+}
+
+/// The same with another patience.
+///
+/// # Errors
+/// `TimedOut` for one that had to be killed.
+pub fn output_within(command: &mut Command, patience: Duration) -> io::Result<Output> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let pid = Pid::from_child(&child);
+    let (say, hear) = mpsc::channel();
+    thread::spawn(move || say.send(child.wait_with_output()));
+    hear.recv_timeout(patience).unwrap_or_else(|_| {
+        // It has not been waited for, so the number is still its own.
+        let _ = kill_process(pid, Signal::KILL);
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("{command:?} does not end")))
+    })
+}
 
 pub struct Process {
     child: Child,

@@ -22,6 +22,7 @@ use super::{
     node::ADMIN_TOKEN,
     postgres::{Cluster, Database},
     redis::Redis,
+    watchdog::Watchdog,
 };
 
 /// What the world is to be made of.
@@ -45,6 +46,7 @@ pub struct World {
     directory: TempDir,
     options: NodeOptions,
     routes: Routes,
+    _watchdog: Watchdog,
 }
 
 /// Where the nodes are now, for those who reconnect by themselves.
@@ -108,12 +110,14 @@ impl Plan {
             plan = plan.flags(&["--messages-per-second", "0", "--calls-per-minute", "0"]);
         }
         if !plan.guarded {
-            plan = plan.flags(&["--new-contacts-per-day", "0", "--lookups-per-day", "0"]);
+            let flags = ["--new-contacts-per-day", "0", "--stranger-chats-per-day", "0", "--lookups-per-day", "0"];
+            plan = plan.flags(&flags);
         }
         plan.start_in(directory).await
     }
 
     async fn start_in(self, directory: TempDir) -> World {
+        let watchdog = Watchdog::start();
         let cluster = match self.cluster {
             Some(cluster) => cluster,
             None if self.own_postgres => Cluster::start(),
@@ -129,7 +133,7 @@ impl Plan {
         let start = |n: usize| Node::start(&directory.path().join(format!("node{n}")), options.clone());
         let nodes: Vec<Node> = (0..self.nodes).map(start).collect();
         let routes = Arc::new(Mutex::new(nodes.iter().map(|node| node.address).collect()));
-        World { nodes, redis, database, directory, options: self.options, routes }
+        World { nodes, redis, database, directory, options: self.options, routes, _watchdog: watchdog }
     }
 }
 

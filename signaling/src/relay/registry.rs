@@ -22,7 +22,7 @@ use redis::{RedisResult, aio::MultiplexedConnection, streams::StreamReadReply};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, oneshot},
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
@@ -76,6 +76,7 @@ pub struct Part {
 pub struct Registry {
     shared: Arc<Shared>,
     task: AbortHandle,
+    handle: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -125,8 +126,13 @@ impl Registry {
             pending: Mutex::default(),
             wake: Notify::new(),
         });
-        let task = tokio::spawn(run(Arc::clone(&shared), place)).abort_handle();
-        Ok(Self { shared, task })
+        let handle = tokio::spawn(run(Arc::clone(&shared), place));
+        Ok(Self { shared, task: handle.abort_handle(), handle: Some(handle) })
+    }
+
+    /// What runs it, for whoever watches that it does. Given out once.
+    pub fn take_task(&mut self) -> Option<JoinHandle<()>> {
+        self.handle.take()
     }
 
     /// The relays that are there now, without the own one. Empty when they were not to be read.

@@ -23,7 +23,7 @@ export class Server {
   /** Starts it, on the port that it had before if it ran already. */
   async start(port = this.port, more: string[] = []): Promise<void> {
     // People of a test name each other by id.
-    const open = ["--lookups-per-day", "0", "--new-contacts-per-day", "0"];
+    const open = ["--lookups-per-day", "0", "--new-contacts-per-day", "0", "--stranger-chats-per-day", "0"];
     const args = ["--listen", `127.0.0.1:${port}`, "--data-dir", this.#folder, ...open, ...more];
     const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;

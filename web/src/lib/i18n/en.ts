@@ -423,6 +423,8 @@ const en: typeof fa = {
     message_not_found: 'There is no such message, or it was deleted.',
     forbidden: 'Your role does not allow this.',
     chat_full: 'The group is full.',
+    has_left: 'Somebody has left this chat, and comes back only by themselves.',
+    reached_too_often: 'Too many strangers have written to this person today. Try again later.',
     owner_cannot_leave: 'An owner cannot leave while others are there: hand ownership over first.',
     rate_limited: 'That was too fast. Wait a moment.',
     overloaded: 'The server is busy. Wait a moment.',

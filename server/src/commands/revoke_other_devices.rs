@@ -1,0 +1,15 @@
+//! `revoke_other_devices`: signs all of the caller's devices out but the one that asks, everywhere at once.
+
+use std::sync::Arc;
+
+use chapar_protocol::command::{Done, RevokeOtherDevices};
+
+use super::{Asker, Outcome, Result};
+use crate::{app::App, store::accounts::Which};
+
+pub(super) async fn run(app: Arc<App>, asker: Asker, _: RevokeOtherDevices) -> Result<Done> {
+    for device in app.store.revoke_devices(asker.user, Which::AllBut(asker.device)).await? {
+        app.signed_out(asker.user, device).await;
+    }
+    Ok(Outcome::new(Done {}))
+}

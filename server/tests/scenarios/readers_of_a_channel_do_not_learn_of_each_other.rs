@@ -1,0 +1,82 @@
+//! Readers of a channel react, and are counted: nobody hears who it was, save their own devices.
+
+use chapar_protocol::{ChatDelta, ChatId, ChatKind, Event, Seq, UserId, command::React};
+
+use crate::support::{Device, audit::all_equal, world::Plan};
+
+/// Whose reactions a device was told of, live.
+fn named(device: &Device, chat: ChatId) -> Vec<UserId> {
+    let of = |event: &Event| match event {
+        Event::Delta(ChatDelta { chat_id, reacted, .. }) if *chat_id == chat => reacted.clone(),
+        _ => Vec::new(),
+    };
+    device.model().events.iter().flat_map(of).map(|it| it.user_id).collect()
+}
+
+fn like(chat_id: ChatId, seq: Seq, emoji: &str) -> React {
+    React { chat_id, seq, emoji: Some(emoji.to_owned()) }
+}
+
+fn own(device: &Device, chat: ChatId, seq: Seq) -> Option<String> {
+    device.model().chats[&chat].reacted.get(&seq).cloned()
+}
+
+#[tokio::test]
+async fn live_and_when_a_gap_is_filled() {
+    let mut world = Plan::pair().start().await;
+    let (one, one_elsewhere) = world.person_with_two_devices("pari").await;
+    let [owner, other] = world.people().await;
+    let channel = world.chat(ChatKind::Channel, &owner, &[&one, &other]).await;
+    owner.connect(world.at(0)).await;
+    one.connect(world.at(0)).await;
+    one_elsewhere.connect(world.at(1)).await;
+    other.connect(world.at(1)).await;
+    let everybody = [&owner, &one, &one_elsewhere, &other];
+    let post = owner.say(channel, "what do you say?").await.seq;
+    for device in everybody {
+        device.sees(channel, "what do you say?").await;
+    }
+
+    let set = one.must(like(channel, post, "🌹")).await;
+    for device in everybody {
+        device.reaches(channel, set.version).await;
+        assert_eq!(device.model().message(channel, post).expect("is held").reactions[0].count, 1, "counted for all");
+    }
+    for device in [&one, &one_elsewhere] {
+        assert_eq!(named(device, channel), [one.id()], "one's own is heard on all devices");
+        assert_eq!(own(device, channel, post).as_deref(), Some("🌹"));
+    }
+    for device in [&owner, &other] {
+        assert_eq!(named(device, channel), [], "nobody else hears whose it was");
+    }
+
+    // The other node misses some, and reads them from the database.
+    world.redis().kill();
+    one.must(like(channel, post, "👍")).await;
+    let last = owner.say(channel, "meanwhile").await;
+    world.redis().up().await;
+    for device in everybody {
+        device.reaches(channel, last.version).await;
+    }
+    one_elsewhere
+        .until("the own reaction", |model| model.chats[&channel].reacted.get(&post).map(String::as_str) == Some("👍"))
+        .await;
+    for device in [&owner, &other] {
+        assert_eq!(named(device, channel), [], "nor then");
+    }
+    all_equal(world.at(1), channel, &[owner, one, one_elsewhere, other]).await;
+}
+
+#[tokio::test]
+async fn in_a_group_everybody_sees_who_it_was() {
+    let world = Plan::pair().start().await;
+    let [one, other] = world.people().await;
+    let group = world.group(&one, &[&other]).await;
+    one.connect(world.at(0)).await;
+    other.connect(world.at(1)).await;
+    let seq = one.say(group, "and here?").await.seq;
+    other.sees(group, "and here?").await;
+    let set = one.must(like(group, seq, "🌹")).await;
+    other.reaches(group, set.version).await;
+    assert_eq!(named(&other, group), [one.id()]);
+}
