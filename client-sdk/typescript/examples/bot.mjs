@@ -12,8 +12,12 @@ await bot.signIn({ handle, password, device: "bot" }).catch((error) => {
 });
 await bot.online();
 console.log(`@${bot.me.handle} answers whoever writes`);
-for await (const event of bot.events()) {
-  if (event.type !== "message" || event.message.sender === bot.me.id || event.message.body.kind !== "text") continue;
-  bot.send(event.chatId, event.message.body.text, { replyTo: event.message.seq });
-  void bot.markRead(event.chatId, event.message.seq);
-}
+const answer = async (chatId, { seq, sender, body }) => {
+  if (sender === bot.me.id || body.kind !== "text") return;
+  await bot.send(chatId, body.text, { replyTo: seq });
+  await bot.markRead(chatId, seq);
+};
+// From here on nothing is missed; then what came while it was away.
+const events = bot.events();
+for (const chat of bot.chats()) for (const { message } of await bot.unread(chat.id)) await answer(chat.id, message);
+for await (const event of events) if (event.type === "message" && event.message.seq > (bot.chat(event.chatId)?.readSeq ?? 0)) await answer(event.chatId, event.message);

@@ -36,8 +36,8 @@ export interface ClientOptions {
   config?: Partial<Config>;
 }
 
-/** A message on its way. */
-export interface Sending {
+/** A message on its way. To await it is to await `stored`: the same meaning as in the Rust SDK. */
+export interface Sending extends PromiseLike<wire.Sent> {
   /** Names it in the outbox; the message that comes back carries it too. */
   readonly clientId: string;
   /** Resolves when the server has stored it, however long that takes. Need not be awaited. */
@@ -216,6 +216,28 @@ export class Client extends Commands {
     return this.#emitter.iterate(signal);
   }
 
+  /** The next event of a type, or the next that fits. Rejects with the signal's reason when that aborts. */
+  once<T extends ClientEvent["type"]>(type: T, options: { signal?: AbortSignal; fits?: (event: EventOf<T>) => boolean } = {}): Promise<EventOf<T>> {
+    const { signal, fits } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error);
+      const off = this.on(type, (event) => {
+        if (fits && !fits(event)) return;
+        end();
+        resolve(event);
+      });
+      const abort = (): void => {
+        end();
+        reject(signal?.reason as Error);
+      };
+      const end = (): void => {
+        off();
+        signal?.removeEventListener("abort", abort);
+      };
+      signal?.addEventListener("abort", abort);
+    });
+  }
+
   /** Waits until the client is connected and welcomed. Rejects when the session ends before. */
   async online(): Promise<void> {
     const check = (connection: Connection): boolean => {
@@ -243,7 +265,10 @@ export class Client extends Commands {
 
   // ---- Messages ----------------------------------------------------------------------------------------------------
 
-  /** Sends a message. It stands in `outbox` at once, and goes out however long the network is away. */
+  /**
+   * Sends a message. It stands in `outbox` at once, and goes out however long the network is away. `await` waits until the
+   * server has stored it; whoever does not wait is told by the event `outbox`.
+   */
   send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
@@ -259,7 +284,7 @@ export class Client extends Commands {
     const stored = this.#do({ op: "send", item }) as Promise<wire.Sent>;
     // Whoever does not await it is told by the event `outbox`.
     stored.catch(() => {});
-    return { clientId, stored };
+    return { clientId, stored, then: (done, failed) => stored.then(done, failed) };
   }
 
   /** Takes a message back that was never written to a connection, or discards one that failed. False: it may be stored already. */
@@ -280,6 +305,14 @@ export class Client extends Commands {
     return historyPage(this, this.#backend, chatId, seq, before, after);
   }
 
+  /** What others wrote after the own read mark, at most 200, the oldest first: for a bot that was away. */
+  async unread(chatId: wire.ChatId): Promise<MessageView[]> {
+    const chat = this.chat(chatId);
+    if (!chat || chat.unread === 0) return [];
+    const rows = await this.history(chatId, chat.readSeq + 1, 0, 200);
+    return rows.filter(({ message }) => message.sender !== this.me?.id && message.body.kind !== "deleted" && message.body.kind !== "service");
+  }
+
   /** A scrollable stretch of a chat that keeps itself up to date. Close it when the chat is left. */
   timeline(chatId: wire.ChatId, options?: { limit?: number }): Timeline {
     return new Timeline(this, chatId, options);
@@ -290,7 +323,7 @@ export class Client extends Commands {
     const now = performance.now();
     if (now - (this.#typed.get(chatId) ?? -Infinity) < TYPING_EVERY) return;
     this.#typed.set(chatId, now);
-    this.call("set_typing", { chat_id: chatId }).catch(() => {});
+    this.request("set_typing", { chat_id: chatId }).catch(() => {});
   }
 
   /** Replaces the users whose presence this client wants to hear of (with whom one has a direct chat, at most 200). */
@@ -298,12 +331,12 @@ export class Client extends Commands {
     await this.#do({ op: "watch", tab: this.#tab, userIds });
   }
 
-  async call<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]> {
+  async request<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]> {
     return (await this.ask(method, params, "none")) as wire.Commands[M]["reply"];
   }
 
   /** Asks over HTTP, by a request that outlives the page, and waits for nothing: for a page that goes. */
-  callHttp<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): void {
+  requestHttp<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): void {
     const { token } = this.#view;
     if (token !== undefined) post(this.#endpoint.http, `/api/v1/call/${method}`, params, token, true).catch(() => {});
   }

@@ -22,27 +22,27 @@ export const textBody = (text: string, entities?: wire.Entity[]): wire.NewBody =
  */
 export abstract class Commands {
   /** Asks any command of the protocol. */
-  abstract call<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]>;
+  abstract request<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]>;
   protected abstract ask(method: string, params: unknown, effect: Effect): Promise<unknown>;
 
   /** Changes the text of one's own message. */
   edit(chatId: wire.ChatId, seq: wire.Seq, body: string | wire.NewBody): Promise<wire.Changed> {
-    return this.call("edit", { chat_id: chatId, seq, body: typeof body === "string" ? textBody(body) : body });
+    return this.request("edit", { chat_id: chatId, seq, body: typeof body === "string" ? textBody(body) : body });
   }
 
   /** Deletes a message for all. */
   delete(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
-    return this.call("delete", { chat_id: chatId, seq });
+    return this.request("delete", { chat_id: chatId, seq });
   }
 
   /** Sets one's reaction to a message; without one takes it back. */
   react(chatId: wire.ChatId, seq: wire.Seq, emoji?: string): Promise<wire.Changed> {
-    return this.call("react", { chat_id: chatId, seq, ...(emoji !== undefined && { emoji }) });
+    return this.request("react", { chat_id: chatId, seq, ...(emoji !== undefined && { emoji }) });
   }
 
   /** Marks everything up to a message as read, on all own devices. Never goes back. */
   markRead(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Done> {
-    return this.call("mark_read", { chat_id: chatId, seq });
+    return this.request("mark_read", { chat_id: chatId, seq });
   }
 
   /** Opens the direct chat with a user, making it if there is none; one's own id: the chat with oneself. */
@@ -69,22 +69,22 @@ export abstract class Commands {
 
   /** The members of a chat by user id, 200 a page; in a channel for owner and admins only. */
   getMembers(chatId: wire.ChatId, after?: wire.UserId): Promise<wire.Members> {
-    return this.call("get_members", { chat_id: chatId, ...(after !== undefined && { after }) });
+    return this.request("get_members", { chat_id: chatId, ...(after !== undefined && { after }) });
   }
 
   /** Adds users to a group or channel, at most 200. */
   addMembers(chatId: wire.ChatId, userIds: wire.UserId[]): Promise<wire.Changed> {
-    return this.call("add_members", { chat_id: chatId, user_ids: userIds });
+    return this.request("add_members", { chat_id: chatId, user_ids: userIds });
   }
 
   /** Removes somebody from a group or channel. */
   removeMember(chatId: wire.ChatId, userId: wire.UserId): Promise<wire.Changed> {
-    return this.call("remove_member", { chat_id: chatId, user_id: userId });
+    return this.request("remove_member", { chat_id: chatId, user_id: userId });
   }
 
   /** Changes a role. Naming another owner makes the old one an admin. */
   setRole(chatId: wire.ChatId, userId: wire.UserId, role: wire.Role): Promise<wire.Changed> {
-    return this.call("set_role", { chat_id: chatId, user_id: userId, role });
+    return this.request("set_role", { chat_id: chatId, user_id: userId, role });
   }
 
   /** Joins a public group or channel by its handle, without `@`. */
@@ -94,51 +94,51 @@ export abstract class Commands {
 
   /** Leaves a group or channel. */
   leave(chatId: wire.ChatId): Promise<wire.Done> {
-    return this.call("leave", { chat_id: chatId });
+    return this.request("leave", { chat_id: chatId });
   }
 
   /** What a handle stands for, without `@`: a user or a public chat. */
   resolve(handle: string): Promise<wire.Resolved> {
-    return this.call("resolve", { handle });
+    return this.request("resolve", { handle });
   }
 
   /** Who some users are, at most 200. `Client.user` does this by itself. */
   getUsers(userIds: wire.UserId[]): Promise<wire.Users> {
-    return this.call("get_users", { user_ids: userIds });
+    return this.request("get_users", { user_ids: userIds });
   }
 
   /** Changes the own name, 1 to 128 characters. Others see it when they ask next. */
   setName(name: string): Promise<wire.User> {
-    return this.call("set_name", { name });
+    return this.request("set_name", { name });
   }
 
   /** The own call log, the latest first: those before a call, or from the start. */
   getCalls(limit = 50, before?: wire.CallId): Promise<wire.Calls> {
-    return this.call("get_calls", { limit, ...(before !== undefined && { before }) });
+    return this.request("get_calls", { limit, ...(before !== undefined && { before }) });
   }
 
   /** Sets the own counter of missed calls to 0, on all own devices. */
   seeCalls(): Promise<wire.Done> {
-    return this.call("see_calls", {});
+    return this.request("see_calls", {});
   }
 
   /** How the person found a call that has ended: 1 to 5, and what was wrong. */
   rateCall(callId: wire.CallId, stars: number, issues: wire.CallIssue[] = []): Promise<wire.Done> {
-    return this.call("call_rate", { call_id: callId, stars, ...(issues.length && { issues }) });
+    return this.request("call_rate", { call_id: callId, stars, ...(issues.length && { issues }) });
   }
 
   /** The own signed-in devices. */
   getDevices(): Promise<wire.Devices> {
-    return this.call("get_devices", {});
+    return this.request("get_devices", {});
   }
 
   /** Signs one of the own devices out. */
   revokeDevice(deviceId: wire.DeviceId): Promise<wire.Done> {
-    return this.call("revoke_device", { device_id: deviceId });
+    return this.request("revoke_device", { device_id: deviceId });
   }
 
   /** Signs all own devices out but this one. */
   revokeOtherDevices(): Promise<wire.Done> {
-    return this.call("revoke_other_devices", {});
+    return this.request("revoke_other_devices", {});
   }
 }

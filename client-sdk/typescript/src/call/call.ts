@@ -100,6 +100,11 @@ export class Call {
     }
   }
 
+  /** Whether the media of the call is in this tab. */
+  get here(): boolean {
+    return this.core.here;
+  }
+
   /** Why it ended. */
   get endReason(): Extract<CallState, { standing: "ended" }>["reason"] | undefined {
     return this.state.standing === "ended" ? this.state.reason : undefined;
@@ -170,7 +175,7 @@ export class Call {
     this.#working = true;
     try {
       const params = { call_id: this.id, user_id: this.state.callee, media, relay_only: relayOnly };
-      const invited = this.#host.client.call("call_invite", params);
+      const invited = this.#host.client.request("call_invite", params);
       const relays = this.#host.relays(this.id);
       relays.catch(() => {});
       this.takeState(await invited);
@@ -391,7 +396,7 @@ export class Call {
   /** The page goes: hangs up by a request that outlives it. */
   leave(): void {
     this.release();
-    this.#host.client.callHttp("call_ask", { call_id: this.id, ask: "hang_up" });
+    this.#host.client.requestHttp("call_ask", { call_id: this.id, ask: "hang_up" });
   }
 
   /** Ends the media here: the microphone closes. */
@@ -592,7 +597,7 @@ export class Call {
 
   async #ask(ask: Ask): Promise<void> {
     try {
-      await this.#host.client.call("call_ask", { call_id: this.id, ...ask } as AskCall);
+      await this.#host.client.request("call_ask", { call_id: this.id, ...ask } as AskCall);
     } catch (error) {
       // The server knew of it, and does not any more: the one node that kept it died. Nobody else will end it.
       const known = this.state.revision > 0 && this.state.standing !== "ended";

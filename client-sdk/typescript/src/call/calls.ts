@@ -208,7 +208,7 @@ export class Calls {
     // Both call each other, and the server, who decides which of the two calls goes on, has not heard of ours yet.
     if (current?.begun && current.peer === call.peer && current.state.standing === "calling") return;
     if (current) return void call.busy().catch(() => {});
-    this.#client.call("call_ask", { call_id: call.id, ask: "ringing" }).catch(() => {});
+    this.#client.request("call_ask", { call_id: call.id, ask: "ringing" }).catch(() => {});
     this.#tell("incoming", call);
   }
 
@@ -224,7 +224,7 @@ export class Calls {
   async #servers(callId: CallId): Promise<IceServer[]> {
     const late = new Promise<never[]>((resolve) => setTimeout(() => resolve([]), MEASURING));
     const round_trips = await Promise.race([this.#relays.roundTrips(), late]);
-    const { servers } = await this.#client.call("call_relays", { call_id: callId, ...(round_trips.length && { round_trips }) });
+    const { servers } = await this.#client.request("call_relays", { call_id: callId, ...(round_trips.length && { round_trips }) });
     return servers;
   }
 

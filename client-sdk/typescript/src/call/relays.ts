@@ -35,7 +35,7 @@ export class RelayMeter {
   }
 
   async #measure(): Promise<RelayRoundTrip[]> {
-    const { relays } = await this.#client.call("get_relays", {});
+    const { relays } = await this.#client.request("get_relays", {});
     // Each is a connection: a phone has neither memory nor radio for sixty at once.
     const waiting = relays.slice(0, MEASURED);
     const all: RelayRoundTrip[] = [];

@@ -51,7 +51,7 @@ it("a refusal has its code and action", async () => {
   await expect(sara.resolve("nobody_of_this_name")).rejects.toBeInstanceOf(ChaparError);
   const other = await open(server.url);
   await expect(other.signIn({ handle: handle("x"), password: "wrong password" })).rejects.toMatchObject({ code: "invalid_credentials" });
-  await expect(other.call("ping", {})).rejects.toMatchObject({ code: "signed_out", action: "re_authenticate" });
+  await expect(other.request("ping", {})).rejects.toMatchObject({ code: "signed_out", action: "re_authenticate" });
   await Promise.all([sara.close(), other.close()]);
 });
 

@@ -123,7 +123,7 @@ export class CallEngine {
     if (known) this.#changed(known);
     while (this.left && !this.left.call && Date.now() < until) {
       try {
-        await session.client.call('call_ask', { call_id: left.id, ask: 'look' });
+        await session.client.request('call_ask', { call_id: left.id, ask: 'look' });
       } catch (error) {
         const { code, action } = ChaparError.from(error as ChaparError);
         if (code === 'call_not_found') return this.#over('node_lost');
@@ -139,7 +139,7 @@ export class CallEngine {
     if (!left?.call) return;
     const { call } = left;
     await this.#joins(call, call.media, () => call.comeBack());
-    if (!call.core.here) return;
+    if (!call.here) return;
     this.left = undefined;
     if (this.call !== call) this.#show(call);
     this.since = left.since;
@@ -241,10 +241,10 @@ export class CallEngine {
   #changed(call: Call): void {
     if (call.id === this.left?.id && call.left && this.left.call !== call) this.left = { ...this.left, call };
     // It went on at another device.
-    else if (call === this.left?.call && !call.left && !call.core.here && call.status !== 'ended') this.left = undefined;
+    else if (call === this.left?.call && !call.left && !call.here && call.status !== 'ended') this.left = undefined;
     if (call !== this.call) {
       // A call that this page began, or took over, before it was shown.
-      if (!this.call && !SILENT.includes(call.status) && call.core.here) this.#show(call);
+      if (!this.call && !SILENT.includes(call.status) && call.here) this.#show(call);
       return;
     }
     this.version += 1;
