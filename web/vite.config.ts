@@ -42,6 +42,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@chapar\/client\/call$/, replacement: sdk('call/index.ts') },
+      { find: /^@chapar\/client\/text$/, replacement: sdk('text/index.ts') },
       { find: /^@chapar\/client$/, replacement: sdk('index.ts') },
     ],
   },

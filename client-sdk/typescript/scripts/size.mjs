@@ -2,7 +2,7 @@
 import { build } from "esbuild";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
-const BOUNDS = { "src/index.ts": 20_000, "src/call/index.ts": 14_000 };
+const BOUNDS = { "src/index.ts": 22_500, "src/call/index.ts": 14_000, "src/text/index.ts": 8_000 };
 let failed = false;
 for (const [entry, bound] of Object.entries(BOUNDS)) {
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, minify: true, write: false, format: "esm", target: "es2022" });

@@ -79,6 +79,7 @@ export const SCREENS: Screen[] = [
   { name: 'chat-unread', go: chatOf('amirChat') },
   { name: 'chat-ltr', go: chatOf('johnChat') },
   { name: 'group', go: family },
+  { name: 'marks', go: chatOf('work') },
   {
     name: 'channel',
     go: async (device, tab, world) => {

@@ -1,6 +1,21 @@
 // A server full of Persian and English talk, for looking at.
 import { handle, Person } from './people';
+import { parseMarkup } from '../../../client-sdk/typescript/src/text/index';
 import { sql } from './sql';
+
+/** What people type with marks: Persian, English and both, in all kinds. */
+const MARKED = [
+  '**فوری:** جلسهٔ امروز __ساعت ۱۷__ است، ~~نه ۱۶~~.',
+  'The file is `src/main.rs`, and the key is ||4821||.',
+  'نشانی: https://example.org/wiki/Mercury_(planet) و شماره‌ام +98 912 345 6789 است',
+  '> نقل از دیروز: همه موافق بودند\nپس شروع کنیم **همین حالا** 🚀',
+  '```rust\nfn main() { println!("سلام"); }\n```',
+  '۱ + ۲ = ۳ و 1 + 2 = 3',
+  '@sara_rezaei لطفاً [گزارش](https://example.org/report) را ببین',
+  'C++ و C# و __init__.py و a**b**c همان می‌مانند',
+  '6037 9971 1234 5678',
+  'یک پاراگراف بلند که **پررنگ** و __مورب__ و `کد` دارد و آن‌قدر ادامه پیدا می‌کند که چند سطر شود و با English words in between هم درست بایستد.',
+];
 
 export async function seed(url: string) {
   const [mina, sara, amir, reza, john] = await Promise.all([
@@ -50,13 +65,21 @@ export async function seed(url: string) {
   await amir.say(family, 'ساعت چند؟');
   await mina.say(family, 'هشت شب خوب است؟');
 
+  const work = await reza.create('group', 'گروه همکاران پروژهٔ بازسازی راه شاهی و چاپارخانه‌های میان شوش و سارد', [mina, sara, amir]);
+  const people = [reza, mina, sara, amir];
+  for (let number = 0; number < 40; number++) {
+    const { text, entities } = parseMarkup(MARKED[number % MARKED.length]!);
+    await people[number % 4]!.say(work, text, { entities: entities as never });
+  }
+  await mina.read(work, 41);
+
   const news = await sara.create('channel', 'خبرهای چاپار', [mina], handle('news'));
   const headline = 'نسخهٔ تازهٔ چاپار آمد';
   const post = await sara.say(news, `${headline}\nتماس صوتی روی شبکهٔ ضعیف هم کار می‌کند.`, {
     entities: [{ offset: 0, length: headline.length, type: 'bold' }],
   });
   await mina.react(news, post, '🎉');
-  return { mina, sara, amir, reza, john, chats: { saraChat, amirChat, johnChat, rezaChat, family, news } };
+  return { mina, sara, amir, reza, john, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work } };
 }
 
 /** The evening on which the pictures are taken: 20:40 in Tehran. */
@@ -67,6 +90,7 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
   const days: [chat: number, minutesAgo: number, between: number][] = [
     [chats.saraChat, 9, 3],
     [chats.family, 55, 7],
+    [chats.work, 20, 2],
     [chats.news, 325, 1],
     [chats.johnChat, 26 * 60, 4],
     [chats.amirChat, 51 * 60, 11],

@@ -1,7 +1,7 @@
 import type { Message, MessageView, Outgoing, Timeline } from '@chapar/client';
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import { session, textOf } from '../state/session.svelte';
-import { toMarkup } from '../text/markup';
+import { toMarkup } from '@chapar/client/text';
 import { drafts } from './drafts.svelte';
 
 /** Messages in the page at most: the window slides over the rest. */

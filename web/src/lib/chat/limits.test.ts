@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseMarkup } from '../text/markup';
+import { parseMarkup } from '@chapar/client/text';
 import { LIMITS, tooLarge } from './limits';
 
 describe('what a message may hold', () => {

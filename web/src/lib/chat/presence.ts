@@ -2,7 +2,7 @@ import type { ChatView } from '@chapar/client';
 import { dates, t } from '../i18n/index.svelte';
 import { clock } from '../state/clock.svelte';
 import { session } from '../state/session.svelte';
-import { isolate } from '../text/direction';
+import { isolate } from '@chapar/client/text';
 
 /** Who writes in a chat now, in words; nothing when nobody does. */
 export function typingWords(chat: ChatView): string | undefined {

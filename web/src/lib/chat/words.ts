@@ -1,8 +1,7 @@
 import type { Message, ServiceAction } from '@chapar/client';
 import { dates, t } from '../i18n/index.svelte';
 import { session, textOf } from '../state/session.svelte';
-import { isolate } from '../text/direction';
-import { toPreview } from '../text/render';
+import { isolate, toPreview } from '@chapar/client/text';
 import { outcomeOf } from './outcome';
 
 /** What happened in a chat, as a sentence. */

@@ -1,5 +1,5 @@
 import type { Language } from '../i18n/numbers';
-import { fold } from '../text/digits';
+import { fold } from '@chapar/client/text';
 
 export type GroupId = 'smileys' | 'people' | 'nature' | 'food' | 'travel' | 'activities' | 'objects' | 'symbols' | 'flags';
 

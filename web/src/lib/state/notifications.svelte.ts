@@ -1,6 +1,6 @@
 import { messageLine } from '../chat/words';
 import { t } from '../i18n/index.svelte';
-import { isolate } from '../text/direction';
+import { isolate } from '@chapar/client/text';
 import { prefs } from './prefs.svelte';
 import { hashOf, parseRoute } from './routes';
 import { router } from './router.svelte';

@@ -1,10 +1,10 @@
-import { recognise } from './recognise';
+import { recognise } from "./recognise.js";
 
-export type Direction = 'rtl' | 'ltr';
+export type Direction = "rtl" | "ltr";
 
 // Hebrew, Arabic, Syriac, Thaana, N'Ko and the presentation forms; digits are not strong and do not count.
 const RTL = /[\u0590-\u05ff\u0600-\u065f\u066e-\u06ef\u06fa-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
-const RTL_ALL = new RegExp(RTL.source, 'gu');
+const RTL_ALL = new RegExp(RTL.source, "gu");
 const LETTER = /\p{L}/u;
 const LETTERS = /\p{L}/gu;
 const DIGIT = /\p{Nd}/u;
@@ -22,28 +22,28 @@ const FOREIGN = /`[^`\n]*`|[#/][A-Za-z_][A-Za-z0-9_]*/g;
  * (emoji, a handle) follows the `fallback`, the chat's direction.
  */
 export function paragraphDirection(text: string, fallback: Direction): Direction {
-  let own = '';
+  let own = "";
   let at = 0;
   let address = false;
   for (const found of recognise(text)) {
-    address ||= found.kind === 'link' || found.kind === 'mail';
-    if (found.kind === 'number' || found.kind === 'phone') continue;
+    address ||= found.kind === "link" || found.kind === "mail";
+    if (found.kind === "number" || found.kind === "phone") continue;
     own += `${text.slice(at, found.from)} `;
     at = found.to;
   }
-  own = (own + text.slice(at)).replace(FOREIGN, ' ');
+  own = (own + text.slice(at)).replace(FOREIGN, " ");
   const first = LETTER.exec(own)?.[0];
-  if (first === undefined) return address || DIGIT.test(own) || /^\s*`/.test(text) ? 'ltr' : fallback;
-  if (RTL.test(first)) return 'rtl';
+  if (first === undefined) return address || DIGIT.test(own) || /^\s*`/.test(text) ? "ltr" : fallback;
+  if (RTL.test(first)) return "rtl";
   const rtl = own.match(RTL_ALL)?.length ?? 0;
-  if (rtl === 0) return 'ltr';
+  if (rtl === 0) return "ltr";
   const all = own.match(LETTERS)?.length ?? 0;
-  return rtl * 2 >= all ? 'rtl' : 'ltr';
+  return rtl * 2 >= all ? "rtl" : "ltr";
 }
 
 /** The direction of a text of several paragraphs: that of the first one that has letters, else of the first with digits. */
 export function textDirection(text: string, fallback: Direction): Direction {
-  const lines = text.split('\n');
+  const lines = text.split("\n");
   const line = lines.find((each) => LETTER.test(each)) ?? lines.find((each) => DIGIT.test(each));
   return line === undefined ? fallback : paragraphDirection(line, fallback);
 }
@@ -53,5 +53,5 @@ export function textDirection(text: string, fallback: Direction): Direction {
  * Signs of direction in the name itself would break out of it.
  */
 export function isolate(text: string): string {
-  return `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`;
+  return `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
 }

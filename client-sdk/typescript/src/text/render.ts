@@ -1,6 +1,6 @@
-import type { Entity } from '@chapar/client';
-import { paragraphDirection, type Direction } from './direction';
-import { recognise, safeUrl, type Found } from './recognise';
+import type { Entity } from "../protocol.js";
+import { paragraphDirection, type Direction } from "./direction.js";
+import { recognise, safeUrl, type Found } from "./recognise.js";
 
 /** A stretch of text whose marks are the same throughout. */
 export interface Run {
@@ -26,10 +26,10 @@ export interface Line {
 
 /** A message is a list of blocks, each a list of lines with a direction of their own. */
 export type Block =
-  | { kind: 'text' | 'quote'; lines: Line[] }
-  | { kind: 'pre'; text: string; language: string };
+  | { kind: "text" | "quote"; lines: Line[] }
+  | { kind: "pre"; text: string; language: string };
 
-const INLINE = new Set(['bold', 'italic', 'underline', 'strike', 'spoiler', 'code']);
+const INLINE = new Set(["bold", "italic", "underline", "strike", "spoiler", "code"]);
 
 /**
  * Cuts a message into what is to be drawn. Never HTML: the result holds plain strings, and components put them into text
@@ -39,22 +39,22 @@ export function toBlocks(text: string, entities: readonly Entity[], fallback: Di
   const sound = entities.filter((e) => e.offset >= 0 && e.length > 0 && e.offset + e.length <= text.length);
   const blocks: Block[] = [];
   let at = 0;
-  const large = sound.filter((e) => e.type === 'pre' || e.type === 'quote').sort((a, b) => a.offset - b.offset);
+  const large = sound.filter((e) => e.type === "pre" || e.type === "quote").sort((a, b) => a.offset - b.offset);
   const plain = (to: number): void => {
     // The line breaks that set a block apart from its neighbours are the block's own.
-    const from = at > 0 && text.charAt(at) === '\n' ? at + 1 : at;
-    const end = to < text.length && text.charAt(to - 1) === '\n' ? to - 1 : to;
-    if (end > from) blocks.push({ kind: 'text', lines: toLines(text, from, end, sound, fallback) });
+    const from = at > 0 && text.charAt(at) === "\n" ? at + 1 : at;
+    const end = to < text.length && text.charAt(to - 1) === "\n" ? to - 1 : to;
+    if (end > from) blocks.push({ kind: "text", lines: toLines(text, from, end, sound, fallback) });
   };
   for (const entity of large) {
     if (entity.offset < at) continue;
     plain(entity.offset);
     const end = entity.offset + entity.length;
-    if (entity.type === 'pre') {
-      const language = 'language' in entity && typeof entity.language === 'string' ? entity.language : '';
-      blocks.push({ kind: 'pre', text: text.slice(entity.offset, end), language });
+    if (entity.type === "pre") {
+      const language = "language" in entity && typeof entity.language === "string" ? entity.language : "";
+      blocks.push({ kind: "pre", text: text.slice(entity.offset, end), language });
     } else {
-      blocks.push({ kind: 'quote', lines: toLines(text, entity.offset, end, sound, fallback) });
+      blocks.push({ kind: "quote", lines: toLines(text, entity.offset, end, sound, fallback) });
     }
     at = end;
   }
@@ -66,10 +66,10 @@ export function toBlocks(text: string, entities: readonly Entity[], fallback: Di
 export function toPreview(text: string, entities: readonly Entity[]): string {
   let shown = text;
   for (const entity of entities) {
-    if (entity.type !== 'spoiler') continue;
-    shown = shown.slice(0, entity.offset) + '░'.repeat(entity.length) + shown.slice(entity.offset + entity.length);
+    if (entity.type !== "spoiler") continue;
+    shown = shown.slice(0, entity.offset) + "░".repeat(entity.length) + shown.slice(entity.offset + entity.length);
   }
-  return shown.replace(/\s+/g, ' ').trim().slice(0, 200);
+  return shown.replace(/\s+/g, " ").trim().slice(0, 200);
 }
 
 /** Whether a text is nothing but one to three emoji, which are drawn large. */
@@ -84,7 +84,7 @@ function toLines(text: string, from: number, to: number, entities: readonly Enti
   const lines: Line[] = [];
   let at = from;
   while (at <= to) {
-    const found = text.indexOf('\n', at);
+    const found = text.indexOf("\n", at);
     const end = found === -1 || found > to ? to : found;
     lines.push({ dir: paragraphDirection(text.slice(at, end), fallback), runs: toRuns(text, at, end, entities) });
     at = end + 1;
@@ -93,7 +93,7 @@ function toLines(text: string, from: number, to: number, entities: readonly Enti
 }
 
 function toRuns(text: string, from: number, to: number, entities: readonly Entity[]): Run[] {
-  const here = entities.filter((e) => e.offset < to && e.offset + e.length > from && e.type !== 'pre' && e.type !== 'quote');
+  const here = entities.filter((e) => e.offset < to && e.offset + e.length > from && e.type !== "pre" && e.type !== "quote");
   const cuts = new Set([from, to]);
   for (const entity of here) {
     cuts.add(Math.max(from, entity.offset));
@@ -114,16 +114,16 @@ function toRuns(text: string, from: number, to: number, entities: readonly Entit
     for (const entity of here) {
       if (entity.offset > start || entity.offset + entity.length < end) continue;
       if (INLINE.has(entity.type)) marks.add(entity.type);
-      else if (entity.type === 'link' && 'url' in entity && typeof entity.url === 'string') {
+      else if (entity.type === "link" && "url" in entity && typeof entity.url === "string") {
         const url = safeUrl(entity.url);
         if (url !== undefined) run.url = url;
         if (url !== undefined && misleads(text.slice(entity.offset, entity.offset + entity.length), url)) run.misleads = true;
-      } else if (entity.type === 'mention' && 'user_id' in entity && typeof entity.user_id === 'number') run.userId = entity.user_id;
+      } else if (entity.type === "mention" && "user_id" in entity && typeof entity.user_id === "number") run.userId = entity.user_id;
     }
     const found = auto.find((a) => a.from <= start && a.to >= end);
     if (found?.url !== undefined) run.url = found.url;
-    if (found?.kind === 'handle') run.handle = text.slice(found.from + 1, found.to);
-    if (found?.kind === 'number' || found?.kind === 'phone') run.ltr = true;
+    if (found?.kind === "handle") run.handle = text.slice(found.from + 1, found.to);
+    if (found?.kind === "number" || found?.kind === "phone") run.ltr = true;
     run.marks = [...marks];
     runs.push(run);
   }
@@ -132,7 +132,7 @@ function toRuns(text: string, from: number, to: number, entities: readonly Entit
 
 /** What was simply typed and means something by itself, outside of code and links. */
 function findAuto(text: string, from: number, to: number, entities: readonly Entity[]): Found[] {
-  const taken = entities.filter(({ type }) => type === 'code' || type === 'link' || type === 'mention');
+  const taken = entities.filter(({ type }) => type === "code" || type === "link" || type === "mention");
   return recognise(text.slice(from, to))
     .map((found) => ({ ...found, from: found.from + from, to: found.to + from }))
     .filter((found) => !taken.some(({ offset, length }) => offset < found.to && offset + length > found.from));
@@ -140,6 +140,6 @@ function findAuto(text: string, from: number, to: number, entities: readonly Ent
 
 /** Whether words that look like an address name another host than the one where the link leads. */
 function misleads(words: string, url: string): boolean {
-  const host = (address: string): string => new URL(address).hostname.replace(/^www\./, '');
-  return recognise(words).some(({ kind, url: named }) => kind === 'link' && named !== undefined && host(named) !== host(url));
+  const host = (address: string): string => new URL(address).hostname.replace(/^www\./, "");
+  return recognise(words).some(({ kind, url: named }) => kind === "link" && named !== undefined && host(named) !== host(url));
 }

@@ -12,17 +12,17 @@ export function toLatinDigits(text: string): string {
  * showing.
  */
 export function fold(text: string): string {
-  return toLatinDigits(text.normalize('NFKD'))
-    .replace(/[\u0300-\u036f\u064b-\u065f\u0670\u0640\u200c-\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-    .replace(/[يىئ]/g, 'ی')
-    .replace(/ك/g, 'ک')
-    .replace(/[أإآٱ]/g, 'ا')
-    .replace(/ؤ/g, 'و')
-    .replace(/[ةۀ]/g, 'ه')
+  return toLatinDigits(text.normalize("NFKD"))
+    .replace(/[\u0300-\u036f\u064b-\u065f\u0670\u0640\u200c-\u200f\u202a-\u202e\u2066-\u2069]/g, "")
+    .replace(/[يىئ]/g, "ی")
+    .replace(/ك/g, "ک")
+    .replace(/[أإآٱ]/g, "ا")
+    .replace(/ؤ/g, "و")
+    .replace(/[ةۀ]/g, "ه")
     .toLowerCase();
 }
 
 /** A handle as the server wants it, from what a person typed: no `@`, digits 0–9, lower case. */
 export function normalizeHandle(typed: string): string {
-  return toLatinDigits(typed).replace(/[\s@\u200c-\u200f\u202a-\u202e\u2066-\u2069]/g, '').toLowerCase();
+  return toLatinDigits(typed).replace(/[\s@\u200c-\u200f\u202a-\u202e\u2066-\u2069]/g, "").toLowerCase();
 }

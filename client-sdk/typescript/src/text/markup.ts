@@ -1,10 +1,10 @@
-import type { Entity } from '@chapar/client';
-import { recognise, safeUrl } from './recognise';
+import type { Entity } from "../protocol.js";
+import { recognise, safeUrl } from "./recognise.js";
 
 export { safeUrl };
 
 /** Marks that are typed alike on both sides of a stretch. */
-const PAIRS = { '**': 'bold', __: 'italic', '++': 'underline', '~~': 'strike', '||': 'spoiler' } as const;
+const PAIRS = { "**": "bold", __: "italic", "++": "underline", "~~": "strike", "||": "spoiler" } as const;
 type Sign = keyof typeof PAIRS;
 const SIGNS = Object.keys(PAIRS) as Sign[];
 
@@ -62,11 +62,11 @@ class Reader {
   /** Whether a pair's sign may open here: `free` says that a mark ends or begins directly before. */
   opens(at: number, from: number, free: boolean): boolean {
     const next = this.at(at + 2);
-    if (next === '' || /\s/.test(next) || this.fixed(at) !== undefined) return false;
+    if (next === "" || /\s/.test(next) || this.fixed(at) !== undefined) return false;
     if (free || at === from) return true;
     // Backslashes before it are not text: they are counted elsewhere.
     let before = at;
-    while (this.at(before - 1) === '\\') before -= 1;
+    while (this.at(before - 1) === "\\") before -= 1;
     if (before !== at) return before === from || !this.#wordEnds(before);
     return !this.#wordEnds(at);
   }
@@ -75,7 +75,7 @@ class Reader {
   closes(at: number): boolean {
     if (/\s|\\/.test(this.at(at - 1)) || this.fixed(at) !== undefined) return false;
     const next = this.at(at + 2);
-    if (next === '' || this.sign(at + 2)) return true;
+    if (next === "" || this.sign(at + 2)) return true;
     if (WORD.test(this.#whole(at + 2))) return false;
     return !(JOINS.test(next) && WORD.test(this.#whole(at + 3)));
   }
@@ -85,13 +85,13 @@ class Reader {
     for (let at = from; at < to; at++) {
       const fixed = this.fixed(at);
       if (fixed !== undefined) at = Math.min(fixed, to) - 1;
-      else if (this.at(at) === '\\') {
+      else if (this.at(at) === "\\") {
         let run = 1;
-        while (this.at(at + run) === '\\') run += 1;
+        while (this.at(at + run) === "\\") run += 1;
         at += run - 1;
         if (run % 2 === 1) at += 2;
         if (run % 2 === 1) at -= this.sign(at - 1) ? 0 : 1;
-      } else if (this.at(at) === '`') at = (this.code(at, to)?.end ?? at + 1) - 1;
+      } else if (this.at(at) === "`") at = (this.code(at, to)?.end ?? at + 1) - 1;
       else if (at > from && this.source.startsWith(sign, at)) {
         // Of a longer run the last two close.
         let last = at;
@@ -106,12 +106,12 @@ class Reader {
   /** Code between equally many backticks. */
   code(at: number, to: number): { from: number; to: number; end: number } | undefined {
     let run = 1;
-    while (this.at(at + run) === '`') run += 1;
+    while (this.at(at + run) === "`") run += 1;
     const begin = at + run;
-    for (let place = begin; place < to && this.at(place) !== '\n'; place++) {
-      if (this.at(place) !== '`') continue;
+    for (let place = begin; place < to && this.at(place) !== "\n"; place++) {
+      if (this.at(place) !== "`") continue;
       let close = 1;
-      while (this.at(place + close) === '`') close += 1;
+      while (this.at(place + close) === "`") close += 1;
       if (close === run && place > begin && place + close <= to) return { from: begin, to: place, end: place + close };
       place += close - 1;
     }
@@ -120,10 +120,10 @@ class Reader {
 
   /** `[words](https://…)`, with balanced brackets in both. */
   link(at: number, to: number): { from: number; to: number; url: string; end: number } | undefined {
-    const words = this.#balanced(at, to, '[', ']');
-    if (words === undefined || words === at + 1 || this.at(words + 1) !== '(') return undefined;
-    const end = this.#balanced(words + 1, to, '(', ')');
-    const url = end === undefined ? '' : this.source.slice(words + 2, end);
+    const words = this.#balanced(at, to, "[", "]");
+    if (words === undefined || words === at + 1 || this.at(words + 1) !== "(") return undefined;
+    const end = this.#balanced(words + 1, to, "(", ")");
+    const url = end === undefined ? "" : this.source.slice(words + 2, end);
     if (end === undefined || !/^https?:\/\/\S+$/i.test(url) || safeUrl(url) === undefined) return undefined;
     return { from: at + 1, to: words, url, end: end + 1 };
   }
@@ -136,8 +136,8 @@ class Reader {
 
   #balanced(at: number, to: number, open: string, close: string): number | undefined {
     let depth = 0;
-    for (let place = at; place < to && this.at(place) !== '\n'; place++) {
-      if (this.at(place) === '\\' && open === '[') place += 1;
+    for (let place = at; place < to && this.at(place) !== "\n"; place++) {
+      if (this.at(place) === "\\" && open === "[") place += 1;
       else if (this.at(place) === open) depth += 1;
       else if (this.at(place) === close && --depth === 0) return place;
     }
@@ -150,13 +150,13 @@ class Reader {
     if (WORD.test(before)) return true;
     if (!JOINS.test(before)) return false;
     // `:` before a mark ends a phrase, as in «note:**this**».
-    return before !== ':' && WORD.test(this.#wholeBefore(at - 1));
+    return before !== ":" && WORD.test(this.#wholeBefore(at - 1));
   }
 
   /** The character here, whole: letters may take two units. */
   #whole(at: number): string {
     const code = this.source.codePointAt(at);
-    return code === undefined ? '' : String.fromCodePoint(code);
+    return code === undefined ? "" : String.fromCodePoint(code);
   }
 
   #wholeBefore(at: number): string {
@@ -167,7 +167,7 @@ class Reader {
 
 /** Collects text and marks, and trims both at the end. */
 class Writer {
-  text = '';
+  text = "";
   entities: Entity[] = [];
   /** Where a mark was opened or closed last: another one may stand directly beside it. */
   edge = -1;
@@ -178,7 +178,7 @@ class Writer {
 
   finish(): Marked {
     // Code keeps its blanks, also at the beginning and the end.
-    const code = this.entities.filter(({ type }) => type === 'code' || type === 'pre');
+    const code = this.entities.filter(({ type }) => type === "code" || type === "pre");
     const firstCode = Math.min(...code.map(({ offset }) => offset), Infinity);
     const lastCode = Math.max(...code.map(({ offset, length }) => offset + length), 0);
     const lead = Math.min(this.text.length - this.text.trimStart().length, firstCode);
@@ -199,16 +199,16 @@ class Writer {
 function parseBlocks(reader: Reader, out: Writer): void {
   const { source } = reader;
   let at = 0;
-  for (let place = source.indexOf('```'); place !== -1; place = source.indexOf('```', place)) {
+  for (let place = source.indexOf("```"); place !== -1; place = source.indexOf("```", place)) {
     const match = reader.fence(place);
     if (!match || backslashes(source, place) % 2 === 1) {
-      while (source.charAt(place) === '`') place += 1;
+      while (source.charAt(place) === "`") place += 1;
       continue;
     }
     parseLines(reader, at, place, out);
     const from = out.text.length;
-    out.text += match[2] ?? match[3] ?? '';
-    out.mark(from, match[1] ? { type: 'pre', language: match[1] } : { type: 'pre' });
+    out.text += match[2] ?? match[3] ?? "";
+    out.mark(from, match[1] ? { type: "pre", language: match[1] } : { type: "pre" });
     at = place = place + match[0].length;
   }
   parseLines(reader, at, source.length, out);
@@ -224,9 +224,9 @@ function parseLines(reader: Reader, from: number, to: number, out: Writer): void
       let end = at;
       do end = lineEnd(source, end, to);
       while (end < to && !isQuote(source, end));
-      const breaks = end < to && end > at && source.charAt(end - 1) === '\n';
+      const breaks = end < to && end > at && source.charAt(end - 1) === "\n";
       parseInline(reader, at, breaks ? end - 1 : end, out, []);
-      if (breaks) out.text += '\n';
+      if (breaks) out.text += "\n";
       at = end;
       continue;
     }
@@ -234,26 +234,26 @@ function parseLines(reader: Reader, from: number, to: number, out: Writer): void
     let broken = false;
     while (at < to && isQuote(source, at)) {
       const end = lineEnd(source, at, to);
-      broken = source.charAt(end - 1) === '\n';
-      if (out.text.length > begin) out.text += '\n';
+      broken = source.charAt(end - 1) === "\n";
+      if (out.text.length > begin) out.text += "\n";
       parseInline(reader, at + 2, broken ? end - 1 : end, out, []);
       at = end;
     }
-    out.mark(begin, { type: 'quote' });
-    if (broken) out.text += '\n';
+    out.mark(begin, { type: "quote" });
+    if (broken) out.text += "\n";
   }
 }
 
 const lineEnd = (source: string, at: number, to: number): number => {
-  const end = source.indexOf('\n', at);
+  const end = source.indexOf("\n", at);
   return end === -1 || end >= to ? to : end + 1;
 };
-const isQuote = (source: string, at: number): boolean => source.startsWith('> ', at) && (at === 0 || source.charAt(at - 1) === '\n');
+const isQuote = (source: string, at: number): boolean => source.startsWith("> ", at) && (at === 0 || source.charAt(at - 1) === "\n");
 
 /** How many backslashes stand directly before a place. */
 function backslashes(source: string, at: number): number {
   let count = 0;
-  while (source.charAt(at - 1 - count) === '\\') count += 1;
+  while (source.charAt(at - 1 - count) === "\\") count += 1;
   return count;
 }
 
@@ -266,11 +266,11 @@ function parseInline(reader: Reader, from: number, to: number, out: Writer, with
       at = Math.min(fixed, to);
       continue;
     }
-    if (reader.at(at) === '\\') {
+    if (reader.at(at) === "\\") {
       let run = 1;
-      while (at + run < to && reader.at(at + run) === '\\') run += 1;
+      while (at + run < to && reader.at(at + run) === "\\") run += 1;
       const hindered = at + run < to ? means(reader, at + run, from, to, within) : 0;
-      out.text += '\\'.repeat(hindered > 0 ? Math.floor(run / 2) : run);
+      out.text += "\\".repeat(hindered > 0 ? Math.floor(run / 2) : run);
       at += run;
       if (hindered > 0 && run % 2 === 1) {
         out.text += reader.source.slice(at, at + hindered);
@@ -305,13 +305,13 @@ function parseInline(reader: Reader, from: number, to: number, out: Writer, with
 /** How much of a mark's sign stands here, which a backslash before it takes its meaning away; 0 if nothing does. */
 function means(reader: Reader, at: number, from: number, to: number, within: readonly Sign[]): number {
   const char = reader.at(at);
-  if (char === '`') {
+  if (char === "`") {
     const fence = reader.fence(at);
     if (fence) return 3;
     return reader.code(at, to) ? (/^`+/.exec(reader.source.slice(at))?.[0].length ?? 1) : 0;
   }
-  if (char === '[') return reader.link(at, to) ? 1 : 0;
-  if (char === '>') return reader.at(at + 1) === ' ' && isLineStart(reader.source, at) ? 1 : 0;
+  if (char === "[") return reader.link(at, to) ? 1 : 0;
+  if (char === ">") return reader.at(at + 1) === " " && isLineStart(reader.source, at) ? 1 : 0;
   const sign = reader.sign(at);
   if (!sign) return 0;
   if (within.includes(sign)) return 2;
@@ -321,30 +321,30 @@ function means(reader: Reader, at: number, from: number, to: number, within: rea
 /** Whether only backslashes stand between the beginning of the line and this place. */
 const isLineStart = (source: string, at: number): boolean => {
   const before = at - backslashes(source, at);
-  return before === 0 || source.charAt(before - 1) === '\n';
+  return before === 0 || source.charAt(before - 1) === "\n";
 };
 
 /** Reads the mark that begins here, and says how long it was typed. */
 function take(reader: Reader, at: number, from: number, to: number, out: Writer, within: readonly Sign[]): number {
   const begin = out.text.length;
-  if (reader.at(at) === '`') {
+  if (reader.at(at) === "`") {
     const code = reader.code(at, to);
     if (!code) return 0;
     out.text += reader.source.slice(code.from, code.to);
-    out.mark(begin, { type: 'code' });
+    out.mark(begin, { type: "code" });
     return code.end - at;
   }
-  if (reader.at(at) === '[') {
+  if (reader.at(at) === "[") {
     const link = reader.link(at, to);
     if (!link) return 0;
     parseInline(reader, link.from, link.to, out, within);
-    out.mark(begin, { type: 'link', url: link.url });
+    out.mark(begin, { type: "link", url: link.url });
     return link.end - at;
   }
   const sign = reader.sign(at);
   if (!sign || !reader.opens(at, from, out.edge === begin)) return 0;
   const end = reader.closing(sign, at + 2, to);
-  if (end === -1 || reader.source.slice(at + 2, end).trim() === '') return 0;
+  if (end === -1 || reader.source.slice(at + 2, end).trim() === "") return 0;
   out.edge = begin;
   parseInline(reader, at + 2, end, out, [...within, sign]);
   out.mark(begin, { type: PAIRS[sign] });
@@ -356,7 +356,7 @@ function take(reader: Reader, at: number, from: number, to: number, out: Writer,
  * program) is left out; the text itself always comes back.
  */
 export function toMarkup({ text, entities }: Marked): string {
-  const tried = [entities, entities.filter(({ type }) => type === 'pre' || type === 'code' || type === 'link'), []];
+  const tried = [entities, entities.filter(({ type }) => type === "pre" || type === "code" || type === "link"), []];
   for (const marks of tried) {
     const plain = typed(text, marks);
     if (parseMarkup(plain).text === text) return plain;
@@ -382,30 +382,30 @@ function typed(text: string, entities: readonly Entity[]): string {
     if (pair) {
       add(opens, entity.offset, pair, false);
       add(closes, end, pair, true);
-    } else if (entity.type === 'code') {
+    } else if (entity.type === "code") {
       const longest = Math.max(0, ...[...inner.matchAll(/`+/g)].map(([run]) => run.length));
       // Three begin code of several lines.
-      const ticks = '`'.repeat(longest === 0 ? 1 : longest === 1 ? 2 : longest + 2);
+      const ticks = "`".repeat(longest === 0 ? 1 : longest === 1 ? 2 : longest + 2);
       add(opens, entity.offset, ticks, false);
       add(closes, end, ticks, true);
       verbatim.push([entity.offset, end]);
-    } else if (entity.type === 'pre') {
-      const language = 'language' in entity && typeof entity.language === 'string' ? entity.language : '';
+    } else if (entity.type === "pre") {
+      const language = "language" in entity && typeof entity.language === "string" ? entity.language : "";
       add(opens, entity.offset, `\`\`\`${language}\n`, false);
-      add(closes, end, '\n```', true);
+      add(closes, end, "\n```", true);
       verbatim.push([entity.offset, end]);
-    } else if (entity.type === 'link' && 'url' in entity && typeof entity.url === 'string') {
-      add(opens, entity.offset, '[', false);
+    } else if (entity.type === "link" && "url" in entity && typeof entity.url === "string") {
+      add(opens, entity.offset, "[", false);
       add(closes, end, `](${entity.url})`, true);
-    } else if (entity.type === 'quote') {
+    } else if (entity.type === "quote") {
       quoteStarts.add(entity.offset);
-      for (let at = text.indexOf('\n', entity.offset); at !== -1 && at < end; at = text.indexOf('\n', at + 1)) quoteStarts.add(at + 1);
+      for (let at = text.indexOf("\n", entity.offset); at !== -1 && at < end; at = text.indexOf("\n", at + 1)) quoteStarts.add(at + 1);
     }
   }
   // From the end: whether a sign must be escaped depends on what comes after it, which is as it will be then.
-  let result = '';
+  let result = "";
   const lengths: number[] = [];
-  const marks = entities.filter(({ type }) => type !== 'quote');
+  const marks = entities.filter(({ type }) => type !== "quote");
   for (let at = text.length; at >= 0; at--) {
     if (at < text.length) {
       const around = marks.filter(({ offset, length }) => offset <= at && at < offset + length);
@@ -418,7 +418,7 @@ function typed(text: string, entities: readonly Entity[]): string {
       if (!inside && escapes(before, rest, end, begins ? at : 0, signs)) result = `\\${rest}`;
       else result = rest;
     }
-    result = [...(closes.get(at) ?? []), ...(quoteStarts.has(at) ? ['> '] : []), ...(opens.get(at) ?? [])].join('') + result;
+    result = [...(closes.get(at) ?? []), ...(quoteStarts.has(at) ? ["> "] : []), ...(opens.get(at) ?? [])].join("") + result;
     lengths[at] = result.length;
   }
   return result;
@@ -431,7 +431,7 @@ function escapes(before: string, rest: string, to: number, from: number, within:
   const reader = new Reader(before + rest);
   const at = before.length;
   if (reader.fixed(at) !== undefined) return false;
-  if (char === '\\') return means(reader, at + /^\\+/.exec(rest)![0].length, from, to, within) > 0;
+  if (char === "\\") return means(reader, at + /^\\+/.exec(rest)![0].length, from, to, within) > 0;
   const sign = reader.sign(at);
   // What reaches into the closing sign is of one run with it, of which the last two close.
   if (sign && at + 2 > to) return false;
