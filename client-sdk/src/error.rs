@@ -45,6 +45,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// A stable name for it, the same as in the TypeScript SDK: the server's own code, or one of this SDK. For translations.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Server(error) => error.code.name(),
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Stopped(Stop::SignedOut(_)) => "signed_out",
+            Self::Stopped(Stop::Closed) => "closed",
+            Self::Stopped(Stop::OtherUser) => "other_user",
+            Self::Stopped(_) => "refused",
+            Self::OutboxFull => "outbox_full",
+            Self::Cancelled => "cancelled",
+            Self::Store(_) => "store_failed",
+            Self::BadReply => "bad_reply",
+            Self::BadUrl(_) => "bad_url",
+            Self::Tls(_) => "bad_tls",
+        }
+    }
+
     /// What to do about it.
     pub fn action(&self) -> Action {
         match self {

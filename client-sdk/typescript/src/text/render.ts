@@ -99,7 +99,8 @@ function toRuns(text: string, from: number, to: number, entities: readonly Entit
     cuts.add(Math.max(from, entity.offset));
     cuts.add(Math.min(to, entity.offset + entity.length));
   }
-  const auto = findAuto(text, from, to, here);
+  const recognised = findAuto(text, from, to, here);
+  const auto = [...recognised, ...foreignWords(text, from, to, here, recognised)];
   for (const found of auto) {
     cuts.add(found.from);
     cuts.add(found.to);
@@ -123,7 +124,7 @@ function toRuns(text: string, from: number, to: number, entities: readonly Entit
     const found = auto.find((a) => a.from <= start && a.to >= end);
     if (found?.url !== undefined) run.url = found.url;
     if (found?.kind === "handle") run.handle = text.slice(found.from + 1, found.to);
-    if (found?.kind === "number" || found?.kind === "phone") run.ltr = true;
+    if (found?.kind === "number" || found?.kind === "phone" || found?.kind === "word") run.ltr = true;
     run.marks = [...marks];
     runs.push(run);
   }
@@ -136,6 +137,32 @@ function findAuto(text: string, from: number, to: number, entities: readonly Ent
   return recognise(text.slice(from, to))
     .map((found) => ({ ...found, from: found.from + from, to: found.to + from }))
     .filter((found) => !taken.some(({ offset, length }) => offset < found.to && offset + length > found.from));
+}
+
+/** Signs that belong to a word of Latin letters where they touch it: C++, C#, __init__.py, $HOME, -v. */
+const WITH_SIGNS = /[A-Za-z0-9+#_*$%&=~^/\\@.'-]+/g;
+const SIGN_AT_AN_END = /^[+#_*$%&=~^/\\.-]|[+#_*$%&=~^/\\]$/;
+
+/** Words with signs at their ends: between letters of the other direction the signs would change sides. */
+function foreignWords(
+  text: string,
+  from: number,
+  to: number,
+  entities: readonly Entity[],
+  recognised: readonly Found[],
+): { kind: "word"; from: number; to: number; url?: undefined }[] {
+  const apart = entities.filter(({ type }) => type === "code" || type === "link" || type === "mention");
+  const taken = [...apart, ...recognised.map((each) => ({ offset: each.from, length: each.to - each.from }))];
+  const words: { kind: "word"; from: number; to: number }[] = [];
+  for (const match of text.slice(from, to).matchAll(WITH_SIGNS)) {
+    // A full stop, a hyphen or a quotation mark at the end belongs to the sentence.
+    const word = match[0].replace(/[.'-]{1,3}$/, "");
+    const [start, end] = [from + match.index, from + match.index + word.length];
+    if (!/[A-Za-z]/.test(word) || !SIGN_AT_AN_END.test(word)) continue;
+    if (taken.some(({ offset, length }) => offset < end && offset + length > start)) continue;
+    words.push({ kind: "word", from: start, to: end });
+  }
+  return words;
 }
 
 /** Whether words that look like an address name another host than the one where the link leads. */

@@ -101,3 +101,25 @@ describe("what is set apart in a line", () => {
     expect(link("اینجا", "https://evil.example/")?.misleads).toBeUndefined();
   });
 });
+
+describe("a word of Latin letters with signs at its ends", () => {
+  const ltr = (text: string): string[] =>
+    toBlocks(text, [], "rtl").flatMap((block) => (block.kind === "pre" ? [] : block.lines.flatMap((line) => line.runs.filter((run) => run.ltr).map((run) => run.text))));
+
+  it("is set apart, so that its signs keep their side among Persian letters", () => {
+    expect(ltr("C++ و C# و __init__.py و a**b**c همان می‌مانند")).toEqual(["C++", "C#", "__init__.py"]);
+    expect(ltr("متغیر $HOME و -v و /usr/bin است")).toEqual(["$HOME", "-v", "/usr/bin"]);
+  });
+
+  it("leaves plain words, sentences and what is recognised otherwise alone", () => {
+    expect(ltr("این Chapar است. OK? بله، yes!")).toEqual([]);
+    expect(ltr("https://example.org/a_b/ را ببین")).toEqual([]);
+    expect(ltr("نشانی someone@example.org است")).toEqual([]);
+  });
+
+  it("costs no more than the text is long", () => {
+    const began = performance.now();
+    for (const part of ["+#_*", "a++ ", "-a-", "_.'"]) toBlocks(part.repeat(1_024), [], "rtl");
+    expect(performance.now() - began).toBeLessThan(500);
+  });
+});
