@@ -161,17 +161,17 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// for it.
 async fn first_of(addresses: Vec<SocketAddr>) -> std::io::Result<TcpStream> {
     let mut waiting = by_turns(addresses).into_iter();
-    let mut tries = FuturesUnordered::new();
+    let mut attempts = FuturesUnordered::new();
     let mut last = std::io::Error::other("the name has no address");
     loop {
         if let Some(address) = waiting.next() {
-            tries.push(TcpStream::connect(address));
-        } else if tries.is_empty() {
+            attempts.push(TcpStream::connect(address));
+        } else if attempts.is_empty() {
             return Err(last);
         }
         let more = waiting.len() > 0;
         tokio::select! {
-            Some(tried) = tries.next() => match tried {
+            Some(attempt) = attempts.next() => match attempt {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             },

@@ -69,3 +69,15 @@ test('the keys that were pressed last before the page went are there when it com
   await tab.page.reload();
   await eventually(async () => expect(await tab.composer.inputValue()).toBe('تا آخرین حرف'));
 });
+
+test('whoever is taken out of a group in the middle of a sentence keeps the sentence', async () => {
+  const mina = await somebody('مینا');
+  const john = await Person.register(url(), 'John');
+  const group = await john.create('group', 'سفر', [mina.person]);
+  const tab = mina.device.main;
+  await tab.open('سفر');
+  await tab.composer.pressSequentially('هنوز تمام نشده');
+  await john.call('remove_member', { chat_id: group, user_id: mina.person.id });
+  await tab.page.getByText(fa.errors.chat_not_found).waitFor();
+  await tab.page.getByText('هنوز تمام نشده', { exact: true }).waitFor();
+});

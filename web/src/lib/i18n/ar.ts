@@ -130,6 +130,7 @@ const ar: typeof fa = {
     resend: 'أعد الإرسال',
     discard: 'تجاهل',
     tooLateToDiscard: 'ربما أُرسلت؛ احذفها حين تظهر.',
+    draftLeft: 'ما كنت تكتبه ما زال هنا:',
     reply: 'رد',
     replyingTo: (name) => `رد على ${name}`,
     editing: 'تعديل الرسالة',

@@ -113,6 +113,7 @@ const en: typeof fa = {
     resend: 'Send again',
     discard: 'Discard',
     tooLateToDiscard: 'It may have been sent already; delete it when it shows up.',
+    draftLeft: 'What you were writing is still here:',
     reply: 'Reply',
     replyingTo: (name) => `Reply to ${name}`,
     editing: 'Editing message',

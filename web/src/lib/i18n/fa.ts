@@ -112,6 +112,7 @@ const fa = {
     resend: 'فرستادن دوباره',
     discard: 'کنار گذاشتن',
     tooLateToDiscard: 'شاید فرستاده شده باشد؛ وقتی آمد می‌توانید حذفش کنید.',
+    draftLeft: 'آنچه می‌نوشتید همین‌جاست:',
     reply: 'پاسخ',
     replyingTo: (name: string) => `پاسخ به ${name}`,
     editing: 'ویرایش پیام',
