@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::support::{
     Device, Failure, World,
     audit::{Audit, all_equal},
+    device::message,
     http,
     world::Plan,
 };
@@ -155,6 +156,9 @@ async fn whoever_is_removed_while_joining_is_out() {
     let join = Join { handle: "a_door".to_owned() };
     let remove = RemoveMember { chat_id, user_id: reader.id() };
     http::call(node, reader.token(), &join).await.expect("public");
+    // Somebody who knows the owner: whoever goes by themselves is brought back by nobody else.
+    let direct = world.direct(&reader, &owner).await;
+    http::call(node, reader.token(), &message(direct, "hello")).await.expect("said");
     for round in 0..60 {
         http::call(node, reader.token(), &Leave { chat_id }).await.expect("left");
         let pause = Duration::from_micros(rng.random_range(0..3000));
