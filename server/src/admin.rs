@@ -13,7 +13,7 @@ use crate::{
     cli::{AdminCommand, read_password},
     passwords::{Guest, Passwords},
     serve::Failure,
-    store::{Store, accounts::Which},
+    store::{Store, people::accounts::Which},
 };
 
 /// Does what was typed.
@@ -27,14 +27,14 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
             let handle = text::check_handle(&handle)?;
             let name = text::check_title(name.as_deref().unwrap_or(&handle))?;
             let hash = hash_of_typed(password.password_stdin).await?;
-            let user = store.create_user(&handle, &name, Some(&hash)).await?;
+            let user = store.people.create_user(&handle, &name, Some(&hash)).await?;
             writeln!(out, "made @{} with id {}", user.handle, user.id)?;
         }
         AdminCommand::ResetPassword { handle, password } => {
             let user = find(store, &handle).await?;
             let hash = hash_of_typed(password.password_stdin).await?;
-            store.set_password(user.id, &hash).await?;
-            let ended = store.revoke_devices(user.id, Which::All).await?;
+            store.people.set_password(user.id, &hash).await?;
+            let ended = store.people.revoke_devices(user.id, Which::All).await?;
             writeln!(
                 out,
                 "@{} has a new password; {} sessions ended; nodes close their connections within 15 seconds",
@@ -44,7 +44,7 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
         }
         AdminCommand::Sessions { handle } => {
             let user = find(store, &handle).await?;
-            for device in store.devices(user.id, None).await? {
+            for device in store.people.devices(user.id, None).await? {
                 writeln!(
                     out,
                     "{}\t{}\tsince {}\tlast seen {}",
@@ -60,7 +60,7 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
                 )),
                 None => Which::All,
             };
-            let ended = store.revoke_devices(user.id, only).await?;
+            let ended = store.people.revoke_devices(user.id, only).await?;
             if let (Which::Only(id), true) = (only, ended.is_empty()) {
                 let handle = user.handle;
                 return Err(format!("@{handle} has no session {id}: see chapar admin sessions {handle}").into());
@@ -97,7 +97,7 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
 
 async fn find(store: &Store, handle: &str) -> Result<User, Failure> {
     let handle = text::check_handle(handle)?;
-    Ok(store.credentials(&handle, &[]).await?.ok_or_else(|| format!("there is no user @{handle}"))?.user)
+    Ok(store.people.credentials(&handle, &[]).await?.ok_or_else(|| format!("there is no user @{handle}"))?.user)
 }
 
 async fn hash_of_typed(from_stdin: bool) -> Result<String, Failure> {

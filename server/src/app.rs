@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
+    readers::Readers,
     relays::Relays,
     resumes::Resumes,
     settings::Settings,
@@ -29,8 +30,10 @@ pub struct App {
     pub settings: Settings,
     /// What is kept.
     pub store: Store,
-    /// The way of a message into the store.
+    /// The way of every change of a chat.
     pub committer: Arc<Committer>,
+    /// The way of readers into channels and out of them, and of read marks.
+    pub readers: Readers,
     /// What calls measure, and how people rate them.
     pub call_quality: Arc<CallQualities>,
     /// The calls.

@@ -28,7 +28,7 @@ pub async fn keep_summing_up(store: Store) {
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        match store.roll_up_calls().await {
+        match store.people.roll_up_calls().await {
             Ok(0) => {}
             Ok(half_hours) => tracing::debug!(half_hours, "summed up calls"),
             Err(error) => tracing::warn!(%error, "calls cannot be summed up now"),
@@ -99,8 +99,10 @@ impl Question {
     /// When the database does not answer.
     pub async fn answer(&self, store: &Store) -> Result<CallReport, StoreError> {
         let begin = |day: Date| day.midnight().assume_offset(self.offset).to_offset(UtcOffset::UTC);
-        let sums =
-            store.call_report(self.by, begin(self.from), begin(self.to) + Duration::days(1), self.offset).await?;
+        let sums = store
+            .people
+            .call_report(self.by, begin(self.from), begin(self.to) + Duration::days(1), self.offset)
+            .await?;
         Ok(self.report(&sums))
     }
 

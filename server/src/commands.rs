@@ -9,9 +9,8 @@ mod call_ask;
 mod call_invite;
 mod call_rate;
 mod call_relays;
+mod change;
 mod create_chat;
-mod delete;
-mod edit;
 mod get_calls;
 mod get_devices;
 mod get_members;
@@ -22,23 +21,19 @@ mod join;
 mod leave;
 mod mark_read;
 mod open_direct;
-mod react;
-mod remove_member;
 mod resolve;
 mod revoke_device;
 mod revoke_other_devices;
 mod see_calls;
-mod send;
 mod set_name;
-mod set_role;
 mod set_typing;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use chapar_protocol::{
-    ChatKind, DeviceId, ErrorCode, Role, UserDelta, UserId, WireError,
+    DeviceId, ErrorCode, UserDelta, UserId, WireError,
     command::{self as wire, Command},
-    event::{Read, Typing},
+    event::Typing,
     frame,
 };
 use tracing::Instrument;
@@ -48,11 +43,12 @@ use crate::{
     app::App,
     calls::Answered,
     store::{
-        Changes, StoreError,
-        accounts::Caller,
-        budgets::{BudgetKind, Charge, Toll},
-        busy,
-        people::Known,
+        StoreError, busy,
+        people::{
+            accounts::Caller,
+            budgets::{BudgetKind, Charge, Toll},
+            known::Known,
+        },
     },
 };
 
@@ -73,12 +69,8 @@ pub struct Outcome<R> {
 
 /// Something that others must hear.
 enum Effect {
-    /// A chat changed, or who is in it.
-    Changed(Changes),
     /// The caller's own things changed.
     Own(UserDelta),
-    /// The caller has read.
-    Read(Read),
     /// The caller is writing.
     Typing(Typing),
 }
@@ -132,14 +124,19 @@ const LONG: bool = true;
 
 macro_rules! commands {
     ($($method:literal => $run:path, $length:ident;)+) => {
-        /// Begins a command. What must keep the order of the connection's requests (`send`) happens before this returns; the
+        /// Begins a command. What must keep the order of the connection's requests (changes of chats) happens before this returns; the
         /// rest goes on by itself, also when nobody waits for the reply any more: what is committed is always told.
         pub fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
             if let Some(method) = wire::METHODS.iter().find(|it| it.name == request.method) {
                 app.metrics.requests.get_or_create(&[("method", method.name)]).inc();
             }
             match request.method {
-                "send" => send::start(app, asker, request),
+                "send" => change::start(app, asker, request, change::send),
+                "edit" => change::start(app, asker, request, change::edit),
+                "delete" => change::start(app, asker, request, change::delete),
+                "react" => change::start(app, asker, request, change::react),
+                "remove_member" => change::start(app, asker, request, change::remove_member),
+                "set_role" => change::start(app, asker, request, change::set_role),
                 "call_invite" => call_invite::start(app, asker, request),
                 "call_ask" => call_ask::start(app, asker, request),
                 "call_relays" => call_relays::start(app, asker, request),
@@ -160,9 +157,6 @@ macro_rules! commands {
 
 commands! {
     "ping" => ping, SHORT;
-    "edit" => edit::run, SHORT;
-    "delete" => delete::run, SHORT;
-    "react" => react::run, SHORT;
     "mark_read" => mark_read::run, SHORT;
     "set_typing" => set_typing::run, SHORT;
     "history" => history::run, LONG;
@@ -173,8 +167,6 @@ commands! {
     "get_chat" => history::get_chat, LONG;
     "get_members" => get_members::run, LONG;
     "add_members" => add_members::run, SHORT;
-    "remove_member" => remove_member::run, SHORT;
-    "set_role" => set_role::run, SHORT;
     "join" => join::run, LONG;
     "leave" => leave::run, SHORT;
     "resolve" => resolve::run, SHORT;
@@ -234,8 +226,8 @@ fn apart<C: Command>(
         } else {
             Err(busy("too many of your requests are under way: nothing was changed, try again"))
         };
-        if let Err(StoreError::InDoubt { chat, users, .. }) = &outcome {
-            app.fanout.doubt(*chat, users.iter().copied());
+        if let Err(StoreError::InDoubt { users, .. }) = &outcome {
+            app.fanout.doubt(None, users.iter().copied());
         }
         let reply = outcome.map_err(WireError::from).map(|outcome| {
             outcome.effects.into_iter().for_each(|effect| tell(&app, &asker, effect));
@@ -276,9 +268,7 @@ fn answered<R: serde::Serialize + Send + 'static>(app: &Arc<App>, id: u64, answe
 
 fn tell(app: &App, asker: &Asker, effect: Effect) {
     match effect {
-        Effect::Changed(changes) => app.fanout.publish(changes),
         Effect::Own(delta) => app.fanout.publish_own(asker.user, delta),
-        Effect::Read(read) => app.fanout.publish_read(read),
         Effect::Typing(typing) => app.fanout.publish_typing(typing),
     }
 }
@@ -300,7 +290,7 @@ async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Resul
     if among.is_empty() {
         return Ok(Vec::new());
     }
-    app.store.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
+    app.store.people.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
 }
 
 /// What it costs to put newcomers into a chat.
@@ -317,9 +307,4 @@ fn toll(app: &App, known: &[Known], newcomers: &[UserId]) -> Toll {
 /// What it costs to look a handle up, by whatever command.
 fn lookup(app: &App) -> Charge {
     Charge::quarters(BudgetKind::Lookups, app.settings.lookups_per_day, 4)
-}
-
-/// Whether a role may add, remove and delete what is of others.
-fn may_moderate(kind: ChatKind, role: Option<Role>) -> bool {
-    kind != ChatKind::Direct && role >= Some(Role::Admin)
 }

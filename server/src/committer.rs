@@ -1,14 +1,18 @@
-//! Group commit: while one transaction is in flight the next batch gathers.
+//! The one way for every change of a chat: what waits for a chat is carried out together, in one commit.
 //!
-//! Invariant: a message is acknowledged only after Postgres has committed it, and told to others only after that.
-//! Invariant: the messages of one chat that come through this node keep their order: they go through one worker.
+//! Invariant: a change is acknowledged only after Postgres has committed it, and told to others only after that.
+//! Invariant: the changes of one chat that come through this node keep their order: they go through one worker.
 
 mod batch;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::{ErrorCode, WireError, command::Sent};
+use chapar_domain::{
+    Principal,
+    change::{Asked, Change, Done},
+};
+use chapar_protocol::{ChatId, ErrorCode, Version, WireError};
 use tokio::{
     sync::{
         Semaphore,
@@ -22,22 +26,23 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     fanout::Fanout,
     health::DiskWatch,
+    lists::Lists,
     metrics::Metrics,
-    store::{Shares, Store, send::NewMessage},
+    store::{Chats, Shares},
 };
 use batch::{Seats, Waiting};
 use worker::{Round, Worker};
 
-/// Messages that wait per worker; more are refused with a time to come back.
+/// Changes that wait per worker; more are refused with a time to come back.
 const QUEUE: usize = 4096;
-/// No try begins later after a message came; with the last one, of two seconds, its sender waits for less than six. While the outcome is unknown the same batch is sent again for so long; then its
-/// senders are told to retry themselves.
+/// No try begins later after a change came; with the last one, of two seconds, whoever asked waits for less than six. While the
+/// outcome is unknown the same batch is tried again for so long; then those who asked are told to retry themselves.
 const PATIENCE: Duration = Duration::from_millis(3800);
 /// A worker that is busy with one batch for longer than this hangs: the batch was sent again, and not answered again.
 const HANGS_AFTER: Duration = Duration::from_secs(3);
 
-/// What became of a message.
-pub type Outcome = Result<Sent, WireError>;
+/// What became of a change.
+pub type Outcome = Result<Done, WireError>;
 
 /// The way in.
 pub struct Committer {
@@ -51,16 +56,24 @@ struct Way {
     round: Arc<Round>,
 }
 
+/// What workers need.
+pub struct Parts {
+    /// Where chats are kept.
+    pub chats: Chats,
+    /// Who brings people's lists into line.
+    pub lists: Arc<Lists>,
+    /// Who tells others.
+    pub fanout: Arc<Fanout>,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Notes whether the disk is full.
+    pub disk: DiskWatch,
+}
+
 impl Committer {
     /// Makes `workers` workers, each with one transaction in flight at a time. Each of the futures is to be run; they end after
     /// [`Self::close`], when everything queued is done.
-    pub fn start(
-        workers: usize,
-        store: &Store,
-        fanout: &Arc<Fanout>,
-        metrics: &Metrics,
-        disk: &DiskWatch,
-    ) -> (Self, Vec<impl Future<Output = ()> + Send + 'static + use<>>) {
+    pub fn start(workers: usize, parts: &Parts) -> (Self, Vec<impl Future<Output = ()> + Send + 'static + use<>>) {
         let closing = CancellationToken::new();
         let lanes = Arc::new(Semaphore::new(usize::try_from(Shares::LANES).unwrap_or(1)));
         let (ways, runs): (Vec<_>, Vec<_>) = (0..workers.max(1))
@@ -68,11 +81,12 @@ impl Committer {
                 let (way, queue) = mpsc::channel(QUEUE);
                 let round = Arc::<Round>::default();
                 let worker = Worker {
-                    store: store.clone(),
-                    fanout: fanout.clone(),
-                    metrics: metrics.clone(),
+                    chats: parts.chats.clone(),
+                    lists: parts.lists.clone(),
+                    fanout: parts.fanout.clone(),
+                    metrics: parts.metrics.clone(),
                     lanes: lanes.clone(),
-                    disk: disk.clone(),
+                    disk: parts.disk.clone(),
                     round: round.clone(),
                 };
                 (Way { queue: way, seats: Seats::default(), round }, worker.run(queue, closing.clone()))
@@ -81,7 +95,7 @@ impl Committer {
         (Self { workers: ways, closing }, runs)
     }
 
-    /// Takes no more messages. What is queued is still stored.
+    /// Takes no more changes. What is queued is still carried out.
     pub fn close(&self) {
         self.closing.cancel();
     }
@@ -91,23 +105,36 @@ impl Committer {
         self.workers.iter().any(|way| way.round.busy_for() > HANGS_AFTER)
     }
 
-    /// Queues a message at once, so that messages queued after each other keep their order. The answer comes after the commit.
+    /// Queues a change at once, so that changes queued after each other keep their order. The answer comes after the commit.
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`] when too many wait already, [`ErrorCode::Unavailable`] when the node is going away.
-    pub fn queue(&self, message: NewMessage) -> Result<oneshot::Receiver<Outcome>, WireError> {
+    pub fn queue(&self, by: Principal, chat: ChatId, change: Change) -> Result<oneshot::Receiver<Outcome>, WireError> {
+        let asked = Asked { by, chat, change };
         let (answer, outcome) = oneshot::channel();
-        let worker = usize::try_from(message.chat_id.0.unsigned_abs() % self.workers.len() as u64).unwrap_or(0);
+        // By the high bits: the low ones will say which database holds the chat.
+        let worker = usize::try_from((chat.0 >> 10).unsigned_abs() % self.workers.len() as u64).unwrap_or(0);
         let way = &self.workers[worker];
-        let Some(seat) = way.seats.take(message.chat_id, message.bytes()) else {
-            return Err(overloaded("too many messages of this chat, or too large ones, wait to be stored"));
+        let Some(seat) = way.seats.take(chat, asked.bytes()) else {
+            return Err(overloaded("too many changes of this chat, or too large ones, wait to be stored"));
         };
         let deadline = Instant::now() + PATIENCE;
-        let waiting = Waiting { message, answers: vec![answer], deadline, unknown: false, _seat: seat };
+        let waiting = Waiting { asked, answer: Some(answer), deadline, unknown: false, seat };
         match way.queue.try_send(waiting) {
             Ok(()) => Ok(outcome),
-            Err(TrySendError::Full(_)) => Err(overloaded("too many messages wait to be stored")),
+            Err(TrySendError::Full(_)) => Err(overloaded("too many changes wait to be stored")),
             Err(TrySendError::Closed(_)) => Err(going_away()),
+        }
+    }
+
+    /// Queues a change at once, and waits for the chat's version afterwards.
+    ///
+    /// # Errors
+    /// Why it was not done, or not known to be.
+    pub async fn change(&self, by: Principal, chat: ChatId, change: Change) -> Result<Version, WireError> {
+        let outcome = self.queue(by, chat, change)?;
+        match outcome.await.unwrap_or_else(|_| Err(going_away()))? {
+            Done::Changed(version) | Done::Sent { version, .. } => Ok(version),
         }
     }
 }
@@ -116,7 +143,7 @@ fn overloaded(why: &str) -> WireError {
     WireError::new(ErrorCode::Overloaded, why).after_ms(500)
 }
 
-/// For messages that come too late for this node.
+/// For changes that come too late for this node.
 pub fn going_away() -> WireError {
     WireError::new(ErrorCode::Unavailable, "the node is going away: send it again elsewhere")
 }

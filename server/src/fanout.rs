@@ -43,11 +43,14 @@ use crate::{
     hub::{Hub, News},
     metrics::Metrics,
     outbox::Outbox,
-    store::{Changes, ChatChange, Store},
+    store::{ChatChange, Store},
 };
 
 /// People who are brought into chats at the same time.
 const ENTERING: usize = 8;
+
+/// People who have reacted to posts of a channel in one commit, each of whom is told so in full.
+const A_FEW: usize = 16;
 
 /// See the module.
 pub struct Fanout {
@@ -117,44 +120,40 @@ impl Fanout {
 
     // --- what commands tell ---
 
-    /// Tells what a command has committed: first the users their own things, then the chat's watchers.
-    pub fn publish(self: &Arc<Self>, changes: Changes) {
-        for (user, delta) in changes.users {
-            self.publish_membership(user, delta);
-        }
-        if let Some(ChatChange { delta, own }) = changes.chat {
-            // A command is one person's: their devices hear the same with what is their own.
+    /// Tells the watchers of a chat what was committed, in stretches that follow on each other; `gone` are no longer in it, and hear
+    /// none of it.
+    pub fn publish_written(self: &Arc<Self>, changes: Vec<ChatChange>, gone: &[UserId]) {
+        for ChatChange { delta, own } in changes {
+            let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
+            // Each of a few hears the same with what is their own. Each of many hears where the chat stands, and asks.
+            let few = own.len() <= A_FEW;
             let own = own.into_iter().map(|it| {
+                let mut own = ChatDelta::empty(chat, version);
                 let user = it.user_id;
-                (user, event_frame(&Event::Delta(ChatDelta { reacted: vec![it], ..delta.clone() })))
+                if few {
+                    own = ChatDelta { reacted: vec![it], ..delta.clone() };
+                }
+                (user, event_frame(&Event::Delta(own)))
             });
             let own = own.collect();
-            self.publish_chat(delta, own);
+            let news = News { frame: event_frame(&Event::Delta(delta)), own };
+            let change = Change { from, version, entered: Vec::new(), left: Vec::new(), gone: gone.to_vec(), news };
+            self.send(Topic::Chat(chat.0), Parcel::Change(change));
         }
     }
 
-    /// Tells the watchers of a chat what changed.
-    pub fn publish_delta(self: &Arc<Self>, delta: ChatDelta) {
-        self.publish_chat(delta, Vec::new());
-    }
-
-    fn publish_chat(self: &Arc<Self>, delta: ChatDelta, own: Vec<(UserId, Utf8Bytes)>) {
-        let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
-        let news = News { frame: event_frame(&Event::Delta(delta)), own };
-        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), news };
-        self.send(Topic::Chat(chat.0), Parcel::Change(change));
-    }
-
-    /// Tells a user's devices that the user came into a chat or left one.
-    fn publish_membership(self: &Arc<Self>, user: UserId, delta: UserDelta) {
-        self.send(Topic::User(user.0), Parcel::Change(membership_change(delta)));
+    /// Tells people's devices that they came into chats or left some.
+    pub fn publish_lists(self: &Arc<Self>, changes: Vec<(UserId, UserDelta)>) {
+        for (user, delta) in changes {
+            self.send(Topic::User(user.0), Parcel::Change(membership_change(delta)));
+        }
     }
 
     /// Tells a user's devices what changed of the user's own things, other than membership.
     pub fn publish_own(self: &Arc<Self>, user: UserId, delta: UserDelta) {
         let (from, version) = (delta.from, delta.version);
         let news = event_frame(&Event::Me(delta)).into();
-        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), news };
+        let change = Change { from, version, entered: Vec::new(), left: Vec::new(), gone: Vec::new(), news };
         self.send(Topic::User(user.0), Parcel::Change(change));
     }
 

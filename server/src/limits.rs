@@ -1,6 +1,6 @@
 //! Rate limits, with the honest time to wait. Kept per node and bounded in memory: a limit on messages guards this node's
 //! work, and what a client gains by spreading over nodes is bounded by their number. What must not grow with the nodes is
-//! paid for in Postgres: [`crate::store::budgets`].
+//! paid for in Postgres: [`crate::store::people::budgets`].
 
 pub(crate) mod buckets;
 

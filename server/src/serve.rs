@@ -22,20 +22,22 @@ use crate::{
     call_report,
     calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
     commands,
-    committer::Committer,
+    committer::{self, Committer},
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
     health::{DiskWatch, Health},
     http,
     limits::Limits,
     listener::{self, Places},
+    lists::Lists,
     metrics::Metrics,
     passwords::Passwords,
+    readers::Readers,
     relays::Relays,
     resumes::Resumes,
     settings::{RelayListen, Secret, Settings},
     shares,
-    store::{Shares, Store},
+    store::{self, Shares, Store},
     strangers::Strangers,
     tls,
 };
@@ -56,6 +58,8 @@ const BUS_QUEUE: usize = 16_384;
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
 /// How often the names and regions of the relays are read again, for the reports of calls.
 const RELAYS_LOOK: Duration = Duration::from_secs(5);
+/// How often the feed gets room for the days that come.
+const FEED_TENDED: Duration = Duration::from_hours(1);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
 ///
@@ -83,20 +87,29 @@ pub async fn join_store(settings: &Settings) -> Result<(Store, Option<EmbeddedPo
 }
 
 fn elsewhere(settings: &Settings) -> Result<Option<PgConnectOptions>, Failure> {
-    let Some(url) = &settings.database_url else { return Ok(None) };
-    // What the parser says may repeat the URL, with its password.
-    let options = url.expose().parse().map_err(|_| {
-        "DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database, with special \
-         characters of the password percent-encoded."
-    })?;
-    Ok(Some(options))
+    settings.database_url.as_ref().map(|url| read_url("DATABASE_URL", url)).transpose()
 }
 
-async fn connect(options: PgConnectOptions, settings: &Settings) -> Result<Store, Failure> {
+fn read_url(name: &str, url: &Secret) -> Result<PgConnectOptions, Failure> {
+    // What the parser says may repeat the URL, with its password.
+    Ok(url.expose().parse().map_err(|_| {
+        format!(
+            "{name} cannot be read: it looks like postgres://user:password@host:5432/database, with special characters \
+             of the password percent-encoded."
+        )
+    })?)
+}
+
+async fn connect(chats: PgConnectOptions, settings: &Settings) -> Result<Store, Failure> {
+    let people = match &settings.people_database_url {
+        Some(url) => read_url("PEOPLE_DATABASE_URL", url)?,
+        None => chats.clone(),
+    };
     let workers = u32::try_from(settings.commit_workers).unwrap_or(u32::MAX);
-    let store = Store::connect(options, Shares::of(settings.database_connections, workers), PATIENCE)
-        .await
-        .map_err(|error| format!("{error}. Is DATABASE_URL right, and Postgres running?"))?;
+    let store =
+        Store::connect(store::Places { chats, people }, Shares::of(settings.database_connections, workers), PATIENCE)
+            .await
+            .map_err(|error| format!("{error}. Is DATABASE_URL right, and Postgres running?"))?;
     store.migrate().await?;
     Ok(store)
 }
@@ -148,9 +161,22 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let fanout = Fanout::new(bus, store.upkeep(), metrics.clone(), node);
     tasks.spawn("the upkeep", fanout.clone().run(from_bus));
     let disk = DiskWatch::default();
-    let (committer, workers) = Committer::start(settings.commit_workers, &store, &fanout, &metrics, &disk);
+    let lists = Lists::new(store.clone(), fanout.clone());
+    tasks.spawn("the follower of the feed", lists.clone().follow());
+    let parts = committer::Parts {
+        chats: store.chats.clone(),
+        lists: lists.clone(),
+        fanout: fanout.clone(),
+        metrics: metrics.clone(),
+        disk: disk.clone(),
+    };
+    let (committer, workers) = Committer::start(settings.commit_workers, &parts);
     for worker in workers {
         tasks.spawn(COMMITTER, worker);
+    }
+    let (readers, running) = Readers::start(&store, lists, fanout.clone());
+    for run in running {
+        tasks.spawn("the way of readers", run);
     }
     let call_quality = CallQualities::new(store.upkeep(), metrics.clone());
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
@@ -189,8 +215,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         health: Health::new(disk),
         draining: AtomicBool::new(false),
         store,
-
         committer,
+        readers,
         call_quality,
         calls,
         fanout,
@@ -295,6 +321,7 @@ async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
     let mut relays = tokio::time::interval(RELAYS_LOOK);
+    let mut feed = tokio::time::interval(FEED_TENDED);
     let mut epoch = None;
     loop {
         tokio::select! {
@@ -302,6 +329,9 @@ async fn keep_house(app: Arc<App>) {
                 app.limits.forget_idle();
                 app.strangers.forget_idle();
             }
+            _ = feed.tick() => if let Err(error) = app.store.upkeep().chats.tend_feed().await {
+                tracing::warn!(%error, "the feed cannot be tended now");
+            },
             _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
             _ = look.tick() => match app.store.upkeep().epoch().await {
                 Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {

@@ -210,7 +210,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     // Before and outside the turns: those whom nobody knows take none.
     let caller = {
         let _turn = app.strangers.turn(network).await?;
-        store.caller(user_id, &hash).await?
+        store.people.caller(user_id, &hash).await?
     };
     let user = caller.user.id;
     app.limits.command(user)?;
@@ -222,7 +222,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     // The turns are for the database alone: what the bus takes its time for keeps nobody else.
     let chats = {
         let _turn = app.resumes.turn(network).await?;
-        store.chat_ids(user).await?
+        store.people.chat_ids(user).await?
     };
     app.fanout.watch_chats(&chats, &outbox).await;
     let chats: HashSet<ChatId> = chats.into_iter().collect();
@@ -242,13 +242,13 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     }
     if !entered.is_empty() {
         // Watched only after the answer was read: what came in between is filled.
-        for (chat, version) in store.chat_versions(&entered).await? {
+        for (chat, version) in store.chats.chat_versions(&entered).await? {
             app.fanout.known(Topic::Chat(chat.0), version);
             app.fanout.tell_where_it_stands(chat, &outbox);
         }
     }
     // Signed out after the token was looked at and before this connection could hear of it.
-    if !store.owns_device(user, caller.device_id).await? {
+    if !store.people.owns_device(user, caller.device_id).await? {
         outbox.close(CloseCode::InvalidToken);
         return Err(ErrorCode::InvalidToken.into());
     }
@@ -274,10 +274,10 @@ async fn watch_presence(app: Arc<App>, outbox: Arc<Outbox>, asker: Asker, watch:
     let mut users = watch.user_ids;
     users.sort_unstable();
     users.dedup();
-    let answered = app.store.answered_among(asker.user, &users).await?;
+    let answered = app.store.people.answered_among(asker.user, &users).await?;
     users.retain(|user| answered.contains(user));
     app.fanout.watch_presence(&users, &outbox).await;
-    let seen = app.store.last_seen(&users).await?;
+    let seen = app.store.people.last_seen(&users).await?;
     // Asked last: whoever comes or goes after it is told after this answer.
     let presences = users.into_iter().map(|user_id| {
         let online = app.fanout.is_online(user_id);

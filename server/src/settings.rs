@@ -51,6 +51,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// A Postgres server; without it a private one runs in `data_dir`.
     pub database_url: Option<Secret>,
+    /// The database of what belongs to people, when it is another.
+    pub people_database_url: Option<Secret>,
     /// Redis, for more than one node; without it the bus is in the process. Cluster and Sentinel have schemes of their
     /// own, see [`SETTINGS`].
     pub redis_url: Option<Secret>,
@@ -126,9 +128,10 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             data_dir: PathBuf::from("./data"),
             database_url: None,
+            people_database_url: None,
             redis_url: None,
             pg_bin: None,
-            database_connections: 16,
+            database_connections: 24,
             public_url: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -183,6 +186,7 @@ impl Settings {
         from.put("listen", &mut settings.listen, parse::socket_address);
         from.put("data-dir", &mut settings.data_dir, parse::path);
         from.put("database-url", &mut settings.database_url, parse::some(parse::database_url));
+        from.put("people-database-url", &mut settings.people_database_url, parse::some(parse::database_url));
         from.put("redis-url", &mut settings.redis_url, parse::some(parse::redis_url));
         from.put("pg-bin", &mut settings.pg_bin, parse::some(parse::path));
         from.put("database-connections", &mut settings.database_connections, parse::number(1, 10_000));
@@ -288,6 +292,9 @@ impl Settings {
         match name {
             "listen" => self.listen.to_string(),
             "data-dir" => self.data_dir.display().to_string(),
+            "people-database-url" => {
+                or_none(self.people_database_url.as_ref().map(Secret::without_password), "the same as database-url")
+            }
             "database-url" => or_none(self.database_url.as_ref().map(Secret::without_password), "a private Postgres"),
             "redis-url" => or_none(self.redis_url.as_ref().map(Secret::without_password), "one node, no Redis"),
             "pg-bin" => or_none(self.pg_bin.as_ref().map(|path| path.display()), "looked for"),

@@ -1,35 +1,28 @@
 //! Everything that is kept, in Postgres. The only place with SQL.
 //!
-//! Invariant: locks are taken in the order chat, users (by id), other rows. Invariant: versions and seqs are dense
-//! and move only under the chat's (or the user's) row lock, in the transaction that writes the change.
+//! Two sides, which may be two databases: what belongs to people and what belongs to chats. Each has a schema, connections and
+//! migrations of its own; a statement that names a table of the other side finds none. What concerns both is written to the
+//! chats' side first and applied to the people's afterwards, so that doing it twice does no harm ([`people::lists`]).
+//!
+//! Invariant: versions and seqs are dense and move only under the chat's (or the user's) row lock, in the transaction that
+//! writes the change.
 
-pub mod accounts;
 pub mod admin;
-pub mod budgets;
-pub mod call_quality;
-pub mod call_report;
-pub mod calls;
-pub mod chat_tx;
 pub mod chats;
-pub mod create;
-mod delta;
 pub mod people;
 mod pool;
-pub mod row;
-pub mod send;
-mod snapshot;
-pub mod sync;
-mod turns;
-pub mod unfinished_calls;
+pub mod resume;
+mod row;
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::{ChatDelta, ChatId, ChatKind, ErrorCode, Reacted, UserDelta, UserId, WireError};
+use chapar_domain::refusal::refusal;
+use chapar_protocol::{ChatDelta, ChatKind, ErrorCode, Reacted, UserId, WireError};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
+pub use self::{chats::Chats, people::People};
 use pool::{Bounds, Pace, Pool, Tx};
-use turns::Turns;
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +38,6 @@ pub enum StoreError {
     InDoubt {
         /// Why.
         source: sqlx::Error,
-        /// The chat that may have changed.
-        chat: Option<ChatId>,
         /// The people whose own things may have changed.
         users: Vec<UserId>,
     },
@@ -57,7 +48,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// The same for a write that commits, which may have been sent.
-    fn of_commit(error: sqlx::Error, chat: Option<ChatId>, users: Vec<UserId>) -> Self {
+    fn of_commit(error: sqlx::Error, users: Vec<UserId>) -> Self {
         match Self::from(error) {
             // Nothing was begun, or it was rolled back (class 40).
             Self::Unavailable(source)
@@ -69,13 +60,20 @@ impl StoreError {
             {
                 Self::Unavailable(source)
             }
-            Self::Unavailable(source) => Self::InDoubt { source, chat, users },
+            Self::Unavailable(source) => Self::InDoubt { source, users },
             other => other,
         }
     }
 }
 
 impl StoreError {
+    /// Whether Postgres has undone it, and it may be tried again: a deadlock, or others came first (class 40).
+    pub fn was_undone(&self) -> bool {
+        let Self::Unavailable(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code.starts_with("40"))
+    }
+
     /// Whether Postgres could not write: the disk is full (53100), or has failed (class 58), or it takes no changes (25006).
     pub fn could_not_write(&self) -> bool {
         let (Self::Unavailable(error) | Self::InDoubt { source: error, .. }) = self else { return false };
@@ -138,57 +136,12 @@ pub(crate) fn busy(why: &str) -> StoreError {
 
 impl From<ErrorCode> for StoreError {
     fn from(code: ErrorCode) -> Self {
-        Self::Refused(WireError::new(code, sentence(code)))
-    }
-}
-
-/// The sentence for a refusal that needs no details.
-fn sentence(code: ErrorCode) -> &'static str {
-    match code {
-        ErrorCode::ChatNotFound => "there is no such chat, or you are not in it",
-        ErrorCode::UserNotFound => "there is no such user",
-        ErrorCode::MessageNotFound => "there is no such message, or it was deleted",
-        ErrorCode::Forbidden => "your role does not allow this",
-        ErrorCode::ClientIdReused => "this client id was used before for something else",
-        ErrorCode::HandleTaken => "somebody has this handle already",
-        ErrorCode::ChatFull => "a group has at most 1000 members",
-        ErrorCode::OwnerCannotLeave => "name another owner first",
-        ErrorCode::CallNotFound => "there is no such call, or you are not in it",
-        ErrorCode::CallForbidden => {
-            "before you can call them, they must have written to you in a direct chat, or opened it themselves"
-        }
-        ErrorCode::InvalidToken => "the token is unknown or was revoked",
-        ErrorCode::InvalidCredentials => "handle or password is wrong",
-        _ => "refused",
+        Self::Refused(refusal(code))
     }
 }
 
 /// A result of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
-
-/// Takes a handle for a user or a chat: one name space for both.
-///
-/// # Errors
-/// [`ErrorCode::HandleTaken`].
-async fn claim_handle(tx: &mut Tx, handle: &str, user: Option<UserId>, chat: Option<ChatId>) -> Result<()> {
-    let claimed =
-        sqlx::query("INSERT INTO handles (handle, user_id, chat_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(handle)
-            .bind(user.map(|user| user.0))
-            .bind(chat.map(|chat| chat.0))
-            .execute(&mut **tx)
-            .await?;
-    if claimed.rows_affected() == 1 { Ok(()) } else { Err(ErrorCode::HandleTaken.into()) }
-}
-
-/// What a command changed and others must hear of.
-#[derive(Debug, Default)]
-pub struct Changes {
-    /// For each touched user, what changed of that user's own things. Told before the chat's delta.
-    pub users: Vec<(UserId, UserDelta)>,
-    /// What changed of the chat.
-    pub chat: Option<ChatChange>,
-}
 
 /// What changed of a chat, as it is told to those who watch it.
 #[derive(Debug)]
@@ -207,40 +160,44 @@ impl ChatChange {
     }
 }
 
-/// How the connections of a node are shared out, so that no kind of work takes those of another.
+/// How the connections of a node to both sides are shared out, so that no kind of work takes those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {
-    /// For batches of messages: one for each worker, and [`Shares::LANES`].
+    /// To the chats' side: for changes of chats, one for each worker, and [`Shares::LANES`].
     pub commit: u32,
-    /// For `hello`.
+    /// For `hello`, to each side.
     pub hello: u32,
-    /// For all other requests.
-    pub commands: u32,
-    /// For what the node does by itself: healing, records of calls, the epoch.
+    /// For all other requests, to the chats' side.
+    pub chats: u32,
+    /// The same, to the people's side.
+    pub people: u32,
+    /// For what the node does by itself, to each side: healing, the feed, records of calls, the epoch.
     pub upkeep: u32,
-    /// For `/readyz`, which must not wait behind what it is asked about.
+    /// For `/readyz`, to each side, which must not wait behind what it is asked about.
     pub probe: u32,
 }
 
 impl Shares {
-    /// Connections for messages to chats that somebody else has locked.
+    /// Connections for changes of chats that somebody else has locked.
     pub const LANES: u32 = 2;
     const UPKEEP: u32 = 2;
     const PROBE: u32 = 1;
-    /// The least for `hello` and commands together.
-    const REST: u32 = 2;
+    /// The least for `hello` and requests together, over both sides.
+    const REST: u32 = 4;
 
     /// The least of connections with so many workers.
     pub fn least(workers: u32) -> u32 {
-        workers + Self::LANES + Self::UPKEEP + Self::PROBE + Self::REST
+        workers + Self::LANES + 2 * (Self::UPKEEP + Self::PROBE) + Self::REST
     }
 
     /// Shares out `total` connections. With fewer than [`Self::least`] there are more than `total`.
     pub fn of(total: u32, workers: u32) -> Self {
-        let (commit, upkeep) = (workers.max(1) + Self::LANES, Self::UPKEEP);
-        let rest = total.saturating_sub(commit + upkeep + Self::PROBE).max(Self::REST);
-        let hello = (rest * 2 / 5).max(1);
-        Self { commit, hello, commands: rest - hello, upkeep, probe: Self::PROBE }
+        let commit = workers.max(1) + Self::LANES;
+        let rest = total.saturating_sub(commit + 2 * (Self::UPKEEP + Self::PROBE)).max(Self::REST);
+        let hello = (rest / 4).max(1);
+        let requests = rest - 2 * hello;
+        let chats = (requests / 2).max(1);
+        Self { commit, hello, chats, people: (requests - chats).max(1), upkeep: Self::UPKEEP, probe: Self::PROBE }
     }
 }
 
@@ -250,23 +207,38 @@ impl From<u32> for Shares {
     }
 }
 
-/// The database. Clones share their connections.
-#[derive(Clone)]
-pub struct Store {
-    /// What requests use; [`Self::hello`] and [`Self::upkeep`] put another in its place.
-    pool: Pool,
-    pools: Arc<Pools>,
-    refusals: Arc<budgets::Refusals>,
+/// Where the two sides are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The database of the chats.
+    pub chats: PgConnectOptions,
+    /// The database of the people; it may be the same.
+    pub people: PgConnectOptions,
 }
 
+impl From<PgConnectOptions> for Places {
+    fn from(both: PgConnectOptions) -> Self {
+        Self { chats: both.clone(), people: both }
+    }
+}
+
+/// Both sides. Clones share their connections.
+#[derive(Clone)]
+pub struct Store {
+    /// What belongs to people.
+    pub people: People,
+    /// What belongs to chats.
+    pub chats: Chats,
+}
+
+/// The connections to one side, by what they are for.
 struct Pools {
     options: PgConnectOptions,
-    commit: Pool,
+    schema: &'static str,
     hello: Pool,
-    commands: Pool,
+    requests: Pool,
     upkeep: Pool,
     probe: Pool,
-    turns: Turns,
 }
 
 /// How long a request waits for a connection before it is told to come back.
@@ -275,72 +247,62 @@ const PLACE: Duration = Duration::from_secs(2);
 const STATEMENT: Duration = Duration::from_secs(4);
 /// How long a request waits for what somebody else has locked.
 const LOCK: Duration = Duration::from_secs(2);
-/// How long a batch of messages may take. Its worker does nothing else meanwhile.
+/// How long a batch of changes may take. Its worker does nothing else meanwhile.
 pub const BATCH: Duration = Duration::from_secs(2);
 /// How long a statement of the upkeep may take: it sums up much, and nobody waits for it.
 const UPKEEP: Duration = Duration::from_secs(30);
 
-impl Store {
-    /// Connects, trying for up to `patience` while the database does not answer.
-    ///
-    /// # Errors
-    /// What the last try met. What waiting cannot help, such as a wrong password, at once.
-    pub async fn connect(options: PgConnectOptions, shares: impl Into<Shares>, patience: Duration) -> Result<Self> {
+/// One side, over the connections for one kind of work.
+#[derive(Clone)]
+pub struct Side {
+    pool: Pool,
+    pools: Arc<Pools>,
+}
+
+impl Side {
+    fn new(options: PgConnectOptions, schema: &'static str, shares: Shares, requests: u32, pace: &Pace) -> Self {
         let options = options.statement_cache_capacity(256);
-        let deadline = Instant::now() + patience;
-        while let Err(error) = reach(&options).await {
-            if Instant::now() >= deadline || !may_pass(&error) {
-                return Err(error.into());
-            }
-            tracing::warn!(%error, "the database does not answer yet");
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-        let shares = shares.into();
-        let pool = |connections, statement, lock, check, more, pace| {
-            Pool::new(options.clone(), Bounds { connections, place: PLACE, statement, lock, check }, more, pace)
+        let path = format!("SET search_path = {schema};");
+        let pool = |connections, statement, lock, pace| {
+            let bounds = Bounds { connections, place: PLACE, statement, lock, check: true };
+            Pool::new(options.clone(), bounds, &path, pace)
         };
-        let pace = Some(Pace::new(std::thread::available_parallelism().map_or(1, usize::from).max(2)));
         let pools = Pools {
-            commit: pool(shares.commit, BATCH, BATCH / 2, false, send::SESSION, None),
-            hello: pool(shares.hello, STATEMENT, LOCK, true, "", pace.clone()),
-            commands: pool(shares.commands, STATEMENT, LOCK, true, "", pace),
-            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, true, "", None),
-            probe: pool(shares.probe, BATCH, BATCH, true, "", None),
-            // At most half of the connections, for one channel.
-            turns: Turns::new(shares.commands / 2),
+            schema,
+            hello: pool(shares.hello, STATEMENT, LOCK, Some(pace.clone())),
+            requests: pool(requests, STATEMENT, LOCK, Some(pace.clone())),
+            upkeep: pool(shares.upkeep, UPKEEP, STATEMENT, None),
+            probe: pool(shares.probe, BATCH, BATCH, None),
             options,
         };
-        tracing::info!(?shares, "connections to the database");
-        Ok(Self { pool: pools.commands.clone(), pools: Arc::new(pools), refusals: Arc::default() })
+        Self { pool: pools.requests.clone(), pools: Arc::new(pools) }
     }
 
-    /// The same, over the connections that are kept for `hello`.
-    #[must_use]
-    pub fn hello(&self) -> Self {
-        Self { pool: self.pools.hello.clone(), ..self.clone() }
-    }
-
-    /// The same, over the connections that are kept for what the node does by itself.
-    #[must_use]
-    pub fn upkeep(&self) -> Self {
-        Self { pool: self.pools.upkeep.clone(), ..self.clone() }
-    }
-
-    /// How many may say `hello` at the same time.
-    pub fn hellos(&self) -> u32 {
-        self.pools.hello.size()
+    fn over(&self, pool: &Pool) -> Self {
+        Self { pool: pool.clone(), pools: self.pools.clone() }
     }
 
     /// Applies the migrations that are missing. Several nodes may do so at once: they take turns. Without time-outs: an
     /// index over much takes its time.
-    pub async fn migrate(&self) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+    async fn migrate(
+        &self,
+        migrator: &sqlx::migrate::Migrator,
+    ) -> std::result::Result<(), sqlx::migrate::MigrateError> {
         let mut connection = self.pools.options.connect().await?;
-        sqlx::migrate!("../migrations").run(&mut connection).await?;
+        let schema = self.pools.schema;
+        let setup = format!("CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema};");
+        // Two nodes that start at once may both find none, and one of them then fails at the catalogue.
+        let mut made = sqlx::raw_sql(sqlx::AssertSqlSafe(setup.as_str())).execute(&mut connection).await;
+        if made.is_err() {
+            made = sqlx::raw_sql(sqlx::AssertSqlSafe(setup.as_str())).execute(&mut connection).await;
+        }
+        made?;
+        migrator.run(&mut connection).await?;
         Ok(connection.close().await?)
     }
 
     /// Whether the database takes changes, if it answers: a standby does not, nor does one that was made read-only.
-    pub async fn takes_changes(&self) -> Result<bool> {
+    async fn takes_changes(&self) -> Result<bool> {
         let mut lease = self.pools.probe.lease().await?;
         let read_only: bool =
             sqlx::query_scalar("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
@@ -353,7 +315,7 @@ impl Store {
     }
 
     /// Whether the database has room for what is new: it makes a file grow, and takes that back.
-    pub async fn has_room(&self) -> Result<()> {
+    async fn has_room(&self) -> Result<()> {
         let mut tx = self.pools.probe.begin("BEGIN", None).await?;
         sqlx::raw_sql(
             "CREATE TEMPORARY TABLE room ON COMMIT DROP AS
@@ -364,13 +326,11 @@ impl Store {
         Ok(tx.rollback().await?)
     }
 
-    /// Names the history that versions belong to: a stored id and the timeline of Postgres, which a promotion changes.
-    pub async fn epoch(&self) -> Result<String> {
+    async fn epoch(&self) -> Result<String> {
         Ok(sqlx::query_scalar(EPOCH).fetch_one(&self.pool).await?)
     }
 
-    /// Begins a new epoch: every client takes a fresh snapshot.
-    pub async fn new_epoch(&self) -> Result<()> {
+    async fn new_epoch(&self) -> Result<()> {
         sqlx::query("UPDATE meta SET epoch = gen_random_uuid()").execute(&self.pool).await?;
         Ok(())
     }
@@ -389,10 +349,106 @@ impl Store {
         Ok(self.pool.begin(statement, None).await?)
     }
 
+    async fn close(&self) {
+        let Pools { hello, requests, upkeep, probe, .. } = &*self.pools;
+        futures_util::future::join_all([hello, requests, upkeep, probe].map(Pool::close)).await;
+    }
+}
+
+impl Store {
+    /// Connects, trying for up to `patience` while a database does not answer.
+    ///
+    /// # Errors
+    /// What the last try met. What waiting cannot help, such as a wrong password, at once.
+    pub async fn connect(places: impl Into<Places>, shares: impl Into<Shares>, patience: Duration) -> Result<Self> {
+        let places = places.into();
+        let deadline = Instant::now() + patience;
+        for options in [&places.people, &places.chats] {
+            while let Err(error) = reach(options).await {
+                if Instant::now() >= deadline || !may_pass(&error) {
+                    return Err(error.into());
+                }
+                tracing::warn!(%error, "the database does not answer yet");
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        }
+        let shares = shares.into();
+        tracing::info!(?shares, "connections to the database");
+        let pace = Pace::new(std::thread::available_parallelism().map_or(1, usize::from).max(2));
+        Ok(Self { people: People::new(places.people, shares, &pace), chats: Chats::new(places.chats, shares, &pace) })
+    }
+
+    /// The same, over the connections that are kept for `hello`.
+    #[must_use]
+    pub fn hello(&self) -> Self {
+        self.over(|pools| &pools.hello)
+    }
+
+    /// The same, over the connections that are kept for what the node does by itself.
+    #[must_use]
+    pub fn upkeep(&self) -> Self {
+        self.over(|pools| &pools.upkeep)
+    }
+
+    fn over(&self, choose: fn(&Pools) -> &Pool) -> Self {
+        let (mut people, mut chats) = (self.people.clone(), self.chats.clone());
+        people.side = people.side.over(choose(&people.side.pools));
+        chats.side = chats.side.over(choose(&chats.side.pools));
+        Self { people, chats }
+    }
+
+    /// How many may say `hello` at the same time.
+    pub fn hellos(&self) -> u32 {
+        self.chats.side.pools.hello.size()
+    }
+
+    /// Applies the migrations that are missing, on both sides.
+    pub async fn migrate(&self) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+        self.people.side.migrate(&sqlx::migrate!("../migrations/people")).await?;
+        self.chats.side.migrate(&sqlx::migrate!("../migrations/chats")).await
+    }
+
+    /// Whether both sides take changes, if they answer: a standby does not, nor does one that was made read-only.
+    pub async fn takes_changes(&self) -> Result<bool> {
+        let (people, chats) = tokio::join!(self.people.side.takes_changes(), self.chats.side.takes_changes());
+        Ok(people? && chats?)
+    }
+
+    /// Whether both sides have room for what is new.
+    pub async fn has_room(&self) -> Result<()> {
+        let (people, chats) = tokio::join!(self.people.side.has_room(), self.chats.side.has_room());
+        people.and(chats)
+    }
+
+    /// Names the histories that versions belong to: for each side a stored id and the timeline of Postgres, which a promotion
+    /// changes.
+    pub async fn epoch(&self) -> Result<String> {
+        let (people, chats) = tokio::join!(self.people.side.epoch(), self.chats.side.epoch());
+        Ok(format!("{}/{}", people?, chats?))
+    }
+
+    /// Begins a new epoch on both sides: every client takes a fresh snapshot.
+    pub async fn new_epoch(&self) -> Result<()> {
+        self.people.side.new_epoch().await?;
+        self.chats.side.new_epoch().await
+    }
+
+    /// Whether both sides are in the same database.
+    fn are_one_database(&self) -> bool {
+        let place = |options: &PgConnectOptions| {
+            (
+                options.get_host().to_owned(),
+                options.get_port(),
+                options.get_socket().cloned(),
+                options.get_database().map(str::to_owned),
+            )
+        };
+        place(&self.people.side.pools.options) == place(&self.chats.side.pools.options)
+    }
+
     /// Closes all connections, after the statements under way.
     pub async fn close(&self) {
-        let Pools { commit, hello, commands, upkeep, probe, .. } = &*self.pools;
-        futures_util::future::join_all([commit, hello, commands, upkeep, probe].map(Pool::close)).await;
+        tokio::join!(self.people.side.close(), self.chats.close());
     }
 }
 

@@ -181,9 +181,9 @@ fn freeze_writing_backend(rig: &mut Rig, chat: i64, nudge: impl Fn()) -> io::Res
     input.flush()?;
     thread::sleep(Duration::from_millis(300));
     nudge();
-    let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' ORDER BY query LIKE '%send_messages%' DESC LIMIT 1";
+    let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' ORDER BY query LIKE '%FOR NO KEY UPDATE%' DESC LIMIT 1";
     let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
-               AND application_name <> 'psql' ORDER BY query LIKE '%send_messages%' DESC, state_change DESC LIMIT 1";
+               AND application_name <> 'psql' ORDER BY query LIKE '%FOR NO KEY UPDATE%' DESC, state_change DESC LIMIT 1";
     let (started, mut found) = (Instant::now(), None);
     while found.is_none() && started.elapsed() < Duration::from_secs(3) {
         thread::sleep(Duration::from_millis(150));

@@ -119,6 +119,7 @@ impl Postgres {
     pub(crate) fn psql(&self) -> Command {
         let beside = self.binaries.join("psql");
         let mut psql = process::command(if beside.is_file() { beside } else { "psql".into() }, None);
+        psql.env("PGOPTIONS", "-c search_path=chats,people,public");
         psql.args(["-X", "-q", "-A", "-t", "-U", "chapar", "-d", "postgres", "-h"]).arg(&self.directory);
         psql
     }

@@ -132,7 +132,7 @@ impl Calls {
     /// A call goes over only to a device of the same person.
     async fn of_own_device(&self, asked: Asked) -> Option<Asked> {
         let CallAsk::Transfer { to } = asked.ask else { return Some(asked) };
-        let error = match self.store.owns_device(asked.who.user_id, to).await {
+        let error = match self.store.people.owns_device(asked.who.user_id, to).await {
             Ok(true) => return Some(asked),
             Ok(false) => WireError::new(ErrorCode::BadRequest, "that is none of your devices"),
             Err(error) => crate::commands::wire_error(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chapar_protocol::Timestamp;
 use chapar_signaling::call::{Call, Phase};
 
-use crate::{metrics::Metrics, store::calls::reason_name};
+use crate::{metrics::Metrics, store::people::calls::reason_name};
 
 /// See the module.
 pub(super) struct Figures {

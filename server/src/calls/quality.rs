@@ -127,7 +127,7 @@ impl CallQualities {
     async fn write(&self, all: bool) {
         let waiting = self.tally.lock().waiting(all, self.now_ms());
         for batch in waiting.chunks(BATCH) {
-            if let Err(error) = self.store.write_call_quality(batch).await {
+            if let Err(error) = self.store.people.write_call_quality(batch).await {
                 // It stays in memory, which is bounded, and goes again with the next round.
                 return tracing::warn!(%error, parts = waiting.len(), "measurements of calls cannot be written yet");
             }

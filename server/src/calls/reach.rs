@@ -9,7 +9,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::store::{Store, calls::Reached};
+use crate::store::{Store, people::calls::Reached};
 
 /// Invites in one statement.
 const BATCH: usize = 256;
@@ -56,7 +56,7 @@ async fn run(store: Store, mut queue: mpsc::Receiver<Waiting>) {
             }
         }
         let pairs: Vec<_> = batch.iter().map(|it| (it.from, it.to)).collect();
-        match store.reach(&pairs).await {
+        match store.people.reach(&pairs).await {
             Ok(reached) => {
                 for (waiting, reached) in batch.drain(..).zip(reached) {
                     let forbidden = || crate::commands::wire_error(ErrorCode::CallForbidden.into());

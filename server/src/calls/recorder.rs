@@ -8,16 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chapar_domain::{
+    Principal,
+    change::{Change, NewMessage},
+};
 use chapar_protocol::{ErrorCode, message::ServiceAction};
 use chapar_signaling::call::{Input, Record};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::Calls;
-use crate::{
-    committer::Outcome,
-    store::{StoreError, send::NewMessage},
-};
+use crate::{committer::Outcome, store::StoreError};
 
 /// Most calls in one commit.
 const MAX_BATCH: usize = 256;
@@ -80,7 +81,7 @@ impl Calls {
         if ready.is_empty() {
             return;
         }
-        match self.store.record_calls(&ready).await {
+        match self.store.people.record_calls(&ready).await {
             Ok(moved) => {
                 for (user, delta) in moved {
                     self.fanout.publish_own(user, delta);
@@ -107,6 +108,7 @@ impl Calls {
     ) -> Option<Result<tokio::sync::oneshot::Receiver<Outcome>, chapar_protocol::WireError>> {
         let note = record.note.clone()?;
         let (chat, sender, id) = (record.log.chat_id, record.log.caller, record.log.call_id.0);
-        Some(self.committer.queue(NewMessage::service(chat, sender, id, ServiceAction::Call { note })))
+        let line = Change::Send(NewMessage::service(id, ServiceAction::Call { note }));
+        Some(self.committer.queue(Principal::System(sender), chat, line))
     }
 }

@@ -88,12 +88,12 @@ async fn write(calls: &Calls, mut changes: mpsc::Receiver<Arc<Call>>) {
                 if records.is_empty() {
                     continue;
                 }
-                if let Err(error) = calls.store.put_unfinished_calls(node, &records, now).await {
+                if let Err(error) = calls.store.people.put_unfinished_calls(node, &records, now).await {
                     tracing::warn!(%error, calls = records.len(), "calls cannot be written down");
                 }
             }
             _ = lives.tick() => {
-                if memory.has_live() && let Err(error) = calls.store.lone_node_lives(node, calls.clock.now()).await {
+                if memory.has_live() && let Err(error) = calls.store.people.lone_node_lives(node, calls.clock.now()).await {
                     tracing::debug!(%error, "it cannot be written that this node lives");
                 }
             }
@@ -105,7 +105,7 @@ async fn write(calls: &Calls, mut changes: mpsc::Receiver<Arc<Call>>) {
 async fn close_what_was_left(calls: &Calls) {
     let node = calls.unfinished.node;
     loop {
-        match calls.store.left_calls(node, i64::try_from(MAX_BATCH).unwrap_or(i64::MAX)).await {
+        match calls.store.people.left_calls(node, i64::try_from(MAX_BATCH).unwrap_or(i64::MAX)).await {
             Ok(left) if left.is_empty() => break,
             Ok(left) => {
                 tracing::info!(calls = left.len(), "recording the calls of a node that died");
@@ -122,7 +122,7 @@ async fn close_what_was_left(calls: &Calls) {
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-    if let Err(error) = calls.store.forget_lone_nodes(node).await {
+    if let Err(error) = calls.store.people.forget_lone_nodes(node).await {
         tracing::debug!(%error, "nodes that are gone are kept in mind");
     }
 }

@@ -1,47 +1,35 @@
-//! `add_members`: owners and admins bring users in.
+//! `add_members`: brings users in.
 
 use std::sync::Arc;
 
+use chapar_domain::{
+    Principal,
+    change::Change,
+    rights::{Action, may},
+};
 use chapar_protocol::{
-    ChatKind, ErrorCode, Role, ServiceAction, UserId,
+    ErrorCode,
     command::{AddMembers, Changed},
     limit,
 };
 
-use super::{Asker, Effect, Outcome, Result, knows, may_moderate, refuse, toll};
-use crate::{
-    app::App,
-    store::{chat_tx::Newcomers, people::all_known},
-};
+use super::{Asker, Outcome, Result, knows, refuse, toll};
+use crate::{app::App, store::people::known::all_known};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<Changed> {
     app.limits.creation(asker.user)?;
     if add.user_ids.len() > limit::USERS_PER_COMMAND {
         return refuse(ErrorCode::TooLarge, "at most 200 users at once");
     }
+    // Looked at before, so that nobody pays for what is refused anyway.
+    let inside = app.store.chats.inside_as(add.chat_id, asker.user).await?;
+    may(inside.place, asker.user, Some(&inside.standing), Action::Add)?;
     let known = knows(&app, &asker, &add.user_ids).await?;
-    let mut chat = app.store.lock_chat(add.chat_id, asker.user).await?;
-    if !may_moderate(chat.kind(), chat.role()) {
-        return Err(ErrorCode::Forbidden.into());
-    }
     all_known(&known, &add.user_ids)?;
-    let Newcomers { all: newcomers, left } = chat.newcomers(&add.user_ids).await?;
-    // Whoever went by themselves is brought back only by somebody whom they have answered: to go must be the end of it.
-    let answered = |user: &UserId| known.iter().any(|it| it.user == *user && it.has_answered());
-    if let Some(gone) = left.iter().find(|user| !answered(user)) {
-        let message = format!("user {} has left this chat, and comes back only by joining it", gone.0);
-        return refuse(ErrorCode::HasLeft, &message);
-    }
-    if !newcomers.is_empty() {
-        if chat.kind() == ChatKind::Group && chat.member_count().await? + newcomers.len() > limit::GROUP_MEMBERS {
-            return Err(ErrorCode::ChatFull.into());
-        }
-        chat.pay(&app.store, &toll(&app, &known, &newcomers)).await?;
-        chat.lift_bans(&newcomers).await?;
-        let roles: Vec<_> = newcomers.iter().map(|user| (*user, Some(Role::Member))).collect();
-        chat.set_roles(&roles).await?;
-        chat.tell(ServiceAction::Added { user_ids: newcomers }).await?;
-    }
-    let (version, changes) = chat.commit().await?;
-    Ok(Outcome::new(Changed { version }).and(Effect::Changed(changes)))
+    let there = app.store.chats.ever_inside(add.chat_id, &add.user_ids).await?;
+    let newcomers: Vec<_> = add.user_ids.into_iter().filter(|user| there.get(user) != Some(&true)).collect();
+    app.store.people.pay(asker.user, &toll(&app, &known, &newcomers)).await?;
+    let near = known.iter().filter(|it| it.has_answered()).map(|it| it.user).collect();
+    let version = app.committer.change(Principal::User(asker.user), add.chat_id, Change::Add(newcomers, near)).await?;
+    Ok(Outcome::new(Changed { version }))
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, rate: RateCall) -> Result<D
     let mut issues = rate.issues;
     issues.sort_unstable();
     issues.dedup();
-    if app.store.rate_call(rate.call_id, asker.user, rating, &issues).await? {
+    if app.store.people.rate_call(rate.call_id, asker.user, rating, &issues).await? {
         app.call_quality.rated(rating);
         return Ok(Outcome::new(Done {}));
     }

@@ -1,14 +1,16 @@
-//! `create_chat`: a group or a channel.
+//! `create_chat`: a group or a channel. Its id and its name are claimed first, and the chat is made with them afterwards: a retry
+//! completes what was begun.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::CreateChat, limit, text};
+use chapar_domain::{
+    Principal,
+    change::{Change, NewChat},
+};
+use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, command::CreateChat, limit, text};
 
 use super::{Asker, Outcome, Result, knows, lookup, refuse, toll};
-use crate::{
-    app::App,
-    store::{StoreError, create::Created, people::all_known},
-};
+use crate::{app::App, store::people::known::all_known};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
     app.limits.creation(asker.user)?;
@@ -22,28 +24,24 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     let handle = create.handle.as_deref().map(text::check_handle).transpose()?;
     let named: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
     let named: Vec<_> = named.into_iter().collect();
-    let known = knows(&app, &asker, &named).await?;
-    let created = app.store.create_chat(asker.user, create.client_id, create.kind, &title, handle.as_deref()).await;
-    // That a handle is taken is what `resolve` tells, and costs the same.
-    if matches!(&created, Err(StoreError::Refused(error)) if error.code == ErrorCode::HandleTaken) {
-        app.store.spend(asker.user, lookup(&app)).await?;
-    }
-    let mut chat = match created? {
-        Created::Existed(chat) => return Ok(Outcome::new(app.store.chat_snapshot(asker.user, chat).await?)),
-        Created::New(chat) => chat,
+    let people = &app.store.people;
+    let begun = people.created_chat(asker.user, create.client_id, create.kind).await?;
+    let chat = if let Some(chat) = begun {
+        chat
+    } else {
+        let known = knows(&app, &asker, &named).await?;
+        all_known(&known, &named)?;
+        // That a handle is taken is what `resolve` tells, and costs the same.
+        if handle.is_some() {
+            people.spend(asker.user, lookup(&app)).await?;
+        }
+        people.pay(asker.user, &toll(&app, &known, &named)).await?;
+        people.claim_chat(asker.user, create.client_id, create.kind, handle.as_deref()).await?
     };
-    all_known(&known, &named)?;
-    if handle.is_some() {
-        chat.spend(&app.store, lookup(&app)).await?;
+    let new = NewChat { kind: create.kind, title: Some(title), handle: handle.clone(), members: named };
+    app.committer.change(Principal::User(asker.user), chat, Change::Create(new)).await?;
+    if let Some(handle) = handle {
+        people.confirm_handle(&handle, chat).await?;
     }
-    let others = chat.newcomers(&named).await?.all;
-    chat.pay(&app.store, &toll(&app, &known, &others)).await?;
-    let mut roles = vec![(asker.user, Some(Role::Owner))];
-    roles.extend(others.into_iter().map(|user| (user, Some(Role::Member))));
-    chat.set_roles(&roles).await?;
-    chat.tell(ServiceAction::Created).await?;
-    let id = chat.chat_id();
-    let (_, changes) = chat.commit().await?;
-    app.fanout.publish(changes);
-    Ok(Outcome::new(app.store.snapshot_of_changed(asker.user, id).await?))
+    Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?))
 }

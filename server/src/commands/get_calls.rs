@@ -17,6 +17,6 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, get: GetCalls) -> Result<Ca
     if !(1..=MOST).contains(&get.limit) {
         return refuse(ErrorCode::BadRequest, "limit is 1 to 100");
     }
-    let (calls, more) = app.store.calls(asker.user, get.before, get.limit).await?;
+    let (calls, more) = app.store.people.calls(asker.user, get.before, get.limit).await?;
     Ok(Outcome::new(Calls { calls, more }))
 }

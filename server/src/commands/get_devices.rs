@@ -8,5 +8,5 @@ use super::{Asker, Outcome, Result};
 use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, _: GetDevices) -> Result<Devices> {
-    Ok(Outcome::new(Devices { devices: app.store.devices(asker.user, Some(asker.device)).await? }))
+    Ok(Outcome::new(Devices { devices: app.store.people.devices(asker.user, Some(asker.device)).await? }))
 }

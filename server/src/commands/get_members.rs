@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use chapar_domain::rights::{Action, may};
 use chapar_protocol::{
-    ChatKind, ErrorCode, Role, UserId,
+    UserId,
     command::{GetMembers, Members},
     limit,
 };
@@ -12,13 +13,12 @@ use super::{Asker, Outcome, Result};
 use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, get: GetMembers) -> Result<Members> {
-    let (kind, role) = app.store.membership(get.chat_id, asker.user).await?;
-    if kind == ChatKind::Channel && role == Role::Member {
-        return Err(ErrorCode::Forbidden.into());
-    }
+    let inside = app.store.chats.inside_as(get.chat_id, asker.user).await?;
+    may(inside.place, asker.user, Some(&inside.standing), Action::List)?;
     let page = limit::USERS_PER_COMMAND;
     let after = get.after.unwrap_or(UserId(0));
-    let mut members = app.store.members(get.chat_id, kind, after, i64::try_from(page).unwrap_or(0) + 1).await?;
+    let mut members =
+        app.store.chats.members(get.chat_id, inside.place.kind, after, i64::try_from(page).unwrap_or(0) + 1).await?;
     let more = members.len() > page;
     members.truncate(page);
     Ok(Outcome::new(Members { members, more }))

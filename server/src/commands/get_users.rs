@@ -18,5 +18,5 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, get: GetUsers) -> Result<Us
     // Whether they may be named is looked up for each.
     app.limits.people(asker.user, get.user_ids.len())?;
     let known: Vec<_> = knows(&app, &asker, &get.user_ids).await?.into_iter().map(|it| it.user).collect();
-    Ok(Outcome::new(Users { users: app.store.users(&known).await? }))
+    Ok(Outcome::new(Users { users: app.store.people.users(&known).await? }))
 }

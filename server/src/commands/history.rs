@@ -16,17 +16,17 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, page: History) -> Result<Pa
         return refuse(ErrorCode::TooLarge, "a page has at most 200 messages");
     }
     let (before, after) = (i64::from(page.before), i64::from(page.after));
-    Ok(Outcome::new(app.store.history(asker.user, page.chat_id, page.seq, before, after).await?))
+    Ok(Outcome::new(app.store.chats.history(asker.user, page.chat_id, page.seq, before, after).await?))
 }
 
 pub(super) async fn difference(app: Arc<App>, asker: Asker, it: Difference) -> Result<ChatSync> {
-    Ok(Outcome::new(app.store.difference(asker.user, it.chat_id, it.from).await?))
+    Ok(Outcome::new(app.store.chats.difference(asker.user, it.chat_id, it.from).await?))
 }
 
 pub(super) async fn user_difference(app: Arc<App>, asker: Asker, it: UserDifference) -> Result<UserDelta> {
-    Ok(Outcome::new(app.store.user_difference(asker.user, it.from).await?))
+    Ok(Outcome::new(app.store.people.difference(asker.user, it.from).await?))
 }
 
 pub(super) async fn get_chat(app: Arc<App>, asker: Asker, it: GetChat) -> Result<ChatSnapshot> {
-    Ok(Outcome::new(app.store.chat_snapshot(asker.user, it.chat_id).await?))
+    Ok(Outcome::new(app.store.chats.chat_snapshot(asker.user, it.chat_id).await?))
 }

@@ -2,47 +2,31 @@
 
 use std::sync::Arc;
 
-use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, Role, ServiceAction, command::Join, limit, text};
+use chapar_domain::{Principal, change::Change, readers::Move};
+use chapar_protocol::{ChatSnapshot, ErrorCode, command::Join, text};
 
-use super::{Asker, Outcome, Result, lookup, refuse};
-use crate::{app::App, store::chats::Named};
+use super::{Asker, Outcome, Result, lookup};
+use crate::{
+    app::App,
+    readers::Moved,
+    store::{chats::readers::Reader, people::names::Named},
+};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, join: Join) -> Result<ChatSnapshot> {
     let handle = text::check_handle(&join.handle)?;
     // As `resolve` does: whoever tries handles out learns no more of them here.
     let charge = lookup(&app);
-    let Some(Named::Chat(info)) = app.store.resolve(&handle).await? else {
-        app.store.spend(asker.user, charge).await?;
+    let found = app.store.people.resolve(&handle).await?;
+    let Some(Named::Chat(chat)) = found else {
+        app.store.people.spend(asker.user, charge).await?;
         return Err(ErrorCode::ChatNotFound.into());
     };
-    // Held until the answer is read: many who join at once leave connections for the others.
-    let mut turn = None;
-    let mut reader = None;
-    if info.kind == ChatKind::Channel {
-        let own = app.store.turn_of_reader(info.id).await?;
-        reader = app.store.begin_reader(info.id, asker.user, &own).await?;
-        turn = Some(own);
-    }
-    let mut chat = match reader {
-        Some(chat) => chat,
-        None => app.store.lock_any_chat(info.id, asker.user).await?,
-    };
-    if chat.role().is_none() {
-        if chat.is_banned().await? {
-            return refuse(ErrorCode::Forbidden, "you were removed from this chat: an admin can add you again");
+    let reader = Reader { chat, user: asker.user };
+    if app.store.chats.ever_inside(chat, &[asker.user]).await?.get(&asker.user) != Some(&true) {
+        app.store.people.spend(asker.user, charge).await?;
+        if app.readers.go(reader, Move::Join).await? == Moved::NotAReader {
+            app.committer.change(Principal::User(asker.user), chat, Change::Join).await?;
         }
-        if chat.kind() == ChatKind::Group && chat.member_count().await? >= limit::GROUP_MEMBERS {
-            return Err(ErrorCode::ChatFull.into());
-        }
-        chat.spend(&app.store, charge).await?;
-        chat.set_roles(&[(asker.user, Some(Role::Member))]).await?;
-        chat.tell(ServiceAction::Joined).await?;
-        let (_, changes) = chat.commit().await?;
-        app.fanout.publish(changes);
-    } else {
-        chat.commit().await?;
     }
-    let snapshot = app.store.snapshot_of_changed(asker.user, info.id).await?;
-    drop(turn);
-    Ok(Outcome::new(snapshot))
+    Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?))
 }

@@ -3,38 +3,16 @@
 
 use std::sync::Arc;
 
-use chapar_protocol::{
-    ChatKind, ErrorCode, Role, ServiceAction,
-    command::{Done, Leave},
-};
+use chapar_domain::{Principal, change::Change, readers::Move};
+use chapar_protocol::command::{Done, Leave};
 
-use super::{Asker, Effect, Outcome, Result, refuse};
-use crate::app::App;
+use super::{Asker, Outcome, Result};
+use crate::{app::App, readers::Moved, store::chats::readers::Reader};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, leave: Leave) -> Result<Done> {
-    if app.store.stay_out(leave.chat_id, asker.user).await? {
-        return Ok(Outcome::new(Done {}));
+    let reader = Reader { chat: leave.chat_id, user: asker.user };
+    if app.readers.go(reader, Move::Leave).await? == Moved::NotAReader {
+        app.committer.change(Principal::User(asker.user), leave.chat_id, Change::Leave).await?;
     }
-    if app.store.membership(leave.chat_id, asker.user).await? == (ChatKind::Channel, Role::Member) {
-        let turn = app.store.turn_of_reader(leave.chat_id).await?;
-        if let Some(mut chat) = app.store.begin_reader(leave.chat_id, asker.user, &turn).await? {
-            if chat.role().is_none() {
-                return Err(ErrorCode::ChatNotFound.into());
-            }
-            chat.set_roles(&[(asker.user, None)]).await?;
-            let (_, changes) = chat.commit().await?;
-            return Ok(Outcome::new(Done {}).and(Effect::Changed(changes)));
-        }
-    }
-    let mut chat = app.store.lock_chat(leave.chat_id, asker.user).await?;
-    if chat.kind() == ChatKind::Direct {
-        return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
-    }
-    if chat.role() == Some(Role::Owner) && !chat.is_alone().await? {
-        return Err(ErrorCode::OwnerCannotLeave.into());
-    }
-    chat.set_roles(&[(asker.user, None)]).await?;
-    chat.tell(ServiceAction::Left).await?;
-    let (_, changes) = chat.commit().await?;
-    Ok(Outcome::new(Done {}).and(Effect::Changed(changes)))
+    Ok(Outcome::new(Done {}))
 }

@@ -2,22 +2,12 @@
 
 use std::sync::Arc;
 
-use chapar_protocol::{
-    command::{Done, MarkRead},
-    event::Read,
-};
+use chapar_protocol::command::{Done, MarkRead};
 
-use super::{Asker, Effect, Outcome, Result};
-use crate::app::App;
+use super::{Asker, Outcome, Result};
+use crate::{app::App, store::chats::readers::Reader};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, read: MarkRead) -> Result<Done> {
-    let marked = app.store.mark_read(asker.user, read.chat_id, read.seq).await?;
-    let mut outcome = Outcome::new(Done {});
-    if let Some(mine) = marked.mine {
-        outcome = outcome.and(Effect::Own(mine));
-    }
-    if let Some(seq) = marked.told {
-        outcome = outcome.and(Effect::Read(Read { chat_id: read.chat_id, user_id: asker.user, seq }));
-    }
-    Ok(outcome)
+    app.readers.mark(Reader { chat: read.chat_id, user: asker.user }, read.seq).await?;
+    Ok(Outcome::new(Done {}))
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chapar_protocol::command::{Done, RevokeOtherDevices};
 
 use super::{Asker, Outcome, Result};
-use crate::{app::App, store::accounts::Which};
+use crate::{app::App, store::people::accounts::Which};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, _: RevokeOtherDevices) -> Result<Done> {
-    for device in app.store.revoke_devices(asker.user, Which::AllBut(asker.device)).await? {
+    for device in app.store.people.revoke_devices(asker.user, Which::AllBut(asker.device)).await? {
         app.signed_out(asker.user, device).await;
     }
     Ok(Outcome::new(Done {}))

@@ -8,6 +8,6 @@ use super::{Asker, Effect, Outcome, Result};
 use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, _: SeeCalls) -> Result<Done> {
-    let seen = app.store.see_calls(asker.user).await?;
+    let seen = app.store.people.see_calls(asker.user).await?;
     Ok(seen.into_iter().fold(Outcome::new(Done {}), |outcome, delta| outcome.and(Effect::Own(delta))))
 }

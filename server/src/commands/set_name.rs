@@ -9,5 +9,5 @@ use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, set: SetName) -> Result<User> {
     let name = text::check_title(&set.name)?;
-    Ok(Outcome::new(app.store.set_name(asker.user, &name).await?))
+    Ok(Outcome::new(app.store.people.set_name(asker.user, &name).await?))
 }

@@ -1,10 +1,11 @@
 //! A worker: one batch in flight at a time, and beside it the lanes of chats that somebody else has locked.
 //!
-//! A batch skips chats that are locked just now, so that nobody waits for another's chat. What was skipped goes into a lane,
-//! which waits in the database's own queue for that lock. While a chat has a lane, what follows for it is held back here.
+//! A batch passes over chats that are locked just now, or were changed while it was judged, so that nobody waits for another's
+//! chat. What was passed over goes into a lane, which waits in the database's own queue for that lock. While a chat has a lane, what
+//! follows for it is held back here.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-use chapar_protocol::{ChatId, ErrorCode, WireError};
+use chapar_domain::{
+    change::{Asked, Done},
+    judge::{Membership, Written},
+};
+use chapar_protocol::{Action, ChatId, ErrorCode, UserId, WireError};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
@@ -20,18 +25,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Batch, Told, Waiting, one_batch};
+use super::batch::{Waiting, one_batch};
 use crate::{
     fanout::Fanout,
     health::DiskWatch,
+    lists::Lists,
     metrics::Metrics,
     store::{
-        BATCH, Store, StoreError,
-        send::{Locks, Outcome},
+        BATCH, ChatChange, Chats, StoreError,
+        chats::change::{Changed, Locks, Outcome},
     },
 };
 
-/// Most messages in one commit. Larger ones gain nothing and hold the locks of busy chats longer.
+/// Most changes in one commit. Larger ones gain nothing and hold the locks of busy chats longer.
 const MAX_BATCH: usize = 256;
 /// Between two tries, while the database does not answer.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +45,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What a worker and its lanes share.
 #[derive(Clone)]
 pub(super) struct Worker {
-    pub(super) store: Store,
+    pub(super) chats: Chats,
+    pub(super) lists: Arc<Lists>,
     pub(super) fanout: Arc<Fanout>,
     pub(super) metrics: Metrics,
     /// Places for lanes that wait in the database, all workers together.
@@ -51,7 +58,7 @@ pub(super) struct Worker {
 /// Since when a worker has been busy with the same batch.
 pub(super) struct Round {
     started: Instant,
-    /// Milliseconds after `started`, plus one; 0 while it waits for messages.
+    /// Milliseconds after `started`, plus one; 0 while it waits for changes.
     busy_since: AtomicU64,
 }
 
@@ -115,36 +122,67 @@ impl Worker {
             // What waited behind a lane is older than all that is ready for its chat.
             next.into_iter().rev().for_each(|it| ready.push_front(it));
             ready.extend(received.drain(..));
-            let mut batch = Batch::default();
+            let mut batch = Vec::new();
             let count = one_batch(&ready, MAX_BATCH);
             let now = Instant::now();
-            for waiting in ready.drain(..count) {
+            for mut waiting in ready.drain(..count) {
                 // Never asked of the database, and too late to ask: what comes after it has its time still.
                 if waiting.deadline <= now && !waiting.unknown {
-                    waiting.answer(&Err(crate::store::busy(TOO_LATE).into()));
+                    waiting.answer(Err(crate::store::busy(TOO_LATE).into()));
                     continue;
                 }
-                match behind.get_mut(&waiting.message.chat_id) {
+                match behind.get_mut(&waiting.asked.chat) {
                     Some(behind) => behind.push(waiting),
-                    None => batch.add(waiting),
+                    None => batch.push(waiting),
                 }
             }
-            if batch.waiting.is_empty() {
+            if batch.is_empty() {
                 continue;
             }
             self.round.begin();
-            for (chat, locked) in self.store_batch(batch).await {
+            for (chat, passed_over) in self.carry_out(batch, Locks::Skip).await {
                 behind.insert(chat, Vec::new());
-                lanes.spawn(self.clone().wait_in_lane(chat, locked));
+                lanes.spawn(self.clone().wait_in_lane(chat, passed_over));
             }
             self.round.end();
         }
     }
 
-    /// Stores a batch and answers its senders. Returns what it skipped, by chat.
-    async fn store_batch(&self, mut batch: Batch) -> HashMap<ChatId, Batch> {
-        match self.store_all(&mut batch, Locks::Skip).await {
-            Ok(outcomes) => self.settle(batch, outcomes),
+    /// Carries out what a batch has passed over, as soon as the chat's lock can be had. Others' locks hold up nobody but that chat.
+    async fn wait_in_lane(self, chat: ChatId, mut batch: Vec<Waiting>) -> ChatId {
+        // The last try begins before that, and ends by Postgres's word that the lock was not to be had: a clear answer.
+        let deadline = batch.iter().map(|it| it.deadline).min().unwrap_or_else(Instant::now);
+        loop {
+            // Taken anew for each try, so that many locked chats take turns.
+            let place = tokio::time::timeout_at(deadline, self.lanes.acquire()).await;
+            let Ok(Ok(_place)) = place else {
+                self.give_up(batch, crate::store::busy(BUSY_CHAT));
+                return chat;
+            };
+            match self.carry_out(batch, Locks::Wait(chat)).await.remove(&chat) {
+                None => return chat,
+                Some(missed) => batch = missed,
+            }
+        }
+    }
+
+    /// Carries out a batch, answers those who asked, and tells the others. Returns what it passed over, by chat.
+    async fn carry_out(&self, mut batch: Vec<Waiting>, locks: Locks) -> HashMap<ChatId, Vec<Waiting>> {
+        match self.try_all(&mut batch, locks).await {
+            Ok(changed) => self.settle(batch, changed),
+            Err(StoreError::Refused(_))
+                if locks != Locks::Skip && batch.iter().all(|it| it.deadline > Instant::now()) =>
+            {
+                // The lock was not to be had: once more, in a queue with others.
+                batch.into_iter().fold(HashMap::new(), |mut missed: HashMap<_, Vec<_>>, it| {
+                    missed.entry(it.asked.chat).or_default().push(it);
+                    missed
+                })
+            }
+            Err(StoreError::Fault(error)) if batch.len() > 1 => {
+                tracing::error!(%error, "a batch was refused: carrying out its changes one by one");
+                self.one_by_one(batch, locks).await
+            }
             Err(error) => {
                 self.give_up(batch, error);
                 HashMap::new()
@@ -152,100 +190,79 @@ impl Worker {
         }
     }
 
-    /// What became of each message of a batch. One that the database refuses costs the others nothing.
-    async fn store_all(&self, batch: &mut Batch, locks: Locks) -> Result<Vec<Result<Outcome, WireError>>, StoreError> {
-        match self.try_store(batch, locks).await {
-            Ok(outcomes) => Ok(outcomes.into_iter().map(Ok).collect()),
-            Err(StoreError::Fault(error)) if batch.waiting.len() > 1 => {
-                tracing::error!(%error, "a batch was refused: storing its messages one by one");
-                Ok(self.one_by_one(batch, locks).await)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Answers the senders of a batch, and tells the others. Returns what was skipped, by chat.
-    fn settle(&self, batch: Batch, outcomes: Vec<Result<Outcome, WireError>>) -> HashMap<ChatId, Batch> {
-        let mut locked: HashMap<ChatId, Batch> = HashMap::new();
-        let mut told = Told::default();
-        for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes) {
-            match outcome {
-                // Behind one that waits for its chat, all that follow in it wait: the order stays.
-                Ok(Outcome::Locked) => locked.entry(waiting.message.chat_id).or_default().add(waiting),
-                Ok(Outcome::Stored(stored)) => told.stored(waiting, &stored, &self.fanout, &self.metrics),
-                Ok(Outcome::Refused(code)) => waiting.answer(&Err(StoreError::from(code).into())),
-                Err(error) => waiting.answer(&Err(error)),
-            }
-        }
-        told.publish(&self.fanout);
-        locked
-    }
-
-    /// So that nobody suffers for another's message.
-    async fn one_by_one(&self, batch: &Batch, locks: Locks) -> Vec<Result<Outcome, WireError>> {
-        let mut outcomes = Vec::with_capacity(batch.waiting.len());
-        let mut skipped: Vec<ChatId> = Vec::new();
+    /// So that nobody suffers for another's change.
+    async fn one_by_one(&self, batch: Vec<Waiting>, locks: Locks) -> HashMap<ChatId, Vec<Waiting>> {
         let until = Instant::now() + BATCH;
+        let mut missed: HashMap<ChatId, Vec<Waiting>> = HashMap::new();
         let mut away = false;
-        for waiting in &batch.waiting {
-            let chat = waiting.message.chat_id;
+        for mut waiting in batch {
+            let chat = waiting.asked.chat;
             // The batch was undone as a whole, so what is not asked is not stored, unless an earlier try left that open.
             if away || Instant::now() >= until {
-                outcomes.push(Err(if waiting.unknown { not_known() } else { crate::store::busy(TOO_LATE).into() }));
+                let error = if waiting.unknown { not_known() } else { crate::store::busy(TOO_LATE).into() };
+                waiting.answer(Err(error));
                 continue;
             }
-            if skipped.contains(&chat) {
-                outcomes.push(Ok(Outcome::Locked));
+            // Behind one that waits for its chat, all that follow in it wait: the order stays.
+            if let Some(before) = missed.get_mut(&chat) {
+                before.push(waiting);
                 continue;
             }
-            let outcome = self.store.send(&[&waiting.message], locks, until).await;
-            if let Err(StoreError::Unavailable(_)) = outcome {
-                self.fanout.doubt([chat], None);
-                away = true;
+            match self.chats.change(&[&waiting.asked], locks, until).await {
+                Ok(changed) => {
+                    for (chat, more) in self.settle(vec![waiting], changed) {
+                        missed.entry(chat).or_default().extend(more);
+                    }
+                }
+                Err(error) => {
+                    if let StoreError::Unavailable(_) = error {
+                        self.fanout.doubt([chat], None);
+                        away = true;
+                    }
+                    waiting.answer(Err(error.into()));
+                }
             }
-            let outcome = outcome.map(|it| it.first().copied().unwrap_or(Outcome::Refused(ErrorCode::Internal)));
-            if let Ok(Outcome::Locked) = outcome {
-                skipped.push(chat);
-            }
-            outcomes.push(outcome.map_err(WireError::from));
         }
-        outcomes
+        missed
     }
 
-    /// A lost answer leaves the outcome unknown: the same batch is sent again, over another connection, and finds out.
-    async fn try_store(&self, batch: &mut Batch, locks: Locks) -> Result<Vec<Outcome>, StoreError> {
+    /// A lost answer leaves the outcome unknown: the same batch is tried again, over another connection, and finds out.
+    async fn try_all(&self, batch: &mut [Waiting], locks: Locks) -> Result<Changed, StoreError> {
         let begun = Instant::now();
-        let deadline = batch.last_deadline();
+        let deadline = batch.iter().map(|it| it.deadline).max().unwrap_or(begun);
         loop {
-            let outcome = self.store.send(&batch.messages(), locks, Instant::now() + BATCH).await;
-            match outcome {
-                Ok(outcomes) => {
-                    if outcomes.iter().any(|it| matches!(it, Outcome::Stored(stored) if !stored.existed)) {
+            let asked: Vec<&Asked> = batch.iter().map(|it| &it.asked).collect();
+            match self.chats.change(&asked, locks, Instant::now() + BATCH).await {
+                Ok(changed) => {
+                    if !changed.written.is_empty() {
                         self.disk.worked();
                     }
                     #[expect(clippy::cast_precision_loss, reason = "batches are small")]
-                    self.metrics.batch.observe(batch.waiting.len() as f64);
+                    self.metrics.batch.observe(batch.len() as f64);
                     self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
-                    return Ok(outcomes);
+                    return Ok(changed);
                 }
                 Err(error @ StoreError::Unavailable(_)) if error.could_not_write() => {
                     // An answer, and a clear one: it is not stored, and would not be in a moment.
                     self.disk.failed();
                     return Err(error);
                 }
+                Err(error) if error.was_undone() && Instant::now() < deadline => {
+                    self.metrics.commit_retries.inc();
+                }
                 Err(StoreError::Unavailable(error)) => {
                     let now = Instant::now();
-                    for waiting in &mut batch.waiting {
+                    for waiting in batch.iter_mut() {
                         waiting.unknown = true;
                         if waiting.deadline <= now + PAUSE {
                             // It stays in the batch, so that others hear of it when it is stored.
-                            waiting.answer_early(&Err(not_known()));
+                            waiting.answer(Err(not_known()));
                         }
                     }
                     if Instant::now() + PAUSE >= deadline {
                         return Err(StoreError::Unavailable(error));
                     }
-                    tracing::warn!(%error, messages = batch.waiting.len(), "the outcome of a commit is unknown: asking again");
+                    tracing::warn!(%error, changes = batch.len(), "the outcome of a commit is unknown: asking again");
                     self.metrics.commit_retries.inc();
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -254,44 +271,71 @@ impl Worker {
         }
     }
 
-    /// Stores what a batch skipped, as soon as the chat's lock can be had. Others' locks hold up nobody but that chat.
-    async fn wait_in_lane(self, chat: ChatId, mut batch: Batch) -> ChatId {
-        // The last try begins before that, and ends by Postgres's word that the lock was not to be had: a clear answer.
-        let deadline = batch.first_deadline();
-        loop {
-            // Taken anew for each try, so that many locked chats take turns.
-            let place = tokio::time::timeout_at(deadline, self.lanes.acquire()).await;
-            let outcome = match place {
-                Ok(Ok(_place)) => self.store_all(&mut batch, Locks::Wait).await,
-                _ => Err(crate::store::busy(BUSY_CHAT)),
+    /// Answers, tells, and returns what was passed over, by chat.
+    fn settle(&self, batch: Vec<Waiting>, changed: Changed) -> HashMap<ChatId, Vec<Waiting>> {
+        let memberships: Vec<Membership> = changed.written.iter().flat_map(Written::memberships).collect();
+        let with_lists: HashSet<ChatId> = memberships.iter().map(|it| it.chat).collect();
+        let mut missed: HashMap<ChatId, Vec<Waiting>> = HashMap::new();
+        let mut later = Vec::new();
+        for (mut waiting, outcome) in batch.into_iter().zip(changed.outcomes) {
+            let chat = waiting.asked.chat;
+            let Outcome::Judged(verdict) = outcome else {
+                missed.entry(chat).or_default().push(waiting);
+                continue;
             };
-            match outcome {
-                Ok(outcomes) => {
-                    for locked in self.settle(batch, outcomes).into_values() {
-                        locked.refuse(&crate::store::busy(BUSY_CHAT).into());
-                    }
-                    return chat;
-                }
-                Err(StoreError::Refused(_)) if Instant::now() < deadline => {}
-                Err(error) => {
-                    self.give_up(batch, error);
-                    return chat;
-                }
+            match verdict {
+                // Its first try may have ended between the commit and the telling.
+                Ok(Done::Sent { existed: true, version, .. }) => self.fanout.publish_hint(chat, version),
+                Ok(Done::Sent { .. }) => drop(self.metrics.messages.inc()),
+                _ => {}
+            }
+            if waiting.unknown {
+                self.fanout.doubt([chat], None);
+            }
+            let answer = match verdict {
+                // What an earlier try has done may be why it is refused now.
+                Err(error) if waiting.unknown && error.action != Action::Retry => Err(not_known()),
+                verdict => verdict,
+            };
+            if with_lists.contains(&chat) && answer.is_ok() {
+                later.push((waiting, answer));
+            } else {
+                waiting.answer(answer);
             }
         }
+        for written in &changed.written {
+            let gone: Vec<UserId> = written.memberships().filter(|it| it.role.is_none()).map(|it| it.user).collect();
+            let kind = written.chat.info.kind;
+            let told = written.deltas().into_iter().map(|delta| ChatChange::of(kind, delta)).collect();
+            self.fanout.publish_written(told, &gone);
+        }
+        if !memberships.is_empty() {
+            // Whoever has come into a chat finds it in their list when the answer is there. Their places are kept meanwhile,
+            // so these are no more than what may wait.
+            let lists = self.lists.clone();
+            tokio::spawn(async move {
+                lists.apply(&memberships).await;
+                for (mut waiting, answer) in later {
+                    waiting.answer(answer);
+                }
+            });
+        }
+        missed
     }
 
-    /// The end of patience. Where nothing is known, the senders are told to ask again, and others must hear of it all the same.
-    fn give_up(&self, batch: Batch, error: StoreError) {
-        let unknown = matches!(error, StoreError::Unavailable(_)) || batch.waiting.iter().any(|it| it.unknown);
+    /// The end of patience. Where nothing is known, those who asked are told to ask again, and others must hear of it all the same.
+    fn give_up(&self, batch: Vec<Waiting>, error: StoreError) {
+        let unknown = matches!(error, StoreError::Unavailable(_)) || batch.iter().any(|it| it.unknown);
         let mut error = WireError::from(error);
         if unknown {
-            self.fanout.doubt(batch.waiting.iter().map(|it| it.message.chat_id), None);
+            self.fanout.doubt(batch.iter().map(|it| it.asked.chat), None);
             if error.code == ErrorCode::Overloaded {
                 error = not_known();
             }
         }
-        batch.refuse(&error);
+        for mut waiting in batch {
+            waiting.answer(Err(error.clone()));
+        }
     }
 }
 
@@ -299,5 +343,5 @@ fn not_known() -> WireError {
     WireError::new(ErrorCode::Unavailable, "whether this was stored is unknown, try again").after_ms(1000)
 }
 
-const TOO_LATE: &str = "messages are stored too slowly just now: this one was not stored, try again";
+const TOO_LATE: &str = "changes are stored too slowly just now: this one was not stored, try again";
 const BUSY_CHAT: &str = "others change this chat just now: nothing was stored, try again";

@@ -196,11 +196,11 @@ impl Fanout {
         }
         let mut versions = Vec::with_capacity(topics.len());
         if !chats.is_empty() {
-            let found = in_time(self.store.chat_versions(&chats)).await?;
+            let found = in_time(self.store.chats.chat_versions(&chats)).await?;
             versions.extend(found.into_iter().map(|(chat, version)| (Topic::Chat(chat.0), version)));
         }
         if !users.is_empty() {
-            let found = in_time(self.store.user_versions(&users)).await?;
+            let found = in_time(self.store.people.user_versions(&users)).await?;
             versions.extend(found.into_iter().map(|(user, version)| (Topic::User(user.0), version)));
         }
         Ok(versions)
@@ -224,7 +224,7 @@ impl Fanout {
     async fn look_at_connections(&self) -> Result<()> {
         for page in self.outboxes().chunks(PAGE) {
             let devices: Vec<_> = page.iter().filter_map(|outbox| outbox.who()).collect();
-            let standing = in_time(self.store.standing(&devices)).await?;
+            let standing = in_time(self.store.people.standing(&devices)).await?;
             for outbox in page {
                 let Some((user, device)) = outbox.who() else { continue };
                 match standing.get(&device) {

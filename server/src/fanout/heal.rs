@@ -153,7 +153,7 @@ impl Fanout {
     }
 
     async fn read_chat(&self, chat: ChatId, from: Version) -> Result<Option<Change>> {
-        let Some(ChatChange { delta, own }) = in_time(self.store.chat_changes(chat, from)).await? else {
+        let Some(ChatChange { delta, own }) = in_time(self.store.chats.chat_changes(chat, from)).await? else {
             return Ok(None);
         };
         let gone: Vec<UserId> = delta.members.iter().filter(|it| it.role.is_none()).map(|it| it.user_id).collect();
@@ -164,11 +164,11 @@ impl Fanout {
         let own: BTreeSet<UserId> = own.into_iter().map(|it| it.user_id).collect();
         let own = own.into_iter().map(|user| (user, stands.clone())).collect();
         let news = News { frame: event_frame(&Event::Delta(delta)), own };
-        Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), news }))
+        Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), gone: Vec::new(), news }))
     }
 
     async fn read_user(&self, user: UserId, from: Version) -> Result<Option<Change>> {
-        let delta = in_time(self.store.user_difference(user, from)).await?;
+        let delta = in_time(self.store.people.difference(user, from)).await?;
         Ok((delta.version > from).then(|| membership_change(delta)))
     }
 }

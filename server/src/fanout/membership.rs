@@ -14,11 +14,17 @@ pub(super) fn membership_change(mut delta: UserDelta) -> Change {
     let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
     let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
     let (entered, left) = (ids(entered), ids(left));
-    Change { from: delta.from, version: delta.version, entered, left, news: event_frame(&Event::Me(delta)).into() }
+    let (from, version) = (delta.from, delta.version);
+    Change { from, version, entered, left, gone: Vec::new(), news: event_frame(&Event::Me(delta)).into() }
 }
 
 impl Fanout {
-    pub(super) fn accept_change(self: &Arc<Self>, topic: Topic, change: Change) {
+    pub(super) fn accept_change(self: &Arc<Self>, topic: Topic, mut change: Change) {
+        if let Topic::Chat(chat) = topic
+            && !change.gone.is_empty()
+        {
+            self.silence(ChatId(chat), std::mem::take(&mut change.gone));
+        }
         let moves = !change.entered.is_empty() || !change.left.is_empty();
         let gap = if !moves {
             self.hub.offer(topic, change.from, change.version, change.news)
@@ -88,7 +94,7 @@ impl Fanout {
         }
         let topics: Vec<Topic> = change.entered.iter().map(|chat| Topic::Chat(chat.0)).collect();
         self.subscribe(&topics).await;
-        let versions = match in_time(self.store.entered(UserId(user), &change.entered)).await {
+        let versions = match in_time(self.store.chats.entered(UserId(user), &change.entered)).await {
             Ok(versions) => versions,
             Err(error) => {
                 tracing::warn!(%error, "could not read where entered chats stand");
@@ -106,6 +112,26 @@ impl Fanout {
             self.tell_where_it_stands(chat, &outbox);
         }
         true
+    }
+
+    /// Stops telling people of a chat that they are no longer in, before what follows is told there. Whether they were brought back
+    /// since is looked up.
+    fn silence(self: &Arc<Self>, chat: ChatId, gone: Vec<UserId>) {
+        let mut here = false;
+        for user in &gone {
+            for outbox in self.hub.watchers(Topic::User(user.0)) {
+                self.unwatch_chats([chat], &outbox);
+                here = true;
+            }
+        }
+        if here {
+            let this = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = this.take_out(chat, &gone).await {
+                    tracing::warn!(%error, "could not look who is in a chat again");
+                }
+            });
+        }
     }
 
     /// Takes people out of a chat whom the database says to be in it no longer, before what follows is told there: the word of
@@ -127,7 +153,7 @@ impl Fanout {
         let mut before = HashSet::new();
         // Until a look at the database finds what was done after the one before.
         loop {
-            let inside: HashSet<UserId> = in_time(self.store.inside(chat, &users)).await?.into_iter().collect();
+            let inside: HashSet<UserId> = in_time(self.store.chats.inside(chat, &users)).await?.into_iter().collect();
             if inside == before {
                 return Ok(());
             }
@@ -143,7 +169,7 @@ impl Fanout {
             }
             if !back.is_empty() {
                 self.subscribe(&[Topic::Chat(chat.0)]).await;
-                for (chat, version) in in_time(self.store.chat_versions(&[chat])).await? {
+                for (chat, version) in in_time(self.store.chats.chat_versions(&[chat])).await? {
                     self.known(Topic::Chat(chat.0), version);
                 }
                 for outbox in back {

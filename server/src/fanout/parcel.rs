@@ -47,6 +47,8 @@ pub struct Change {
     pub entered: Vec<ChatId>,
     /// Chats that the user is in no longer.
     pub left: Vec<ChatId>,
+    /// Users who are no longer in the topic's chat: nodes stop telling them of it, before the news is told.
+    pub gone: Vec<UserId>,
     /// The event.
     pub news: News,
 }
@@ -58,13 +60,15 @@ impl Parcel {
         match self {
             Self::Change(change) => {
                 let News { frame, own } = &change.news;
-                out.reserve(frame.len() + 8 * (change.entered.len() + change.left.len()));
+                out.reserve(frame.len() + 8 * (change.entered.len() + change.left.len() + change.gone.len()));
                 out.put_u8(0);
                 out.put_i64(change.from.0);
                 out.put_i64(change.version.0);
-                for list in [&change.entered, &change.left] {
+                let chats = |list: &[ChatId]| list.iter().map(|chat| chat.0).collect::<Vec<i64>>();
+                let gone = change.gone.iter().map(|user| user.0).collect();
+                for list in [chats(&change.entered), chats(&change.left), gone] {
                     out.put_u16(u16::try_from(list.len()).unwrap_or(u16::MAX));
-                    list.iter().take(usize::from(u16::MAX)).for_each(|chat| out.put_i64(chat.0));
+                    list.iter().take(usize::from(u16::MAX)).for_each(|id| out.put_i64(*id));
                 }
                 out.put_u16(u16::try_from(own.len()).unwrap_or(u16::MAX));
                 for (user, frame) in own.iter().take(usize::from(u16::MAX)) {
@@ -129,13 +133,15 @@ impl Parcel {
         Some(match bytes.try_get_u8().ok()? {
             0 => {
                 let (from, version) = (Version(bytes.try_get_i64().ok()?), Version(bytes.try_get_i64().ok()?));
-                let mut lists = [Vec::new(), Vec::new()];
+                let mut lists = [Vec::new(), Vec::new(), Vec::new()];
                 for list in &mut lists {
                     for _ in 0..bytes.try_get_u16().ok()? {
-                        list.push(ChatId(bytes.try_get_i64().ok()?));
+                        list.push(bytes.try_get_i64().ok()?);
                     }
                 }
-                let [entered, left] = lists;
+                let [entered, left, gone] = lists;
+                let [entered, left] = [entered, left].map(|list| list.into_iter().map(ChatId).collect());
+                let gone = gone.into_iter().map(UserId).collect();
                 let mut own = Vec::new();
                 for _ in 0..bytes.try_get_u16().ok()? {
                     let user = UserId(bytes.try_get_i64().ok()?);
@@ -146,7 +152,7 @@ impl Parcel {
                     own.push((user, Utf8Bytes::try_from(bytes.split_to(length)).ok()?));
                 }
                 let news = News { frame: Utf8Bytes::try_from(bytes).ok()?, own };
-                Self::Change(Change { from, version, entered, left, news })
+                Self::Change(Change { from, version, entered, left, gone, news })
             }
             1 => Self::Passing(Utf8Bytes::try_from(bytes).ok()?),
             2 => Self::Hint(Version(bytes.try_get_i64().ok()?)),
@@ -183,6 +189,7 @@ mod tests {
             version: Version(5),
             entered: vec![ChatId(7)],
             left: vec![ChatId(8), ChatId(9)],
+            gone: vec![UserId(3)],
             news: News {
                 frame: Utf8Bytes::from("{\"event\":\"سلام\"}"),
                 own: vec![(UserId(4), Utf8Bytes::from("درود")), (UserId(5), Utf8Bytes::from(""))],
@@ -215,11 +222,12 @@ mod tests {
 
     fn any_change() -> impl Strategy<Value = Change> {
         let chats = || vec(any::<i64>().prop_map(ChatId), 0..6);
+        let users = vec(any::<i64>().prop_map(UserId), 0..6);
         let own = vec((any::<i64>().prop_map(UserId), ".{0,40}".prop_map(Utf8Bytes::from)), 0..3);
-        (any::<i64>(), any::<i64>(), chats(), chats(), ".{0,40}", own).prop_map(
-            |(from, version, entered, left, frame, own)| {
+        (any::<i64>(), any::<i64>(), chats(), chats(), users, ".{0,40}", own).prop_map(
+            |(from, version, entered, left, gone, frame, own)| {
                 let news = News { frame: frame.into(), own };
-                Change { from: Version(from), version: Version(version), entered, left, news }
+                Change { from: Version(from), version: Version(version), entered, left, gone, news }
             },
         )
     }

@@ -185,7 +185,7 @@ impl Fanout {
         let seen = std::mem::take(&mut *self.presences.seen.lock());
         let seen: Vec<(UserId, DeviceId)> = seen.into_iter().map(|(device, user)| (user, device)).collect();
         for page in seen.chunks(PAGE) {
-            if let Err(error) = in_time(self.store.seen(page)).await {
+            if let Err(error) = in_time(self.store.people.seen(page)).await {
                 tracing::warn!(%error, "could not note which devices were seen");
                 return;
             }
@@ -219,7 +219,7 @@ impl Fanout {
         if gone.is_empty() {
             return HashMap::new();
         }
-        in_time(self.store.went_offline(gone))
+        in_time(self.store.people.went_offline(gone))
             .await
             .inspect_err(|error| tracing::warn!(%error, "could not note when people went offline"))
             .unwrap_or_default()

@@ -26,7 +26,7 @@ use crate::{
     passwords::Guest,
     store::{
         StoreError,
-        accounts::{Caller, Which},
+        people::accounts::{Caller, Which},
     },
     tokens,
 };
@@ -50,11 +50,11 @@ pub(super) async fn register(
     text::check_password(&register.password)?;
     let network = subnet(client_address(peer, &headers, &app.settings.trusted_proxies));
     app.limits.register(network)?;
-    if app.store.resolve(&handle).await?.is_some() {
+    if app.store.people.resolve(&handle).await?.is_some() {
         return Err(ErrorCode::HandleTaken.into());
     }
     let hash = app.passwords.hash(register.password, Guest { network, known: false }).await?;
-    let user = app.store.create_user(&handle, &name, Some(&hash)).await?;
+    let user = app.store.people.create_user(&handle, &name, Some(&hash)).await?;
     Ok(json(&signed_in(app, user, register.device, network).await?))
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn sign_in(
     let network = subnet(address);
     app.limits.sign_in_from(network)?;
     let place = tokens::place(&handle, network);
-    let (user, hash, known) = match app.store.credentials(&handle, &place).await? {
+    let (user, hash, known) = match app.store.people.credentials(&handle, &place).await? {
         Some(found) => (Some(found.user), found.password_hash, found.knows_network),
         None => (None, None, false),
     };
@@ -91,11 +91,11 @@ pub(super) async fn sign_in(
 async fn signed_in(app: &App, user: User, device: Option<String>, from: IpAddr) -> Result<SignedIn, Failure> {
     let name = text::check_title(device.as_deref().unwrap_or("device"))?;
     let (token, kept) = tokens::generate(user.id);
-    let (device_id, ended) = app.store.create_device(user.id, &kept, &name).await?;
+    let (device_id, ended) = app.store.people.create_device(user.id, &kept, &name).await?;
     for device in ended {
         app.signed_out(user.id, device).await;
     }
-    app.store.know_network(user.id, &tokens::place(&user.handle, from)).await?;
+    app.store.people.know_network(user.id, &tokens::place(&user.handle, from)).await?;
     Ok(SignedIn { token, user, device_id })
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn caller(app: &App, network: IpAddr, headers: &HeaderMap) -> R
         return Err(ErrorCode::InvalidToken.into());
     };
     let _turn = app.strangers.turn(network).await?;
-    let caller = app.store.caller(user, &hash).await;
+    let caller = app.store.people.caller(user, &hash).await;
     if matches!(&caller, Err(StoreError::Refused(_))) {
         app.strangers.failed(network);
     }
@@ -129,7 +129,7 @@ pub(super) async fn sign_out(
 ) -> Result<Response, Failure> {
     let app = &routes.app;
     let caller = caller(app, network, &headers).await?;
-    for device in app.store.revoke_devices(caller.user.id, Which::Only(caller.device_id)).await? {
+    for device in app.store.people.revoke_devices(caller.user.id, Which::Only(caller.device_id)).await? {
         app.signed_out(caller.user.id, device).await;
     }
     Ok(json(&Done {}))
@@ -142,7 +142,7 @@ pub(super) async fn devices(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let caller = caller(&routes.app, network, &headers).await?;
-    let devices = routes.app.store.devices(caller.user.id, Some(caller.device_id)).await?;
+    let devices = routes.app.store.people.devices(caller.user.id, Some(caller.device_id)).await?;
     Ok(json(&Devices { devices }))
 }
 

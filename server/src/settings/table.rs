@@ -24,10 +24,16 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 44] = [
+pub const SETTINGS: [Setting; 45] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
+    secret(
+        "people-database-url",
+        "PEOPLE_DATABASE_URL",
+        "URL",
+        "The same, for what belongs to people [default: database-url]",
+    ),
     secret(
         "redis-url",
         "REDIS_URL",
@@ -36,7 +42,7 @@ pub const SETTINGS: [Setting; 44] = [
          redis+sentinel://HOST:PORT,HOST:PORT/SERVICE; rediss for TLS [default: one node, no Redis]",
     ),
     setting("pg-bin", "CHAPAR_PG_BIN", "DIRECTORY", "Where initdb and postgres are [default: looked for]"),
-    setting("database-connections", "CHAPAR_DATABASE_CONNECTIONS", "N", "Connections to Postgres [default: 16]"),
+    setting("database-connections", "CHAPAR_DATABASE_CONNECTIONS", "N", "Connections to Postgres [default: 24]"),
     setting("public-url", "CHAPAR_PUBLIC_URL", "URL", "The address that people type, for links that leave the app"),
     setting(
         "allowed-origins",

@@ -58,6 +58,7 @@ fn every_setting_can_be_given_as_a_flag_and_is_shown() {
         ("listen", "[::]:1"),
         ("data-dir", "/var/lib/chapar"),
         ("database-url", "postgres://u:hush@h/d"),
+        ("people-database-url", "postgres://u:hush@h/p"),
         ("redis-url", "redis+sentinel://:hush@a:1,b:2/main"),
         ("pg-bin", "/opt/pg/bin"),
         ("database-connections", "100"),

@@ -8,7 +8,7 @@ use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 
 /// A chat's kind as it is stored.
-pub fn kind_number(kind: ChatKind) -> i16 {
+pub(in crate::store) fn kind_number(kind: ChatKind) -> i16 {
     match kind {
         ChatKind::Direct => 0,
         ChatKind::Group => 1,
@@ -17,7 +17,7 @@ pub fn kind_number(kind: ChatKind) -> i16 {
 }
 
 /// A stored kind.
-pub fn kind(number: i16) -> ChatKind {
+pub(in crate::store) fn kind(number: i16) -> ChatKind {
     match number {
         0 => ChatKind::Direct,
         1 => ChatKind::Group,
@@ -26,7 +26,7 @@ pub fn kind(number: i16) -> ChatKind {
 }
 
 /// A role as it is stored.
-pub fn role_number(role: Role) -> i16 {
+pub(in crate::store) fn role_number(role: Role) -> i16 {
     match role {
         Role::Member => 0,
         Role::Admin => 1,
@@ -35,7 +35,7 @@ pub fn role_number(role: Role) -> i16 {
 }
 
 /// A stored role.
-pub fn role(number: Option<i16>) -> Option<Role> {
+pub(in crate::store) fn role(number: Option<i16>) -> Option<Role> {
     number.map(|number| match number {
         0 => Role::Member,
         1 => Role::Admin,
@@ -48,7 +48,7 @@ fn moment(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
 }
 
 /// A message.
-pub fn message(row: &PgRow) -> sqlx::Result<Message> {
+pub(in crate::store) fn message(row: &PgRow) -> sqlx::Result<Message> {
     Ok(Message {
         seq: Seq(row.try_get("seq")?),
         version: Version(row.try_get("version")?),
@@ -63,7 +63,7 @@ pub fn message(row: &PgRow) -> sqlx::Result<Message> {
 }
 
 /// What all see of a chat.
-pub fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
+pub(in crate::store) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
         kind: kind(row.try_get("kind")?),
@@ -74,13 +74,13 @@ pub fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
 }
 
 /// A member, with the read mark unless in a channel.
-pub fn member(row: &PgRow, of: ChatKind) -> sqlx::Result<Member> {
+pub(in crate::store) fn member(row: &PgRow, of: ChatKind) -> sqlx::Result<Member> {
     let read_seq = (of != ChatKind::Channel).then_some(Seq(row.try_get("read_seq")?));
     Ok(Member { user_id: UserId(row.try_get("user_id")?), role: role(row.try_get("role")?), read_seq })
 }
 
 /// A user's view of a chat.
-pub fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
+pub(in crate::store) fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
     Ok(MyChat {
         chat_id: ChatId(row.try_get("chat_id")?),
         role: role(row.try_get("role")?),
@@ -90,7 +90,7 @@ pub fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
 }
 
 /// A reaction.
-pub fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
+pub(in crate::store) fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
     Ok(Reacted {
         seq: Seq(row.try_get("seq")?),
         user_id: UserId(row.try_get("user_id")?),
@@ -99,12 +99,12 @@ pub fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
 }
 
 /// The asking user's reaction that stands in a row of a page, when it changed after a version; without emoji: taken back.
-pub fn my_reaction(row: &PgRow, user_id: UserId, after: Version) -> sqlx::Result<Option<Reacted>> {
+pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId, after: Version) -> sqlx::Result<Option<Reacted>> {
     let changed = row.try_get::<Option<i64>, _>("mine_version")?.is_some_and(|version| version > after.0);
     Ok(changed.then_some(Reacted { seq: Seq(row.try_get("seq")?), user_id, emoji: row.try_get("mine")? }))
 }
 
 /// The place in what was asked for, from 0.
-pub fn place(row: &PgRow) -> sqlx::Result<usize> {
+pub(in crate::store) fn place(row: &PgRow) -> sqlx::Result<usize> {
     Ok(usize::try_from(row.try_get::<i32, _>("place")? - 1).unwrap_or(usize::MAX))
 }

@@ -91,11 +91,11 @@ async fn the_figures_are_those_of_the_set_however_they_are_summed_up() {
     let [leila] = world.people().await;
     world.database.sql(CALLS);
     check(&world).await;
-    let store =
-        Store::connect(world.database.url().parse().expect("a URL"), 2, Duration::ZERO).await.expect("connected");
+    let options: sqlx::postgres::PgConnectOptions = world.database.url().parse().expect("a URL");
+    let store = Store::connect(options, 2, Duration::ZERO).await.expect("connected");
     let mut rounds = 0;
     while world.database.sql("SELECT count(*) FROM call_rollup WHERE dimension = 'day'") != "3" {
-        store.roll_up_calls().await.expect("summed up");
+        store.people.roll_up_calls().await.expect("summed up");
         // As if the 10 s between closing a half hour and summing it up were over.
         world.database.sql("UPDATE call_slots SET closed_at = closed_at - interval '1 minute'");
         rounds += 1;
@@ -123,7 +123,7 @@ async fn the_figures_are_those_of_the_set_however_they_are_summed_up() {
     );
     let stale = world.database.sql("SELECT to_char(slot AT TIME ZONE 'UTC', 'HH24:MI') FROM call_stale ORDER BY 1");
     assert_eq!(stale, "08:00\n20:00");
-    store.roll_up_calls().await.expect("summed up");
+    store.people.roll_up_calls().await.expect("summed up");
     assert_eq!(world.database.sql("SELECT count(*) FROM call_stale"), "0");
     let days = report(&world, "day").await;
     assert_eq!(

@@ -10,9 +10,10 @@ use chapar_protocol::{
 use chapar_server::{
     bus::Bus,
     calls::{CallRules, CallStore, Calls, Clock, Parts, RedisCalls},
-    committer::Committer,
+    committer::{self, Committer},
     fanout::Fanout,
     health::DiskWatch,
+    lists::Lists,
     metrics::Metrics,
     store::Store,
 };
@@ -43,7 +44,7 @@ impl Ahead {
 
     async fn with(world: &mut World, clock: Clock) -> Self {
         let url = world.redis().url();
-        let options = world.database.url().parse().expect("a URL");
+        let options: sqlx::postgres::PgConnectOptions = world.database.url().parse().expect("a URL");
         let store = Store::connect(options, 4, Duration::from_secs(10)).await.expect("connects");
         let (metrics, _) = Metrics::new();
         let (events, from_bus) = mpsc::channel(1024);
@@ -58,7 +59,14 @@ impl Ahead {
         })
         .await
         .expect("the bus is there");
-        let (committer, workers) = Committer::start(1, &store, &fanout, &metrics, &DiskWatch::default());
+        let parts = committer::Parts {
+            chats: store.chats.clone(),
+            lists: Lists::new(store.clone(), fanout.clone()),
+            fanout: fanout.clone(),
+            metrics: metrics.clone(),
+            disk: DiskWatch::default(),
+        };
+        let (committer, workers) = Committer::start(1, &parts);
         tasks.extend(workers.into_iter().map(tokio::spawn));
         let (shared, pipe) = RedisCalls::start(&url).expect("a URL");
         tasks.push(pipe);

@@ -1,17 +1,27 @@
 //! Calls everything that the store can do. What is new in the store is added here.
 
+use chapar_domain::{
+    Principal,
+    change::{Asked, Change, NewChat, NewMessage},
+    readers::Move,
+};
 use chapar_protocol::{
-    Body, ChatCursor, ChatId, ChatKind, DeviceId, Resume, Role, Seq, ServiceAction, Timestamp, UserId, Version,
+    Body, ChatCursor, ChatId, ChatKind, DeviceId, Resume, Role, Seq, Timestamp, UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
     message::{NewBody, Text},
 };
 use chapar_server::store::{
     Store,
-    accounts::Which,
-    budgets::{BudgetKind, Charge, Toll},
-    create::Created,
-    send::{Locks, NewMessage, Outcome},
+    chats::{
+        change::{Locks, Outcome},
+        feed::Cursor,
+        readers::{Reader, Reading},
+    },
+    people::{
+        accounts::Which,
+        budgets::{BudgetKind, Charge, Toll},
+    },
 };
 use chapar_signaling::{
     call::{CallLog, Record},
@@ -46,45 +56,41 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     store.epoch().await.expect("an epoch");
 }
 
-fn toll(strangers: &[UserId]) -> Toll {
-    let cheap = |kind| Charge::quarters(kind, 1_000_000, 1);
-    Toll { own: cheap(BudgetKind::Contacts), each: cheap(BudgetKind::Reached), strangers: strangers.to_vec() }
-}
-
 async fn accounts(store: &Store, round: i64) {
     let handle = format!("new_{}", Uuid::new_v4().simple());
-    let new = store.create_user(&handle[..20], "New", Some("hash")).await.expect("made");
-    assert!(store.create_user("u7", "Taken", None).await.is_err());
-    store.credentials(&new.handle, &[7; 8]).await.expect("read").expect("there");
-    store.set_password(new.id, "other hash").await.expect("set");
-    let (device, _) = store.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
-    store.caller(new.id, &[round.to_le_bytes()[0]; 32]).await.expect("known");
-    assert_eq!(store.devices(new.id, None).await.expect("read").len(), 1);
-    assert!(store.owns_device(new.id, device).await.expect("read"));
-    store.seen(&[(new.id, device)]).await.expect("noted");
-    store.know_network(new.id, &[7; 8]).await.expect("kept");
+    let new = store.people.create_user(&handle[..20], "New", Some("hash")).await.expect("made");
+    assert!(store.people.create_user("u7", "Taken", None).await.is_err());
+    store.people.credentials(&new.handle, &[7; 8]).await.expect("read").expect("there");
+    store.people.set_password(new.id, "other hash").await.expect("set");
+    let (device, _) =
+        store.people.create_device(new.id, &[round.to_le_bytes()[0]; 32], "telephone").await.expect("made");
+    store.people.caller(new.id, &[round.to_le_bytes()[0]; 32]).await.expect("known");
+    assert_eq!(store.people.devices(new.id, None).await.expect("read").len(), 1);
+    assert!(store.people.owns_device(new.id, device).await.expect("read"));
+    store.people.seen(&[(new.id, device)]).await.expect("noted");
+    store.people.know_network(new.id, &[7; 8]).await.expect("kept");
     let connected: Vec<_> = (1..=1000).map(|n| (UserId(n), DeviceId(n))).collect();
-    assert_eq!(store.standing(&connected).await.expect("read").len(), 1000);
-    store.revoke_devices(new.id, Which::AllBut(device)).await.expect("revoked");
-    store.revoke_devices(new.id, Which::All).await.expect("revoked");
-    store.went_offline(&[new.id]).await.expect("noted");
+    assert_eq!(store.people.standing(&connected).await.expect("read").len(), 1000);
+    store.people.revoke_devices(new.id, Which::AllBut(device)).await.expect("revoked");
+    store.people.revoke_devices(new.id, Which::All).await.expect("revoked");
+    store.people.went_offline(&[new.id]).await.expect("noted");
     let charge = Charge::quarters(BudgetKind::Lookups, 1, 8);
-    store.spend(new.id, charge).await.expect("the first is let through");
-    assert!(store.spend(new.id, charge).await.is_err(), "nothing is left");
+    store.people.spend(new.id, charge).await.expect("the first is let through");
+    assert!(store.people.spend(new.id, charge).await.is_err(), "nothing is left");
     let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
-    store.find(ME, UserId(800_000 + round), free).await.expect("found");
+    store.people.find(ME, UserId(800_000 + round), free).await.expect("found");
     let some: Vec<_> = (5000..5200).map(UserId).collect();
-    store.last_seen(&some).await.expect("read");
-    store.set_name(new.id, "Newer").await.expect("set");
-    assert_eq!(store.users(&some).await.expect("read").len(), 200);
-    store.user_versions(&some).await.expect("read");
+    store.people.last_seen(&some).await.expect("read");
+    store.people.set_name(new.id, "Newer").await.expect("set");
+    assert_eq!(store.people.users(&some).await.expect("read").len(), 200);
+    store.people.user_versions(&some).await.expect("read");
     let handles: Vec<_> = (0..20).map(|n| format!("bulk_{n}_{}", &handle[4..16])).collect();
     let token = |user: UserId| (user.to_string(), vec![7; 32]);
     store.create_users_in_bulk(&handles, token).await.expect("made");
 }
 
 async fn reading(store: &Store, size: Size) {
-    assert_eq!(store.chat_ids(ME).await.expect("read").len(), 2002);
+    assert_eq!(store.people.chat_ids(ME).await.expect("read").len(), 2002);
     let all = store.resume(ME, None).await.expect("read");
     let epoch = all.sync.epoch;
     // All known; then twenty changed; then all changed.
@@ -99,123 +105,130 @@ async fn reading(store: &Store, size: Size) {
         assert!(!answer.reset);
         assert_eq!(answer.chats.len() + answer.behind.len(), behind);
     }
-    let versions = store.chat_versions(&CHATS).await.expect("read");
+    let versions = store.chats.chat_versions(&CHATS).await.expect("read");
     for (chat, version) in versions {
         for from in [Version(0), Version(version.0 - 1), Version(version.0 - 300), Version(version.0 - 1900)] {
             let from = from.max(Version(0));
-            store.difference(ME, chat, from).await.expect("read");
-            store.chat_changes(chat, from).await.expect("read");
+            store.chats.difference(ME, chat, from).await.expect("read");
+            store.chats.chat_changes(chat, from).await.expect("read");
         }
-        store.chat_snapshot(ME, chat).await.expect("read");
-        store.membership(chat, ME).await.expect("in it");
+        store.chats.chat_snapshot(ME, chat).await.expect("read");
+        store.chats.inside_as(chat, ME).await.expect("in it");
     }
     for seq in [1, 100, size.messages / 10 - 50, size.messages / 10] {
         for (before, after) in [(200, 0), (0, 200), (50, 50), (0, 1)] {
-            store.history(ME, ChatId(CHANNEL), Seq(seq), before, after).await.expect("read");
-            store.history(ME, ChatId(GROUP), Seq(seq), before, after).await.expect("read");
+            store.chats.history(ME, ChatId(CHANNEL), Seq(seq), before, after).await.expect("read");
+            store.chats.history(ME, ChatId(GROUP), Seq(seq), before, after).await.expect("read");
         }
     }
     for from in [0, 1000, 1990] {
-        store.user_difference(ME, Version(from)).await.expect("read");
+        store.people.difference(ME, Version(from)).await.expect("read");
     }
     for after in [0, 500_000, 999_990] {
-        store.members(ChatId(CHANNEL), ChatKind::Channel, UserId(after), 201).await.expect("read");
-        store.members(ChatId(GROUP), ChatKind::Group, UserId(after), 201).await.expect("read");
+        store.chats.members(ChatId(CHANNEL), ChatKind::Channel, UserId(after), 201).await.expect("read");
+        store.chats.members(ChatId(GROUP), ChatKind::Group, UserId(after), 201).await.expect("read");
     }
     for handle in ["u777777", "channel", "nobody"] {
-        store.resolve(handle).await.expect("read");
-        store.credentials(handle, &[7; 8]).await.expect("read");
+        store.people.resolve(handle).await.expect("read");
+        store.people.credentials(handle, &[7; 8]).await.expect("read");
     }
     let some: Vec<_> = (100..300).map(UserId).collect();
-    store.known_among(ME, &some, false).await.expect("read");
-    store.answered_among(ME, &some).await.expect("read");
-    store.inside(ChatId(CHANNEL), &some).await.expect("read");
-    store.entered(ME, &CHATS).await.expect("read");
+    store.people.known_among(ME, &some, false).await.expect("read");
+    store.people.answered_among(ME, &some).await.expect("read");
+    store.chats.inside(ChatId(CHANNEL), &some).await.expect("read");
+    store.chats.entered(ME, &CHATS).await.expect("read");
 }
 
 async fn writing(store: &Store, size: Size, round: i64) {
     let id = Uuid::new_v4;
+    let send = |chat: i64, by: UserId, said: &str, reply: Option<Seq>| {
+        let new = NewMessage::new(id(), text(said), text(said), reply);
+        Asked { by: Principal::User(by), chat: ChatId(chat), change: Change::Send(new) }
+    };
     let batch: Vec<_> = (0..200)
         .map(|n| match n % 4 {
-            0 => NewMessage::new(ChatId(CHANNEL), THE_OWNER, id(), text("post"), None),
-            1 => NewMessage::new(ChatId(GROUP), UserId(3 + n), id(), text("to the group"), Some(Seq(1))),
-            2 => NewMessage::new(ChatId(DIRECT - n), ME, id(), text("to one"), None),
-            _ => NewMessage::new(ChatId(SMALL - n % 100), ME, id(), text("to ten"), None),
+            0 => send(CHANNEL, THE_OWNER, "post", None),
+            1 => send(GROUP, UserId(3 + n), "to the group", Some(Seq(1))),
+            2 => send(DIRECT - n, ME, "to one", None),
+            _ => send(SMALL - n % 100, ME, "to ten", None),
         })
         .collect();
-    let batch: Vec<&NewMessage> = batch.iter().collect();
-    for (locks, again) in [(Locks::Skip, false), (Locks::Wait, true)] {
-        let sent = store.send(&batch, locks, soon()).await.expect("stored");
-        assert!(sent.iter().all(|it| matches!(it, Outcome::Stored(it) if it.existed == again)), "{sent:?}");
+    let all: Vec<&Asked> = batch.iter().collect();
+    for _ in ["new", "again"] {
+        done(store, &all, Locks::Skip).await;
     }
-    let one = NewMessage::new(ChatId(DIRECT), ME, id(), text("alone"), None);
-    store.send(&[&one], Locks::Skip, soon()).await.expect("stored");
+    done(store, &[&send(DIRECT, ME, "alone", None)], Locks::Skip).await;
+    done(store, &[&send(DIRECT, ME, "waits", None)], Locks::Wait(ChatId(DIRECT))).await;
 
-    for chat in CHATS {
-        store.mark_read(ME, chat, Seq(10 + round)).await.expect("read");
-    }
     // Changes, by those who may.
+    let by = |user: UserId, chat: i64, change: Change| Asked { by: Principal::User(user), chat: ChatId(chat), change };
     let seq = Seq(size.messages / 10 - round);
-    let mut tx = store.lock_chat(ChatId(CHANNEL), ME).await.expect("locked");
-    let message = tx.message(seq).await.expect("there");
-    assert!(tx.react(&message, Some("🌹")).await.expect("reacted"));
-    tx.commit().await.expect("committed");
-    let mut tx = store.lock_chat(ChatId(CHANNEL), THE_OWNER).await.expect("locked");
-    tx.rewrite(seq, &Body::from(text("better"))).await.expect("rewritten");
-    tx.role_of(UserId(77)).await.expect("read");
-    tx.was_member(UserId(77)).await.expect("read");
-    tx.is_banned().await.expect("read");
-    tx.ban(UserId(78)).await.expect("banned");
-    tx.lift_bans(&[UserId(78)]).await.expect("lifted");
-    tx.set_roles(&[(UserId(1000 + round), Some(Role::Admin))]).await.expect("set");
-    tx.commit().await.expect("committed");
-    let mut tx = store.lock_chat(ChatId(CHANNEL), THE_OWNER).await.expect("locked");
-    assert!(!tx.is_alone().await.expect("read"));
-    tx.commit().await.expect("committed");
-    let turn = store.turn_of_reader(ChatId(CHANNEL)).await.expect("nobody else comes");
-    drop(store.begin_reader(ChatId(CHANNEL), UserId(950_000), &turn).await.expect("read"));
-    // A reader of the channel comes and goes.
     let reader = UserId(900_000 + round);
-    for role in [None, Some(Role::Member)] {
-        let mut tx = store.lock_any_chat(ChatId(CHANNEL), reader).await.expect("locked");
-        tx.set_roles(&[(reader, role)]).await.expect("set");
-        tx.commit().await.expect("committed");
-    }
-    let mut tx = store.lock_chat(ChatId(GROUP), THE_OWNER).await.expect("locked");
-    tx.member_count().await.expect("counted");
+    let changes = [
+        by(ME, CHANNEL, Change::React(seq, Some("🌹".into()))),
+        by(THE_OWNER, CHANNEL, Change::Edit(seq, Body::from(text("better")))),
+        by(THE_OWNER, CHANNEL, Change::SetRole(UserId(1000 + round), Role::Admin)),
+        by(THE_OWNER, CHANNEL, Change::Remove(UserId(2000 + round))),
+    ];
+    done(store, &changes.iter().collect::<Vec<_>>(), Locks::Skip).await;
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
-    let newcomers = tx.newcomers(&some).await.expect("exist").all;
-    tx.pay(store, &toll(&newcomers)).await.expect("paid");
-    let roles: Vec<_> = newcomers.iter().map(|user| (*user, Some(Role::Member))).collect();
-    tx.set_roles(&roles).await.expect("set");
-    tx.tell(ServiceAction::Added { user_ids: newcomers }).await.expect("told");
-    tx.commit().await.expect("committed");
-    let mut tx = store.lock_chat(ChatId(GROUP), THE_OWNER).await.expect("locked");
-    let gone: Vec<_> = roles.iter().map(|(user, _)| (*user, None)).collect();
-    tx.set_roles(&gone).await.expect("set");
-    tx.commit().await.expect("committed");
-    assert!(store.stay_out(ChatId(GROUP), roles[0].0).await.expect("noted"));
-
-    let client_id = id();
-    for handle in ["", "public_one"] {
-        let handle = (!handle.is_empty()).then(|| format!("{handle}_{}", &id().simple().to_string()[..8]));
-        let made = store.create_chat(ME, client_id, ChatKind::Group, "new", handle.as_deref()).await.expect("made");
-        if let Created::New(mut tx) = made {
-            tx.set_roles(&[(ME, Some(Role::Owner))]).await.expect("set");
-            tx.set_roles(&[(ME, None)]).await.expect("set");
-            tx.commit().await.expect("committed");
-        }
+    let back = some.clone();
+    done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back))], Locks::Skip).await;
+    let made = |kind, chat: ChatId, members: &[UserId]| {
+        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
+        by(ME, chat.0, Change::Create(new))
+    };
+    // A reader of the channel goes and comes.
+    let reader = Reader { chat: ChatId(CHANNEL), user: reader };
+    for wish in [Move::Leave, Move::Join] {
+        let (readings, moved) = store.chats.move_readers(&[(reader, wish)]).await.expect("moved");
+        assert!(matches!(readings[0], Reading::Done), "{readings:?}");
+        store.people.apply(&moved).await.expect("applied");
     }
-    let public = format!("public_{}", &id().simple().to_string()[..8]);
-    drop(store.create_chat(ME, id(), ChatKind::Channel, "new", Some(&public)).await.expect("made"));
-    store.reopen_direct(ME, UserId(700)).await.expect("there");
-    store.open_direct(ME, UserId(701), &toll(&[])).await.expect("there");
-    drop(store.open_direct(ME, UserId(600_000), &toll(&[UserId(600_000)])).await.expect("made"));
+    let who: Vec<_> = CHATS.iter().map(|chat| Reader { chat: *chat, user: ME }).collect();
+    let standing = store.chats.memberships(&who).await.expect("read");
+    store.people.apply(&standing).await.expect("nothing to apply");
+    store.chats.places(&who).await.expect("read");
+    let marks = who.iter().map(|it| (*it, Seq(10 + round))).collect();
+    store.people.mark_read(&marks).await.expect("read");
+    store.chats.show_read(&marks).await.expect("shown");
+    store.chats.tend_feed().await.expect("tended");
+    let turn = store.people.follow("a test").await.expect("read").expect("nobody else");
+    let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
+    turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
+
+    // New chats.
+    let handle = format!("public_{}", &id().simple().to_string()[..8]);
+    let client_id = id();
+    assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
+    for _ in ["first", "again"] {
+        let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, Some(&handle)).await.expect("claimed");
+        done(store, &[&made(ChatKind::Group, chat, &[])], Locks::Skip).await;
+        store.people.confirm_handle(&handle, chat).await.expect("confirmed");
+    }
+    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
+    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
+    let strangers = vec![UserId(600_000 + round)];
+    store.people.pay(ME, &Toll { own: free, each, strangers }).await.expect("paid");
+    assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
+    let chat = store.people.claim_direct(ME, UserId(600_000 + round)).await.expect("claimed");
+    done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;
+    store.people.engage(ME, chat).await.expect("noted");
+    store.chats.info(chat).await.expect("read").expect("there");
+    store.chats.ever_inside(chat, &[ME]).await.expect("read");
+}
+
+/// Carries out what nobody refuses.
+async fn done(store: &Store, asked: &[&Asked], locks: Locks) {
+    let changed = store.chats.change(asked, locks, soon()).await.expect("stored");
+    for (outcome, asked) in changed.outcomes.iter().zip(asked) {
+        assert!(matches!(outcome, Outcome::Judged(Ok(_))), "{asked:?}: {outcome:?}");
+    }
 }
 
 async fn calls(store: &Store) {
     let pairs: Vec<_> = (3..103).map(|n| (ME, UserId(n))).collect();
-    store.reach(&pairs).await.expect("read");
+    store.people.reach(&pairs).await.expect("read");
     let now = OffsetDateTime::now_utc();
     let at: Timestamp = now.into();
     let call_id = CallId(Uuid::new_v4());
@@ -235,37 +248,37 @@ async fn calls(store: &Store) {
         generations: 1,
     };
     let record = Record { note: None, log, missed_by: Some(UserId(DIRECT)) };
-    store.record_calls(std::slice::from_ref(&record)).await.expect("recorded");
-    store.see_calls(UserId(DIRECT)).await.expect("seen");
-    store.put_unfinished_calls(7, std::slice::from_ref(&record), at).await.expect("written");
-    store.lone_node_lives(7, at).await.expect("written");
-    store.left_calls(8, 10).await.expect("read");
-    store.forget_lone_nodes(8).await.expect("forgotten");
-    store.write_call_quality(&[]).await.expect("written");
+    store.people.record_calls(std::slice::from_ref(&record)).await.expect("recorded");
+    store.people.see_calls(UserId(DIRECT)).await.expect("seen");
+    store.people.put_unfinished_calls(7, std::slice::from_ref(&record), at).await.expect("written");
+    store.people.lone_node_lives(7, at).await.expect("written");
+    store.people.left_calls(8, 10).await.expect("read");
+    store.people.forget_lone_nodes(8).await.expect("forgotten");
+    store.people.write_call_quality(&[]).await.expect("written");
     let stars = Rating::new(5).expect("1 to 5");
-    assert!(store.rate_call(call_id, ME, stars, &[]).await.expect("rated"));
+    assert!(store.people.rate_call(call_id, ME, stars, &[]).await.expect("rated"));
     let (mut before, mut pages) = (None, 0);
     while pages < 5 {
-        let (calls, more) = store.calls(ME, before, 100).await.expect("read");
+        let (calls, more) = store.people.calls(ME, before, 100).await.expect("read");
         assert!(more);
         before = calls.last().map(|it| it.call_id);
         pages += 1;
     }
-    store.roll_up_calls().await.expect("summed up");
+    store.people.roll_up_calls().await.expect("summed up");
     for by in [CallsBy::Day, CallsBy::Relay] {
-        store.call_report(by, now - Duration::hours(3), now, UtcOffset::UTC).await.expect("read");
+        store.people.call_report(by, now - Duration::hours(3), now, UtcOffset::UTC).await.expect("read");
     }
 }
 
 /// What the store cannot be brought to do from here.
 pub async fn functions(store: &Store, options: &PgConnectOptions) {
-    let mut connection = options.connect().await.expect("connected");
+    let mut connection = options.clone().options([("search_path", "people")]).connect().await.expect("connected");
     // Half hours are summed up a while after they are closed.
     sqlx::query("UPDATE call_slots SET closed_at = now() - interval '1 minute'")
         .execute(&mut connection)
         .await
         .expect("closed");
-    store.roll_up_calls().await.expect("summed up");
+    store.people.roll_up_calls().await.expect("summed up");
     let part =
         "[{\"call_id\": \"00000000-0000-4000-8000-000000000001\", \"user_id\": 1, \"part\": 1, \"covered_ms\": 1,
         \"reports\": 1, \"mos\": 4, \"poor_ms\": 0, \"round_trip\": 1, \"jitter\": 1, \"lost\": 0, \"lost_there\": 0,

@@ -35,7 +35,8 @@ DO $$
 DECLARE it record;
 BEGIN
     FOR it IN SELECT c.oid::regclass AS name FROM pg_class c
-              WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT LIKE '%sqlx%' LOOP
+              WHERE c.relnamespace IN ('chats'::regnamespace, 'people'::regnamespace) AND c.relkind = 'r'
+                AND c.relname NOT LIKE '%sqlx%' AND c.relname NOT LIKE 'feed%' AND c.relname <> 'meta' LOOP
         EXECUTE format('ALTER TABLE %s SET UNLOGGED', it.name);
     END LOOP;
     FOR it IN SELECT k.conname, k.conrelid::regclass AS name, pg_get_constraintdef(k.oid) AS definition FROM pg_constraint k
@@ -78,19 +79,22 @@ INSERT INTO users (id, handle, name, version) SELECT n, 'u' || n, 'Person ' || n
 INSERT INTO handles (handle, user_id) SELECT 'u' || n, n FROM generate_series(1, 1000000) n;
 INSERT INTO handles (handle, chat_id) VALUES ('channel', 1);
 INSERT INTO devices (user_id, id, token_hash, name) SELECT n, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 'telephone' FROM generate_series(1, 1000000) n;
-INSERT INTO chats (id, kind, title, handle, seq, version, info_version)
+INSERT INTO chats (id, kind, title, handle, rights, created_at, changed_at, seq, version, info_version)
 SELECT n, CASE WHEN n = 1 THEN 2 WHEN n BETWEEN 3 AND 1502 THEN 0 ELSE 1 END, 'chat ' || n, CASE n WHEN 1 THEN 'channel' END,
+       CASE n WHEN 1 THEN 2 ELSE 35 END, now(), now(),
        CASE n WHEN 1 THEN {posts} WHEN 2 THEN {in_group} ELSE {each} END,
        CASE n WHEN 1 THEN {posts} + 100 * {reactions} WHEN 2 THEN {in_group} ELSE {each} END, 1
 FROM generate_series(1, 2002) n;
-INSERT INTO members (chat_id, user_id, role, version)
-SELECT 1, n, CASE n WHEN 2 THEN 2 ELSE 0 END, CASE n WHEN 2 THEN 1 ELSE 0 END FROM generate_series(1, 1000000) n
-UNION ALL SELECT 2, n, CASE n WHEN 2 THEN 2 ELSE 0 END, {in_group} - 1000 + n FROM generate_series(1, 1000) n
-UNION ALL SELECT c, u, 0, 1 FROM generate_series(3, 1502) c CROSS JOIN LATERAL (VALUES (1), (c)) AS p (u)
-UNION ALL SELECT c, u, CASE u WHEN 2 THEN 2 ELSE 0 END, 1 FROM generate_series(1503, 2002) c CROSS JOIN generate_series(1, 10) u;
+INSERT INTO members (turn, chat_id, user_id, role, version)
+SELECT 1, 1, n, CASE n WHEN 2 THEN 2 ELSE 0 END, CASE n WHEN 2 THEN 1 ELSE 0 END FROM generate_series(1, 1000000) n
+UNION ALL SELECT 1, 2, n, CASE n WHEN 2 THEN 2 ELSE 0 END, {in_group} - 1000 + n FROM generate_series(1, 1000) n
+UNION ALL SELECT 1, c, u, 0, 1 FROM generate_series(3, 1502) c CROSS JOIN LATERAL (VALUES (1), (c)) AS p (u)
+UNION ALL SELECT 1, c, u, CASE u WHEN 2 THEN 2 ELSE 0 END, 1 FROM generate_series(1503, 2002) c CROSS JOIN generate_series(1, 10) u;
 UPDATE members SET read_seq = 5 WHERE chat_id > 1;
-INSERT INTO user_chats (user_id, chat_id, role, version)
-SELECT user_id, chat_id, role, row_number() OVER (PARTITION BY user_id ORDER BY chat_id) FROM members;
+INSERT INTO counts SELECT chat_id, count(*) FROM members GROUP BY chat_id;
+INSERT INTO user_chats (user_id, chat_id, kind, role, engaged, turn, version)
+SELECT m.user_id, m.chat_id, c.kind, m.role, true, 1, row_number() OVER (PARTITION BY m.user_id ORDER BY m.chat_id)
+FROM members m JOIN chats c ON c.id = m.chat_id;
 INSERT INTO direct_chats SELECT 1, c, c FROM generate_series(3, 1502) c;
 INSERT INTO direct_chats SELECT n, n + 1, 10000 + n FROM generate_series(10000, 110000) n;
 INSERT INTO messages (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, body)
@@ -111,8 +115,8 @@ SELECT 1, {posts} - 100 + s, u, '👍', {posts} + (s - 1) * {reactions} + u FROM
          FROM generate_series(4, 20000) n;
          INSERT INTO call_rollup
          SELECT slot, d, '', 1, 1, 1, 1, 4, 0, 0, 0, 0, '{{}}', '{{}}' FROM call_slots CROSS JOIN (VALUES ('day'), ('reason')) AS v (d);
-         SELECT setval(pg_get_serial_sequence('users', 'id'), 2000000), setval(pg_get_serial_sequence('devices', 'id'), 2000000),
-                setval(pg_get_serial_sequence('chats', 'id'), 2000000)"
+         SELECT setval('user_numbers', 2000000), setval('chat_numbers', 2000000),
+                setval(pg_get_serial_sequence('devices', 'id'), 2000000)"
     ));
     database.sql(BUILD_INDEXES);
     database.sql(&format!(

@@ -26,9 +26,12 @@ use support::postgres::Cluster;
 
 /// Statements that may read more than ten times what they return, and why. Each names a part of its statement.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    ("FROM budgets WHERE user_id = ANY ($1) AND kind = $2", "looks at the budgets of up to 200 people, and tells of one"),
-    ("(SELECT count(*) FROM users) AS users", "what operators ask counts everything"),
-    ("SELECT count(*) FROM members WHERE chat_id = $1 AND role IS NOT NULL", "the members of a group, at most 1000"),
+    (
+        "FROM budgets WHERE user_id = ANY ($1) AND kind = $2",
+        "looks at the budgets of up to 200 people, and tells of one",
+    ),
+    ("SELECT (SELECT count(*) FROM users)", "what operators ask counts everything"),
+    ("SELECT count(*), coalesce(sum(seq), 0)::bigint", "what operators ask counts everything"),
     ("ORDER BY m.version LIMIT 401 ) k", "counts at most 401 rows to find where a page ends"),
     ("ORDER BY r.version LIMIT 501 ) k", "counts at most 501 rows to find where a page ends"),
     ("ORDER BY m.user_id LIMIT in_members", "counts at most 200 members to know their bytes"),
@@ -37,24 +40,18 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "looks each of the connected devices up, and finds those that are gone",
     ),
     ("SELECT id, last_seen_at FROM users", "looks up to 200 users up, some of whom were never online"),
-    ("user_id = ANY ($2) AND role > 0)", "looks up to 200 named members up, and says whether one of them is an admin"),
     ("call_sums(o.slot", "sums up the calls of half hours that are not summed up yet"),
     ("FROM call_sums($1", "sums up the calls of one half hour"),
     ("WITH mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),
-    (
-        "AND u.chat_id = ANY ($2) AND u.role IS NOT NULL",
-        "the chats of one person, looked through for those that were entered",
-    ),
     ("AND d.last_seen_at > d.created_at", "looks up to 200 users and their devices up, some of whom were never online"),
     (
-        "d.high_user_id = greatest($1, p.id) LIMIT 1 ) d WHERE CASE",
+        "d.high_user_id = greatest($1, p.id) LIMIT 1 ) d CROSS JOIN LATERAL",
         "looks up to 200 named people up, and tells who answered",
     ),
     (
         "SELECT slot FROM call_slots WHERE rolled_at IS NULL",
         "half hours that wait to be summed up, also those not due yet",
     ),
-    ("AND role IS NOT NULL LIMIT $2) AS m", "counts the members of a group up to its limit, past those who have left"),
 ];
 
 fn is_excepted(statement: &str) -> bool {
@@ -89,7 +86,7 @@ async fn every_statement_reads_about_what_it_returns() {
             // As after a load that nobody analysed: the planner knows nothing.
             database.sql("DELETE FROM pg_statistic");
         }
-        let store = Store::connect(explained.clone(), 2, Duration::ZERO).await.expect("a store").upkeep();
+        let store = Store::connect(explained.clone(), 4, Duration::ZERO).await.expect("a store").upkeep();
         for round in 0..7 {
             // One that no build can read, to be thrown away.
             database.sql(

@@ -17,8 +17,10 @@ pub fn in_sources() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = vec![source.join("store.rs")];
-    let folder = fs::read_dir(source.join("store")).expect("the store");
-    files.extend(folder.map(|entry| entry.expect("an entry").path()));
+    for folder in ["store", "store/chats", "store/people"] {
+        let folder = fs::read_dir(source.join(folder)).expect("the store");
+        files.extend(folder.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file()));
+    }
     for file in files {
         let text = fs::read_to_string(&file).expect("a source");
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();

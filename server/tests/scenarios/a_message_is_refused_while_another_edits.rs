@@ -45,7 +45,7 @@ async fn nobody_misses_the_edit() {
     }
     edits.await.expect("no panic");
     assert_eq!(refused, 8, "each poisoned one, and no other");
-    assert!(world.nodes[0].log().contains("storing its messages one by one"), "the path is taken");
+    assert!(world.nodes[0].log().contains("carrying out its changes one by one"), "the path is taken");
     tokio::time::sleep(Duration::from_millis(50)).await;
     let audit = all_equal(world.at(1), group, &[writer, editor, reader]).await;
     audit.agrees_with(&world.database);

@@ -26,16 +26,17 @@ async fn give_up_after<F: Future>(polls: u32, request: F) {
 #[tokio::test]
 async fn what_is_stored_next_is_committed() {
     let world = Plan::single().start().await;
-    let options = world.database.url().parse().expect("a URL");
+    let options: sqlx::postgres::PgConnectOptions = world.database.url().parse().expect("a URL");
     // One connection: what one leaves, the next one gets.
     let store = Store::connect(options, 1, Duration::from_secs(10)).await.expect("connects");
     for polls in 1..16 {
         give_up_after(polls, store.resume(UserId(1), None)).await;
-        let read = store.create_user(&format!("after_read_{polls}"), "somebody", None).await;
+        let read = store.people.create_user(&format!("after_read_{polls}"), "somebody", None).await;
         read.unwrap_or_else(|error| panic!("given up after {polls} polls of a read: {error}"));
-        give_up_after(polls, store.create_user(&format!("given_up_{polls}"), "somebody", None)).await;
-        let user = store.create_user(&format!("after_write_{polls}"), "somebody", None).await.expect("is stored");
-        store.create_device(user.id, polls.to_string().as_bytes(), "a phone").await.expect("is stored");
+        give_up_after(polls, store.people.create_user(&format!("given_up_{polls}"), "somebody", None)).await;
+        let user =
+            store.people.create_user(&format!("after_write_{polls}"), "somebody", None).await.expect("is stored");
+        store.people.create_device(user.id, polls.to_string().as_bytes(), "a phone").await.expect("is stored");
         // Asked over another connection, which sees only what is committed.
         let seen = world.database.sql(&format!("SELECT count(*) FROM devices WHERE user_id = {}", user.id));
         assert_eq!(seen.trim(), "1", "given up after {polls} polls of a write");

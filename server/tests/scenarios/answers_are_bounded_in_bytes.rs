@@ -152,10 +152,10 @@ async fn a_difference_never_ends_within_a_version() {
     }
     assert!(pages > 3, "{pages}");
     // As a node that fills a gap: with the reactions of all.
-    let options = world.database.url().parse().expect("an address");
+    let options: sqlx::postgres::PgConnectOptions = world.database.url().parse().expect("an address");
     let store = chapar_server::store::Store::connect(options, 2, std::time::Duration::ZERO).await.expect("a store");
     let (mut at, mut pages) = (Version(0), 0);
-    while let Some(change) = store.chat_changes(chat_id, at).await.expect("the changes") {
+    while let Some(change) = store.chats.chat_changes(chat_id, at).await.expect("the changes") {
         let delta = change.delta;
         whole(&delta);
         assert_eq!(delta.reacted.len().to_string(), rows("reactions", delta.from, delta.version));
@@ -174,14 +174,14 @@ async fn somebody_in_thousands_of_chats() {
     let (me, them) = (person.id(), other.id());
     world.database.sql(&format!(
         "WITH made AS (
-             INSERT INTO chats (kind, title, seq, version, info_version)
-             SELECT 1, 'group ' || n, 0, 1, 1 FROM generate_series(1, 5000) n RETURNING id
+             INSERT INTO chats (id, kind, title, rights, created_at, changed_at, seq, version, info_version)
+             SELECT people.with_slot(1000000 + n), 1, 'group ' || n, 35, now(), now(), 0, 1, 1 FROM generate_series(1, 5000) n RETURNING id
          ), members AS (
-             INSERT INTO members (chat_id, user_id, role, version)
-             SELECT id, u, 2, 1 FROM made, unnest(ARRAY[{me}, {them}]) u
+             INSERT INTO members (chat_id, user_id, role, turn, version)
+             SELECT id, u, 2, 1, 1 FROM made, unnest(ARRAY[{me}, {them}]) u
          )
-         INSERT INTO user_chats (user_id, chat_id, role, version)
-         SELECT {me}, id, 2, 100 + row_number() OVER (ORDER BY id) FROM made;
+         INSERT INTO user_chats (user_id, chat_id, kind, role, turn, version)
+         SELECT {me}, id, 1, 2, 1, 100 + row_number() OVER (ORDER BY id) FROM made;
          UPDATE users SET version = 5100 WHERE id = {me}"
     ));
     let mut socket = RawSocket::connect(world.at(0)).await;

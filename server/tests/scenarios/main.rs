@@ -49,6 +49,7 @@ mod the_answer_is_lost;
 mod the_database_lost_commits;
 mod the_database_takes_no_changes;
 mod the_disk_of_the_database_is_full;
+mod the_people_live_elsewhere;
 mod the_same_client_id_many_times;
 mod the_tests_themselves_end;
 mod times_in_a_chat_never_go_back;

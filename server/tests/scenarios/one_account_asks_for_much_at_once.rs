@@ -12,8 +12,8 @@ const GROUPS: usize = 8;
 
 #[tokio::test]
 async fn others_find_the_database_free() {
-    // Three of these are for commands.
-    let world = Plan::single().flags(&["--database-connections", "11"]).start().await;
+    // Two of these are for requests to either side.
+    let world = Plan::single().flags(&["--database-connections", "16"]).start().await;
     let [greedy, other] = world.people().await;
     greedy.connect(world.at(0)).await;
     other.connect(world.at(0)).await;

@@ -34,7 +34,7 @@ fn told(outbox: &Outbox) -> Vec<(Version, Version)> {
 #[tokio::test]
 async fn whoever_looked_earlier_asks_for_the_rest() {
     let world = Plan::single().start().await;
-    let options = world.database.url().parse().expect("an address");
+    let options: sqlx::postgres::PgConnectOptions = world.database.url().parse().expect("an address");
     let store = Store::connect(options, 2, Duration::ZERO).await.expect("a store");
     let bus = Bus::start(None, 1, mpsc::channel(1).0).expect("no address to read");
     let fanout = Fanout::new(bus, store, Metrics::new().0, 1);

@@ -175,6 +175,8 @@ impl Cluster {
 
     fn psql(&self, database: &str, sql: &str) -> std::io::Result<Output> {
         let mut psql = clean(Command::new("psql"));
+        // Both sides, as an operator would look at them.
+        psql.env("PGOPTIONS", "-c search_path=chats,people,public");
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "chapar", "-d", database, "-h"]);
         output(psql.arg(&self.directory).args(["-c", sql]))
     }
@@ -223,6 +225,7 @@ impl Database {
     /// Somebody else's transaction, which has done `sql` and stays open until [`Self::end_meanwhile`].
     pub fn meanwhile(&self, sql: &str) -> Process {
         let mut psql = clean(Command::new("psql"));
+        psql.env("PGOPTIONS", "-c search_path=chats,people,public");
         psql.args(["-X", "-q", "-U", "chapar", "-d", &self.name, "-h"]).arg(&self.cluster.directory);
         psql.args(["-c", &format!("BEGIN; {sql}; SELECT pg_sleep(60)")]);
         let before = self.backends();

@@ -1,0 +1,294 @@
+-- What belongs to chats: the chats, who is in them, messages, reactions, and the feed of what has changed.
+--
+-- Every table but the feed leads with chat_id. There are no foreign keys: on the hot path each would lock a row of another table
+-- per message. Nothing here is touched together with what belongs to people (../people).
+--
+-- Invariant: `version` and `seq` of a chat are dense and move only in write_changes, under the chat's row lock.
+
+CREATE TABLE meta (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    epoch    uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO meta DEFAULT VALUES;
+
+CREATE TABLE chats (
+    id           bigint PRIMARY KEY,          -- given out by the people's side
+    kind         smallint NOT NULL,           -- 0 direct, 1 group, 2 channel
+    title        text,
+    handle       text,
+    rights       integer NOT NULL,            -- what everybody in it may
+    created_at   timestamptz NOT NULL,
+    changed_at   timestamptz NOT NULL,        -- for the order of a chat list; not indexed, so that it stays cheap
+    seq          bigint NOT NULL DEFAULT 0,   -- of the last message
+    version      bigint NOT NULL DEFAULT 0,   -- of the last change
+    info_version bigint NOT NULL DEFAULT 0    -- of the last change of title or handle
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+
+-- How many are in a chat. Apart from the chat's own row, because readers of a channel come and go without its lock.
+CREATE TABLE counts (
+    chat_id bigint PRIMARY KEY,
+    members bigint NOT NULL
+) WITH (fillfactor = 50);
+
+-- role: 0 member, 1 admin, 2 owner, null gone. rights and denied: bits, see server/domain/src/rights.rs.
+CREATE TABLE members (
+    chat_id      bigint NOT NULL,
+    user_id      bigint NOT NULL,
+    role         smallint,
+    rights       integer NOT NULL DEFAULT 0,  -- of an admin, beside those of everybody
+    denied       integer NOT NULL DEFAULT 0,  -- to a member, of those of everybody
+    denied_until timestamptz,
+    banned       boolean NOT NULL DEFAULT false, -- cannot come back by themselves
+    went         boolean NOT NULL DEFAULT false, -- by themselves: others cannot bring them back
+    engaged      boolean NOT NULL DEFAULT false, -- has opened the chat, or written in it
+    read_seq     bigint NOT NULL DEFAULT 0,   -- not kept in channels
+    turn         bigint NOT NULL,             -- counts the changes of this standing, but for the read mark
+    version      bigint NOT NULL DEFAULT 0,   -- the chat's version at the last change that others see; 0 for readers of a channel
+    PRIMARY KEY (chat_id, user_id)
+) WITH (fillfactor = 80);
+CREATE INDEX members_by_version ON members (chat_id, version) WHERE version > 0;
+-- Readers of a channel have version 0 and no read mark that anybody sees: the index holds those who have one.
+CREATE INDEX members_by_read ON members (chat_id, read_seq DESC, user_id) WHERE role IS NOT NULL AND version > 0;
+
+CREATE TABLE messages (
+    chat_id     bigint NOT NULL,
+    seq         bigint NOT NULL,
+    version     bigint NOT NULL,              -- the chat's version at the last change
+    sender_id   bigint NOT NULL,
+    client_id   uuid NOT NULL,
+    client_hash bigint NOT NULL,              -- of what was first sent under that client id
+    sent_at     timestamptz NOT NULL,
+    edited_at   timestamptz,
+    reply_to    bigint,
+    body        jsonb NOT NULL,
+    reactions   jsonb,                        -- counts, most frequent first
+    PRIMARY KEY (chat_id, seq),
+    UNIQUE (chat_id, sender_id, client_id)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.1);
+-- With a condition of its own it serves those statements only that name it: where most messages are in a few chats, the planner
+-- else takes it for as good as the primary key. Versions begin at 1. So with the others.
+CREATE INDEX messages_by_version ON messages (chat_id, version) WHERE version > 0;
+
+CREATE TABLE reactions (
+    chat_id bigint NOT NULL,
+    seq     bigint NOT NULL,
+    user_id bigint NOT NULL,
+    emoji   text,                             -- null: taken back
+    version bigint NOT NULL,
+    PRIMARY KEY (chat_id, seq, user_id)
+);
+CREATE INDEX reactions_by_version ON reactions (chat_id, version) WHERE version > 0;
+
+-- What has changed, one row for each commit, for all who follow: search, push, bots, people's lists. Kept for a week.
+--
+-- Rows do not become visible in the order of their ids. Whoever follows reads those whose transaction is older than the oldest
+-- that runs (xid < pg_snapshot_xmin(pg_current_snapshot())), by (xid, id): then none is missed.
+CREATE TABLE feed (
+    id     bigint GENERATED ALWAYS AS IDENTITY,
+    xid    xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at     timestamptz NOT NULL DEFAULT now(),
+    chats  bigint[] NOT NULL,                 -- which
+    froms  bigint[] NOT NULL,                 -- from which version; equal to the next where only readers came or went
+    tos    bigint[] NOT NULL,                 -- to which
+    kinds  smallint[] NOT NULL,               -- of rows, bits: 1 info, 2 members, 4 messages new, 8 messages changed, 16 reactions
+    people jsonb                              -- [[chat, user], ...] whose membership has changed
+) PARTITION BY RANGE (at);
+CREATE INDEX feed_by_order ON feed (xid, id);
+CREATE TABLE feed_rest PARTITION OF feed DEFAULT;
+
+-- Makes room for today and the days that follow, and drops what is older than a week.
+CREATE FUNCTION tend_feed() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    day   date;
+    name  text;
+    stale text;
+BEGIN
+    FOR ahead IN 0 .. 2 LOOP
+        day := (now() AT TIME ZONE 'UTC')::date + ahead;
+        name := 'feed_' || to_char(day, 'YYYYMMDD');
+        CONTINUE WHEN to_regclass(name) IS NOT NULL;
+        -- What has come into the rest for that day already would be in the way.
+        CONTINUE WHEN EXISTS (SELECT FROM feed_rest f WHERE f.at >= day::timestamp AT TIME ZONE 'UTC'
+                                  AND f.at < (day + 1)::timestamp AT TIME ZONE 'UTC');
+        EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF feed FOR VALUES FROM (%L) TO (%L)', name,
+                       day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+    END LOOP;
+    FOR stale IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'feed'::regclass AND c.relname ~ '^feed_[0-9]{8}$'
+          AND to_date(substr(c.relname, 6), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date - 7
+    LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %I', stale);
+    END LOOP;
+    DELETE FROM feed_rest WHERE at < now() - interval '7 days';
+END
+$$;
+
+-- Writes what was judged, in one call. A chat that somebody else has locked, or whose version is no longer `in_from`, is left out with
+-- all its rows: the ids of the others come back. What was judged holds for the version that was read, so what the judgement
+-- rests on must move the version, or be checked here: the `turn` of a member.
+--
+-- `in_more` holds the rarer rows, each list optional: created, messages (changed ones), members, counts, reactions, people.
+CREATE FUNCTION write_changes(
+    in_chat bigint[], in_from bigint[], in_seq bigint[], in_version bigint[], in_at timestamptz[], in_kinds smallint[],
+    in_m_chat bigint[], in_m_seq bigint[], in_m_version bigint[], in_m_sender bigint[], in_m_client uuid[],
+    in_m_hash bigint[], in_m_at timestamptz[], in_m_reply bigint[], in_m_body text[],
+    in_more jsonb
+) RETURNS bigint[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held bigint[];
+    made bigint[];
+    full_batch boolean;
+BEGIN
+    held := ARRAY(
+        SELECT c.id FROM unnest(in_chat, in_from) AS i (chat, version) JOIN chats c ON c.id = i.chat
+        WHERE c.version = i.version ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED);
+    IF in_more ? 'created' THEN
+        WITH fresh AS (
+            INSERT INTO chats (id, kind, title, handle, rights, created_at, changed_at, info_version)
+            SELECT i.id, i.kind, i.title, i.handle, i.rights, i.created_at, i.created_at, i.info_version
+            FROM jsonb_to_recordset(in_more -> 'created') AS i (
+                id bigint, kind smallint, title text, handle text, rights integer, created_at timestamptz, info_version bigint)
+            ORDER BY i.id ON CONFLICT (id) DO NOTHING RETURNING id
+        )
+        SELECT array_agg(id) INTO made FROM fresh;
+        held := held || coalesce(made, '{}');
+    END IF;
+    IF cardinality(held) = 0 THEN
+        RETURN held;
+    END IF;
+    full_batch := cardinality(held) = cardinality(in_chat);
+
+    INSERT INTO messages (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, reply_to, body)
+    SELECT i.chat, i.seq, i.version, i.sender, i.client, i.hash, i.at, i.reply, i.body::jsonb
+    FROM unnest(in_m_chat, in_m_seq, in_m_version, in_m_sender, in_m_client, in_m_hash, in_m_at, in_m_reply, in_m_body)
+             AS i (chat, seq, version, sender, client, hash, at, reply, body)
+    WHERE full_batch OR i.chat = ANY (held);
+
+    UPDATE chats c SET seq = i.seq, version = i.version, changed_at = i.at
+    FROM unnest(in_chat, in_seq, in_version, in_at) AS i (chat, seq, version, at)
+    WHERE c.id = i.chat AND (full_batch OR i.chat = ANY (held));
+
+    IF in_more IS NOT NULL THEN
+        PERFORM write_rare_rows(held, in_more);
+    END IF;
+
+    INSERT INTO feed (chats, froms, tos, kinds, people)
+    SELECT array_agg(i.chat), array_agg(i.from_version), array_agg(i.version), array_agg(i.kind), in_more -> 'people'
+    FROM unnest(in_chat, in_from, in_version, in_kinds) AS i (chat, from_version, version, kind)
+    WHERE full_batch OR i.chat = ANY (held);
+    RETURN held;
+END
+$$;
+
+-- The rarer rows of write_changes, of chats that are held.
+CREATE FUNCTION write_rare_rows(in_held bigint[], in_more jsonb) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    due  bigint;
+    done bigint;
+    more bigint;
+BEGIN
+    IF in_more ? 'messages' THEN
+        UPDATE messages m SET version = i.version, body = coalesce(i.body::jsonb, m.body), edited_at = i.edited_at,
+               reactions = i.reactions
+        FROM jsonb_to_recordset(in_more -> 'messages') AS i (
+            chat bigint, seq bigint, version bigint, body text, edited_at timestamptz, reactions jsonb)
+        WHERE m.chat_id = i.chat AND m.seq = i.seq AND i.chat = ANY (in_held);
+    END IF;
+    IF in_more ? 'members' THEN
+        SELECT count(*) INTO due FROM jsonb_to_recordset(in_more -> 'members') AS i (chat bigint) WHERE i.chat = ANY (in_held);
+        UPDATE members m SET role = i.role, rights = i.rights, denied = i.denied, denied_until = i.denied_until,
+               banned = i.banned, went = i.went, engaged = i.engaged, turn = i.turn,
+               version = greatest(m.version, i.version),
+               -- A read mark moves without the chat's lock: only who comes back begins anew.
+               read_seq = CASE WHEN m.role IS NULL THEN i.read_seq ELSE m.read_seq END
+        FROM jsonb_to_recordset(in_more -> 'members') AS i (
+            chat bigint, usr bigint, role smallint, rights integer, denied integer, denied_until timestamptz, banned boolean,
+            went boolean, engaged boolean, read_seq bigint, before bigint, turn bigint, version bigint)
+        WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.turn = i.before AND i.before > 0 AND i.chat = ANY (in_held);
+        GET DIAGNOSTICS done = ROW_COUNT;
+        INSERT INTO members (chat_id, user_id, role, rights, denied, denied_until, banned, went, engaged, read_seq, turn, version)
+        SELECT i.chat, i.usr, i.role, i.rights, i.denied, i.denied_until, i.banned, i.went, i.engaged, i.read_seq, i.turn,
+               i.version
+        FROM jsonb_to_recordset(in_more -> 'members') AS i (
+            chat bigint, usr bigint, role smallint, rights integer, denied integer, denied_until timestamptz, banned boolean,
+            went boolean, engaged boolean, read_seq bigint, before bigint, turn bigint, version bigint)
+        WHERE i.before = 0 AND i.chat = ANY (in_held)
+        ORDER BY i.chat, i.usr ON CONFLICT (chat_id, user_id) DO NOTHING;
+        GET DIAGNOSTICS more = ROW_COUNT;
+        IF done + more < due THEN
+            -- A reader came or went meanwhile, without the chat's lock: what was judged does not hold.
+            RAISE EXCEPTION 'a member has moved' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
+    IF in_more ? 'counts' THEN
+        INSERT INTO counts AS c (chat_id, members)
+        SELECT i.chat, i.more FROM jsonb_to_recordset(in_more -> 'counts') AS i (chat bigint, more bigint)
+        WHERE i.chat = ANY (in_held) ORDER BY i.chat
+        ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members;
+    END IF;
+    IF in_more ? 'reactions' THEN
+        INSERT INTO reactions AS r (chat_id, seq, user_id, emoji, version)
+        SELECT i.chat, i.seq, i.usr, i.emoji, i.version
+        FROM jsonb_to_recordset(in_more -> 'reactions') AS i (chat bigint, seq bigint, usr bigint, emoji text, version bigint)
+        WHERE i.chat = ANY (in_held) ORDER BY i.chat, i.seq, i.usr
+        ON CONFLICT (chat_id, seq, user_id) DO UPDATE SET emoji = excluded.emoji, version = excluded.version;
+    END IF;
+END
+$$;
+
+-- Readers who come into channels or go: no lock of the channel, no version. No (chat, user) twice. `in_before` is the turn that was
+-- read; whose turn has moved is left out. Returns the places, from 1, of those that were written.
+CREATE FUNCTION move_readers(
+    in_chat bigint[], in_user bigint[], in_before bigint[], in_role smallint[], in_read bigint[]
+) RETURNS SETOF bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    places bigint[];
+BEGIN
+    WITH i AS MATERIALIZED (
+        SELECT * FROM unnest(in_chat, in_user, in_before, in_role, in_read) WITH ORDINALITY
+            AS i (chat, usr, before, role, read_seq, place) ORDER BY i.chat, i.usr
+    ),
+    there AS MATERIALIZED (
+        SELECT m.chat_id, m.user_id, m.role FROM i JOIN members m ON m.chat_id = i.chat AND m.user_id = i.usr
+        WHERE i.before > 0 AND m.turn = i.before ORDER BY m.chat_id, m.user_id FOR NO KEY UPDATE OF m
+    ),
+    moved AS (
+        UPDATE members m SET role = i.role, turn = i.before + 1, rights = 0, went = i.role IS NULL,
+               banned = m.banned AND i.role IS NULL,
+               read_seq = CASE WHEN m.role IS NULL THEN i.read_seq ELSE m.read_seq END
+        FROM there t JOIN i ON i.chat = t.chat_id AND i.usr = t.user_id
+        WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id AND m.turn = i.before
+        RETURNING i.place, i.chat, (i.role IS NOT NULL)::integer - (t.role IS NOT NULL)::integer AS more
+    ),
+    came AS (
+        INSERT INTO members (chat_id, user_id, role, read_seq, turn)
+        SELECT i.chat, i.usr, i.role, i.read_seq, 1 FROM i WHERE i.before = 0 ORDER BY i.chat, i.usr
+        ON CONFLICT (chat_id, user_id) DO NOTHING RETURNING chat_id, user_id
+    ),
+    written AS MATERIALIZED (
+        SELECT place, chat, more FROM moved
+        UNION ALL
+        SELECT i.place, i.chat, 1 FROM came c JOIN i ON i.chat = c.chat_id AND i.usr = c.user_id
+    ),
+    counted AS (
+        INSERT INTO counts AS c (chat_id, members)
+        SELECT w.chat, sum(w.more) FROM written w GROUP BY w.chat ORDER BY w.chat
+        ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members
+    ),
+    fed AS (
+        INSERT INTO feed (chats, froms, tos, kinds, people)
+        SELECT (SELECT array_agg(DISTINCT w.chat) FROM written w), '{}', '{}', '{}',
+               (SELECT jsonb_agg(jsonb_build_array(i.chat, i.usr)) FROM written w JOIN i ON i.place = w.place)
+        WHERE EXISTS (SELECT FROM written)
+    )
+    SELECT array_agg(w.place) INTO places FROM written w;
+    RETURN QUERY SELECT unnest(places);
+END
+$$;

@@ -1,0 +1,245 @@
+//! What can be asked of a chat.
+
+use std::sync::Arc;
+
+use chapar_protocol::{
+    ChatId, ChatKind, Role, Seq, Timestamp, UserId,
+    message::{Body, NewBody, ServiceAction},
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::Principal;
+
+/// A change that somebody asks of a chat. It has passed all checks that need no look at the chat.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Who.
+    pub by: Principal,
+    /// Of which chat.
+    pub chat: ChatId,
+    /// What.
+    pub change: Change,
+}
+
+/// Every change of a chat, other than readers who come into a channel or go (see [`crate::readers`]).
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// To be made, with these people in it; whoever asks owns it, or in a direct chat is one of two.
+    Create(NewChat),
+    /// A new message.
+    Send(NewMessage),
+    /// Another body for a message of one's own.
+    Edit(Seq, Body),
+    /// A tombstone in place of a message.
+    Delete(Seq),
+    /// One's reaction to a message, or none.
+    React(Seq, Option<String>),
+    /// More members. Of those who had gone by themselves, only who is in the second list comes back.
+    Add(Vec<UserId>, Vec<UserId>),
+    /// One member less, who stays out.
+    Remove(UserId),
+    /// Another role for somebody.
+    SetRole(UserId, Role),
+    /// Whoever asks comes in.
+    Join,
+    /// Whoever asks goes.
+    Leave,
+}
+
+/// A chat to be made.
+#[derive(Clone, Debug)]
+pub struct NewChat {
+    /// Its form.
+    pub kind: ChatKind,
+    /// Its title; absent in direct chats.
+    pub title: Option<String>,
+    /// Its public handle, which is claimed already.
+    pub handle: Option<String>,
+    /// Who is in it beside whoever asks.
+    pub members: Vec<UserId>,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// The client's id for it.
+    pub client_id: Uuid,
+    /// What it says.
+    pub body: Body,
+    /// What it answers.
+    pub reply_to: Option<Seq>,
+    /// The body as JSON: encoded once, for the table.
+    pub json: Arc<str>,
+    /// Tells whether a retry says the same.
+    pub hash: i64,
+}
+
+impl NewMessage {
+    /// A message of a client: what it sent, by which a retry is known, and what is stored of that.
+    pub fn new(client_id: Uuid, sent: NewBody, stored: NewBody, reply_to: Option<Seq>) -> Self {
+        Self::with(client_id, fingerprint(&sent.into(), reply_to), stored.into(), reply_to)
+    }
+
+    /// A line of the server's own. Told twice under the same id, it stands there once.
+    pub fn service(client_id: Uuid, action: ServiceAction) -> Self {
+        let body = Body::Service { action };
+        Self::with(client_id, fingerprint(&body, None), body, None)
+    }
+
+    fn with(client_id: Uuid, hash: i64, body: Body, reply_to: Option<Seq>) -> Self {
+        let json = json(&body);
+        Self { client_id, body, reply_to, json, hash }
+    }
+}
+
+/// A body as it is stored.
+pub(crate) fn json(body: &Body) -> Arc<str> {
+    serde_json::to_string(body).expect("bodies have string keys only").into()
+}
+
+impl Asked {
+    /// Bytes that it takes while it waits, roughly and not less than a message of it takes in a frame.
+    pub fn bytes(&self) -> usize {
+        const AROUND: usize = 256;
+        AROUND
+            + match &self.change {
+                Change::Send(message) => message.json.len(),
+                Change::Edit(_, body) => json(body).len(),
+                Change::Add(users, back) => 8 * (users.len() + back.len()),
+                Change::Create(new) => 8 * new.members.len(),
+                _ => 0,
+            }
+    }
+
+    /// The people whose standing must be known to judge it.
+    pub fn people(&self) -> impl Iterator<Item = UserId> {
+        let (some, one) = match &self.change {
+            Change::Create(new) => (new.members.as_slice(), None),
+            Change::Add(users, _) => (users.as_slice(), None),
+            Change::Remove(user) | Change::SetRole(user, _) => (&[][..], Some(*user)),
+            _ => (&[][..], None),
+        };
+        std::iter::once(self.by.user()).chain(some.iter().copied()).chain(one)
+    }
+
+    /// The message that must be known to judge it.
+    pub fn message(&self) -> Option<Seq> {
+        match self.change {
+            Change::Edit(seq, _) | Change::Delete(seq) | Change::React(seq, _) => Some(seq),
+            _ => None,
+        }
+    }
+
+    /// The id by which it is known whether it was sent before.
+    pub fn client_id(&self) -> Option<Uuid> {
+        match &self.change {
+            Change::Send(message) => Some(message.client_id),
+            _ => None,
+        }
+    }
+}
+
+/// Tells whether two messages say the same. It must come out alike in later versions of this server, or a retry over an
+/// upgrade would be taken for another message: so it is over what the client sent, what has no value adds nothing, and
+/// fields added later change nothing for messages that do not have them. A line of the server's own is known by its id alone.
+fn fingerprint(body: &Body, reply_to: Option<Seq>) -> i64 {
+    let mut said = match body {
+        Body::Service { .. } => serde_json::Value::from("service"),
+        _ => serde_json::to_value(body).expect("bodies have string keys only"),
+    };
+    strip(&mut said);
+    let digest = Sha256::new()
+        .chain_update([FINGERPRINT])
+        .chain_update(said.to_string())
+        .chain_update(reply_to.unwrap_or_default().0.to_be_bytes())
+        .finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(first)
+}
+
+/// The version of [`fingerprint`].
+const FINGERPRINT: u8 = 1;
+
+/// Takes out of objects what has no value: null, false, and empty lists.
+fn strip(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => {
+            for field in fields.values_mut() {
+                strip(field);
+            }
+            fields.retain(|_, value| match value {
+                Value::Null | Value::Bool(false) => false,
+                Value::Array(list) => !list.is_empty(),
+                _ => true,
+            });
+        }
+        Value::Array(list) => {
+            for one in list {
+                strip(one);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What becomes of a change that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A message stands in the chat.
+    Sent {
+        /// Its place.
+        seq: Seq,
+        /// The chat's version that brought it.
+        version: chapar_protocol::Version,
+        /// When it was stored.
+        sent_at: Timestamp,
+        /// It was there already: nothing new to tell others.
+        existed: bool,
+    },
+    /// The chat is as it was asked to be, at this version.
+    Changed(chapar_protocol::Version),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The figures are kept for good: with others, retries over an upgrade would be refused.
+    #[test]
+    fn the_fingerprint_of_what_was_sent_stays_the_same() {
+        let plain = Body::from(NewBody::text("سلام"));
+        assert_eq!(fingerprint(&plain, None), PLAIN);
+        assert_ne!(fingerprint(&plain, Some(Seq(1))), PLAIN);
+        assert_ne!(fingerprint(&Body::from(NewBody::text("سلام!")), None), PLAIN);
+    }
+
+    /// A later version of the server knows more fields: a retry over the upgrade says the same as before.
+    #[test]
+    fn a_field_that_comes_later_makes_no_other_message() {
+        let said = |more: serde_json::Value| {
+            let mut body = serde_json::json!({ "kind": "text", "text": "x" });
+            let (Some(body_fields), Some(more)) = (body.as_object_mut(), more.as_object()) else { unreachable!() };
+            body_fields.extend(more.clone());
+            fingerprint(&Body::Unknown(body), None)
+        };
+        let before = said(serde_json::json!({}));
+        let after = serde_json::json!({ "silent": false, "media": [], "preview": null });
+        assert_eq!(said(after), before, "without a value it adds nothing");
+        assert_ne!(said(serde_json::json!({ "silent": true })), before);
+        let call = |n| Body::Service { action: ServiceAction::Added { user_ids: vec![UserId(n)] } };
+        assert_eq!(fingerprint(&call(1), None), fingerprint(&call(2), None), "the server's own lines go by their id");
+    }
+
+    const PLAIN: i64 = -1_718_011_393_144_656_513;
+
+    #[test]
+    fn what_has_no_value_adds_nothing() {
+        let mut with =
+            serde_json::json!({ "text": "x", "later": null, "list": [], "flag": false, "deep": [{ "a": null }] });
+        strip(&mut with);
+        assert_eq!(with, serde_json::json!({ "text": "x", "deep": [{}] }));
+    }
+}

@@ -1,0 +1,136 @@
+//! A chat as far as it is known where changes of it are judged.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chapar_protocol::{Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version};
+use uuid::Uuid;
+
+use crate::{
+    change::json,
+    rights::{Place, Rights},
+};
+
+/// A chat, and those of its rows that the changes are about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chat {
+    /// What all see of it.
+    pub info: ChatInfo,
+    /// The seq of its last message; 0 when there is none.
+    pub seq: Seq,
+    /// Its version.
+    pub version: Version,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// What everybody in it may.
+    pub rights: Rights,
+    /// How many are in it.
+    pub count: i64,
+    /// Those of the people asked for who are in it, or were.
+    pub members: HashMap<UserId, Standing>,
+    /// The messages asked for, as far as there are such.
+    pub messages: HashMap<Seq, Stored>,
+    /// Those of the client ids asked for that are used.
+    pub sent: HashMap<(UserId, Uuid), Sent>,
+    /// The reactions of those who ask to the messages asked for.
+    pub reactions: HashMap<(Seq, UserId), String>,
+}
+
+/// How somebody stands in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The role; absent when no longer in it.
+    pub role: Option<Role>,
+    /// What an admin may beside what everybody may.
+    pub rights: Rights,
+    /// What a member may not, although everybody may.
+    pub denied: Rights,
+    /// Until when.
+    pub denied_until: Option<Timestamp>,
+    /// Cannot come back by themselves.
+    pub banned: bool,
+    /// Went by themselves: others cannot bring them back.
+    pub left: bool,
+    /// Has done something here: opened the chat, or written in it.
+    pub engaged: bool,
+    /// How far they have read. Not kept in channels.
+    pub read_seq: Seq,
+    /// Counts the changes of this standing: the person's own list follows it.
+    pub turn: i64,
+}
+
+impl Standing {
+    /// Somebody new in this role.
+    pub fn with(role: Role) -> Self {
+        Self {
+            role: Some(role),
+            rights: if role == Role::Admin { Rights::ADMIN } else { Rights::NONE },
+            denied: Rights::NONE,
+            denied_until: None,
+            banned: false,
+            left: false,
+            engaged: false,
+            read_seq: Seq(0),
+            turn: 0,
+        }
+    }
+
+    /// As others see it.
+    pub fn member(&self, user_id: UserId, kind: ChatKind) -> Member {
+        let read_seq = (kind != ChatKind::Channel).then_some(self.read_seq);
+        Member { user_id, role: self.role, read_seq }
+    }
+}
+
+/// A message, with what only the table knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// As all see it.
+    pub message: Message,
+    /// The body as it is to be written; absent when it stays as it is.
+    pub json: Option<Arc<str>>,
+    /// Of what the client sent.
+    pub hash: i64,
+}
+
+impl Stored {
+    pub(crate) fn rewrite(&mut self, body: Body) {
+        self.json = Some(json(&body));
+        self.message.body = body;
+    }
+}
+
+/// A message that was sent under a client id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its place.
+    pub seq: Seq,
+    /// The chat's version at its last change.
+    pub version: Version,
+    /// When it was stored.
+    pub sent_at: Timestamp,
+    /// Of what the client sent.
+    pub hash: i64,
+}
+
+impl Chat {
+    /// A chat that is not there yet.
+    pub fn nothing(info: ChatInfo) -> Self {
+        Self {
+            rights: Rights::of_new(info.kind),
+            changed_at: info.created_at,
+            info,
+            seq: Seq(0),
+            version: Version(0),
+            count: 0,
+            members: HashMap::new(),
+            messages: HashMap::new(),
+            sent: HashMap::new(),
+            reactions: HashMap::new(),
+        }
+    }
+
+    /// Where rights are concerned.
+    pub fn place(&self, now: Timestamp) -> Place {
+        Place { kind: self.info.kind, rights: self.rights, now }
+    }
+}

@@ -1,0 +1,170 @@
+//! Judges what is asked of one chat, one change after the other, each on what those before it have made of the chat.
+
+mod members;
+mod messages;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chapar_protocol::{ChatId, ChatInfo, ErrorCode, Seq, Timestamp, UserId, Version, WireError};
+use uuid::Uuid;
+
+pub use self::told::Membership;
+use crate::{
+    change::{Asked, Change, Done, NewChat},
+    chat::{Chat, Standing},
+    refusal::refusal,
+    rights::{Action, may},
+};
+
+/// What a change is answered.
+pub type Verdict = Result<Done, WireError>;
+
+/// What judging needs of the world.
+pub struct Moment<'a> {
+    /// The clock of the database.
+    pub now: Timestamp,
+    /// Makes ids for lines of the server's own.
+    pub dice: &'a mut dyn FnMut() -> Uuid,
+}
+
+/// What became of a chat.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The answer to each change, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// What is to be written, if anything is.
+    pub written: Option<Written>,
+}
+
+/// A chat that has changed, and which of its rows did.
+#[derive(Debug)]
+pub struct Written {
+    /// As it is now.
+    pub chat: Chat,
+    /// The version before; 0 for a chat that is new.
+    pub from: Version,
+    /// Which rows.
+    pub rows: Rows,
+}
+
+/// The rows of a chat that have changed.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// What everybody sees of the chat has changed, at this version.
+    pub info: Option<Version>,
+    /// New messages.
+    pub fresh: BTreeSet<Seq>,
+    /// Messages that were there and are changed.
+    pub changed: BTreeSet<Seq>,
+    /// Whose standing has changed.
+    pub members: BTreeMap<UserId, Turned>,
+    /// Reactions set or taken back.
+    pub reactions: BTreeMap<(Seq, UserId), Version>,
+}
+
+/// How a standing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// The version at which others see it so; without, they see nothing of it.
+    pub version: Option<Version>,
+    /// The turn before; 0 for somebody new.
+    pub before: i64,
+    /// Whether they were in the chat before.
+    pub was_in: bool,
+}
+
+/// Judges some changes of one chat in their order. `chat` is `None` when there is no such chat.
+pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_>) -> Judgement {
+    let from = chat.as_ref().map_or(Version(0), |it| it.version);
+    let mut verdicts = Vec::with_capacity(asked.len());
+    let mut judging = chat.map(Judging::new);
+    let Moment { now, dice } = moment;
+    for it in asked {
+        let verdict = match (&mut judging, &it.change) {
+            (None, Change::Create(new)) => {
+                let judging = judging.insert(Judging::new(nothing(id, new, now)));
+                Ok(judging.create(it.by.user(), new, now, dice))
+            }
+            (None, _) => Err(refusal(ErrorCode::ChatNotFound)),
+            (Some(judging), _) => judging.one(it, now, dice),
+        };
+        verdicts.push(verdict);
+    }
+    let written = judging.filter(|it| it.chat.version > from).map(|it| Written { chat: it.chat, from, rows: it.rows });
+    Judgement { verdicts, written }
+}
+
+fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
+    Chat::nothing(ChatInfo { id, kind: new.kind, title: new.title.clone(), handle: new.handle.clone(), created_at })
+}
+
+struct Judging {
+    chat: Chat,
+    rows: Rows,
+    /// Reactions to one message that come together take one version: nobody need hear of each.
+    reacted_at: HashMap<Seq, Version>,
+}
+
+impl Judging {
+    fn new(chat: Chat) -> Self {
+        Self { chat, rows: Rows::default(), reacted_at: HashMap::new() }
+    }
+
+    fn one(&mut self, asked: &Asked, now: Timestamp, dice: &mut dyn FnMut() -> Uuid) -> Verdict {
+        let by = asked.by.user();
+        match &asked.change {
+            Change::Create(_) => {
+                if self.standing(by).is_none_or(|it| it.role.is_none()) {
+                    return Err(refusal(ErrorCode::ChatNotFound));
+                }
+                Ok(self.as_it_is())
+            }
+            Change::Send(message) => self.send(asked.by, message, now),
+            Change::Edit(seq, body) => self.edit(by, *seq, body, now),
+            Change::Delete(seq) => self.delete(by, *seq, now),
+            Change::React(seq, emoji) => self.react(by, *seq, emoji.as_deref(), now),
+            Change::Add(users, back) => self.add(by, users, back, now, dice),
+            Change::Remove(user) => self.remove(by, *user, now, dice),
+            Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
+            Change::Join => self.join(by, now, dice),
+            Change::Leave => self.leave(by, now, dice),
+        }
+    }
+
+    fn standing(&self, user: UserId) -> Option<&Standing> {
+        self.chat.members.get(&user)
+    }
+
+    fn may(&self, user: UserId, action: Action, now: Timestamp) -> Result<(), WireError> {
+        may(self.chat.place(now), user, self.standing(user), action)
+    }
+
+    /// The next version. One change takes one, however many rows it touches.
+    fn next(&mut self) -> Version {
+        self.chat.version = self.chat.version.next();
+        self.chat.version
+    }
+
+    /// Notes that somebody's standing is about to change, seen by others at `version`, and counts it.
+    fn turn(&mut self, user: UserId, version: Option<Version>) -> Option<&mut Standing> {
+        let standing = self.chat.members.get_mut(&user)?;
+        let turned = Turned { version, before: standing.turn, was_in: standing.role.is_some() };
+        let turned = self.rows.members.entry(user).or_insert(turned);
+        turned.version = version.or(turned.version);
+        standing.turn += 1;
+        Some(standing)
+    }
+
+    fn as_it_is(&self) -> Done {
+        Done::Changed(self.chat.version)
+    }
+
+    /// The clock, which never goes back in a chat.
+    fn moment(&mut self, now: Timestamp) -> Timestamp {
+        self.chat.changed_at = self.chat.changed_at.max(now);
+        self.chat.changed_at
+    }
+}

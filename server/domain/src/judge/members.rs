@@ -1,0 +1,182 @@
+//! Who is in a chat, and in which role.
+
+use chapar_protocol::{ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
+use uuid::Uuid;
+
+use super::{Judging, Verdict};
+use crate::{
+    change::{Done, NewChat},
+    chat::Standing,
+    refusal::{refusal, refuse},
+    rights::{Action, Rights},
+};
+
+type Dice<'a> = &'a mut dyn FnMut() -> Uuid;
+
+impl Judging {
+    pub(super) fn create(&mut self, by: UserId, new: &NewChat, now: Timestamp, dice: Dice<'_>) -> Done {
+        let version = self.next();
+        self.rows.info = Some(version);
+        // In a direct chat two equals; with oneself, one.
+        let own = if new.kind == ChatKind::Direct { Role::Member } else { Role::Owner };
+        self.give(by, Some(own), version);
+        for user in new.members.iter().filter(|user| **user != by) {
+            self.give(*user, Some(Role::Member), version);
+        }
+        if let Some(standing) = self.chat.members.get_mut(&by) {
+            standing.engaged = true;
+        }
+        if new.kind != ChatKind::Direct {
+            self.tell(by, ServiceAction::Created, version, now, dice);
+        }
+        Done::Changed(version)
+    }
+
+    /// Gives somebody a role, or takes them out.
+    fn give(&mut self, user: UserId, role: Option<Role>, version: Version) {
+        let read_seq = self.chat.seq;
+        let nobody = || Standing { role: None, ..Standing::with(Role::Member) };
+        let old = self.chat.members.entry(user).or_insert_with(nobody).role;
+        // Who reads a channel is nobody else's business.
+        let quiet = self.chat.info.kind == ChatKind::Channel && role.max(old) <= Some(Role::Member);
+        let Some(standing) = self.turn(user, (!quiet).then_some(version)) else { return };
+        if role.is_some() && old.is_none() {
+            standing.read_seq = read_seq;
+            (standing.left, standing.banned) = (false, false);
+        }
+        standing.role = role;
+        standing.rights = if role == Some(Role::Admin) { Rights::ADMIN } else { Rights::NONE };
+        self.chat.count += i64::from(role.is_some()) - i64::from(old.is_some());
+    }
+
+    pub(super) fn add(
+        &mut self,
+        by: UserId,
+        users: &[UserId],
+        back: &[UserId],
+        now: Timestamp,
+        dice: Dice<'_>,
+    ) -> Verdict {
+        self.may(by, Action::Add, now)?;
+        let mut newcomers: Vec<UserId> = Vec::new();
+        for user in users {
+            let standing = self.standing(*user);
+            let inside = standing.is_some_and(|it| it.role.is_some());
+            if standing.is_some_and(|it| it.role.is_none() && it.left) && !back.contains(user) {
+                let message = format!("user {user} has left this chat, and comes back only by joining it");
+                return refuse(ErrorCode::HasLeft, &message);
+            }
+            if !inside && !newcomers.contains(user) {
+                newcomers.push(*user);
+            }
+        }
+        newcomers.sort_unstable();
+        if newcomers.is_empty() {
+            return Ok(self.as_it_is());
+        }
+        self.has_room(newcomers.len())?;
+        let version = self.next();
+        for user in &newcomers {
+            self.give(*user, Some(Role::Member), version);
+        }
+        self.moment(now);
+        self.tell(by, ServiceAction::Added { user_ids: newcomers }, version, now, dice);
+        Ok(Done::Changed(version))
+    }
+
+    fn has_room(&self, more: usize) -> Result<(), chapar_protocol::WireError> {
+        let there = usize::try_from(self.chat.count).unwrap_or(0);
+        if self.chat.info.kind == ChatKind::Group && there + more > limit::GROUP_MEMBERS {
+            return Err(refusal(ErrorCode::ChatFull));
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, by: UserId, user: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+        if user == by && self.chat.info.kind != ChatKind::Direct {
+            return refuse(ErrorCode::BadRequest, "nobody removes themselves: use leave");
+        }
+        self.may(by, Action::Remove(None), now)?;
+        let Some(standing) = self.standing(user).cloned() else { return Err(refusal(ErrorCode::UserNotFound)) };
+        self.may(by, Action::Remove(standing.role), now)?;
+        if standing.role.is_none() && standing.banned {
+            return Ok(self.as_it_is());
+        }
+        let version = self.next();
+        if standing.role.is_some() {
+            self.give(user, None, version);
+            self.tell(by, ServiceAction::Removed { user_id: user }, version, now, dice);
+        }
+        // Also of whoever has just left: they must not be able to come and go as they like.
+        if let Some(standing) = self.turn(user, None) {
+            standing.banned = true;
+        }
+        self.moment(now);
+        Ok(Done::Changed(version))
+    }
+
+    pub(super) fn set_role(&mut self, by: UserId, user: UserId, role: Role, now: Timestamp) -> Verdict {
+        self.may(by, Action::Name, now)?;
+        if user == by {
+            return refuse(ErrorCode::BadRequest, "an owner stops being one by naming another");
+        }
+        let Some(old) = self.standing(user).and_then(|it| it.role) else {
+            return Err(refusal(ErrorCode::UserNotFound));
+        };
+        if old == role {
+            return Ok(self.as_it_is());
+        }
+        let version = self.next();
+        self.give(user, Some(role), version);
+        if role == Role::Owner {
+            self.give(by, Some(Role::Admin), version);
+        }
+        self.moment(now);
+        Ok(Done::Changed(version))
+    }
+
+    pub(super) fn join(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+        let standing = self.standing(by);
+        if standing.is_some_and(|it| it.role.is_some()) {
+            return Ok(self.as_it_is());
+        }
+        // A chat is found by its handle; one that everybody has left stays empty, since nobody would own it.
+        if self.chat.info.handle.is_none() || self.chat.count == 0 {
+            return Err(refusal(ErrorCode::ChatNotFound));
+        }
+        if standing.is_some_and(|it| it.banned) {
+            return refuse(ErrorCode::Forbidden, "you were removed from this chat: an admin can add you again");
+        }
+        self.has_room(1)?;
+        let version = self.next();
+        self.give(by, Some(Role::Member), version);
+        self.moment(now);
+        self.tell(by, ServiceAction::Joined, version, now, dice);
+        Ok(Done::Changed(version))
+    }
+
+    pub(super) fn leave(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+        // Also of whoever is out already: then it closes the door behind them.
+        if let Some(gone) = self.standing(by).filter(|it| it.role.is_none()) {
+            if !gone.left
+                && let Some(gone) = self.turn(by, None)
+            {
+                gone.left = true;
+                self.next();
+            }
+            return Ok(self.as_it_is());
+        }
+        self.may(by, Action::Leave, now)?;
+        if self.standing(by).is_some_and(|it| it.role == Some(Role::Owner)) && self.chat.count > 1 {
+            return Err(refusal(ErrorCode::OwnerCannotLeave));
+        }
+        let version = self.next();
+        self.give(by, None, version);
+        if let Some(standing) = self.chat.members.get_mut(&by) {
+            standing.left = true;
+        }
+        self.moment(now);
+        self.tell(by, ServiceAction::Left, version, now, dice);
+        Ok(Done::Changed(version))
+    }
+}

@@ -1,0 +1,167 @@
+//! Messages and reactions.
+
+use chapar_protocol::{Body, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit};
+use uuid::Uuid;
+
+use super::{Judging, Verdict};
+use crate::{
+    Principal,
+    change::{Done, NewMessage},
+    chat::{Sent, Stored},
+    reactions::recount,
+    refusal::{refusal, refuse},
+    rights::Action,
+};
+
+impl Judging {
+    pub(super) fn send(&mut self, by: Principal, new: &NewMessage, now: Timestamp) -> Verdict {
+        let user = by.user();
+        // Whoever is not in it learns nothing, not even that the message is there.
+        if self.standing(user).is_none_or(|it| it.role.is_none()) {
+            return Err(refusal(ErrorCode::ChatNotFound));
+        }
+        if let Some(old) = self.chat.sent.get(&(user, new.client_id)) {
+            if old.hash != new.hash {
+                return Err(refusal(ErrorCode::ClientIdReused));
+            }
+            return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
+        }
+        if matches!(by, Principal::User(_)) {
+            self.may(user, Action::Write, now)?;
+        }
+        if new.reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq) {
+            return Err(refusal(ErrorCode::MessageNotFound));
+        }
+        let version = self.next();
+        let stored = self.put(user, new.clone(), version, now);
+        if matches!(by, Principal::User(_)) {
+            self.engage(user);
+        }
+        Ok(Done::Sent { seq: stored.seq, version, sent_at: stored.sent_at, existed: false })
+    }
+
+    /// Writing in a chat that somebody else has opened answers it.
+    fn engage(&mut self, user: UserId) {
+        if self.chat.info.kind != chapar_protocol::ChatKind::Direct {
+            return;
+        }
+        if self.standing(user).is_some_and(|it| !it.engaged)
+            && let Some(standing) = self.turn(user, None)
+        {
+            standing.engaged = true;
+        }
+    }
+
+    fn put(&mut self, sender: UserId, new: NewMessage, version: Version, now: Timestamp) -> Sent {
+        let sent_at = self.moment(now);
+        let seq = self.chat.seq.next();
+        self.chat.seq = seq;
+        let NewMessage { client_id, body, reply_to, json, hash } = new;
+        let sent = Sent { seq, version, sent_at, hash };
+        let reactions = Vec::new();
+        let message = Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at: None, reactions };
+        self.chat.sent.insert((sender, client_id), sent);
+        self.chat.messages.insert(seq, Stored { message, json: Some(json), hash });
+        self.rows.fresh.insert(seq);
+        sent
+    }
+
+    /// Tells in the chat what happened. In a channel nothing is told: joins and leaves are no posts.
+    pub(super) fn tell(
+        &mut self,
+        sender: UserId,
+        action: ServiceAction,
+        version: Version,
+        now: Timestamp,
+        dice: &mut dyn FnMut() -> Uuid,
+    ) {
+        if self.chat.info.kind != chapar_protocol::ChatKind::Channel {
+            let line = NewMessage { hash: 0, ..NewMessage::service(dice(), action) };
+            self.put(sender, line, version, now);
+        }
+    }
+
+    /// A message that is there and not deleted, for somebody who is in the chat.
+    fn found(&self, by: UserId, seq: Seq) -> Result<&Message, chapar_protocol::WireError> {
+        if self.standing(by).is_none_or(|it| it.role.is_none()) {
+            return Err(refusal(ErrorCode::ChatNotFound));
+        }
+        self.chat.messages.get(&seq).map(|it| &it.message).ok_or_else(|| refusal(ErrorCode::MessageNotFound))
+    }
+
+    pub(super) fn edit(&mut self, by: UserId, seq: Seq, body: &Body, now: Timestamp) -> Verdict {
+        let message = self.found(by, seq)?;
+        if message.body == Body::Deleted {
+            return Err(refusal(ErrorCode::MessageNotFound));
+        }
+        if !matches!(message.body, Body::Text(_)) {
+            return refuse(ErrorCode::Forbidden, "only one's own texts can be edited");
+        }
+        self.may(by, Action::Edit(message.sender), now)?;
+        // A retry of an edit that took effect changes nothing.
+        if message.body == *body {
+            return Ok(self.as_it_is());
+        }
+        let edited_at = self.moment(now);
+        Ok(self.rewrite(seq, body.clone(), |message| message.edited_at = Some(edited_at)))
+    }
+
+    pub(super) fn delete(&mut self, by: UserId, seq: Seq, now: Timestamp) -> Verdict {
+        let message = self.found(by, seq)?;
+        self.may(by, Action::Delete(message.sender), now)?;
+        match message.body {
+            Body::Service { .. } => refuse(ErrorCode::Forbidden, "what happened in the chat cannot be deleted"),
+            Body::Deleted => Ok(self.as_it_is()),
+            _ => {
+                self.moment(now);
+                Ok(self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new()))
+            }
+        }
+    }
+
+    fn rewrite(&mut self, seq: Seq, body: Body, more: impl FnOnce(&mut Message)) -> Done {
+        let version = self.next();
+        if let Some(stored) = self.chat.messages.get_mut(&seq) {
+            stored.rewrite(body);
+            stored.message.version = version;
+            more(&mut stored.message);
+            self.rows.changed.insert(seq);
+        }
+        self.reacted_at.remove(&seq);
+        Done::Changed(version)
+    }
+
+    pub(super) fn react(&mut self, by: UserId, seq: Seq, emoji: Option<&str>, now: Timestamp) -> Verdict {
+        let message = self.found(by, seq)?;
+        if message.body == Body::Deleted {
+            return Err(refusal(ErrorCode::MessageNotFound));
+        }
+        self.may(by, Action::React, now)?;
+        let old = self.chat.reactions.get(&(seq, by)).cloned();
+        if old.as_deref() == emoji {
+            return Ok(self.as_it_is());
+        }
+        // The counts go with the message in every page: they are bounded as its body is.
+        let counts = &message.reactions;
+        if counts.len() >= limit::REACTION_KINDS && emoji.is_some_and(|new| counts.iter().all(|it| it.emoji != new)) {
+            return refuse(ErrorCode::TooLarge, "a message carries at most 50 different reactions");
+        }
+        self.moment(now);
+        let version = match self.reacted_at.get(&seq) {
+            Some(version) => *version,
+            None => self.next(),
+        };
+        self.reacted_at.insert(seq, version);
+        match emoji {
+            Some(emoji) => self.chat.reactions.insert((seq, by), emoji.to_owned()),
+            None => self.chat.reactions.remove(&(seq, by)),
+        };
+        if let Some(stored) = self.chat.messages.get_mut(&seq) {
+            recount(&mut stored.message.reactions, old.as_deref(), emoji);
+            stored.message.version = version;
+            self.rows.changed.insert(seq);
+        }
+        self.rows.reactions.insert((seq, by), version);
+        Ok(Done::Changed(version))
+    }
+}

@@ -1,0 +1,238 @@
+//! Who may do what in a chat. Every command asks here, and nowhere else is a role compared.
+
+use chapar_protocol::{ChatKind, ErrorCode, Role, Timestamp, UserId, WireError};
+
+use crate::{
+    chat::Standing,
+    refusal::{refusal, refuse},
+};
+
+/// A set of rights, one bit each. The numbers are stored: they are never given another meaning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights(pub i32);
+
+impl Rights {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// To write messages, and to edit one's own.
+    pub const WRITE: Self = Self(1);
+    /// To react.
+    pub const REACT: Self = Self(1 << 1);
+    /// To bring people in.
+    pub const ADD: Self = Self(1 << 2);
+    /// To take people out, and keep them out.
+    pub const REMOVE: Self = Self(1 << 3);
+    /// To delete what others wrote.
+    pub const DELETE: Self = Self(1 << 4);
+    /// To see who is in.
+    pub const LIST: Self = Self(1 << 5);
+    /// To name admins and another owner.
+    pub const NAME: Self = Self(1 << 6);
+
+    /// What an admin has who was named without more words.
+    pub const ADMIN: Self =
+        Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::REMOVE.0 | Self::DELETE.0 | Self::LIST.0);
+    /// Everything.
+    pub const ALL: Self = Self(Self::ADMIN.0 | Self::NAME.0);
+
+    /// What everybody may in a new chat.
+    pub const fn of_new(kind: ChatKind) -> Self {
+        match kind {
+            ChatKind::Direct | ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::LIST.0),
+            ChatKind::Channel => Self::REACT,
+        }
+    }
+
+    /// Whether all of these are among them.
+    pub const fn has(self, rights: Self) -> bool {
+        self.0 & rights.0 == rights.0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn with(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+
+    /// These, but not those.
+    #[must_use]
+    pub const fn without(self, less: Self) -> Self {
+        Self(self.0 & !less.0)
+    }
+}
+
+/// Something that somebody wants to do in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write a message.
+    Write,
+    /// Edit a message of this sender.
+    Edit(UserId),
+    /// Delete a message of this sender for all.
+    Delete(UserId),
+    /// React to a message.
+    React,
+    /// Bring people in.
+    Add,
+    /// Take out somebody who has this role; `None` for somebody who has left.
+    Remove(Option<Role>),
+    /// Give somebody else a role.
+    Name,
+    /// See who is in.
+    List,
+    /// Go.
+    Leave,
+}
+
+/// What is known of a chat where rights are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its form.
+    pub kind: ChatKind,
+    /// What everybody may.
+    pub rights: Rights,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What somebody may do there.
+pub fn rights_of(place: Place, standing: &Standing) -> Rights {
+    match standing.role {
+        None => Rights::NONE,
+        Some(Role::Owner) => Rights::ALL,
+        Some(Role::Admin) => place.rights.with(standing.rights),
+        Some(Role::Member) => {
+            let denied = if standing.denied_until.is_some_and(|until| until > place.now) {
+                standing.denied
+            } else {
+                Rights::NONE
+            };
+            place.rights.without(denied)
+        }
+    }
+}
+
+/// Whether somebody may do something in a chat. `standing` is `None` for somebody who never was in it.
+///
+/// # Errors
+/// [`ErrorCode::ChatNotFound`] for those who are not in it, else [`ErrorCode::Forbidden`] with the reason.
+pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Action) -> Result<(), WireError> {
+    let Some(standing) = standing.filter(|it| it.role.is_some()) else {
+        return Err(refusal(ErrorCode::ChatNotFound));
+    };
+    let rights = rights_of(place, standing);
+    let allowed = match action {
+        Action::Write => rights.has(Rights::WRITE),
+        Action::Edit(sender) if sender != user => {
+            return refuse(ErrorCode::Forbidden, "only one's own texts can be edited");
+        }
+        // Whoever was an admin of a channel when it was posted still answers for it.
+        Action::Edit(_) => place.kind == ChatKind::Channel || rights.has(Rights::WRITE),
+        Action::Delete(sender) => sender == user || place.kind != ChatKind::Direct && rights.has(Rights::DELETE),
+        Action::React => rights.has(Rights::REACT),
+        Action::Add => place.kind != ChatKind::Direct && rights.has(Rights::ADD),
+        Action::Remove(role) => {
+            if place.kind == ChatKind::Direct || !rights.has(Rights::REMOVE) {
+                false
+            } else if role >= standing.role {
+                return refuse(ErrorCode::Forbidden, "only somebody of a lower role can be removed");
+            } else {
+                true
+            }
+        }
+        Action::Name => place.kind != ChatKind::Direct && rights.has(Rights::NAME),
+        Action::List => rights.has(Rights::LIST),
+        Action::Leave if place.kind == ChatKind::Direct => {
+            return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
+        }
+        Action::Leave => true,
+    };
+    if allowed { Ok(()) } else { Err(refusal(ErrorCode::Forbidden)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use Action::{Add, Delete, Edit, Leave, List, Name, React, Remove, Write};
+    use ChatKind::{Channel, Direct, Group};
+
+    use super::*;
+
+    const ME: UserId = UserId(1);
+    const OTHER: UserId = UserId(2);
+
+    fn place(kind: ChatKind) -> Place {
+        Place { kind, rights: Rights::of_new(kind), now: Timestamp::from_millis(1000).expect("a time") }
+    }
+
+    fn allowed(place: Place, standing: &Standing, action: Action) -> bool {
+        may(place, ME, Some(standing), action).is_ok()
+    }
+
+    /// Each line: what, and whether a member, an admin and an owner may, in a direct chat (members only), a group, a channel.
+    #[test]
+    fn the_table_of_rights() {
+        let table: &[(Action, bool, [bool; 3], [bool; 3])] = &[
+            (Write, true, [true, true, true], [false, true, true]),
+            (React, true, [true, true, true], [true, true, true]),
+            (List, true, [true, true, true], [false, true, true]),
+            (Edit(ME), true, [true, true, true], [true, true, true]),
+            (Edit(OTHER), false, [false, false, false], [false, false, false]),
+            (Delete(ME), true, [true, true, true], [true, true, true]),
+            (Delete(OTHER), false, [false, true, true], [false, true, true]),
+            (Add, false, [false, true, true], [false, true, true]),
+            (Remove(None), false, [false, true, true], [false, true, true]),
+            (Remove(Some(Role::Member)), false, [false, true, true], [false, true, true]),
+            (Remove(Some(Role::Admin)), false, [false, false, true], [false, false, true]),
+            (Remove(Some(Role::Owner)), false, [false, false, false], [false, false, false]),
+            (Name, false, [false, false, true], [false, false, true]),
+            (Leave, false, [true, true, true], [true, true, true]),
+        ];
+        let roles = [Role::Member, Role::Admin, Role::Owner];
+        for &(action, direct, group, channel) in table {
+            assert_eq!(
+                allowed(place(Direct), &Standing::with(Role::Member), action),
+                direct,
+                "{action:?} in a direct chat"
+            );
+            for (kind, row) in [(Group, group), (Channel, channel)] {
+                for (role, may) in roles.into_iter().zip(row) {
+                    assert_eq!(
+                        allowed(place(kind), &Standing::with(role), action),
+                        may,
+                        "{action:?} as {role:?}, {kind:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn strangers_are_told_nothing_of_the_chat() {
+        let gone = Standing { role: None, ..Standing::with(Role::Member) };
+        for standing in [None, Some(&gone)] {
+            let error = may(place(Group), ME, standing, Write).expect_err("not in it");
+            assert_eq!(error.code, ErrorCode::ChatNotFound);
+        }
+    }
+
+    #[test]
+    fn a_restriction_ends_by_itself_and_holds_for_members_only() {
+        let until = |millis| Some(Timestamp::from_millis(millis).expect("a time"));
+        let silenced = |role, until| Standing { denied: Rights::WRITE, denied_until: until, ..Standing::with(role) };
+        assert!(!allowed(place(Group), &silenced(Role::Member, until(1001)), Write));
+        assert!(!allowed(place(Group), &silenced(Role::Member, until(1001)), Edit(ME)));
+        assert!(allowed(place(Group), &silenced(Role::Member, until(1001)), React));
+        assert!(allowed(place(Group), &silenced(Role::Member, until(1000)), Write));
+        assert!(allowed(place(Group), &silenced(Role::Owner, until(1001)), Write));
+    }
+
+    #[test]
+    fn a_quiet_group_hears_its_admins_only() {
+        let quiet = Place { rights: Rights::of_new(Group).without(Rights::WRITE), ..place(Group) };
+        assert!(!allowed(quiet, &Standing::with(Role::Member), Write));
+        assert!(allowed(quiet, &Standing::with(Role::Admin), Write));
+        let poor = Standing { rights: Rights::DELETE, ..Standing::with(Role::Admin) };
+        assert!(!allowed(quiet, &poor, Write), "an admin has what was given, no more");
+        assert!(allowed(quiet, &poor, Delete(OTHER)));
+    }
+}

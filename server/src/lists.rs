@@ -1,0 +1,96 @@
+//! People's lists of chats follow who is in which chat: at once by whoever has committed it, else by the chats' feed.
+
+use std::{sync::Arc, time::Duration};
+
+use chapar_domain::judge::Membership;
+use tokio::{sync::Notify, time::timeout};
+
+use crate::{
+    fanout::Fanout,
+    store::{Result, Store, StoreError},
+};
+
+/// How long whoever has committed a change waits for the lists to follow.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// How often the feed is looked at, when nothing is known to be late. In the ordinary case everything in it is done already.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a look that failed.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Commits read at a time.
+const PAGE: i64 = 500;
+/// Under this name the feed knows how far this has come.
+const FOLLOWER: &str = "lists";
+
+/// See the module.
+pub struct Lists {
+    store: Store,
+    fanout: Arc<Fanout>,
+    late: Notify,
+}
+
+impl Lists {
+    /// With `store` for the work at once, which is somebody's request.
+    pub fn new(store: Store, fanout: Arc<Fanout>) -> Arc<Self> {
+        Arc::new(Self { store, fanout, late: Notify::new() })
+    }
+
+    /// Brings lists into line with what was committed, and tells whose they are. When that cannot be done now, it is done later.
+    pub async fn apply(&self, moved: &[Membership]) {
+        let done = timeout(AT_ONCE, self.bring_into_line(&self.store, moved)).await;
+        let error = match done {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::warn!(%error, changes = moved.len(), "people's lists follow later");
+        self.late.notify_one();
+    }
+
+    async fn bring_into_line(&self, store: &Store, moved: &[Membership]) -> Result<()> {
+        match store.people.apply(moved).await {
+            Ok(changes) => {
+                self.fanout.publish_lists(changes);
+                Ok(())
+            }
+            Err(error) => {
+                if let StoreError::InDoubt { users, .. } = &error {
+                    self.fanout.doubt(None, users.iter().copied());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Follows the feed, one node at a time. Does not end by itself.
+    pub async fn follow(self: Arc<Self>) {
+        let store = self.store.upkeep();
+        loop {
+            let _ = timeout(LOOK, self.late.notified()).await;
+            loop {
+                match self.follow_page(&store).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "people's lists cannot follow the feed now");
+                        tokio::time::sleep(PAUSE).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns whether there may be more.
+    async fn follow_page(&self, store: &Store) -> Result<bool> {
+        // Another node is at it.
+        let Some(turn) = store.people.follow(FOLLOWER).await? else { return Ok(false) };
+        let page = store.chats.moved_since(turn.at(), PAGE).await?;
+        if !page.who.is_empty() {
+            let moved = store.chats.memberships(&page.who).await?;
+            self.bring_into_line(store, &moved).await?;
+        }
+        let more = page.full;
+        turn.end(page.upto).await?;
+        Ok(more)
+    }
+}

@@ -1,0 +1,139 @@
+//! Names, and the ids that chats get before they are made.
+
+use chapar_protocol::{ChatId, ChatKind, ErrorCode, User, UserId};
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{People, Result, StoreError, row};
+use crate::store::Tx;
+
+/// What a handle stands for.
+pub enum Named {
+    /// A person or bot.
+    User(User),
+    /// A public chat.
+    Chat(ChatId),
+}
+
+impl People {
+    /// What a handle stands for.
+    pub async fn resolve(&self, handle: &str) -> Result<Option<Named>> {
+        let found = sqlx::query("SELECT user_id, chat_id FROM handles WHERE handle = $1")
+            .bind(handle)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(found) = found else { return Ok(None) };
+        if let Some(user) = found.try_get::<Option<i64>, _>("user_id")? {
+            return Ok(self.users(&[UserId(user)]).await?.pop().map(Named::User));
+        }
+        Ok(Some(Named::Chat(ChatId(found.try_get("chat_id")?))))
+    }
+
+    /// The group or channel that somebody has made under a client id, or was about to make.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ClientIdReused`] when that id is of another kind of chat.
+    pub async fn created_chat(&self, user: UserId, client_id: Uuid, kind: ChatKind) -> Result<Option<ChatId>> {
+        let found = sqlx::query("SELECT chat_id, kind FROM created_chats WHERE user_id = $1 AND client_id = $2")
+            .bind(user.0)
+            .bind(client_id)
+            .fetch_optional(&self.pool)
+            .await?;
+        match found {
+            None => Ok(None),
+            Some(found) if row::kind(found.try_get("kind")?) == kind => Ok(Some(ChatId(found.try_get("chat_id")?))),
+            Some(_) => Err(ErrorCode::ClientIdReused.into()),
+        }
+    }
+
+    /// Gives out the id of a chat to be made, and claims its name. A retry gets the same id.
+    ///
+    /// # Errors
+    /// [`ErrorCode::HandleTaken`], or [`ErrorCode::ClientIdReused`] when the id was used for another kind of chat.
+    pub async fn claim_chat(
+        &self,
+        user: UserId,
+        client_id: Uuid,
+        kind: ChatKind,
+        handle: Option<&str>,
+    ) -> Result<ChatId> {
+        let mut tx = self.begin().await?;
+        let found = sqlx::query(
+            "INSERT INTO created_chats AS k (user_id, client_id, kind) VALUES ($1, $2, $3)
+             ON CONFLICT (user_id, client_id) DO UPDATE SET kind = k.kind RETURNING chat_id, kind",
+        )
+        .bind(user.0)
+        .bind(client_id)
+        .bind(row::kind_number(kind))
+        .fetch_one(&mut *tx)
+        .await?;
+        if row::kind(found.try_get("kind")?) != kind {
+            return Err(ErrorCode::ClientIdReused.into());
+        }
+        let chat = ChatId(found.try_get("chat_id")?);
+        if let Some(handle) = handle {
+            claim(&mut tx, handle, None, Some(chat)).await?;
+        }
+        tx.commit().await.map_err(|error| StoreError::of_commit(error, Vec::new()))?;
+        Ok(chat)
+    }
+
+    /// The chat that was claimed under this name is there.
+    pub async fn confirm_handle(&self, handle: &str, chat: ChatId) -> Result<()> {
+        sqlx::query("UPDATE handles SET confirmed = true WHERE handle = $1 AND chat_id = $2 AND NOT confirmed")
+            .bind(handle)
+            .bind(chat.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The direct chat of two people, when its id was given out.
+    pub async fn direct_chat(&self, user: UserId, other: UserId) -> Result<Option<ChatId>> {
+        let id: Option<i64> =
+            sqlx::query_scalar("SELECT chat_id FROM direct_chats WHERE low_user_id = $1 AND high_user_id = $2")
+                .bind(user.min(other).0)
+                .bind(user.max(other).0)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(id.map(ChatId))
+    }
+
+    /// Gives out the id of the direct chat of two people; always the same for the same two.
+    pub async fn claim_direct(&self, user: UserId, other: UserId) -> Result<ChatId> {
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO direct_chats AS d (low_user_id, high_user_id) VALUES ($1, $2)
+             ON CONFLICT (low_user_id, high_user_id) DO UPDATE SET chat_id = d.chat_id RETURNING chat_id",
+        )
+        .bind(user.min(other).0)
+        .bind(user.max(other).0)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(ChatId(id))
+    }
+}
+
+/// Takes a handle for a user or a chat: one name space for both. A chat's claim that nobody has confirmed can be taken over after
+/// an hour; the same chat keeps its own.
+///
+/// # Errors
+/// [`ErrorCode::HandleTaken`].
+pub(in crate::store) async fn claim(
+    tx: &mut Tx,
+    handle: &str,
+    user: Option<UserId>,
+    chat: Option<ChatId>,
+) -> Result<()> {
+    let claimed = sqlx::query(
+        "INSERT INTO handles AS h (handle, user_id, chat_id, confirmed) VALUES ($1, $2, $3, $3 IS NULL)
+         ON CONFLICT (handle) DO UPDATE SET user_id = excluded.user_id, chat_id = excluded.chat_id, claimed_at = now(),
+             confirmed = h.confirmed AND h.chat_id IS NOT DISTINCT FROM excluded.chat_id
+         WHERE h.chat_id = excluded.chat_id OR NOT h.confirmed AND h.claimed_at < now() - interval '1 hour'",
+    )
+    .bind(handle)
+    .bind(user.map(|user| user.0))
+    .bind(chat.map(|chat| chat.0))
+    .execute(&mut **tx)
+    .await?;
+    if claimed.rows_affected() == 1 { Ok(()) } else { Err(ErrorCode::HandleTaken.into()) }
+}
