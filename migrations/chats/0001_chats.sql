@@ -96,8 +96,9 @@ CREATE TABLE feed (
 CREATE INDEX feed_by_order ON feed (xid, id);
 CREATE TABLE feed_rest PARTITION OF feed DEFAULT;
 
--- Makes room for today and the days that follow, and drops what is older than a week.
-CREATE FUNCTION tend_feed() RETURNS void LANGUAGE plpgsql AS $$
+-- Makes room for today and the days that follow, and drops what is older than a week. It locks the whole feed for a moment, so it
+-- does not wait for whoever reads it for long: all commits would wait behind it.
+CREATE FUNCTION tend_feed() RETURNS void LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
 DECLARE
     day   date;
     name  text;
@@ -120,9 +121,11 @@ BEGIN
     LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I', stale);
     END LOOP;
-    DELETE FROM feed_rest WHERE at < now() - interval '7 days';
+    DELETE FROM feed_rest WHERE ctid = ANY (ARRAY(
+        SELECT f.ctid FROM feed_rest f WHERE f.at < now() - interval '7 days' LIMIT 10000));
 END
 $$;
+SELECT tend_feed();
 
 -- Writes what was judged, in one call. A chat that somebody else has locked, or whose version is no longer `in_from`, is left out with
 -- all its rows: the ids of the others come back. What was judged holds for the version that was read, so what the judgement
@@ -230,6 +233,12 @@ BEGIN
         SELECT i.chat, i.more FROM jsonb_to_recordset(in_more -> 'counts') AS i (chat bigint, more bigint)
         WHERE i.chat = ANY (in_held) ORDER BY i.chat
         ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members;
+        IF EXISTS (SELECT FROM jsonb_to_recordset(in_more -> 'counts') AS i (chat bigint, left_over bigint)
+                   JOIN counts c ON c.chat_id = i.chat
+                   WHERE i.left_over = 0 AND c.members <> 0 AND i.chat = ANY (in_held)) THEN
+            -- The last one goes, and a reader has just come in: who went must first name another owner.
+            RAISE EXCEPTION 'somebody has come in' USING ERRCODE = 'serialization_failure';
+        END IF;
     END IF;
     IF in_more ? 'reactions' THEN
         INSERT INTO reactions AS r (chat_id, seq, user_id, emoji, version)
@@ -247,9 +256,13 @@ CREATE FUNCTION move_readers(
     in_chat bigint[], in_user bigint[], in_before bigint[], in_role smallint[], in_read bigint[]
 ) RETURNS SETOF bigint
 LANGUAGE plpgsql
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
-    places bigint[];
+    places       bigint[];
+    nobody_there boolean;
 BEGIN
     WITH i AS MATERIALIZED (
         SELECT * FROM unnest(in_chat, in_user, in_before, in_role, in_read) WITH ORDINALITY
@@ -281,6 +294,7 @@ BEGIN
         INSERT INTO counts AS c (chat_id, members)
         SELECT w.chat, sum(w.more) FROM written w GROUP BY w.chat ORDER BY w.chat
         ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members
+        RETURNING c.chat_id, c.members
     ),
     fed AS (
         INSERT INTO feed (chats, froms, tos, kinds, people)
@@ -288,7 +302,14 @@ BEGIN
                (SELECT jsonb_agg(jsonb_build_array(i.chat, i.usr)) FROM written w JOIN i ON i.place = w.place)
         WHERE EXISTS (SELECT FROM written)
     )
-    SELECT array_agg(w.place) INTO places FROM written w;
+    SELECT array_agg(w.place),
+           EXISTS (SELECT FROM counted c
+                   WHERE c.members <= (SELECT sum(x.more) FROM written x WHERE x.chat = c.chat_id AND x.more > 0))
+    INTO places, nobody_there FROM written w;
+    IF nobody_there THEN
+        -- Its owner has just gone, and with them everybody.
+        RAISE EXCEPTION 'everybody has left' USING ERRCODE = 'serialization_failure';
+    END IF;
     RETURN QUERY SELECT unnest(places);
 END
 $$;

@@ -113,6 +113,7 @@ CREATE INDEX known_networks_by_time ON known_networks (user_id, seen_at);
 -- How far what follows the chats' feed has come.
 CREATE TABLE feed_cursors (
     consumer text PRIMARY KEY,
+    history  text NOT NULL DEFAULT '',        -- the epoch of the chats' side that the cursor belongs to
     xid      xid8 NOT NULL DEFAULT '0',
     id       bigint NOT NULL DEFAULT 0
 );

@@ -35,15 +35,19 @@ impl Lists {
     }
 
     /// Brings lists into line with what was committed, and tells whose they are. When that cannot be done now, it is done later.
-    pub async fn apply(&self, moved: &[Membership]) {
-        let done = timeout(AT_ONCE, self.bring_into_line(&self.store, moved)).await;
-        let error = match done {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
-        };
-        tracing::warn!(%error, changes = moved.len(), "people's lists follow later");
-        self.late.notify_one();
+    pub async fn apply(self: &Arc<Self>, moved: Vec<Membership>) {
+        if moved.is_empty() {
+            return;
+        }
+        let this = self.clone();
+        // Only the waiting ends: what is done after that is told as well.
+        let work = tokio::spawn(async move {
+            if let Err(error) = this.bring_into_line(&this.store, &moved).await {
+                tracing::warn!(%error, changes = moved.len(), "people's lists follow later");
+                this.late.notify_one();
+            }
+        });
+        let _ = timeout(AT_ONCE, work).await;
     }
 
     async fn bring_into_line(&self, store: &Store, moved: &[Membership]) -> Result<()> {
@@ -82,8 +86,9 @@ impl Lists {
 
     /// Returns whether there may be more.
     async fn follow_page(&self, store: &Store) -> Result<bool> {
+        let history = store.chats.history_name().await?;
         // Another node is at it.
-        let Some(turn) = store.people.follow(FOLLOWER).await? else { return Ok(false) };
+        let Some(turn) = store.people.follow(FOLLOWER, &history).await? else { return Ok(false) };
         let page = store.chats.moved_since(turn.at(), PAGE).await?;
         if !page.who.is_empty() {
             let moved = store.chats.memberships(&page.who).await?;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chapar_domain::readers::Move;
-use chapar_protocol::{ChatKind, ErrorCode, Seq, UserDelta, UserId, WireError, event::Read};
+use chapar_protocol::{ChatKind, ErrorCode, Seq, WireError, event::Read};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -119,30 +119,34 @@ async fn carry_out_moves(store: Store, lists: Arc<Lists>, mut queue: mpsc::Recei
     while gather(&mut queue, &mut waiting).await {
         // The same reader twice: one after the other.
         let (mut batch, mut rest): (Vec<Waiting<Move, Moved>>, Vec<_>) = (Vec::new(), Vec::new());
-        let mut named = std::collections::HashSet::new();
+        let (mut named, mut again) = (std::collections::HashSet::new(), Vec::new());
         for it in waiting.drain(..) {
             if named.insert(it.reader) { batch.push(it) } else { rest.push(it) }
         }
         let asked: Vec<(Reader, Move)> = batch.iter().map(|it| (it.reader, it.wish)).collect();
         match store.chats.move_readers(&asked).await {
             Ok((readings, memberships)) => {
-                lists.apply(&memberships).await;
+                lists.apply(memberships).await;
                 for (it, reading) in batch.into_iter().zip(readings) {
                     let answer = match reading {
                         Reading::Done => Ok(Moved::Done),
                         Reading::NotAReader => Ok(Moved::NotAReader),
                         Reading::Refused(error) => Err(error),
                         Reading::Missed => {
-                            rest.push(it);
+                            again.push(it);
                             continue;
                         }
                     };
                     let _ = it.answer.send(answer);
                 }
             }
+            // Undone by Postgres in favour of somebody else: once more, as long as there is time.
+            Err(error) if error.was_undone() => again = batch,
             Err(error) => refuse(batch, error),
         }
-        waiting = rest;
+        // Before what came later for the same reader.
+        again.extend(rest);
+        waiting = again;
     }
 }
 
@@ -172,7 +176,11 @@ async fn carry_out_marks(store: Store, fanout: Arc<Fanout>, mut queue: mpsc::Rec
                 if let StoreError::InDoubt { users, .. } = &error {
                     fanout.doubt(None, users.iter().copied());
                 }
-                refuse(batch, error);
+                if error.was_undone() {
+                    waiting = batch;
+                } else {
+                    refuse(batch, error);
+                }
             }
         }
     }
@@ -200,30 +208,15 @@ async fn mark(
         }
     });
     if !marks.is_empty() {
-        let moved = store.people.mark_read(&marks).await?;
-        let seen: HashMap<Reader, Seq> = marks
-            .into_iter()
-            .filter(|(reader, _)| places.get(reader).is_some_and(|it| it.0 != ChatKind::Channel))
-            .collect();
-        if !seen.is_empty() {
-            store.chats.show_read(&seen).await?;
+        for (user, delta) in store.people.mark_read(&marks).await? {
+            fanout.publish_own(user, delta);
         }
-        for (user, delta) in moved {
-            tell(fanout, user, delta, &seen);
+        marks.retain(|reader, _| places.get(reader).is_some_and(|it| it.0 != ChatKind::Channel));
+        if !marks.is_empty() {
+            for (Reader { chat, user }, seq) in store.chats.show_read(&marks).await? {
+                fanout.publish_read(Read { chat_id: chat, user_id: user, seq });
+            }
         }
     }
     Ok(places.into_keys().collect())
-}
-
-fn tell(fanout: &Arc<Fanout>, user: UserId, delta: UserDelta, seen: &HashMap<Reader, Seq>) {
-    let read: Vec<Read> = delta
-        .chats
-        .iter()
-        .filter(|mine| seen.contains_key(&Reader { chat: mine.chat_id, user }))
-        .map(|mine| Read { chat_id: mine.chat_id, user_id: user, seq: mine.read_seq })
-        .collect();
-    fanout.publish_own(user, delta);
-    for it in read {
-        fanout.publish_read(it);
-    }
 }

@@ -427,10 +427,23 @@ impl Store {
         Ok(format!("{}/{}", people?, chats?))
     }
 
-    /// Begins a new epoch on both sides: every client takes a fresh snapshot.
+    /// Begins a new epoch on both sides: every client takes a fresh snapshot, and who follows the feed begins anew, since a restored
+    /// database may count its transactions from the start again.
     pub async fn new_epoch(&self) -> Result<()> {
         self.people.side.new_epoch().await?;
-        self.chats.side.new_epoch().await
+        self.chats.side.new_epoch().await?;
+        self.chats.tell_feed_anew().await
+    }
+
+    /// Before a name is claimed: one that somebody else claimed long ago, without a word since, is theirs if they have made their
+    /// chat with it after all.
+    pub async fn settle_claim(&self, handle: &str) -> Result<()> {
+        if let Some(chat) = self.people.stale_claim(handle).await?
+            && self.chats.info(chat).await?.is_some_and(|it| it.handle.as_deref() == Some(handle))
+        {
+            self.people.confirm_handle(handle, chat).await?;
+        }
+        Ok(())
     }
 
     /// Whether both sides are in the same database.

@@ -25,15 +25,21 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     let named: BTreeSet<_> = create.members.into_iter().filter(|user| *user != asker.user).collect();
     let named: Vec<_> = named.into_iter().collect();
     let people = &app.store.people;
+    // A retry pays for nothing once the chat is there. Until then it is checked like the first try: another one may come first.
     let begun = people.created_chat(asker.user, create.client_id, create.kind).await?;
-    let chat = if let Some(chat) = begun {
+    let made = match begun {
+        Some(chat) => app.store.chats.info(chat).await?.is_some(),
+        None => false,
+    };
+    let chat = if let Some(chat) = begun.filter(|_| made) {
         chat
     } else {
         let known = knows(&app, &asker, &named).await?;
         all_known(&known, &named)?;
         // That a handle is taken is what `resolve` tells, and costs the same.
-        if handle.is_some() {
+        if let Some(handle) = &handle {
             people.spend(asker.user, lookup(&app)).await?;
+            app.store.settle_claim(handle).await?;
         }
         people.pay(asker.user, &toll(&app, &known, &named)).await?;
         people.claim_chat(asker.user, create.client_id, create.kind, handle.as_deref()).await?

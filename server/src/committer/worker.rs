@@ -140,7 +140,11 @@ impl Worker {
                 continue;
             }
             self.round.begin();
-            for (chat, passed_over) in self.carry_out(batch, Locks::Skip).await {
+            let passed_over = self.carry_out(batch, Locks::Skip).await;
+            // Most were changed elsewhere between the reading and the writing: the next reading sees it.
+            let again: Vec<Waiting> = passed_over.into_values().flatten().collect();
+            let locked = if again.is_empty() { HashMap::new() } else { self.carry_out(again, Locks::Skip).await };
+            for (chat, passed_over) in locked {
                 behind.insert(chat, Vec::new());
                 lanes.spawn(self.clone().wait_in_lane(chat, passed_over));
             }
@@ -170,10 +174,8 @@ impl Worker {
     async fn carry_out(&self, mut batch: Vec<Waiting>, locks: Locks) -> HashMap<ChatId, Vec<Waiting>> {
         match self.try_all(&mut batch, locks).await {
             Ok(changed) => self.settle(batch, changed),
-            Err(StoreError::Refused(_))
-                if locks != Locks::Skip && batch.iter().all(|it| it.deadline > Instant::now()) =>
-            {
-                // The lock was not to be had: once more, in a queue with others.
+            Err(StoreError::Refused(_)) if batch.iter().all(|it| it.deadline > Instant::now()) => {
+                // A lock was not to be had: once more, each chat by itself, in a queue with others.
                 batch.into_iter().fold(HashMap::new(), |mut missed: HashMap<_, Vec<_>>, it| {
                     missed.entry(it.asked.chat).or_default().push(it);
                     missed
@@ -219,7 +221,8 @@ impl Worker {
                         self.fanout.doubt([chat], None);
                         away = true;
                     }
-                    waiting.answer(Err(error.into()));
+                    let error = if waiting.unknown { not_known() } else { error.into() };
+                    waiting.answer(Err(error));
                 }
             }
         }
@@ -314,7 +317,7 @@ impl Worker {
             // so these are no more than what may wait.
             let lists = self.lists.clone();
             tokio::spawn(async move {
-                lists.apply(&memberships).await;
+                lists.apply(memberships).await;
                 for (mut waiting, answer) in later {
                     waiting.answer(answer);
                 }
@@ -329,7 +332,7 @@ impl Worker {
         let mut error = WireError::from(error);
         if unknown {
             self.fanout.doubt(batch.iter().map(|it| it.asked.chat), None);
-            if error.code == ErrorCode::Overloaded {
+            if error.code != ErrorCode::Unavailable {
                 error = not_known();
             }
         }

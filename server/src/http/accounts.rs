@@ -54,6 +54,7 @@ pub(super) async fn register(
         return Err(ErrorCode::HandleTaken.into());
     }
     let hash = app.passwords.hash(register.password, Guest { network, known: false }).await?;
+    app.store.settle_claim(&handle).await?;
     let user = app.store.people.create_user(&handle, &name, Some(&hash)).await?;
     Ok(json(&signed_in(app, user, register.device, network).await?))
 }

@@ -193,7 +193,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.people.mark_read(&marks).await.expect("read");
     store.chats.show_read(&marks).await.expect("shown");
     store.chats.tend_feed().await.expect("tended");
-    let turn = store.people.follow("a test").await.expect("read").expect("nobody else");
+    let turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
     let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
 
@@ -215,6 +215,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;
     store.people.engage(ME, chat).await.expect("noted");
     store.chats.info(chat).await.expect("read").expect("there");
+    store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
 }
 

@@ -11,5 +11,7 @@ function psql(): string {
 /** Runs SQL in the database of the server whose data lies in a folder; gives its lines. */
 export function sql(folder: string, query: string): string[] {
   const args = ['-h', `${folder}/run`, '-U', 'chapar', '-d', 'chapar', '-v', 'ON_ERROR_STOP=1', '-qAtc', query];
-  return execFileSync(psql(), args, { encoding: 'utf8' }).split('\n').filter(Boolean);
+  // What belongs to chats and what belongs to people, as an operator would look at both.
+  const env = { ...process.env, PGOPTIONS: '-c search_path=chats,people' };
+  return execFileSync(psql(), args, { encoding: 'utf8', env }).split('\n').filter(Boolean);
 }

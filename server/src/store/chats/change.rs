@@ -95,6 +95,8 @@ async fn round(lease: &mut crate::store::pool::Lease, asked: &[&Asked]) -> Resul
     if written.is_empty() {
         return Ok(Changed { outcomes, written });
     }
+    // Rows are locked in the order of chats, as everybody else does.
+    written.sort_unstable_by_key(|it| it.chat.info.id);
     let held: HashSet<ChatId> = write(lease, &written).await?;
     written.retain(|it| {
         let id = it.chat.info.id;

@@ -14,6 +14,9 @@ pub struct Cursor {
     pub id: i64,
 }
 
+/// People in one page, or those of its last commit more.
+const PEOPLE: usize = 2000;
+
 /// Some commits of the feed, and whose membership they have changed.
 #[derive(Debug)]
 pub struct Moves {
@@ -42,6 +45,10 @@ impl Chats {
         let mut moves =
             Moves { upto: after, who: Vec::new(), full: i64::try_from(rows.len()).is_ok_and(|rows| rows == most) };
         for found in &rows {
+            if moves.who.len() >= PEOPLE {
+                moves.full = true;
+                break;
+            }
             moves.upto = Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? };
             let people: Option<Json<Vec<(i64, i64)>>> = found.try_get("people")?;
             let people = people.map(|it| it.0).unwrap_or_default().into_iter();
@@ -50,6 +57,17 @@ impl Chats {
         moves.who.sort_unstable();
         moves.who.dedup();
         Ok(moves)
+    }
+
+    /// Names the history that the feed belongs to.
+    pub async fn history_name(&self) -> Result<String> {
+        self.epoch().await
+    }
+
+    /// Has everything in the feed followed once more, as if it had been told just now.
+    pub(in crate::store) async fn tell_feed_anew(&self) -> Result<()> {
+        sqlx::query("UPDATE feed SET xid = pg_current_xact_id()").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Makes room for the days that come, and drops what is too old to be followed.

@@ -26,7 +26,7 @@ pub(super) struct Loaded {
 const LOAD: &str = "
     SELECT 0::smallint, c.id, c.kind::bigint, c.seq, c.version, c.rights::bigint,
         CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, NULL::bigint,
-        NULL::bigint, c.created_at, c.changed_at, clock_timestamp(), NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
+        NULL::bigint, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
     FROM unnest($1::bigint[]) AS i (chat) JOIN chats c ON c.id = i.chat
     UNION ALL
     SELECT 1::smallint, m.chat_id, m.user_id, m.role::bigint, m.read_seq, m.turn,
@@ -47,7 +47,10 @@ const LOAD: &str = "
     SELECT 4::smallint, r.chat_id, r.seq, r.user_id, NULL, NULL, NULL, NULL, NULL,
         NULL, NULL, NULL, NULL, r.emoji, NULL, NULL, NULL
     FROM unnest($9::bigint[], $10::bigint[], $11::bigint[]) AS i (chat, seq, usr)
-    JOIN reactions r ON r.chat_id = i.chat AND r.seq = i.seq AND r.user_id = i.usr WHERE r.emoji IS NOT NULL";
+    JOIN reactions r ON r.chat_id = i.chat AND r.seq = i.seq AND r.user_id = i.usr WHERE r.emoji IS NOT NULL
+    UNION ALL
+    SELECT 5::smallint, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, clock_timestamp(), NULL, NULL, NULL, NULL, NULL";
 
 /// What a batch asks for, each once.
 #[derive(Default)]
@@ -132,7 +135,6 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let kind = row::kind(i16::try_from(number(2)?).unwrap_or(i16::MAX));
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let info = ChatInfo { id, kind, title, handle, created_at: moment(found, 9)? };
-        loaded.now = moment(found, 11)?;
         let chat = Chat {
             seq: Seq(number(3)?),
             version: Version(number(4)?),
@@ -142,6 +144,11 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             ..Chat::nothing(info)
         };
         loaded.chats.insert(id, chat);
+        return Ok(());
+    }
+    if arm == 5 {
+        // The clock of the database, also where there is no chat yet.
+        loaded.now = moment(found, 11)?;
         return Ok(());
     }
     // Members of a chat that is not there: nothing that the judge could use.

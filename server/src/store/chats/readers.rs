@@ -136,24 +136,32 @@ impl Chats {
     }
 
     /// Moves read marks forward, where others see them: in direct chats and groups. Doing it twice does no harm.
-    pub async fn show_read(&self, marks: &HashMap<Reader, Seq>) -> Result<()> {
+    /// Returns those that moved.
+    pub async fn show_read(&self, marks: &HashMap<Reader, Seq>) -> Result<Vec<(Reader, Seq)>> {
         let mut in_order: Vec<(&Reader, &Seq)> = marks.iter().collect();
         in_order.sort_unstable_by_key(|(reader, _)| **reader);
-        sqlx::query(
+        let rows = sqlx::query(
             "WITH there AS MATERIALIZED (
                  SELECT m.chat_id, m.user_id, i.seq FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, usr, seq)
-                 JOIN members m ON m.chat_id = i.chat AND m.user_id = i.usr
-                 WHERE m.read_seq < i.seq ORDER BY m.chat_id, m.user_id FOR NO KEY UPDATE OF m
+                 CROSS JOIN LATERAL (
+                     SELECT * FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.read_seq < i.seq LIMIT 1
+                     FOR NO KEY UPDATE
+                 ) m
              )
-             UPDATE members m SET read_seq = greatest(m.read_seq, t.seq)
-             FROM there t WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id",
+             UPDATE members m SET read_seq = t.seq
+             FROM there t WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id AND m.read_seq < t.seq
+             RETURNING m.chat_id, m.user_id, m.read_seq",
         )
         .bind(in_order.iter().map(|it| it.0.chat.0).collect::<Vec<_>>())
         .bind(in_order.iter().map(|it| it.0.user.0).collect::<Vec<_>>())
         .bind(in_order.iter().map(|it| it.1.0).collect::<Vec<_>>())
-        .execute(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(())
+        let read = |found: &sqlx::postgres::PgRow| -> sqlx::Result<_> {
+            let reader = Reader { chat: ChatId(found.try_get("chat_id")?), user: UserId(found.try_get("user_id")?) };
+            Ok((reader, Seq(found.try_get("read_seq")?)))
+        };
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 }
 

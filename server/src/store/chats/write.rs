@@ -44,16 +44,13 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             put("created", created(it));
         }
         for (seq, stored) in it.rows.changed.iter().filter_map(|seq| Some((seq, it.chat.messages.get(seq)?))) {
-            // What is new and changed at once is written as it is in the end.
-            if !it.rows.fresh.contains(seq) {
-                let message = &stored.message;
-                let reactions = (!message.reactions.is_empty()).then_some(&message.reactions);
-                put(
-                    "messages",
-                    json!({ "chat": it.chat.info.id, "seq": seq, "version": message.version, "body": stored.json,
+            let message = &stored.message;
+            let reactions = (!message.reactions.is_empty()).then_some(&message.reactions);
+            put(
+                "messages",
+                json!({ "chat": it.chat.info.id, "seq": seq, "version": message.version, "body": stored.json,
                     "edited_at": message.edited_at, "reactions": reactions }),
-                );
-            }
+            );
         }
         let mut count = 0;
         for (user, told) in &it.rows.members {
@@ -62,7 +59,7 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             put("members", member(it.chat.info.id, *user, standing, told.before, told.version));
         }
         if count != 0 {
-            put("counts", json!({ "chat": it.chat.info.id, "more": count }));
+            put("counts", json!({ "chat": it.chat.info.id, "more": count, "left_over": it.chat.count }));
         }
         for (&(seq, user), version) in &it.rows.reactions {
             let emoji = it.chat.reactions.get(&(seq, user));

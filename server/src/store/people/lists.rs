@@ -148,6 +148,7 @@ impl People {
 pub struct FollowersTurn {
     tx: Tx,
     follower: &'static str,
+    history: String,
     at: Cursor,
 }
 
@@ -160,10 +161,11 @@ impl FollowersTurn {
     /// Everything up to there is done.
     pub async fn end(mut self, upto: Cursor) -> Result<()> {
         if upto != self.at {
-            sqlx::query("UPDATE feed_cursors SET xid = $2::text::xid8, id = $3 WHERE consumer = $1")
+            sqlx::query("UPDATE feed_cursors SET xid = $2::text::xid8, id = $3, history = $4 WHERE consumer = $1")
                 .bind(self.follower)
                 .bind(upto.xid.to_string())
                 .bind(upto.id)
+                .bind(&self.history)
                 .execute(&mut *self.tx)
                 .await?;
         }
@@ -172,22 +174,25 @@ impl FollowersTurn {
 }
 
 impl People {
-    /// A turn at the feed, for one who follows it; `None` while somebody else has it.
-    pub async fn follow(&self, follower: &'static str) -> Result<Option<FollowersTurn>> {
+    /// A turn at the feed, for one who follows it; `None` while somebody else has it. `history` names the one that the feed
+    /// belongs to: in another one transactions may count from the start again, and so does the follower.
+    pub async fn follow(&self, follower: &'static str, history: &str) -> Result<Option<FollowersTurn>> {
         sqlx::query("INSERT INTO feed_cursors (consumer) VALUES ($1) ON CONFLICT DO NOTHING")
             .bind(follower)
             .execute(&self.pool)
             .await?;
         let mut tx = self.begin().await?;
         let found = sqlx::query(
-            "SELECT xid::text::bigint AS xid, id FROM feed_cursors WHERE consumer = $1 FOR UPDATE SKIP LOCKED",
+            "SELECT xid::text::bigint AS xid, id, history FROM feed_cursors WHERE consumer = $1 FOR UPDATE SKIP LOCKED",
         )
         .bind(follower)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(found) = found else { return Ok(None) };
-        let at = Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? };
-        Ok(Some(FollowersTurn { tx, follower, at }))
+        let known = found.try_get::<String, _>("history")? == history;
+        let at =
+            if known { Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? } } else { Cursor::default() };
+        Ok(Some(FollowersTurn { tx, follower, history: history.to_owned(), at }))
     }
 }
 

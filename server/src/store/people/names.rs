@@ -78,6 +78,18 @@ impl People {
         Ok(chat)
     }
 
+    /// The chat for which a name was claimed an hour ago or longer, without a word since that it is there.
+    pub(in crate::store) async fn stale_claim(&self, handle: &str) -> Result<Option<ChatId>> {
+        let id: Option<i64> = sqlx::query_scalar(
+            "SELECT chat_id FROM handles
+             WHERE handle = $1 AND chat_id IS NOT NULL AND NOT confirmed AND claimed_at < now() - interval '1 hour'",
+        )
+        .bind(handle)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(id.map(ChatId))
+    }
+
     /// The chat that was claimed under this name is there.
     pub async fn confirm_handle(&self, handle: &str, chat: ChatId) -> Result<()> {
         sqlx::query("UPDATE handles SET confirmed = true WHERE handle = $1 AND chat_id = $2 AND NOT confirmed")
@@ -127,7 +139,7 @@ pub(in crate::store) async fn claim(
     let claimed = sqlx::query(
         "INSERT INTO handles AS h (handle, user_id, chat_id, confirmed) VALUES ($1, $2, $3, $3 IS NULL)
          ON CONFLICT (handle) DO UPDATE SET user_id = excluded.user_id, chat_id = excluded.chat_id, claimed_at = now(),
-             confirmed = h.confirmed AND h.chat_id IS NOT DISTINCT FROM excluded.chat_id
+             confirmed = excluded.confirmed OR h.confirmed AND h.chat_id IS NOT DISTINCT FROM excluded.chat_id
          WHERE h.chat_id = excluded.chat_id OR NOT h.confirmed AND h.claimed_at < now() - interval '1 hour'",
     )
     .bind(handle)
