@@ -191,6 +191,8 @@ pub(crate) struct Core {
     /// The person accepted, and the server does not know yet: how long the accept waits for the answer.
     accepting: Option<Instant>,
     accepted: bool,
+    /// The person has said that the call goes on here.
+    takes_over: bool,
     direct: Vec<String>,
     relayed_late: Vec<String>,
     described: bool,
@@ -236,6 +238,7 @@ impl Core {
             secrets: Secrets::default(),
             accepting: None,
             accepted: false,
+            takes_over: false,
             direct: Vec::new(),
             relayed_late: Vec::new(),
             described: false,
@@ -439,6 +442,7 @@ impl Core {
             Wish::TakeOver if self.refused => {}
             Wish::TakeOver => {
                 self.accepted = true;
+                self.takes_over = true;
                 self.ask(CallAsk::TakeOver);
             }
             Wish::NetworkChanged => self.restart(),
@@ -510,7 +514,8 @@ impl Core {
             _ if !self.invited => {}
             // The yes to the call came too late, and meanwhile this device is asked to take over: that wants a yes of its own.
             ErrorCode::CallElsewhere if matches!(self.standing(), Some(Standing::TakeOver { .. })) => {
-                (self.accepted, self.accepting, self.open) = (false, None, false);
+                // Unless its person has said so already.
+                (self.accepted, self.accepting, self.open) = (self.takes_over, None, false);
                 self.new_peer(self.generation.unwrap_or(1));
             }
             // The server knew of it, and does not any more: the one node that kept it died.
