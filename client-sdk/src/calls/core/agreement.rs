@@ -57,8 +57,7 @@ fn tell(seed: u64, loses: bool, reached: &mut Reached) {
     }
     // Everybody is back, and nobody wishes anything more: soon all agree.
     world.calm();
-    // Longer than a transfer may be offered, which is 20 s: one that was offered a moment ago has ended, and that was told.
-    world.pass(22_000);
+    world.pass(20_000);
     world.agree(true);
     let at_caller = world.standing_at_caller();
     if let Some(Standing::InCall(in_call)) = &at_caller {

@@ -338,26 +338,31 @@ impl World {
         (0..DEVICES.len()).for_each(|who| self.come_back(who));
     }
 
-    /// Time passes while everything arrives and the media finds its way.
+    /// Time passes while everything arrives and the media finds its way. What the last moment has brought has arrived, too.
     pub(super) fn pass(&mut self, millis: u64) {
         for round in 1..=millis / 100 {
-            for who in 0..DEVICES.len() {
-                while !self.devices[who].ups.is_empty() {
-                    self.serve(who);
-                }
-                while !self.devices[who].downs.is_empty() {
-                    self.deliver(who);
-                }
-                for _ in 0..3 {
-                    self.peer(who);
-                }
-            }
-            self.check();
+            self.settle();
             self.advance(100);
             if round.is_multiple_of(50) {
                 self.devices.iter_mut().for_each(Device::stall);
             }
         }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        for who in 0..DEVICES.len() {
+            while !self.devices[who].ups.is_empty() {
+                self.serve(who);
+            }
+            while !self.devices[who].downs.is_empty() {
+                self.deliver(who);
+            }
+            for _ in 0..3 {
+                self.peer(who);
+            }
+        }
+        self.check();
     }
 
     /// Holds after everything that happens.
