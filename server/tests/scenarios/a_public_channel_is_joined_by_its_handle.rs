@@ -63,3 +63,32 @@ async fn two_who_open_one_direct_chat_at_once_meet_in_it() {
         knows_everything(device, world.at(0)).await;
     }
 }
+
+/// The word that a chat was made under its name may be lost: then the name is still that chat's. A name whose chat was never made
+/// is free after an hour.
+#[tokio::test]
+async fn a_name_that_was_claimed_long_ago_is_whose_chat_is_there() {
+    let world = Plan::single().start().await;
+    let [owner, other] = world.people().await;
+    owner.connect(world.at(0)).await;
+    other.connect(world.at(0)).await;
+    let public = |handle: &str| CreateChat {
+        client_id: Uuid::new_v4(),
+        kind: ChatKind::Channel,
+        title: "کاروان".to_owned(),
+        handle: Some(handle.to_owned()),
+        members: Vec::new(),
+    };
+    owner.must(public("made_long_ago")).await;
+    world
+        .database
+        .sql("UPDATE handles SET confirmed = false, claimed_at = now() - interval '2 hours' WHERE chat_id IS NOT NULL");
+    world.database.sql(
+        "INSERT INTO handles (handle, chat_id, confirmed, claimed_at)
+         VALUES ('never_made', 7, false, now() - interval '2 hours'), ('in_the_making', 8, false, now())",
+    );
+    for taken in ["made_long_ago", "in_the_making"] {
+        assert_eq!(other.refused(public(taken)).await.code, ErrorCode::HandleTaken, "{taken}");
+    }
+    assert_eq!(other.must(public("never_made")).await.chat.handle.as_deref(), Some("never_made"));
+}
