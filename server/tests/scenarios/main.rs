@@ -42,6 +42,7 @@ mod readers_of_a_channel_do_not_learn_of_each_other;
 mod redis_dies_in_mid_traffic;
 mod relays_are_handed_out;
 mod rights;
+mod sent_and_changed_in_one_breath;
 mod somebody_was_away_for_long;
 mod strangers_are_reached_sparingly;
 mod strangers_do_their_worst;
