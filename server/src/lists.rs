@@ -86,7 +86,7 @@ impl Lists {
 
     /// Returns whether there may be more.
     async fn follow_page(&self, store: &Store) -> Result<bool> {
-        let history = store.chats.history_name().await?;
+        let history = store.chats.epoch().await?;
         // Another node is at it.
         let Some(turn) = store.people.follow(FOLLOWER, &history).await? else { return Ok(false) };
         let page = store.chats.moved_since(turn.at(), PAGE).await?;

@@ -326,7 +326,8 @@ impl Side {
         Ok(tx.rollback().await?)
     }
 
-    async fn epoch(&self) -> Result<String> {
+    /// Names the history that this side's versions and feed belong to.
+    pub async fn epoch(&self) -> Result<String> {
         Ok(sqlx::query_scalar(EPOCH).fetch_one(&self.pool).await?)
     }
 

@@ -1,6 +1,6 @@
 //! Changes of chats: read, judged, written, for many chats in one commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use chapar_domain::{
     change::Asked,
@@ -68,21 +68,14 @@ impl Chats {
 
 async fn round(lease: &mut crate::store::pool::Lease, asked: &[&Asked]) -> Result<Changed> {
     let mut loaded = load(lease, asked).await?;
-    let mut order: Vec<ChatId> = Vec::new();
-    let mut places: HashMap<ChatId, Vec<usize>> = HashMap::new();
+    // In the order of chats, in which everybody locks their rows.
+    let mut places: BTreeMap<ChatId, Vec<usize>> = BTreeMap::new();
     for (place, it) in asked.iter().enumerate() {
-        places
-            .entry(it.chat)
-            .or_insert_with(|| {
-                order.push(it.chat);
-                Vec::new()
-            })
-            .push(place);
+        places.entry(it.chat).or_default().push(place);
     }
     let mut outcomes: Vec<Outcome> = asked.iter().map(|_| Outcome::Missed).collect();
     let mut written = Vec::new();
-    for id in order {
-        let Some(places) = places.get(&id) else { continue };
+    for (&id, places) in &places {
         let of_chat: Vec<&Asked> = places.iter().map(|place| asked[*place]).collect();
         let mut dice = Uuid::new_v4;
         let moment = Moment { now: loaded.now, dice: &mut dice };
@@ -95,8 +88,6 @@ async fn round(lease: &mut crate::store::pool::Lease, asked: &[&Asked]) -> Resul
     if written.is_empty() {
         return Ok(Changed { outcomes, written });
     }
-    // Rows are locked in the order of chats, as everybody else does.
-    written.sort_unstable_by_key(|it| it.chat.info.id);
     let held: HashSet<ChatId> = write(lease, &written).await?;
     written.retain(|it| {
         let id = it.chat.info.id;

@@ -59,11 +59,6 @@ impl Chats {
         Ok(moves)
     }
 
-    /// Names the history that the feed belongs to.
-    pub async fn history_name(&self) -> Result<String> {
-        self.epoch().await
-    }
-
     /// Has everything in the feed followed once more, as if it had been told just now.
     pub(in crate::store) async fn tell_feed_anew(&self) -> Result<()> {
         sqlx::query("UPDATE feed SET xid = pg_current_xact_id()").execute(&self.pool).await?;
