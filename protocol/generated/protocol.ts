@@ -575,7 +575,15 @@ handle?: string,
 /**
  * When it was made.
  */
-created_at: Timestamp, };
+created_at: Timestamp, 
+/**
+ * What everybody in it may. Owners may everything, admins more, and some members less: see [`Member`].
+ */
+rights?: Array<Right>, 
+/**
+ * Of a channel: how many are in it, as last told.
+ */
+member_count?: number, };
 
 /**
  * The three forms of a chat.
@@ -782,7 +790,20 @@ export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_la
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
-export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+
+/**
+ * Those who were removed and cannot come back, by user id. For those who may remove.
+ */
+export type GetBanned = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Only ids greater than this; absent for the first page.
+ */
+after?: UserId, };
 
 /**
  * The own call log, the latest first.
@@ -981,7 +1002,19 @@ role?: Role,
 /**
  * How far this member has read; absent in channels, where nobody sees it.
  */
-read_seq?: Seq, };
+read_seq?: Seq, 
+/**
+ * Of an admin: what they may beside what everybody may.
+ */
+rights?: Array<Right>, 
+/**
+ * Of a member: what they may not, although everybody may.
+ */
+denied?: Array<Right>, 
+/**
+ * Until when; absent for good. After that nothing is denied any more, and nobody is told so.
+ */
+denied_until?: Timestamp, };
 
 /**
  * The answer to [`GetMembers`].
@@ -1035,7 +1068,11 @@ edited_at?: Timestamp,
 /**
  * How often each reaction stands on it, most frequent first.
  */
-reactions?: Array<ReactionCount>, };
+reactions?: Array<ReactionCount>, 
+/**
+ * In a channel: how many people's read marks have passed it, as last told; 0 elsewhere.
+ */
+views?: number, };
 
 /**
  * What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.
@@ -1090,6 +1127,19 @@ export type OpenDirect = {
  * With whom. One's own id opens the chat with oneself.
  */
 user_id: UserId, };
+
+/**
+ * See [`Event::Reacted`].
+ */
+export type OwnReaction = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * On what, and which.
+ */
+reacted: Reacted, };
 
 /**
  * The answer to [`History`].
@@ -1404,6 +1454,28 @@ user?: User,
 chat?: ChatInfo, };
 
 /**
+ * Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
+ * back, too.
+ */
+export type RestrictMember = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * Which of `write`, `react`, `add` and `list`; none gives all back.
+ */
+denied: Array<Right>, 
+/**
+ * Until when, in the future; absent for good.
+ */
+until?: Timestamp, };
+
+/**
  * Where a client wants to go on.
  */
 export type Resume = { 
@@ -1433,6 +1505,11 @@ device_id: DeviceId, };
  * Signs all of the own devices out but the one that asks, at once and on every node.
  */
 export type RevokeOtherDevices = Record<symbol, never>;
+
+/**
+ * One thing that somebody may do in a chat.
+ */
+export type Right = "write" | "react" | "add" | "remove" | "delete" | "list" | "name" | "unknown";
 
 /**
  * What a member may do.
@@ -1519,6 +1596,36 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
  * The call that goes on.
  */
 winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" }) | { type: string } & Record<string, unknown>;
+
+/**
+ * Says what an admin may beside what everybody may. For the owner.
+ */
+export type SetAdminRights = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * All of them.
+ */
+rights: Array<Right>, };
+
+/**
+ * Says what everybody in a group or channel may. For the owner, and admins who may name admins.
+ */
+export type SetChatRights = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * In a group of `write`, `react`, `add` and `list`; in a channel `react`.
+ */
+rights: Array<Right>, };
 
 /**
  * Changes the own name. Others see it when they ask next.
@@ -1671,6 +1778,19 @@ chat_id: ChatId,
 user_id: UserId, };
 
 /**
+ * Lets somebody who was removed come back by themselves. For those who may remove.
+ */
+export type UnbanMember = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom.
+ */
+user_id: UserId, };
+
+/**
  * What everybody may know of a user.
  */
 export type User = { 
@@ -1817,6 +1937,11 @@ export interface Commands {
   add_members: { params: AddMembers; reply: Changed };
   remove_member: { params: RemoveMember; reply: Changed };
   set_role: { params: SetRole; reply: Changed };
+  set_chat_rights: { params: SetChatRights; reply: Changed };
+  set_admin_rights: { params: SetAdminRights; reply: Changed };
+  restrict_member: { params: RestrictMember; reply: Changed };
+  unban_member: { params: UnbanMember; reply: Changed };
+  get_banned: { params: GetBanned; reply: Members };
   join: { params: Join; reply: ChatSnapshot };
   leave: { params: Leave; reply: Done };
   resolve: { params: Resolve; reply: Resolved };

@@ -29,7 +29,7 @@ pub mod typescript;
 mod visible;
 
 pub use account::{Device, User};
-pub use chat::{ChatInfo, ChatKind, Member, MyChat, Role};
+pub use chat::{ChatInfo, ChatKind, Member, MyChat, Right, Role};
 pub use close::CloseCode;
 pub use command::Command;
 pub use delta::{ChatCursor, ChatDelta, ChatSnapshot, ChatSync, Resume, Sync, UserDelta};

@@ -20,10 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chapar_domain::judge::A_FEW;
 use chapar_protocol::{
-    ChatDelta, ChatId, CloseCode, Event, Seq, UserDelta, UserId, Version,
+    ChatDelta, ChatId, CloseCode, Event, Reacted, Seq, UserDelta, UserId, Version,
     call::Party,
-    event::{Read, Typing},
+    event::{OwnReaction, Read, Typing},
     frame,
 };
 use parking_lot::Mutex;
@@ -48,9 +49,6 @@ use crate::{
 
 /// People who are brought into chats at the same time.
 const ENTERING: usize = 8;
-
-/// People who have reacted to posts of a channel in one commit, each of whom is told so in full.
-const A_FEW: usize = 16;
 
 /// See the module.
 pub struct Fanout {
@@ -125,8 +123,10 @@ impl Fanout {
     pub fn publish_written(self: &Arc<Self>, changes: Vec<ChatChange>, gone: &[UserId]) {
         for ChatChange { delta, own } in changes {
             let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
-            // Each of a few hears the same with what is their own. Each of many hears where the chat stands, and asks.
-            let few = own.len() <= A_FEW;
+            // Each of a few hears the same with what is their own, and so does each of many where it is nothing else. Otherwise each of
+            // many hears where the chat stands, and asks.
+            let bare = delta.chat.is_none() && delta.members.is_empty() && delta.messages.is_empty();
+            let few = bare || own.len() <= A_FEW;
             let own = own.into_iter().map(|it| {
                 let mut own = ChatDelta::empty(chat, version);
                 let user = it.user_id;
@@ -139,6 +139,14 @@ impl Fanout {
             let news = News { frame: event_frame(&Event::Delta(delta)), own };
             let change = Change { from, version, entered: Vec::new(), left: Vec::new(), gone: gone.to_vec(), news };
             self.send(Topic::Chat(chat.0), Parcel::Change(change));
+        }
+    }
+
+    /// Tells people's devices of their own reactions in a channel, which others hear of with the counts.
+    pub fn publish_own_reactions(self: &Arc<Self>, chat_id: ChatId, reactions: impl Iterator<Item = Reacted>) {
+        for reacted in reactions {
+            let topic = Topic::User(reacted.user_id.0);
+            self.send(topic, Parcel::Passing(event_frame(&Event::Reacted(OwnReaction { chat_id, reacted }))));
         }
     }
 

@@ -447,6 +447,18 @@ impl Store {
         Ok(())
     }
 
+    /// Gives names free that were claimed for chats that were never made, and confirms those whose chats are there, the oldest first.
+    pub async fn expire_claims(&self, most: i64) -> Result<()> {
+        for (handle, chat) in self.people.stale_claims(most).await? {
+            if self.chats.info(chat).await?.is_some_and(|it| it.handle.as_deref() == Some(&handle)) {
+                self.people.confirm_handle(&handle, chat).await?;
+            } else {
+                self.people.free_handle(&handle, chat).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether both sides are in the same database.
     fn are_one_database(&self) -> bool {
         let place = |options: &PgConnectOptions| {

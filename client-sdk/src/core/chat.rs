@@ -230,7 +230,8 @@ impl Chat {
         });
     }
 
-    fn set_reacted(&mut self, reacted: &Reacted, me: UserId) {
+    /// Takes over somebody's reaction, of which only the own ones are kept.
+    pub(crate) fn set_reacted(&mut self, reacted: &Reacted, me: UserId) {
         if reacted.user_id != me {
             return;
         }

@@ -338,6 +338,7 @@ mod tests {
             reply_to: None,
             body: Body::Service { action: ServiceAction::Call { note } },
             reactions: Vec::new(),
+            views: 0,
         };
         let delta = serde_json::json!({ "event": "delta", "data": { "chat_id": 4, "from": 1, "version": 2, "messages": [message] } });
         let heard = read(delta.to_string().as_bytes()).expect("read");

@@ -257,6 +257,7 @@ impl Server {
             reply_to: None,
             edited_at: None,
             reactions: Vec::new(),
+            views: 0,
         };
         if each_20th && self.fault == Fault::ChangeText {
             message.body = chapar_protocol::message::NewBody::text("something else").into();
@@ -291,7 +292,8 @@ impl State {
     fn chat(&mut self, kind: ChatKind, members: Vec<UserId>) -> ChatSnapshot {
         let id = ChatId(i64::try_from(self.chats.len()).expect("few") + 100);
         let created_at = Timestamp::from_millis(0).expect("in range");
-        let info = ChatInfo { id, kind, title: None, handle: None, created_at };
+        let (rights, member_count) = (Vec::new(), None);
+        let info = ChatInfo { id, kind, title: None, handle: None, created_at, rights, member_count };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()
     }

@@ -129,6 +129,12 @@ impl Model {
                 }
                 Vec::new()
             }
+            Event::Reacted(own) => {
+                if let Some(chat) = self.chats.get_mut(&own.chat_id) {
+                    react(chat, self.me, &[own.reacted]);
+                }
+                Vec::new()
+            }
             Event::Typing(_) | Event::Presence(_) | Event::Call(_) | Event::CallSignal(_) | Event::Drain(_) => {
                 Vec::new()
             }

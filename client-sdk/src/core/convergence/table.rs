@@ -18,12 +18,14 @@ pub(super) fn moment(number: i64) -> Timestamp {
 }
 
 pub(super) fn member(user_id: UserId, role: Option<Role>) -> Member {
-    Member { user_id, role, read_seq: None }
+    Member { user_id, role, read_seq: None, rights: Vec::new(), denied: Vec::new(), denied_until: None }
 }
 
 impl Table {
     pub(super) fn new(id: ChatId) -> Self {
-        let info = ChatInfo { id, kind: ChatKind::Group, title: Some("0".into()), handle: None, created_at: moment(0) };
+        let (title, created_at) = (Some("0".into()), moment(0));
+        let (kind, handle, rights, member_count) = (ChatKind::Group, None, Vec::new(), None);
+        let info = ChatInfo { id, kind, title, handle, created_at, rights, member_count };
         let version = Version(1);
         let members = [ME, OTHER].map(|user| (user, (version, member(user, Some(Role::Member))))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -44,8 +46,10 @@ impl Table {
         let (seq, version) = (self.last_seq().next(), self.version);
         let sent_at = moment(seq.0);
         let (reply_to, edited_at, reactions) = (None, None, vec![]);
-        self.messages
-            .insert(seq, Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions });
+        self.messages.insert(
+            seq,
+            Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions, views: 0 },
+        );
         seq
     }
 

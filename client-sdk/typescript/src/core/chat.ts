@@ -88,7 +88,7 @@ export class Chat {
       dirty.messages.add(message.seq);
     }
     for (const member of snapshot.members) chat.#setMember(member, me);
-    for (const reacted of snapshot.reacted ?? []) chat.#setReacted(reacted, me);
+    for (const reacted of snapshot.reacted ?? []) chat.setReacted(reacted, me);
     return chat;
   }
 
@@ -127,7 +127,7 @@ export class Chat {
     const messages = [...(delta.messages ?? [])].sort((a, b) => a.seq - b.seq);
     for (const message of messages) this.#setMessage(message, told, chatId);
     for (const reacted of delta.reacted ?? []) {
-      this.#setReacted(reacted, me);
+      this.setReacted(reacted, me);
       told.push({ type: "reacted", chatId, reacted });
     }
     this.#trim(window);
@@ -289,7 +289,8 @@ export class Chat {
     told.push({ type: isNew || !known ? "message" : "changed", chatId, message });
   }
 
-  #setReacted(reacted: Reacted, me: UserId): void {
+  /** Takes over somebody's reaction, of which only the own ones are kept (R10). */
+  setReacted(reacted: Reacted, me: UserId): void {
     if (reacted.user_id !== me) return;
     const emoji = reacted.emoji ?? null;
     if (reacted.seq >= this.first) return this.#putReacted(reacted.seq, emoji);

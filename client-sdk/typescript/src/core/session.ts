@@ -8,7 +8,7 @@ import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
-import { isCallSignaled, isCallState, isChatSync, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isChatSync, isCount, isDelta, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
@@ -350,6 +350,9 @@ export class Session {
         return;
       case "read":
         if (isRead(data)) this.#sync.read(data);
+        return;
+      case "reacted":
+        if (isOwnReaction(data)) this.#sync.reacted(data);
         return;
       case "typing":
         if (isObject(data) && isCount(data.chat_id) && isCount(data.user_id)) {

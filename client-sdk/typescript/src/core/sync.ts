@@ -1,6 +1,6 @@
 // Staying in step: welcome, deltas, gaps, differences, snapshots (R2 to R11).
 
-import type { ChatDelta, ChatId, ChatSnapshot, ChatSync, Message, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
+import type { ChatDelta, ChatId, ChatSnapshot, ChatSync, Message, OwnReaction, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import { Catchup } from "./catchup.js";
 import { Chat, fit } from "./chat.js";
@@ -169,6 +169,15 @@ export class SyncPart {
     if (this.state.chats.get(read.chat_id)?.setRead(read.user_id, read.seq, me)) {
       this.#host.tell({ type: "read", chatId: read.chat_id, userId: read.user_id, seq: read.seq });
     }
+  }
+
+  /** One's own reaction, told at once. Before the welcome it may be dropped: it comes again with the counts. */
+  reacted({ chat_id: chatId, reacted }: OwnReaction): void {
+    const me = this.state.me?.id;
+    const chat = this.state.chats.get(chatId);
+    if (me === undefined || !chat || !this.#host.live()) return;
+    chat.setReacted(reacted, me);
+    this.#host.tell({ type: "reacted", chatId, reacted });
   }
 
   /** Asks the next difference that waits; false when none does. */

@@ -26,10 +26,28 @@ pub struct Membership {
     pub turn: i64,
 }
 
+/// People who have reacted in a channel since its counters were told, each of whom hears all that is told with their own.
+pub const A_FEW: usize = 16;
+
 /// Bytes around the rows of a delta.
 const AROUND: usize = 1024;
 
 impl Written {
+    /// Whether something has moved in a channel that its counters are to tell.
+    pub fn stirs(&self) -> bool {
+        let quiet = || self.rows.reactions.values().any(|version| *version == Version(0));
+        self.chat.info.kind == ChatKind::Channel && (quiet() || !self.rows.members.is_empty() || self.rows.left_over)
+    }
+
+    /// One's own reactions in a channel, which are told to their owners at once.
+    pub fn own_reactions(&self) -> impl Iterator<Item = Reacted> {
+        let quiet = self.rows.reactions.iter().filter(|it| *it.1 == Version(0));
+        quiet.map(|(&(seq, user_id), _)| {
+            let emoji = self.chat.reactions.get(&(seq, user_id)).cloned();
+            Reacted { seq, user_id, emoji }
+        })
+    }
+
     /// How those stand now whose standing has changed.
     pub fn memberships(&self) -> impl Iterator<Item = Membership> {
         let (chat, kind) = (self.chat.info.id, self.chat.info.kind);
@@ -43,6 +61,9 @@ impl Written {
     /// The changes, as everybody in the chat hears of them: stretches of versions that follow on each other, none longer
     /// than an answer may be, unless one version alone is.
     pub fn deltas(&self) -> Vec<ChatDelta> {
+        if self.chat.version == self.from {
+            return Vec::new();
+        }
         let mut by_version: BTreeMap<Version, Piece> = BTreeMap::new();
         let mut piece = |version: Version, bytes: usize, put: &dyn Fn(&mut ChatDelta)| {
             let piece = by_version.entry(version).or_insert_with(|| Piece::new(self.chat.info.id));
@@ -63,15 +84,24 @@ impl Written {
                 piece(message.version, bytes(stored), &|delta| delta.messages.push(message.clone()));
             }
         }
-        for (&(seq, user_id), version) in &self.rows.reactions {
+        for (&(seq, user_id), it) in &self.rows.counted {
+            piece(it.version, 50, &|delta| delta.reacted.push(Reacted { seq, user_id, emoji: it.emoji.clone() }));
+        }
+        for (&(seq, user_id), version) in self.rows.reactions.iter().filter(|it| *it.1 > Version(0)) {
             let emoji = self.chat.reactions.get(&(seq, user_id)).cloned();
             piece(*version, 128, &|delta| delta.reacted.push(Reacted { seq, user_id, emoji: emoji.clone() }));
         }
+        // Whose reactions many are is told to each alone: in a stretch without what all hear.
+        let apart = self.rows.counted.len() > A_FEW;
         let mut deltas: Vec<Piece> = Vec::new();
         let mut from = self.from;
         for (version, piece) in by_version {
             match deltas.last_mut() {
-                Some(last) if last.bytes + piece.bytes <= limit::ANSWER_BYTES => last.join(piece, version),
+                Some(last)
+                    if last.bytes + piece.bytes <= limit::ANSWER_BYTES && !(apart && last.is_apart_from(&piece)) =>
+                {
+                    last.join(piece, version);
+                }
                 _ => {
                     let mut first = Piece::new(self.chat.info.id);
                     first.delta.from = from;
@@ -99,6 +129,10 @@ struct Piece {
 }
 
 impl Piece {
+    fn is_apart_from(&self, other: &Self) -> bool {
+        self.delta.reacted.is_empty() != other.delta.reacted.is_empty()
+    }
+
     fn new(chat: ChatId) -> Self {
         Self { delta: ChatDelta::empty(chat, Version(0)), bytes: AROUND }
     }

@@ -40,7 +40,8 @@ pub(in crate::store) async fn read(
         if found.try_get::<Option<i64>, _>("seq")?.is_some() {
             messages.push(row::message(found)?);
             if let Some(user) = user {
-                reacted.extend(row::my_reaction(found, user, from)?);
+                // Also one that is not told yet, or was in an earlier page: it says how it stands.
+                reacted.extend(row::my_reaction(found, user, Version(-1))?);
             }
             continue;
         }
@@ -51,7 +52,8 @@ pub(in crate::store) async fn read(
     }
     // Each chat by its own look into the index, whatever the planner takes their number for: a LIMIT keeps it from joining
     // with the whole table. So below, and in `snapshot`.
-    let chats = "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at
+    let chats =
+        "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.rights, c.told_members
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
          WHERE c.info_version > i.after AND c.info_version <= i.upto";
@@ -60,7 +62,8 @@ pub(in crate::store) async fn read(
         Ok(())
     })
     .await?;
-    let members = "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
+    let members =
+        "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq, m.rights, m.denied, m.denied_until
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
          CROSS JOIN LATERAL (

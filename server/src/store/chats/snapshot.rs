@@ -45,7 +45,7 @@ pub(in crate::store) async fn read(
     }
     let ids: Vec<i64> = read.iter().map(|it| it.0).collect();
     let rows = sqlx::query(
-        "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.seq, c.version
+        "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.rights, c.told_members, c.seq, c.version
          FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place)
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c ORDER BY i.place",
     )
@@ -65,14 +65,14 @@ pub(in crate::store) async fn read(
     }
     // In a channel only the asking user: two arms, because a condition with OR could not use the index.
     let rows = sqlx::query(
-        "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
+        "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq, m.rights, m.denied, m.denied_until
          FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place)
          CROSS JOIN LATERAL (SELECT c.id, c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
          CROSS JOIN LATERAL (
-             (SELECT m.user_id, m.role, m.read_seq FROM members m
+             (SELECT m.user_id, m.role, m.read_seq, m.rights, m.denied, m.denied_until FROM members m
               WHERE c.kind <> 2 AND m.chat_id = c.id AND m.role IS NOT NULL ORDER BY m.user_id LIMIT $3)
              UNION ALL
-             (SELECT m.user_id, m.role, m.read_seq FROM members m
+             (SELECT m.user_id, m.role, m.read_seq, m.rights, m.denied, m.denied_until FROM members m
               WHERE c.kind = 2 AND m.chat_id = c.id AND m.user_id = $2 AND m.role IS NOT NULL)
          ) m ORDER BY i.place, m.user_id",
     )
