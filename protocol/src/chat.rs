@@ -35,6 +35,8 @@ pub enum Role {
 pub struct ChatInfo {
     /// Which.
     pub id: ChatId,
+    /// The chat's version at the last change of what stands here.
+    pub version: Version,
     /// Its form.
     pub kind: ChatKind,
     /// Its title; absent in direct chats.
@@ -54,6 +56,8 @@ pub struct ChatInfo {
 pub struct Member {
     /// Who.
     pub user_id: UserId,
+    /// The chat's version at which this member last came, went or changed; 0 in channels, whose readers have none.
+    pub version: Version,
     /// The role; absent when the user is no longer in the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -74,10 +74,10 @@ impl Standing {
         }
     }
 
-    /// As others see it.
-    pub fn member(&self, user_id: UserId, kind: ChatKind) -> Member {
+    /// As others see it since a version.
+    pub fn member(&self, user_id: UserId, kind: ChatKind, version: Version) -> Member {
         let read_seq = (kind != ChatKind::Channel).then_some(self.read_seq);
-        Member { user_id, role: self.role, read_seq }
+        Member { user_id, version, role: self.role, read_seq }
     }
 }
 

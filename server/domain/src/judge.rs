@@ -98,7 +98,8 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
 }
 
 fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
-    Chat::nothing(ChatInfo { id, kind: new.kind, title: new.title.clone(), handle: new.handle.clone(), created_at })
+    let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
+    Chat::nothing(ChatInfo { id, version: Version(0), kind, title, handle, created_at })
 }
 
 struct Judging {

@@ -66,6 +66,7 @@ pub(in crate::store) fn message(row: &PgRow) -> sqlx::Result<Message> {
 pub(in crate::store) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
+        version: Version(row.try_get("info_version")?),
         kind: kind(row.try_get("kind")?),
         title: row.try_get("title")?,
         handle: row.try_get("handle")?,
@@ -76,7 +77,8 @@ pub(in crate::store) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
 /// A member, with the read mark unless in a channel.
 pub(in crate::store) fn member(row: &PgRow, of: ChatKind) -> sqlx::Result<Member> {
     let read_seq = (of != ChatKind::Channel).then_some(Seq(row.try_get("read_seq")?));
-    Ok(Member { user_id: UserId(row.try_get("user_id")?), role: role(row.try_get("role")?), read_seq })
+    let (user_id, version) = (UserId(row.try_get("user_id")?), Version(row.try_get("version")?));
+    Ok(Member { user_id, version, role: role(row.try_get("role")?), read_seq })
 }
 
 /// A user's view of a chat.
@@ -93,15 +95,16 @@ pub(in crate::store) fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
 pub(in crate::store) fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
     Ok(Reacted {
         seq: Seq(row.try_get("seq")?),
+        version: Version(row.try_get("version")?),
         user_id: UserId(row.try_get("user_id")?),
         emoji: row.try_get("emoji")?,
     })
 }
 
-/// The asking user's reaction that stands in a row of a page, when it changed after a version; without emoji: taken back.
-pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId, after: Version) -> sqlx::Result<Option<Reacted>> {
-    let changed = row.try_get::<Option<i64>, _>("mine_version")?.is_some_and(|version| version > after.0);
-    Ok(changed.then_some(Reacted { seq: Seq(row.try_get("seq")?), user_id, emoji: row.try_get("mine")? }))
+/// The asking user's reaction that stands in a row of a page; without emoji: taken back.
+pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<Reacted>> {
+    let Some(version) = row.try_get::<Option<i64>, _>("mine_version")?.map(Version) else { return Ok(None) };
+    Ok(Some(Reacted { seq: Seq(row.try_get("seq")?), version, user_id, emoji: row.try_get("mine")? }))
 }
 
 /// The place in what was asked for, from 0.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chapar_protocol::{
-    Body, ChatDelta, ChatId, ChatKind, ErrorCode, Message, Role, Seq, Timestamp, UserId, Version, message::NewBody,
+    Body, ChatDelta, ChatId, ChatKind, ChatRow, ErrorCode, Member, Message, Role, Seq, Timestamp, UserId, Version,
+    message::NewBody,
 };
 use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
@@ -105,8 +106,10 @@ fn many_reactions_to_one_post_that_come_together_are_told_as_one_change() {
     let (verdicts, deltas) = stage.judge(&reactions);
     assert!(verdicts.iter().all(|it| *it == Ok(Done::Changed(before.next()))));
     assert_eq!(deltas.len(), 1);
-    assert_eq!((deltas[0].from, deltas[0].version, deltas[0].messages.len()), (before, before.next(), 1));
-    assert_eq!(deltas[0].messages[0].reactions[0].count, 1000);
+    assert_eq!((deltas[0].from, deltas[0].version), (before, before.next()));
+    let told: Vec<&Message> = deltas[0].rows.iter().filter_map(ChatRow::message).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].reactions[0].count, 1000);
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn an_owner_stays_until_another_is_named_and_readers_of_a_channel_are_told_to_no
     assert_eq!(code(&stage.one(1, Change::Leave)), Some(ErrorCode::OwnerCannotLeave));
     let (verdicts, deltas) = stage.judge(&[asked(1, Change::Remove(UserId(3)))]);
     assert!(verdicts[0].is_ok());
-    assert!(deltas[0].members.is_empty(), "a reader who was removed is named to nobody");
+    assert!(deltas[0].rows.iter().all(|row| row.member().is_none()), "a reader who was removed is named to nobody");
     assert_eq!(code(&stage.one(3, Change::Join)), Some(ErrorCode::Forbidden), "and stays out");
     stage.one(1, Change::SetRole(UserId(2), Role::Owner)).expect("given away");
     stage.one(1, Change::Leave).expect("free to go");
@@ -141,7 +144,7 @@ fn writing_back_answers_a_direct_chat_once() {
     let turn = stage.chat().members[&UserId(2)].turn;
     let (_, deltas) = stage.judge(&[asked(2, message(1, "سلام")), asked(2, message(2, "!"))]);
     assert_eq!(stage.chat().members[&UserId(2)].turn, turn + 1);
-    assert!(deltas[0].members.is_empty());
+    assert!(deltas[0].rows.iter().all(|row| row.member().is_none()));
 }
 
 #[test]
@@ -163,7 +166,7 @@ fn no_stretch_is_longer_than_an_answer_and_none_is_left_out() {
     assert!(deltas.len() > 2);
     assert_eq!((deltas[0].from, deltas[deltas.len() - 1].version), (from, stage.chat().version));
     assert!(deltas.windows(2).all(|two| two[1].from == two[0].version));
-    assert_eq!(deltas.iter().map(|it| it.messages.len()).sum::<usize>(), 256);
+    assert_eq!(deltas.iter().flat_map(|it| &it.rows).filter_map(ChatRow::message).count(), 256);
     for delta in &deltas {
         assert!(serde_json::to_string(delta).expect("a frame").len() <= chapar_protocol::limit::ANSWER_BYTES);
     }
@@ -181,15 +184,15 @@ impl Listener {
     fn hear(&mut self, delta: ChatDelta) {
         assert_eq!(delta.from, self.version, "a hole between deltas");
         assert!(delta.version > delta.from);
-        for message in delta.messages {
-            assert!(message.version > delta.from && message.version <= delta.version, "a row outside its delta");
-            self.messages.insert(message.seq, message);
-        }
-        for member in delta.members {
-            match member.role {
-                Some(role) => self.roles.insert(member.user_id, role),
-                None => self.roles.remove(&member.user_id),
-            };
+        assert!(delta.rows.is_sorted_by_key(ChatRow::version), "rows out of order");
+        for row in delta.rows {
+            assert!(row.version() > delta.from && row.version() <= delta.version, "a row outside its delta");
+            match row {
+                ChatRow::Message(message) => drop(self.messages.insert(message.seq, message)),
+                ChatRow::Member(Member { user_id, role: Some(role), .. }) => drop(self.roles.insert(user_id, role)),
+                ChatRow::Member(Member { user_id, role: None, .. }) => drop(self.roles.remove(&user_id)),
+                ChatRow::Info(_) | ChatRow::Reaction(_) | ChatRow::Unknown => {}
+            }
         }
         self.version = delta.version;
     }

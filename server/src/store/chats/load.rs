@@ -25,7 +25,7 @@ pub(super) struct Loaded {
 /// the database and back, and all must be of one moment. How many are in a chat is asked only where it matters.
 const LOAD: &str = "
     SELECT 0::smallint, c.id, c.kind::bigint, c.seq, c.version, c.rights::bigint,
-        CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, NULL::bigint,
+        CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, c.info_version,
         NULL::bigint, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
     FROM unnest($1::bigint[]) AS i (chat) JOIN chats c ON c.id = i.chat
     UNION ALL
@@ -134,7 +134,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
     if arm == 0 {
         let kind = row::kind(i16::try_from(number(2)?).unwrap_or(i16::MAX));
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
-        let info = ChatInfo { id, kind, title, handle, created_at: moment(found, 9)? };
+        let info = ChatInfo { id, version: Version(number(7)?), kind, title, handle, created_at: moment(found, 9)? };
         let chat = Chat {
             seq: Seq(number(3)?),
             version: Version(number(4)?),

@@ -203,7 +203,7 @@ impl Chats {
 
     /// What all see of a chat.
     pub async fn info(&self, chat: ChatId) -> Result<Option<ChatInfo>> {
-        let found = sqlx::query("SELECT id, kind, title, handle, created_at FROM chats WHERE id = $1")
+        let found = sqlx::query("SELECT id, kind, title, handle, created_at, info_version FROM chats WHERE id = $1")
             .bind(chat.0)
             .fetch_optional(&self.pool)
             .await?;
@@ -227,7 +227,7 @@ impl Chats {
     /// A page of a chat's members, by user id.
     pub async fn members(&self, chat: ChatId, kind: ChatKind, after: UserId, page: i64) -> Result<Vec<Member>> {
         let rows = sqlx::query(
-            "SELECT user_id, role, read_seq FROM members WHERE chat_id = $1 AND role IS NOT NULL AND user_id > $2
+            "SELECT user_id, version, role, read_seq FROM members WHERE chat_id = $1 AND role IS NOT NULL AND user_id > $2
              ORDER BY user_id LIMIT $3",
         )
         .bind(chat.0)
@@ -365,7 +365,7 @@ impl Chats {
         let mut page = Page { messages: Vec::new(), reacted: Vec::new(), version: it.version, last_seq: it.last_seq };
         for found in &rows {
             page.messages.push(row::message(found)?);
-            page.reacted.extend(row::my_reaction(found, user, Version(-1))?.filter(|it| it.emoji.is_some()));
+            page.reacted.extend(row::my_reaction(found, user)?.filter(|it| it.emoji.is_some()));
         }
         Ok(page)
     }
