@@ -24,7 +24,7 @@ CREATE TYPE paged_message AS (
 
 -- What a message takes on the wire with the asking user's reaction, or a little more.
 CREATE FUNCTION message_bytes(body jsonb, reactions jsonb, mine text) RETURNS integer LANGUAGE sql STABLE
-RETURN 272 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0) + CASE WHEN mine IS NULL THEN 0 ELSE 112 END;
+RETURN 288 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0) + CASE WHEN mine IS NULL THEN 0 ELSE 160 END;
 
 -- Messages with a seq from in_place - in_before to in_place + in_after - 1. When they are too many bytes, those that are
 -- the nearest to the place, without holes; at least one on either side.
@@ -110,7 +110,7 @@ BEGIN
         IF others > 400 THEN
             cut := last - 1;
         END IF;
-        here := 512 + 80 * others + 200 * special;
+        here := 512 + 128 * others + 200 * special;
         IF in_user IS NULL THEN
             SELECT count(*), max(k.version) INTO others, last FROM (
                 SELECT r.version FROM reactions r
@@ -120,7 +120,7 @@ BEGIN
             IF others > 500 THEN
                 cut := last - 1;
             END IF;
-            here := here + 128 * others;
+            here := here + 176 * others;
         END IF;
         IF i > 1 AND spent + here > in_bytes THEN
             RETURN;
@@ -186,7 +186,7 @@ BEGIN
         CONTINUE WHEN NOT FOUND;
         here := 1024;
         IF chat.kind <> 2 THEN
-            SELECT here + 80 * count(*) + 200 * count(*) FILTER (WHERE k.special) INTO here FROM (
+            SELECT here + 128 * count(*) + 200 * count(*) FILTER (WHERE k.special) INTO here FROM (
                 SELECT m.rights <> 0 OR m.denied <> 0 AS special FROM members m WHERE m.chat_id = in_chat[i] AND m.role IS NOT NULL ORDER BY m.user_id LIMIT in_members
             ) k;
         END IF;

@@ -58,6 +58,8 @@ pub enum Right {
 pub struct ChatInfo {
     /// Which.
     pub id: ChatId,
+    /// The chat's version at the last change of what stands here.
+    pub version: Version,
     /// Its form.
     pub kind: ChatKind,
     /// Its title; absent in direct chats.
@@ -85,6 +87,8 @@ pub struct ChatInfo {
 pub struct Member {
     /// Who.
     pub user_id: UserId,
+    /// The chat's version at which this member last came, went or changed; 0 in channels, whose readers have none.
+    pub version: Version,
     /// The role; absent when the user is no longer in the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -195,6 +195,8 @@ pub struct ReactionCount {
 pub struct Reacted {
     /// On which message.
     pub seq: Seq,
+    /// The chat's version at its last change.
+    pub version: Version,
     /// Whose.
     pub user_id: UserId,
     /// Which; absent when it was taken back.

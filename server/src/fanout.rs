@@ -22,7 +22,7 @@ use std::{
 
 use chapar_domain::judge::A_FEW;
 use chapar_protocol::{
-    ChatDelta, ChatId, CloseCode, Event, Reacted, Seq, UserDelta, UserId, Version,
+    ChatDelta, ChatId, ChatRow, CloseCode, Epoch, Event, Reacted, Seq, UserDelta, UserId, Version,
     call::Party,
     event::{OwnReaction, Read, Typing},
     frame,
@@ -125,13 +125,13 @@ impl Fanout {
             let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
             // Each of a few hears the same with what is their own, and so does each of many where it is nothing else. Otherwise each of
             // many hears where the chat stands, and asks.
-            let bare = delta.chat.is_none() && delta.members.is_empty() && delta.messages.is_empty();
-            let few = bare || own.len() <= A_FEW;
-            let own = own.into_iter().map(|it| {
+            let few = delta.rows.is_empty() || own.len() <= A_FEW;
+            let own = own.into_iter().map(|(user, reacted)| {
                 let mut own = ChatDelta::empty(chat, version);
-                let user = it.user_id;
                 if few {
-                    own = ChatDelta { reacted: vec![it], ..delta.clone() };
+                    own = delta.clone();
+                    own.rows.extend(reacted.into_iter().map(ChatRow::Reaction));
+                    own.rows.sort_by_key(ChatRow::version);
                 }
                 (user, event_frame(&Event::Delta(own)))
             });
@@ -223,10 +223,13 @@ impl Fanout {
         self.accept(topic, parcel);
     }
 
-    /// The database has begun another history: nothing known of versions holds, and every client must resume.
-    pub fn begin_epoch(&self) {
-        self.hub.forget_versions();
-        self.read_marks.forget();
+    /// A database has begun another history: nothing known of the versions in it holds, and every client must resume.
+    pub fn begin_epoch(&self, database: &str) {
+        let (people, chats) = (database != Epoch::CHATS, database != Epoch::PEOPLE);
+        self.hub.forget_versions(|topic| if let Topic::Chat(_) = topic { chats } else { people });
+        if chats {
+            self.read_marks.forget();
+        }
         self.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
     }
 

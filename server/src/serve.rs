@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chapar_protocol::Epoch;
 use chapar_signaling::sdp::{CandidatePolicy, address::Network};
 use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
@@ -324,7 +325,7 @@ async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
     let mut relays = tokio::time::interval(RELAYS_LOOK);
-    let mut epoch = None;
+    let mut epochs: Vec<Epoch> = Vec::new();
     loop {
         tokio::select! {
             _ = limits.tick() => {
@@ -332,13 +333,15 @@ async fn keep_house(app: Arc<App>) {
                 app.strangers.forget_idle();
             }
             _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
-            _ = look.tick() => match app.store.upkeep().epoch().await {
-                Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
-                    tracing::warn!("the epoch has changed: every client resumes");
-                    epoch = Some(now);
-                    app.fanout.begin_epoch();
+            _ = look.tick() => match app.store.upkeep().epochs().await {
+                Ok(now) => {
+                    let before = std::mem::replace(&mut epochs, now);
+                    let another = |it: &&Epoch| before.iter().any(|old| old.0 == it.0 && old.1 != it.1);
+                    for Epoch(database, _) in epochs.iter().filter(another) {
+                        tracing::warn!(database, "the epoch has changed: every client resumes");
+                        app.fanout.begin_epoch(database);
+                    }
                 }
-                Ok(now) => epoch = Some(now),
                 Err(error) => tracing::warn!(%error, "the epoch cannot be read now"),
             },
         }

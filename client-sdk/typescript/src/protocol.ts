@@ -531,21 +531,9 @@ from: Version,
  */
 version: Version, 
 /**
- * The chat itself, when its title or the like changed.
+ * What changed, by version.
  */
-chat?: ChatInfo, 
-/**
- * Members who came, went or changed their role.
- */
-members?: Array<Member>, 
-/**
- * New and changed messages, by version.
- */
-messages?: Array<Message>, 
-/**
- * Whose reactions changed. In an answer only those of the asking user; in an event those of anybody.
- */
-reacted?: Array<Reacted>, };
+rows?: Array<ChatRow>, };
 
 /**
  * A direct chat, a group or a channel.
@@ -560,6 +548,10 @@ export type ChatInfo = {
  * Which.
  */
 id: ChatId, 
+/**
+ * The chat's version at the last change of what stands here.
+ */
+version: Version, 
 /**
  * Its form.
  */
@@ -591,6 +583,12 @@ member_count?: number, };
 export type ChatKind = "direct" | "group" | "channel";
 
 /**
+ * A row of a chat, as it was left by the change that gave it its version. Other kinds will come: a client passes over a row of
+ * a kind that it does not know, and takes the versions of what came with it all the same.
+ */
+export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted;
+
+/**
  * A chat from scratch: forget what was known of it and begin here.
  */
 export type ChatSnapshot = { 
@@ -607,17 +605,10 @@ version: Version,
  */
 last_seq: Seq, 
 /**
- * Its members, for direct chats and groups; in channels only the asking user. Further ones: `members`.
+ * Its members, for direct chats and groups, further ones by `get_members`; in channels only the asking user. Then its last
+ * messages, by seq, without holes, older ones by `history`. Then the asking user's reactions to those messages.
  */
-members: Array<Member>, 
-/**
- * Its last messages, by seq, without holes. Older ones: `history`.
- */
-messages: Array<Message>, 
-/**
- * The asking user's reactions to those messages.
- */
-reacted?: Array<Reacted>, };
+rows: Array<ChatRow>, };
 
 /**
  * What brings one chat up to date.
@@ -781,6 +772,12 @@ url: string, } | { "type": "mention",
  * Whose.
  */
 user_id: UserId, } | { type: string } & Record<string, unknown>);
+
+/**
+ * The history of one database, written `[database, epoch]`. It changes when that database may have lost commits, and then the
+ * versions of what it holds may be used a second time.
+ */
+export type Epoch = [string, string];
 
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
@@ -995,6 +992,10 @@ export type Member = {
  * Who.
  */
 user_id: UserId, 
+/**
+ * The chat's version at which this member last came, went or changed; 0 in channels, whose readers have none.
+ */
+version: Version, 
 /**
  * The role; absent when the user is no longer in the chat.
  */
@@ -1315,6 +1316,10 @@ export type Reacted = {
  */
 seq: Seq, 
 /**
+ * The chat's version at its last change.
+ */
+version: Version, 
+/**
  * Whose.
  */
 user_id: UserId, 
@@ -1480,9 +1485,9 @@ until?: Timestamp, };
  */
 export type Resume = { 
 /**
- * The epoch of the cursors.
+ * The epochs of the cursors, as they came with the last answer.
  */
-epoch: string, 
+epochs: Array<Epoch>, 
 /**
  * The per-user version that the client has.
  */
@@ -1722,13 +1727,15 @@ device_id: DeviceId, };
  */
 export type Sync = { 
 /**
- * Names the history that versions belong to. It changes when the database may have lost commits.
+ * The histories that the versions belong to, of each database.
  */
-epoch: string, 
+epochs: Array<Epoch>, 
 /**
- * The cursors were of another epoch or absent: forget all versions and cached chats; this is everything. The outbox stays.
+ * The databases whose cursors were of another epoch, or absent: forget the versions and all else of what they hold; of that, this
+ * is everything. `people`: the per-user version and the list of chats. `chats`: all chats. One of another name: both. The outbox
+ * stays.
  */
-reset: boolean, 
+reset?: Array<string>, 
 /**
  * What changed of the user's own things.
  */

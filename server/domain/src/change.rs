@@ -111,7 +111,7 @@ pub(crate) fn json(body: &Body) -> Arc<str> {
 impl Asked {
     /// Bytes that it takes while it waits, roughly and not less than a message of it takes in a frame.
     pub fn bytes(&self) -> usize {
-        const AROUND: usize = 256;
+        const AROUND: usize = 288;
         AROUND
             + match &self.change {
                 Change::Send(message) => message.json.len(),

@@ -103,12 +103,12 @@ impl Standing {
         }
     }
 
-    /// As others see it.
-    pub fn member(&self, user_id: UserId, kind: ChatKind) -> Member {
+    /// As others see it since a version.
+    pub fn member(&self, user_id: UserId, kind: ChatKind, version: Version) -> Member {
         let read_seq = (kind != ChatKind::Channel).then_some(self.read_seq);
         let rights = if self.role == Some(Role::Admin) { self.rights.list() } else { Vec::new() };
         let (denied, denied_until) = (self.denied.list(), self.denied_until);
-        Member { user_id, role: self.role, read_seq, rights, denied, denied_until }
+        Member { user_id, version, role: self.role, read_seq, rights, denied, denied_until }
     }
 }
 

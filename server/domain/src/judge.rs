@@ -125,8 +125,9 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
 
 fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
     let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
-    let member_count = (kind == ChatKind::Channel).then_some(0);
-    Chat::nothing(ChatInfo { id, kind, title, handle, created_at, rights: Rights::of_new(kind).list(), member_count })
+    let (rights, member_count) = (Rights::of_new(kind).list(), (kind == ChatKind::Channel).then_some(0));
+    let info = ChatInfo { id, version: Version(0), kind, title, handle, created_at, rights, member_count };
+    Chat::nothing(info)
 }
 
 struct Judging {

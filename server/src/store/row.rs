@@ -69,6 +69,7 @@ pub(in crate::store) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     let kind = kind(row.try_get("kind")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
+        version: Version(row.try_get("info_version")?),
         kind,
         title: row.try_get("title")?,
         handle: row.try_get("handle")?,
@@ -94,7 +95,7 @@ pub(in crate::store) fn member(row: &PgRow, of: ChatKind) -> sqlx::Result<Member
         denied_until: until.map(Timestamp::from),
         ..Standing::with(Role::Member)
     };
-    Ok(standing.member(UserId(row.try_get("user_id")?), of))
+    Ok(standing.member(UserId(row.try_get("user_id")?), of, Version(row.try_get("version")?)))
 }
 
 /// A user's view of a chat.
@@ -111,15 +112,16 @@ pub(in crate::store) fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
 pub(in crate::store) fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
     Ok(Reacted {
         seq: Seq(row.try_get("seq")?),
+        version: Version(row.try_get("version")?),
         user_id: UserId(row.try_get("user_id")?),
         emoji: row.try_get("emoji")?,
     })
 }
 
-/// The asking user's reaction that stands in a row of a page, when it changed after a version; without emoji: taken back.
-pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId, after: Version) -> sqlx::Result<Option<Reacted>> {
-    let changed = row.try_get::<Option<i64>, _>("mine_version")?.is_some_and(|version| version > after.0);
-    Ok(changed.then_some(Reacted { seq: Seq(row.try_get("seq")?), user_id, emoji: row.try_get("mine")? }))
+/// The asking user's reaction that stands in a row of a page; without emoji: taken back.
+pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<Reacted>> {
+    let Some(version) = row.try_get::<Option<i64>, _>("mine_version")?.map(Version) else { return Ok(None) };
+    Ok(Some(Reacted { seq: Seq(row.try_get("seq")?), version, user_id, emoji: row.try_get("mine")? }))
 }
 
 /// The place in what was asked for, from 0.

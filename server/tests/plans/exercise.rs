@@ -54,7 +54,7 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");
-    store.epoch().await.expect("an epoch");
+    store.epochs().await.expect("an epoch");
 }
 
 async fn accounts(store: &Store, round: i64) {
@@ -93,7 +93,7 @@ async fn accounts(store: &Store, round: i64) {
 async fn reading(store: &Store, size: Size) {
     assert_eq!(store.people.chat_ids(ME).await.expect("read").len(), 2002);
     let all = store.resume(ME, None).await.expect("read");
-    let epoch = all.sync.epoch;
+    let epochs = all.sync.epochs;
     // All known; then twenty changed; then all changed.
     for behind in [0, 20, 2002] {
         let chats = all
@@ -101,9 +101,9 @@ async fn reading(store: &Store, size: Size) {
             .iter()
             .enumerate()
             .map(|(n, (chat, version))| ChatCursor(*chat, Version(version.0 - i64::from(n < behind)), Seq(0)));
-        let resume = Resume { epoch: epoch.clone(), user_version: all.user_version, chats: chats.collect() };
+        let resume = Resume { epochs: epochs.clone(), user_version: all.user_version, chats: chats.collect() };
         let answer = store.resume(ME, Some(&resume)).await.expect("read").sync;
-        assert!(!answer.reset);
+        assert!(answer.reset.is_empty());
         assert_eq!(answer.chats.len() + answer.behind.len(), behind);
     }
     let versions = store.chats.chat_versions(&CHATS).await.expect("read");

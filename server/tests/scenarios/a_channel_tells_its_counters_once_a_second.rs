@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatKind, Event, Seq,
+    ChatDelta, ChatId, ChatKind, ChatRow, Event, Seq,
     command::{CreateChat, Join, Leave, MarkRead, React},
 };
 use futures_util::{StreamExt as _, stream};
@@ -41,8 +41,8 @@ fn like(chat_id: ChatId, seq: Seq, emoji: &str) -> React {
 /// How often a device was told of this post.
 fn tellings(device: &Device, chat: ChatId, post: Seq) -> usize {
     let of = |event: &&Event| {
-        matches!(event, Event::Delta(ChatDelta { chat_id, messages, .. })
-            if *chat_id == chat && messages.iter().any(|it| it.seq == post))
+        matches!(event, Event::Delta(ChatDelta { chat_id, rows, .. })
+            if *chat_id == chat && rows.iter().filter_map(ChatRow::message).any(|it| it.seq == post))
     };
     device.model().events.iter().filter(of).count()
 }

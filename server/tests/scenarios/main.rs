@@ -61,4 +61,5 @@ mod two_connections_come_at_the_same_time;
 mod two_nodes_carry_one_chat;
 mod typing_and_presence_cross_nodes;
 mod what_an_operator_sees;
+mod what_was_allowed_has_happened_and_nothing_else;
 mod who_may_open_a_socket;

@@ -135,7 +135,7 @@ impl Audit {
         assert_eq!(own, real, "own reactions");
         if self.snapshot.chat.kind != ChatKind::Channel {
             let held: Vec<_> = chat.members.values().map(|member| (member.user_id, member.role)).collect();
-            let mut real: Vec<_> = self.snapshot.members.iter().map(|member| (member.user_id, member.role)).collect();
+            let mut real: Vec<_> = self.snapshot.members().map(|member| (member.user_id, member.role)).collect();
             real.sort();
             assert_eq!(held, real, "members");
         }

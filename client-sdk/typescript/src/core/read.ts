@@ -23,14 +23,15 @@ const isMyChat = (it: unknown): boolean =>
   isObject(it) && isId(it.chat_id) && isCount(it.read_seq) && isCount(it.version);
 const isPair = (it: unknown): boolean => listOf(it, isId) && (it as unknown[]).length === 2;
 
+const ROWS = new Map([["info", isChatInfo], ["member", isMember], ["message", isMessage], ["reaction", isReacted]]);
+const isRow = (it: unknown): boolean =>
+  isObject(it) && typeof it.row === "string" && (ROWS.get(it.row)?.(it) ?? true);
+
 export const isDelta = (it: unknown): it is ChatDelta =>
-  isObject(it) && isId(it.chat_id) && isCount(it.from) && isCount(it.version) &&
-  (it.chat === undefined || isChatInfo(it.chat)) && maybe(it.members, isMember) && maybe(it.messages, isMessage) &&
-  maybe(it.reacted, isReacted);
+  isObject(it) && isId(it.chat_id) && isCount(it.from) && isCount(it.version) && maybe(it.rows, isRow);
 
 export const isSnapshot = (it: unknown): it is ChatSnapshot =>
-  isObject(it) && isChatInfo(it.chat) && isCount(it.version) && isCount(it.last_seq) && listOf(it.members, isMember) &&
-  listOf(it.messages, isMessage) && maybe(it.reacted, isReacted);
+  isObject(it) && isChatInfo(it.chat) && isCount(it.version) && isCount(it.last_seq) && listOf(it.rows, isRow);
 
 export const isChatSync = (it: unknown): it is ChatSync =>
   isObject(it) && ((it.kind === "delta" && isDelta(it.delta)) || (it.kind === "snapshot" && isSnapshot(it.snapshot)));
@@ -39,9 +40,16 @@ export const isUserDelta = (it: unknown): it is UserDelta =>
   isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.chats, isMyChat) &&
   (it.missed_calls === undefined || isCount(it.missed_calls));
 
+const isName = (it: unknown): boolean => typeof it === "string";
+const isEpoch = (it: unknown): boolean => listOf(it, isName) && (it as unknown[]).length === 2;
+
 const isSync = (it: unknown): it is Sync =>
-  isObject(it) && typeof it.epoch === "string" && isUserDelta(it.user) && listOf(it.chats, isChatSync) &&
+  isObject(it) && listOf(it.epochs, isEpoch) && maybe(it.reset, isName) && isUserDelta(it.user) && listOf(it.chats, isChatSync) &&
   maybe(it.behind, isId) && maybe(it.others_read, isPair);
+
+/** Whether to forget what a database holds (R8). One whose name is not known may hold anything. */
+export const resets = (sync: Sync, database: "people" | "chats"): boolean =>
+  (sync.reset ?? []).some((it) => it === database || !["people", "chats"].includes(it));
 
 export const isWelcome = (it: unknown): it is Welcome =>
   isObject(it) && isObject(it.user) && isId(it.user.id) && isCount(it.heartbeat_seconds) && isSync(it.sync);

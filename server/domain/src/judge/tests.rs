@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ErrorCode, Member, Message, Role, Seq, Timestamp, UserId, Version,
+    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ErrorCode, Member, Message, Role, Seq, Timestamp, UserId, Version,
     message::NewBody,
 };
 use proptest::{collection::vec, prelude::*};
@@ -167,13 +167,21 @@ fn told(stage: &Stage) -> Vec<(&str, u32)> {
     stage.chat().messages[&Seq(1)].message.reactions.iter().map(|it| (it.emoji.as_str(), it.count)).collect()
 }
 
+fn messages(delta: &ChatDelta) -> usize {
+    delta.rows.iter().filter_map(ChatRow::message).count()
+}
+
+fn reactions(delta: &ChatDelta) -> usize {
+    delta.rows.iter().filter_map(ChatRow::reaction).count()
+}
+
 #[test]
 fn many_reactions_to_one_message_that_come_together_are_told_as_one_change() {
     let mut stage = crowd(ChatKind::Group, 10..900);
     let before = stage.chat().version;
     let (verdicts, deltas) = stage.judge(&(10..900).map(|id| react(id, "👍")).collect::<Vec<_>>());
     assert!(verdicts.iter().all(|it| *it == Ok(Done::Changed(before.next()))));
-    assert_eq!((deltas[0].from, deltas[0].version, deltas[0].messages.len()), (before, before.next(), 1));
+    assert_eq!((deltas[0].from, deltas[0].version, messages(&deltas[0])), (before, before.next(), 1));
     assert_eq!(told(&stage), [("👍", 890)]);
 }
 
@@ -189,13 +197,13 @@ fn in_a_channel_reactions_are_told_once_a_second_to_all_and_apart_to_whose_they_
     let deltas = stage.count();
     assert_eq!(told(&stage), [("👍", 1000)]);
     let [whose, counts] = &deltas[..] else { panic!("{} deltas", deltas.len()) };
-    assert_eq!((whose.reacted.len(), whose.messages.len()), (1000, 0));
-    assert_eq!((counts.reacted.len(), counts.messages.len()), (0, 1));
+    assert_eq!((reactions(whose), whose.rows.len()), (1000, 1000));
+    assert_eq!((messages(counts), counts.rows.len()), (1, 1));
     assert_eq!((whose.from, whose.version, counts.version), (before, counts.from, stage.chat().version));
     assert!(stage.count().is_empty(), "nothing is left");
     // Between two tellings somebody changes their mind and comes back to it: nothing of it is told to others.
     stage.judge(&[react(10, "🌹"), react(10, "👍")]);
-    assert!(stage.count().iter().all(|it| it.messages.is_empty()));
+    assert!(stage.count().iter().all(|it| messages(it) == 0));
     assert_eq!(told(&stage), [("👍", 1000)]);
     stage.judge(&[react(10, "🌹"), asked(11, Change::React(Seq(1), None))]);
     let deltas = stage.count();
@@ -229,12 +237,9 @@ fn how_many_are_in_a_channel_is_told_with_its_counters() {
     stage.one(1, Change::Remove(UserId(10))).expect("removed");
     assert_eq!(stage.chat().info.member_count, Some(3));
     let deltas = stage.count();
-    assert_eq!(deltas[0].chat.as_ref().and_then(|it| it.member_count), Some(2));
-    assert_eq!(
-        code(&stage.judge(&[Asked { by: Principal::User(UserId(1)), chat: CHAT, change: Change::Count }]).0[0]),
-        Some(ErrorCode::Forbidden),
-        "nobody asks for it"
-    );
+    assert_eq!(deltas[0].rows[0].info().and_then(|it| it.member_count), Some(2));
+    assert_eq!(code(&stage.judge(&[Asked { by: Principal::User(UserId(1)), chat: CHAT, change: Change::Count }]).0[0]),
+        Some(ErrorCode::Forbidden), "nobody asks for it");
 }
 
 #[test]
@@ -243,7 +248,7 @@ fn an_owner_stays_until_another_is_named_and_readers_of_a_channel_are_told_to_no
     assert_eq!(code(&stage.one(1, Change::Leave)), Some(ErrorCode::OwnerCannotLeave));
     let (verdicts, deltas) = stage.judge(&[asked(1, Change::Remove(UserId(3)))]);
     assert!(verdicts[0].is_ok());
-    assert!(deltas[0].members.is_empty(), "a reader who was removed is named to nobody");
+    assert!(deltas[0].rows.iter().all(|row| row.member().is_none()), "a reader who was removed is named to nobody");
     assert_eq!(code(&stage.one(3, Change::Join)), Some(ErrorCode::Forbidden), "and stays out");
     stage.one(1, Change::SetRole(UserId(2), Role::Owner)).expect("given away");
     stage.one(1, Change::Leave).expect("free to go");
@@ -269,7 +274,7 @@ fn writing_back_answers_a_direct_chat_once() {
     let turn = stage.chat().members[&UserId(2)].turn;
     let (_, deltas) = stage.judge(&[asked(2, message(1, "سلام")), asked(2, message(2, "!"))]);
     assert_eq!(stage.chat().members[&UserId(2)].turn, turn + 1);
-    assert!(deltas[0].members.is_empty());
+    assert!(deltas[0].rows.iter().all(|row| row.member().is_none()));
 }
 
 #[test]
@@ -291,7 +296,7 @@ fn no_stretch_is_longer_than_an_answer_and_none_is_left_out() {
     assert!(deltas.len() > 2);
     assert_eq!((deltas[0].from, deltas[deltas.len() - 1].version), (from, stage.chat().version));
     assert!(deltas.windows(2).all(|two| two[1].from == two[0].version));
-    assert_eq!(deltas.iter().map(|it| it.messages.len()).sum::<usize>(), 256);
+    assert_eq!(deltas.iter().flat_map(|it| &it.rows).filter_map(ChatRow::message).count(), 256);
     for delta in &deltas {
         assert!(serde_json::to_string(delta).expect("a frame").len() <= chapar_protocol::limit::ANSWER_BYTES);
     }
@@ -350,17 +355,20 @@ impl Listener {
     fn hear(&mut self, delta: ChatDelta) {
         assert_eq!(delta.from, self.version, "a hole between deltas");
         assert!(delta.version > delta.from);
-        for message in delta.messages {
-            assert!(message.version > delta.from && message.version <= delta.version, "a row outside its delta");
-            self.messages.insert(message.seq, message);
+        assert!(delta.rows.is_sorted_by_key(ChatRow::version), "rows out of order");
+        for row in delta.rows {
+            assert!(row.version() > delta.from && row.version() <= delta.version, "a row outside its delta");
+            match row {
+                ChatRow::Message(message) => drop(self.messages.insert(message.seq, message)),
+                ChatRow::Member(mut member) if member.role.is_some() => {
+                    member.version = Version(0);
+                    self.members.insert(member.user_id, member);
+                }
+                ChatRow::Member(member) => drop(self.members.remove(&member.user_id)),
+                ChatRow::Info(info) => self.info = Some(ChatInfo { version: Version(0), ..info }),
+                ChatRow::Reaction(_) | ChatRow::Unknown => {}
+            }
         }
-        for member in delta.members {
-            match member.role {
-                Some(_) => self.members.insert(member.user_id, member),
-                None => self.members.remove(&member.user_id),
-            };
-        }
-        self.info = delta.chat.or(self.info.take());
         self.version = delta.version;
     }
 }
@@ -404,7 +412,7 @@ proptest! {
         let mut stage = Stage::new(kind, &[2, 3]);
         let mut listener = Listener { version: stage.chat().version, ..Listener::default() };
         for (user, standing) in &stage.chat().members {
-            listener.members.extend(standing.role.map(|_| (*user, standing.member(*user, kind))));
+            listener.members.extend(standing.role.map(|_| (*user, standing.member(*user, kind, Version(0)))));
         }
         listener.messages.extend(stage.chat().messages.values().map(|it| (it.message.seq, it.message.clone())));
         let mut left: Vec<Asked> = changes.into_iter().map(|(user, change)| asked(user, change)).collect();
@@ -452,7 +460,7 @@ proptest! {
         let heard_of = |role: Option<Role>| kind == ChatKind::Group && role.is_some() || role > Some(Role::Member);
         listener.members.retain(|_, member| heard_of(member.role));
         let real = chat.members.iter().filter(|it| heard_of(it.1.role));
-        let real: HashMap<UserId, Member> = real.map(|(user, it)| (*user, it.member(*user, kind))).collect();
+        let real: HashMap<UserId, Member> = real.map(|(user, it)| (*user, it.member(*user, kind, Version(0)))).collect();
         prop_assert_eq!(&listener.members, &real);
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Loaded {
 /// the database and back, and all must be of one moment. How many are in a chat is asked only where it matters.
 const LOAD: &str = "
     SELECT 0::smallint, c.id, c.kind::bigint, c.seq, c.version, c.rights::bigint,
-        CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, c.told_members,
-        NULL::bigint, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
+        CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, c.info_version,
+        c.told_members, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
     FROM unnest($1::bigint[]) AS i (chat) JOIN chats c ON c.id = i.chat
     UNION ALL
     SELECT 1::smallint, m.chat_id, m.user_id, m.role::bigint, m.read_seq, m.turn,
@@ -141,10 +141,9 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
     if arm == 0 {
         let kind = row::kind(i16::try_from(number(2)?).unwrap_or(i16::MAX));
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
-        let member_count = row::member_count(kind, number(7)?);
-        let rights = rights(number(5)?);
-        let info =
-            ChatInfo { id, kind, title, handle, created_at: moment(found, 9)?, rights: rights.list(), member_count };
+        let member_count = row::member_count(kind, number(8)?);
+        let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
+        let info = ChatInfo { id, version, kind, title, handle, created_at, rights: rights.list(), member_count };
         let chat = Chat {
             seq: Seq(number(3)?),
             version: Version(number(4)?),
