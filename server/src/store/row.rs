@@ -121,6 +121,8 @@ pub(in crate::store) fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
 /// The asking user's reaction that stands in a row of a page; without emoji: taken back.
 pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<Reacted>> {
     let Some(version) = row.try_get::<Option<i64>, _>("mine_version")?.map(Version) else { return Ok(None) };
+    // It comes with its message: one that was told without moving the counts is not newer for that.
+    let version = version.min(Version(row.try_get("version")?));
     Ok(Some(Reacted { seq: Seq(row.try_get("seq")?), version, user_id, emoji: row.try_get("mine")? }))
 }
 

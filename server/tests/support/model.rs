@@ -170,7 +170,7 @@ impl Model {
             }
             Event::Reacted(own) => {
                 if let Some(chat) = self.chats.get_mut(&own.chat_id) {
-                    react(chat, self.me, &[own.reacted]);
+                    chat.take(ChatRow::Reaction(own.reacted), self.me);
                 }
                 Vec::new()
             }

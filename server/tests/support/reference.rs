@@ -281,6 +281,10 @@ impl Room {
                  'reactions', (SELECT coalesce(jsonb_agg(jsonb_build_array(
                      seq, user_id, emoji)), '[]') FROM reactions WHERE chat_id = {chat} AND emoji IS NOT NULL))"
         ));
+        // Its counters follow within a second or so.
+        if chats.sql(&format!("SELECT stale FROM counts WHERE chat_id = {chat}")).trim() == "t" {
+            return Err("the counters are not told yet".to_owned());
+        }
         let rows: Rows = serde_json::from_str(&rows).map_err(|error| error.to_string())?;
         let lists = people.sql(&format!(
             "SELECT coalesce(jsonb_agg(jsonb_build_array(user_id, role, read_seq)), '[]') FROM user_chats

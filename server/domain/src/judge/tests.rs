@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ErrorCode, Member, Message, Role, Seq, Timestamp, UserId, Version,
-    message::NewBody,
+    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ErrorCode, Member, Message, Role, Seq, Timestamp, UserId,
+    Version, message::NewBody,
 };
 use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
@@ -238,8 +238,11 @@ fn how_many_are_in_a_channel_is_told_with_its_counters() {
     assert_eq!(stage.chat().info.member_count, Some(3));
     let deltas = stage.count();
     assert_eq!(deltas[0].rows[0].info().and_then(|it| it.member_count), Some(2));
-    assert_eq!(code(&stage.judge(&[Asked { by: Principal::User(UserId(1)), chat: CHAT, change: Change::Count }]).0[0]),
-        Some(ErrorCode::Forbidden), "nobody asks for it");
+    assert_eq!(
+        code(&stage.judge(&[Asked { by: Principal::User(UserId(1)), chat: CHAT, change: Change::Count }]).0[0]),
+        Some(ErrorCode::Forbidden),
+        "nobody asks for it"
+    );
 }
 
 #[test]

@@ -56,7 +56,8 @@ pub(in crate::store) async fn read(
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
          WHERE c.info_version > i.after AND c.info_version <= i.upto";
     add(tx, &mut deltas, chats, |found| Ok(ChatRow::Info(row::chat_info(found)?))).await?;
-    let members = "SELECT i.place::integer AS place, c.kind, m.user_id, m.version, m.role, m.read_seq, m.rights, m.denied,
+    let members =
+        "SELECT i.place::integer AS place, c.kind, m.user_id, m.version, m.role, m.read_seq, m.rights, m.denied,
              m.denied_until
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c

@@ -206,9 +206,9 @@ impl Chats {
         let found = sqlx::query(
             "SELECT id, kind, title, handle, created_at, info_version, rights, told_members FROM chats WHERE id = $1",
         )
-            .bind(chat.0)
-            .fetch_optional(&self.pool)
-            .await?;
+        .bind(chat.0)
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(found.as_ref().map(row::chat_info).transpose()?)
     }
 
