@@ -21,11 +21,15 @@ use crate::support::{
     within,
 };
 
+/// So many orders at most explain the answers, then the tables say which it was.
+const MANY: usize = 3;
+
 /// One chat, with what it must be. What is asked of it at once is looked at as a whole, before more is asked.
 pub(super) struct Lane {
     pub(super) chat: ChatId,
     pub(super) handle: Option<&'static str>,
-    pub(super) room: Room,
+    /// What it may be, by the orders that explain all answers so far: one, most of the time.
+    pub(super) rooms: Vec<Room>,
     /// What was asked last, when the outcome of some of it is not known.
     pub(super) open: Vec<Vec<Tried>>,
     pub(super) done: usize,
@@ -75,15 +79,15 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
         if lane.open.iter().flatten().any(|it| it.outcome == Outcome::Unknown) {
             return lane;
         }
-        let rooms = lane.explanations(&near);
-        let chosen = match rooms.len() {
-            1 => rooms.into_iter().next(),
-            _ => tokio::task::block_in_place(|| lane.choose(rooms, &life.chats_in, &life.lists_in)).ok(),
-        };
-        // Else a list that has yet to follow: looked at again when all is calm.
-        let Some(room) = chosen else { return lane };
-        lane.room = room;
+        lane.rooms = lane.explanations(&near);
         lane.open.clear();
+        if lane.rooms.len() > MANY {
+            let chosen =
+                tokio::task::block_in_place(|| lane.choose(lane.rooms.clone(), &life.chats_in, &life.lists_in));
+            // Else a list that has yet to follow: looked at again when all is calm.
+            let Ok(room) = chosen else { return lane };
+            lane.rooms = vec![room];
+        }
     }
     lane
 }
@@ -96,7 +100,12 @@ pub(super) fn near(devices: &[Device]) -> impl Fn(UserId, UserId) -> bool + use<
 
 impl Lane {
     pub(super) fn new(chat: ChatId, handle: Option<&'static str>, room: Room) -> Self {
-        Self { chat, handle, room, open: Vec::new(), done: 0, refused: BTreeSet::new() }
+        Self { chat, handle, rooms: vec![room], open: Vec::new(), done: 0, refused: BTreeSet::new() }
+    }
+
+    /// What it is, or may be.
+    pub(super) fn room(&self) -> &Room {
+        &self.rooms[0]
     }
 
     fn count(&mut self) {
@@ -113,21 +122,23 @@ impl Lane {
     fn explanations(&self, near: &dyn Fn(UserId, UserId) -> bool) -> Vec<Room> {
         let mut found = Vec::new();
         let mut left: Vec<&[Tried]> = self.open.iter().map(Vec::as_slice).collect();
-        explain(&self.room, &mut left, near, &mut found);
+        for room in &self.rooms {
+            explain(room, &mut left, near, &mut found);
+        }
         assert!(
             !found.is_empty(),
             "chat {}: no order of these explains their answers: {:#?}\nwhere {:#?}\nand the last lines were {:#?}",
             self.chat,
             self.open,
-            self.room.people,
-            self.room.lines.iter().enumerate().rev().take(5).collect::<Vec<_>>(),
+            self.room().people,
+            self.room().lines.iter().enumerate().rev().take(5).collect::<Vec<_>>(),
         );
         found
     }
 
     /// That of some rooms which the tables hold.
     fn choose(&self, rooms: Vec<Room>, chats: &Database, lists: &Database) -> Result<Room, String> {
-        let stored = self.room.stored(self.chat, chats, lists)?;
+        let stored = self.room().stored(self.chat, chats, lists)?;
         let differs = rooms.first().map_or_else(String::new, |it| it.differs(&stored));
         let same = |it: &Room| it.lines == stored.lines && it.people == stored.people;
         rooms.into_iter().find(same).ok_or_else(|| format!("model / tables: {differs}"))
@@ -140,7 +151,7 @@ impl Lane {
         loop {
             match self.choose(rooms.clone(), chats, lists) {
                 Ok(room) => {
-                    self.room = room;
+                    self.rooms = vec![room];
                     self.open.clear();
                     return;
                 }

@@ -14,7 +14,7 @@ impl Lane {
         let mut chosen: Vec<Device> = Vec::new();
         while chosen.len() < count {
             let device = &devices[rng.random_range(0..devices.len())];
-            let inside = self.room.role(device.id()).is_some();
+            let inside = self.room().role(device.id()).is_some();
             if (inside || rng.random_ratio(1, 4)) && chosen.iter().all(|it| it.id() != device.id()) {
                 chosen.push(device.clone());
             }
@@ -39,30 +39,33 @@ impl Lane {
         let text = format!("متن {}", rng.random_range(0..1000));
         let client_id = Uuid::from_u128(rng.random());
         match rng.random_range(0..100) {
-            0..40 => {
+            0..34 => {
                 let reply_to = rng.random_ratio(1, 4).then(|| self.line(rng));
                 Wish::Send { client_id, text, reply_to }
             }
-            40..44 => match self.room.used(by, rng.random_range(0..1000)) {
+            34..38 => match self.room().used(by, rng.random_range(0..1000)) {
                 // A retry, or another text under the same id: nobody knows which.
                 Some(client_id) => Wish::Send { client_id, text, reply_to: None },
-                None => Wish::Poison(client_id),
+                None => poison(rng),
             },
-            44..50 => Wish::Poison(client_id),
-            50..64 => Wish::Edit(self.line(rng), text),
-            64..72 => Wish::Delete(self.line(rng)),
-            72..90 => {
+            38..44 => poison(rng),
+            44..56 => Wish::Edit(self.line(rng), text),
+            56..64 => Wish::Delete(self.line(rng)),
+            64..80 => {
                 let emoji = ["👍", "😂", "🔥"][rng.random_range(0..3)];
                 Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))
             }
-            90..94 => Wish::Remove(somebody),
-            _ => Wish::SetRole(somebody, [Role::Member, Role::Admin, Role::Owner][rng.random_range(0..3)]),
+            80..89 => Wish::Remove(somebody),
+            _ => {
+                let roles = [Role::Member, Role::Admin, Role::Admin, Role::Owner];
+                Wish::SetRole(somebody, roles[rng.random_range(0..4)])
+            }
         }
     }
 
     /// What is answered on its own.
     fn single(&self, by: UserId, people: &[UserId], alone: bool, rng: &mut StdRng) -> Wish {
-        let owns_channel = self.room.kind == ChatKind::Channel && self.room.role(by) == Some(Role::Owner);
+        let owns_channel = self.room().kind == ChatKind::Channel && self.room().role(by) == Some(Role::Owner);
         match rng.random_range(0..100) {
             0..40 => Wish::Read(self.line(rng)),
             40..70 => {
@@ -79,7 +82,11 @@ impl Lane {
 
     /// A message, often a late one, at times one that is not there.
     fn line(&self, rng: &mut StdRng) -> i64 {
-        let last = i64::try_from(self.room.lines.len()).expect("few");
+        let last = i64::try_from(self.room().lines.len()).expect("few");
         if rng.random() { last + 1 - rng.random_range(0..10) } else { rng.random_range(0..last + 3) }
     }
+}
+
+fn poison(rng: &mut StdRng) -> Wish {
+    Wish::Poison(Uuid::from_u128(0xdead_0000 << 96 | rng.random::<u128>() >> 32))
 }
