@@ -172,3 +172,39 @@ async fn ones_own_reaction_is_heard_at_once_on_all_own_devices() {
         .await;
     tokio::time::timeout(Duration::from_secs(5), knows(&owner, channel, post, 1, 0, 2)).await.expect("counted");
 }
+
+#[tokio::test]
+async fn of_many_views_one_more_is_no_news_and_who_skips_has_not_seen_all() {
+    let world = Plan::single().start().await;
+    let [owner, one, other] = world.people().await;
+    let channel = world.chat(ChatKind::Channel, &owner, &[&one, &other]).await;
+    owner.connect(world.at(0)).await;
+    let post = owner.say(channel, "seen by many").await.seq;
+    world.database.sql(&format!(
+        "INSERT INTO views VALUES ({channel}, {post}, 10000, 10000);
+         UPDATE messages SET views = 10000 WHERE chat_id = {channel}"
+    ));
+    let read = |seq| MarkRead { chat_id: channel, seq };
+    http::call(world.at(0), one.token(), &read(post)).await.expect("read");
+    let sql = |what: &str| world.database.sql(what).trim().to_owned();
+    let stale = format!("SELECT stale FROM counts WHERE chat_id = {channel}");
+    assert_eq!((sql("SELECT seen FROM views").as_str(), sql(&stale).as_str()), ("10001", "f"));
+    // A sixty-fourth more than was told, with the next one.
+    world.database.sql("UPDATE views SET seen = 10156");
+    http::call(world.at(0), other.token(), &read(post)).await.expect("read");
+    knows(&owner, channel, post, 0, 10157, 3).await;
+
+    let mut last = post;
+    for n in 0..60 {
+        last = owner.say(channel, &format!("post {n}")).await.seq;
+    }
+    http::call(world.at(0), one.token(), &read(last)).await.expect("read");
+    assert_eq!(sql("SELECT count(*) FROM views WHERE seen = 1"), "50", "the last fifty");
+    let seen = |views: u32| {
+        move |model: &crate::support::Model| model.message(channel, last).is_some_and(|message| message.views == views)
+    };
+    owner.until("the view of the last", seen(1)).await;
+    http::call(world.at(0), one.token(), &read(last)).await.expect("read again");
+    http::call(world.at(0), other.token(), &read(last)).await.expect("read");
+    owner.until("the view of the other one", seen(2)).await;
+}
