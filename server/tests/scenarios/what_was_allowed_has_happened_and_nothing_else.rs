@@ -4,6 +4,7 @@
 //! client equals them. Once over one database, once over two. `CHAPAR_TEST_SEED` replays a run's choices.
 
 mod lane;
+mod reference;
 mod wishes;
 
 use std::{
@@ -17,13 +18,15 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use self::lane::{Lane, Life, live, near};
+use self::{
+    lane::{Lane, Life, live, near},
+    reference::Room,
+};
 use crate::support::{
     Device, World,
     audit::knows_everything,
     http,
     postgres::{Cluster, Database, Frozen},
-    reference::Room,
     within,
     world::{Plan, Routes},
 };
@@ -69,7 +72,7 @@ async fn everything(apart: bool) {
         let fault = faults.swap_remove(fate.random_range(0..faults.len()));
         stage.round(fault, &mut fate).await;
     }
-    stage.end().await;
+    stage.end();
 }
 
 struct Stage {
@@ -212,7 +215,7 @@ impl Stage {
         }
     }
 
-    async fn end(self) {
+    fn end(self) {
         for keeper in &self.keepers {
             keeper.abort();
         }

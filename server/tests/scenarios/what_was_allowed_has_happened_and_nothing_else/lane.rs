@@ -14,12 +14,8 @@ use chapar_protocol::{
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 
-use crate::support::{
-    Device, Failure,
-    postgres::Database,
-    reference::{Room, Verdict, Wish},
-    within,
-};
+use super::reference::{Room, Verdict, Wish};
+use crate::support::{Device, Failure, postgres::Database, within};
 
 /// So many orders at most explain the answers, then the tables say which it was.
 const MANY: usize = 3;

@@ -4,8 +4,8 @@ use chapar_protocol::{ChatKind, Role, UserId};
 use rand::{RngExt as _, rngs::StdRng};
 use uuid::Uuid;
 
-use super::lane::Lane;
-use crate::support::{Device, reference::Wish};
+use super::{lane::Lane, reference::Wish};
+use crate::support::Device;
 
 impl Lane {
     /// What one to three people ask at once. What one person asks in a row is done in this order.
@@ -70,7 +70,6 @@ impl Lane {
     fn single(&self, by: UserId, people: &[UserId], alone: bool, rng: &mut StdRng) -> Wish {
         let owns_channel = self.room().kind == ChatKind::Channel && self.room().role(by) == Some(Role::Owner);
         match rng.random_range(0..100) {
-            0..40 => Wish::Read(self.line(rng)),
             40..70 => {
                 // Several at once are looked at before they are added: somebody who goes in between is left out.
                 let count = if alone { rng.random_range(1..=3) } else { 1 };
