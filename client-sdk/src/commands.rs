@@ -1,11 +1,12 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, Role, Seq, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, Right, Role, Seq, Timestamp, UserId,
     command::{
-        AddMembers, Changed, CreateChat, Delete, Devices, Done, Edit, GetChat, GetDevices, GetMembers, GetUsers,
-        History, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences, React, RemoveMember, Resolve,
-        Resolved, RevokeDevice, RevokeOtherDevices, SetRole, SetTyping, Users, WatchPresence,
+        AddMembers, Changed, CreateChat, Delete, Devices, Done, Edit, GetBanned, GetChat, GetDevices, GetMembers,
+        GetUsers, History, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences, React, RemoveMember,
+        Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetRole,
+        SetTyping, UnbanMember, Users, WatchPresence,
     },
     message::NewBody,
 };
@@ -109,6 +110,42 @@ impl Client {
     /// Changes a role.
     pub async fn set_role(&self, chat_id: ChatId, user_id: UserId, role: Role) -> Result<Changed, Error> {
         self.call(&SetRole { chat_id, user_id, role }).await
+    }
+
+    /// Says what everybody in a group or channel may.
+    pub async fn set_chat_rights(&self, chat_id: ChatId, rights: Vec<Right>) -> Result<Changed, Error> {
+        self.call(&SetChatRights { chat_id, rights }).await
+    }
+
+    /// Says what an admin may beside what everybody may.
+    pub async fn set_admin_rights(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+        rights: Vec<Right>,
+    ) -> Result<Changed, Error> {
+        self.call(&SetAdminRights { chat_id, user_id, rights }).await
+    }
+
+    /// Takes rights from a member that everybody has, until a time or for good; none gives all back.
+    pub async fn restrict_member(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+        denied: Vec<Right>,
+        until: Option<Timestamp>,
+    ) -> Result<Changed, Error> {
+        self.call(&RestrictMember { chat_id, user_id, denied, until }).await
+    }
+
+    /// Lets somebody who was removed come back by themselves.
+    pub async fn unban_member(&self, chat_id: ChatId, user_id: UserId) -> Result<Changed, Error> {
+        self.call(&UnbanMember { chat_id, user_id }).await
+    }
+
+    /// Those who were removed and cannot come back, 200 at a time by user id.
+    pub async fn get_banned(&self, chat_id: ChatId, after: Option<UserId>) -> Result<Members, Error> {
+        self.call(&GetBanned { chat_id, after }).await
     }
 
     /// Joins a public group or channel by its handle.

@@ -22,7 +22,7 @@ mod vectors;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chapar_protocol::{ChatId, ErrorCode, User, UserId, Version, WireError, limit, text};
+use chapar_protocol::{ChatId, Epoch, ErrorCode, User, UserId, Version, WireError, limit, text};
 use uuid::Uuid;
 
 use self::{
@@ -185,7 +185,7 @@ pub struct Session {
     /// A time before which the server does not want to see us, with `drain` or an error.
     named_wait: Option<Millis>,
     me: Option<User>,
-    epoch: Option<String>,
+    epochs: Vec<Epoch>,
     own: Own,
     chats: BTreeMap<ChatId, Chat>,
     catchups: BTreeMap<ChatId, Catchup>,
@@ -213,7 +213,7 @@ impl Session {
             probe_until: None,
             named_wait: None,
             me: saved.owner,
-            epoch: state.epoch,
+            epochs: state.epochs,
             own: state.own,
             chats: state.chats,
             catchups: BTreeMap::new(),
@@ -301,9 +301,9 @@ impl Session {
         &self.own
     }
 
-    /// The history that the versions belong to.
-    pub fn epoch(&self) -> Option<&str> {
-        self.epoch.as_deref()
+    /// The histories that the versions belong to; none while nothing is known.
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
     }
 
     /// The chats held.
@@ -324,7 +324,7 @@ impl Session {
     /// What a store keeps besides the outbox, if it changed since the last time.
     pub fn state_to_save(&mut self) -> Option<State> {
         let changed = std::mem::take(&mut self.changed);
-        changed.then(|| State { epoch: self.epoch.clone(), own: self.own.clone(), chats: self.chats.clone() })
+        changed.then(|| State { epochs: self.epochs.clone(), own: self.own.clone(), chats: self.chats.clone() })
     }
 
     fn version(&self, chat_id: ChatId) -> Version {

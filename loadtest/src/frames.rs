@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use chapar_protocol::{Body, ChatDelta, WireError};
+use chapar_protocol::{Body, ChatDelta, ChatRow, WireError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -117,19 +117,16 @@ impl Frames {
         let DeltaEvent { data } = serde_json::from_slice(frame)?;
         self.parsed += 1;
         let Some(chat) = ledger.chat_index(data.chat_id) else { return Ok(None) };
-        let mut messages = Vec::with_capacity(data.messages.len());
-        for message in &data.messages {
-            messages.push(seen(
-                ledger,
-                chat,
-                Sighting {
-                    seq: message.seq,
-                    version: message.version,
-                    sender: message.sender,
-                    client_id: Uuid::try_parse(message.client_id).map_err(serde::de::Error::custom)?,
-                    text: message.body.text.as_deref(),
-                },
-            ));
+        let mut messages = Vec::with_capacity(data.rows.len());
+        for row in data.rows.iter().filter(|it| it.row == "message") {
+            let RowData { seq: Some(seq), sender: Some(sender), client_id: Some(client_id), body: Some(body), .. } =
+                row
+            else {
+                return Err(serde::de::Error::custom("a message that lacks something"));
+            };
+            let client_id = Uuid::try_parse(client_id).map_err(serde::de::Error::custom)?;
+            let (seq, version, sender, text) = (*seq, row.version, *sender, body.text.as_deref());
+            messages.push(seen(ledger, chat, Sighting { seq, version, sender, client_id, text }));
         }
         let delta = Rc::new(Delta { chat, from: data.from, version: data.version, messages });
         self.slots[slot] = Some((key, Rc::clone(&delta)));
@@ -140,7 +137,8 @@ impl Frames {
 /// The delta of an answer, in the form of one from an event; `None` when the chat is not of this run.
 pub fn from_answer(ledger: &mut Ledger, delta: &ChatDelta) -> Option<Rc<Delta>> {
     let chat = ledger.chat_index(delta.chat_id.0)?;
-    let messages = delta.messages.iter().map(|message| seen(ledger, chat, sighting(message))).collect();
+    let messages = delta.rows.iter().filter_map(ChatRow::message);
+    let messages = messages.map(|message| seen(ledger, chat, sighting(message))).collect();
     Some(Rc::new(Delta { chat, from: delta.from.0, version: delta.version.0, messages }))
 }
 
@@ -205,17 +203,20 @@ struct DeltaData<'a> {
     from: i64,
     version: i64,
     #[serde(borrow, default)]
-    messages: Vec<MessageData<'a>>,
+    rows: Vec<RowData<'a>>,
 }
 
+/// A row of any kind; a message has all of these.
 #[derive(Deserialize)]
-struct MessageData<'a> {
-    seq: i64,
+struct RowData<'a> {
+    row: &'a str,
+    #[serde(default)]
     version: i64,
-    sender: i64,
-    client_id: &'a str,
+    seq: Option<i64>,
+    sender: Option<i64>,
+    client_id: Option<&'a str>,
     #[serde(borrow)]
-    body: BodyData<'a>,
+    body: Option<BodyData<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -242,7 +243,7 @@ mod tests {
         ledger.maker.text(ident, &mut text);
         let (text, id) = (String::from_utf8(text).expect("ASCII"), ledger.maker.client_id(ident));
         format!(
-            r#"{{"event":"delta","data":{{"chat_id":9,"from":{},"version":{version},"messages":[{{"seq":{seq},"version":{version},"sender":71,"client_id":"{id}","sent_at":"2026-11-23T08:30:00.125Z","body":{{"kind":"text","text":"{text}"}}}}]}}}}"#,
+            r#"{{"event":"delta","data":{{"chat_id":9,"from":{},"version":{version},"rows":[{{"row":"message","seq":{seq},"version":{version},"sender":71,"client_id":"{id}","sent_at":"2026-11-23T08:30:00.125Z","body":{{"kind":"text","text":"{text}"}}}}]}}}}"#,
             version - 1
         )
     }

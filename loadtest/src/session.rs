@@ -14,7 +14,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    Action, ChatCursor, ChatId, ChatSync, CloseCode, Resume, Seq, UserDelta, Version, WireError,
+    Action, ChatCursor, ChatId, ChatSync, CloseCode, Epoch, Resume, Seq, UserDelta, Version, WireError,
     command::{Difference, Differences, Hello, UserDifference, Welcome},
     event::Drain,
     frame, limit,
@@ -101,7 +101,7 @@ pub struct Session {
     /// Counts of those under way.
     pub under_way: VecDeque<u32>,
     token: String,
-    epoch: Option<String>,
+    epochs: Vec<Epoch>,
     user_version: i64,
     early: Vec<Rc<Delta>>,
     paused_until: u64,
@@ -128,7 +128,7 @@ impl Session {
             pending: VecDeque::new(),
             under_way: VecDeque::new(),
             token,
-            epoch: None,
+            epochs: Vec::new(),
             user_version: 0,
             early: Vec::new(),
             paused_until: 0,
@@ -159,8 +159,8 @@ impl Session {
             let id = ledger.chats[it.chat as usize].id;
             (it.version > 0).then_some(ChatCursor(ChatId(id), Version(it.version), Seq(0)))
         };
-        let resume = self.epoch.clone().map(|epoch| Resume {
-            epoch,
+        let resume = (!self.epochs.is_empty()).then(|| Resume {
+            epochs: self.epochs.clone(),
             user_version: Version(self.user_version),
             chats: self.cursors.iter().filter_map(cursor).collect(),
         });
@@ -371,7 +371,7 @@ impl Session {
             }
             ChatSync::Snapshot { snapshot } => {
                 let chat = shared.ledger.chat_index(snapshot.chat.id.0)?;
-                for message in snapshot.messages.iter().map(frames::sighting) {
+                for message in snapshot.messages().map(frames::sighting) {
                     if message.seq > shared.ledger.chats[chat as usize].base_seq {
                         shared.ledger.sighted(chat, message);
                     }
@@ -391,11 +391,13 @@ impl Session {
         self.phase = Phase::Live;
         self.attempts = 0;
         self.silence_us = u64::from(welcome.heartbeat_seconds.max(1)) * 2_000_000;
-        if sync.reset {
+        if sync.resets(Epoch::PEOPLE) {
             self.user_version = 0;
+        }
+        if sync.resets(Epoch::CHATS) {
             self.cursors.iter_mut().for_each(|it| it.version = 0);
         }
-        self.epoch = Some(sync.epoch.clone());
+        self.epochs.clone_from(&sync.epochs);
         self.user_version = self.user_version.max(sync.user.version.0);
         for chat in &sync.chats {
             self.sync(chat, shared, now_us);

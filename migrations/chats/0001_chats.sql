@@ -21,14 +21,21 @@ CREATE TABLE chats (
     changed_at   timestamptz NOT NULL,        -- for the order of a chat list; not indexed, so that it stays cheap
     seq          bigint NOT NULL DEFAULT 0,   -- of the last message
     version      bigint NOT NULL DEFAULT 0,   -- of the last change
-    info_version bigint NOT NULL DEFAULT 0    -- of the last change of title or handle
+    info_version bigint NOT NULL DEFAULT 0,   -- of the last change of title, handle or rights, and in a channel of how many are told to be in it
+    told_members bigint NOT NULL DEFAULT 0    -- in a channel: how many are told to be in it
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
 -- How many are in a chat. Apart from the chat's own row, because readers of a channel come and go without its lock.
+--
+-- What moves the counters of a channel (readers, reactions, views) marks it as stale in the same transaction; they are told at most once
+-- a second, and what is to be told comes from the rows, so that nothing is lost with the node that was about to do it.
 CREATE TABLE counts (
     chat_id bigint PRIMARY KEY,
-    members bigint NOT NULL
+    members bigint NOT NULL,
+    stale   boolean NOT NULL DEFAULT false,
+    told_at timestamptz
 ) WITH (fillfactor = 50);
+CREATE INDEX counts_stale ON counts (told_at) WHERE stale;
 
 -- role: 0 member, 1 admin, 2 owner, null gone. rights and denied: bits, see server/domain/src/rights.rs.
 CREATE TABLE members (
@@ -37,16 +44,17 @@ CREATE TABLE members (
     role         smallint,
     rights       integer NOT NULL DEFAULT 0,  -- of an admin, beside those of everybody
     denied       integer NOT NULL DEFAULT 0,  -- to a member, of those of everybody
-    denied_until timestamptz,
+    denied_until timestamptz,                 -- null: for good
     banned       boolean NOT NULL DEFAULT false, -- cannot come back by themselves
     went         boolean NOT NULL DEFAULT false, -- by themselves: others cannot bring them back
     engaged      boolean NOT NULL DEFAULT false, -- has opened the chat, or written in it
-    read_seq     bigint NOT NULL DEFAULT 0,   -- not kept in channels
+    read_seq     bigint NOT NULL DEFAULT 0,   -- in channels nobody sees it: by it views are counted
     turn         bigint NOT NULL,             -- counts the changes of this standing, but for the read mark
     version      bigint NOT NULL DEFAULT 0,   -- the chat's version at the last change that others see; 0 for readers of a channel
     PRIMARY KEY (chat_id, user_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX members_by_version ON members (chat_id, version) WHERE version > 0;
+CREATE INDEX members_banned ON members (chat_id, user_id) WHERE banned;
 -- Readers of a channel have version 0 and no read mark that anybody sees: the index holds those who have one.
 CREATE INDEX members_by_read ON members (chat_id, read_seq DESC, user_id) WHERE role IS NOT NULL AND version > 0;
 
@@ -62,6 +70,7 @@ CREATE TABLE messages (
     reply_to    bigint,
     body        jsonb NOT NULL,
     reactions   jsonb,                        -- counts, most frequent first
+    views       bigint NOT NULL DEFAULT 0,    -- in a channel, as last told
     PRIMARY KEY (chat_id, seq),
     UNIQUE (chat_id, sender_id, client_id)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.1);
@@ -74,10 +83,23 @@ CREATE TABLE reactions (
     seq     bigint NOT NULL,
     user_id bigint NOT NULL,
     emoji   text,                             -- null: taken back
-    version bigint NOT NULL,
+    version bigint NOT NULL,                  -- 0: not told yet, see `counts`
+    counted text,                             -- what stands for it in the message's counts
     PRIMARY KEY (chat_id, seq, user_id)
 );
 CREATE INDEX reactions_by_version ON reactions (chat_id, version) WHERE version > 0;
+CREATE INDEX reactions_untold ON reactions (chat_id) WHERE version = 0;
+
+-- By how many people a message of a channel was seen: how many read marks have passed it.
+CREATE TABLE views (
+    chat_id bigint NOT NULL,
+    seq     bigint NOT NULL,
+    seen    bigint NOT NULL,
+    told    bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (chat_id, seq)
+) WITH (fillfactor = 50);
+-- Where it is news: a sixty-fourth more than was told.
+CREATE INDEX views_untold ON views (chat_id, seq) WHERE (seen - told) * 64 > told;
 
 -- What has changed, one row for each commit, for all who follow: search, push, bots, people's lists. Kept for a week.
 --
@@ -131,7 +153,8 @@ SELECT tend_feed();
 -- all its rows: the ids of the others come back. What was judged holds for the version that was read, so what the judgement
 -- rests on must move the version, or be checked here: the `turn` of a member.
 --
--- `in_more` holds the rarer rows, each list optional: created, messages (changed ones), members, counts, reactions, people.
+-- `in_more` holds the rarer rows, each list optional: created, info, messages (changed ones), members, counts, reactions, counted and viewed
+-- and told (of a channel's counters), people.
 CREATE FUNCTION write_changes(
     in_chat bigint[], in_from bigint[], in_seq bigint[], in_version bigint[], in_at timestamptz[], in_kinds smallint[],
     in_m_chat bigint[], in_m_seq bigint[], in_m_version bigint[], in_m_sender bigint[], in_m_client uuid[],
@@ -150,10 +173,11 @@ BEGIN
         WHERE c.version = i.version ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED);
     IF in_more ? 'created' THEN
         WITH fresh AS (
-            INSERT INTO chats (id, kind, title, handle, rights, created_at, changed_at, info_version)
-            SELECT i.id, i.kind, i.title, i.handle, i.rights, i.created_at, i.created_at, i.info_version
+            INSERT INTO chats (id, kind, title, handle, rights, created_at, changed_at, info_version, told_members)
+            SELECT i.id, i.kind, i.title, i.handle, i.rights, i.created_at, i.created_at, i.info_version, i.told_members
             FROM jsonb_to_recordset(in_more -> 'created') AS i (
-                id bigint, kind smallint, title text, handle text, rights integer, created_at timestamptz, info_version bigint)
+                id bigint, kind smallint, title text, handle text, rights integer, created_at timestamptz, info_version bigint,
+                told_members bigint)
             ORDER BY i.id ON CONFLICT (id) DO NOTHING RETURNING id
         )
         SELECT array_agg(id) INTO made FROM fresh;
@@ -171,8 +195,8 @@ BEGIN
     WHERE full_batch OR i.chat = ANY (held);
 
     UPDATE chats c SET seq = i.seq, version = i.version, changed_at = i.at
-    FROM unnest(in_chat, in_seq, in_version, in_at) AS i (chat, seq, version, at)
-    WHERE c.id = i.chat AND (full_batch OR i.chat = ANY (held));
+    FROM unnest(in_chat, in_from, in_seq, in_version, in_at) AS i (chat, from_version, seq, version, at)
+    WHERE c.id = i.chat AND i.version > i.from_version AND (full_batch OR i.chat = ANY (held));
 
     IF in_more IS NOT NULL THEN
         PERFORM write_rare_rows(held, in_more);
@@ -181,7 +205,8 @@ BEGIN
     INSERT INTO feed (chats, froms, tos, kinds, people)
     SELECT array_agg(i.chat), array_agg(i.from_version), array_agg(i.version), array_agg(i.kind), in_more -> 'people'
     FROM unnest(in_chat, in_from, in_version, in_kinds) AS i (chat, from_version, version, kind)
-    WHERE full_batch OR i.chat = ANY (held);
+    WHERE i.version > i.from_version AND (full_batch OR i.chat = ANY (held))
+    HAVING count(*) > 0;
     RETURN held;
 END
 $$;
@@ -195,11 +220,16 @@ DECLARE
     done bigint;
     more bigint;
 BEGIN
+    IF in_more ? 'info' THEN
+        UPDATE chats c SET rights = i.rights, told_members = i.told_members, info_version = i.info_version
+        FROM jsonb_to_recordset(in_more -> 'info') AS i (chat bigint, rights integer, told_members bigint, info_version bigint)
+        WHERE c.id = i.chat AND i.chat = ANY (in_held);
+    END IF;
     IF in_more ? 'messages' THEN
         UPDATE messages m SET version = i.version, body = coalesce(i.body::jsonb, m.body), edited_at = i.edited_at,
-               reactions = i.reactions
+               reactions = i.reactions, views = i.views
         FROM jsonb_to_recordset(in_more -> 'messages') AS i (
-            chat bigint, seq bigint, version bigint, body text, edited_at timestamptz, reactions jsonb)
+            chat bigint, seq bigint, version bigint, body text, edited_at timestamptz, reactions jsonb, views bigint)
         WHERE m.chat_id = i.chat AND m.seq = i.seq AND i.chat = ANY (in_held);
     END IF;
     IF in_more ? 'members' THEN
@@ -228,11 +258,32 @@ BEGIN
             RAISE EXCEPTION 'a member has moved' USING ERRCODE = 'serialization_failure';
         END IF;
     END IF;
+    IF in_more ? 'reactions' THEN
+        INSERT INTO reactions AS r (chat_id, seq, user_id, emoji, version, counted)
+        SELECT i.chat, i.seq, i.usr, i.emoji, i.version, CASE WHEN i.version > 0 THEN i.emoji END
+        FROM jsonb_to_recordset(in_more -> 'reactions') AS i (chat bigint, seq bigint, usr bigint, emoji text, version bigint)
+        WHERE i.chat = ANY (in_held) ORDER BY i.chat, i.seq, i.usr
+        ON CONFLICT (chat_id, seq, user_id) DO UPDATE SET emoji = excluded.emoji, version = excluded.version,
+            counted = CASE WHEN excluded.version > 0 THEN excluded.emoji ELSE r.counted END;
+    END IF;
+    IF in_more ? 'counted' THEN
+        -- A reaction that has changed since it was read is told as it was read, and again later.
+        UPDATE reactions r SET counted = i.counted,
+               version = CASE WHEN r.emoji IS NOT DISTINCT FROM i.emoji THEN i.version ELSE 0 END
+        FROM jsonb_to_recordset(in_more -> 'counted') AS i (
+            chat bigint, seq bigint, usr bigint, emoji text, counted text, version bigint)
+        WHERE r.chat_id = i.chat AND r.seq = i.seq AND r.user_id = i.usr AND i.chat = ANY (in_held);
+    END IF;
+    IF in_more ? 'viewed' THEN
+        UPDATE views v SET told = i.told
+        FROM jsonb_to_recordset(in_more -> 'viewed') AS i (chat bigint, seq bigint, told bigint)
+        WHERE v.chat_id = i.chat AND v.seq = i.seq AND i.chat = ANY (in_held);
+    END IF;
     IF in_more ? 'counts' THEN
-        INSERT INTO counts AS c (chat_id, members)
-        SELECT i.chat, i.more FROM jsonb_to_recordset(in_more -> 'counts') AS i (chat bigint, more bigint)
+        INSERT INTO counts AS c (chat_id, members, stale)
+        SELECT i.chat, i.more, i.stale FROM jsonb_to_recordset(in_more -> 'counts') AS i (chat bigint, more bigint, stale boolean)
         WHERE i.chat = ANY (in_held) ORDER BY i.chat
-        ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members;
+        ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members, stale = c.stale OR excluded.stale;
         IF EXISTS (SELECT FROM jsonb_to_recordset(in_more -> 'counts') AS i (chat bigint, left_over bigint)
                    JOIN counts c ON c.chat_id = i.chat
                    WHERE i.left_over = 0 AND c.members <> 0 AND i.chat = ANY (in_held)) THEN
@@ -241,12 +292,74 @@ BEGIN
         END IF;
     END IF;
     IF in_more ? 'reactions' THEN
-        INSERT INTO reactions AS r (chat_id, seq, user_id, emoji, version)
-        SELECT i.chat, i.seq, i.usr, i.emoji, i.version
-        FROM jsonb_to_recordset(in_more -> 'reactions') AS i (chat bigint, seq bigint, usr bigint, emoji text, version bigint)
-        WHERE i.chat = ANY (in_held) ORDER BY i.chat, i.seq, i.usr
-        ON CONFLICT (chat_id, seq, user_id) DO UPDATE SET emoji = excluded.emoji, version = excluded.version;
+        UPDATE counts c SET stale = true
+        WHERE NOT c.stale AND c.chat_id = ANY (in_held) AND c.chat_id IN (
+            SELECT i.chat FROM jsonb_to_recordset(in_more -> 'reactions') AS i (chat bigint, version bigint) WHERE i.version = 0);
     END IF;
+    IF in_more ? 'told' THEN
+        PERFORM write_counters(in_held, in_more);
+    END IF;
+END
+$$;
+
+-- Notes what the counters of some channels have told, of channels that are held.
+CREATE FUNCTION write_counters(in_held bigint[], in_more jsonb) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    channels bigint[];
+BEGIN
+    channels := ARRAY(
+        SELECT c.chat_id FROM counts c
+        WHERE c.chat_id IN (SELECT i.chat FROM jsonb_to_recordset(in_more -> 'told') AS i (chat bigint)) AND c.chat_id = ANY (in_held)
+        ORDER BY c.chat_id FOR NO KEY UPDATE);
+    -- With the lock on its counts: whoever moves something meanwhile marks it as stale afterwards.
+    UPDATE counts k SET told_at = i.at, stale =
+        k.members <> c.told_members
+        OR EXISTS (SELECT FROM reactions r WHERE r.chat_id = k.chat_id AND r.version = 0)
+        OR EXISTS (SELECT FROM views v WHERE v.chat_id = k.chat_id AND (v.seen - v.told) * 64 > v.told)
+    FROM jsonb_to_recordset(in_more -> 'told') AS i (chat bigint, at timestamptz) JOIN chats c ON c.id = i.chat
+    WHERE k.chat_id = i.chat AND i.chat = ANY (channels);
+END
+$$;
+
+-- Notes how far people have read channels, and counts by it: a message was seen by as many as there are read marks that have passed it. Who
+-- passes many at once has not seen them all: the last fifty count. No (chat, user) twice. Returns the channels where something is news.
+CREATE FUNCTION count_views(in_chat bigint[], in_user bigint[], in_seq bigint[]) RETURNS SETOF bigint
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+    channels bigint[];
+BEGIN
+    WITH there AS MATERIALIZED (
+        SELECT m.chat_id, m.user_id, m.read_seq AS before, i.seq
+        FROM unnest(in_chat, in_user, in_seq) AS i (chat, usr, seq)
+        CROSS JOIN LATERAL (
+            SELECT * FROM members m
+            WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL AND m.read_seq < i.seq LIMIT 1
+            FOR NO KEY UPDATE
+        ) m
+    ),
+    moved AS (
+        UPDATE members m SET read_seq = t.seq
+        FROM there t WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id AND m.read_seq < t.seq
+        RETURNING m.chat_id, t.before, t.seq
+    ),
+    counted AS (
+        INSERT INTO views AS v (chat_id, seq, seen)
+        SELECT m.chat_id, s.seq, count(*)
+        FROM moved m CROSS JOIN LATERAL generate_series(greatest(m.before, m.seq - 50) + 1, m.seq) AS s (seq)
+        GROUP BY m.chat_id, s.seq ORDER BY m.chat_id, s.seq
+        ON CONFLICT (chat_id, seq) DO UPDATE SET seen = v.seen + excluded.seen
+        RETURNING v.chat_id, (v.seen - v.told) * 64 > v.told AS news
+    )
+    SELECT array_agg(DISTINCT c.chat_id ORDER BY c.chat_id) INTO channels FROM counted c WHERE c.news;
+    PERFORM 1 FROM counts k WHERE k.chat_id = ANY (channels) ORDER BY k.chat_id FOR NO KEY UPDATE;
+    UPDATE counts k SET stale = true WHERE k.chat_id = ANY (channels);
+    RETURN QUERY SELECT unnest(channels);
 END
 $$;
 
@@ -291,9 +404,9 @@ BEGIN
         SELECT i.place, i.chat, 1 FROM came c JOIN i ON i.chat = c.chat_id AND i.usr = c.user_id
     ),
     counted AS (
-        INSERT INTO counts AS c (chat_id, members)
-        SELECT w.chat, sum(w.more) FROM written w GROUP BY w.chat ORDER BY w.chat
-        ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members
+        INSERT INTO counts AS c (chat_id, members, stale)
+        SELECT w.chat, sum(w.more), true FROM written w GROUP BY w.chat ORDER BY w.chat
+        ON CONFLICT (chat_id) DO UPDATE SET members = c.members + excluded.members, stale = true
         RETURNING c.chat_id, c.members
     ),
     fed AS (

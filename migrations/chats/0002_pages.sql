@@ -17,13 +17,14 @@ CREATE TYPE paged_message AS (
     reply_to     bigint,
     body         jsonb,
     reactions    jsonb,
+    views        bigint,
     mine         text,
     mine_version bigint
 );
 
 -- What a message takes on the wire with the asking user's reaction, or a little more.
 CREATE FUNCTION message_bytes(body jsonb, reactions jsonb, mine text) RETURNS integer LANGUAGE sql STABLE
-RETURN 272 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0) + CASE WHEN mine IS NULL THEN 0 ELSE 112 END;
+RETURN 288 + octet_length(body::text) + coalesce(octet_length(reactions::text), 0) + CASE WHEN mine IS NULL THEN 0 ELSE 160 END;
 
 -- Messages with a seq from in_place - in_before to in_place + in_after - 1. When they are too many bytes, those that are
 -- the nearest to the place, without holes; at least one on either side.
@@ -45,7 +46,7 @@ DECLARE
     upto  bigint := CASE WHEN in_after > 0 THEN in_bytes / 2 ELSE in_bytes END;
 BEGIN
     FOR it IN
-        SELECT 1, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions,
+        SELECT 1, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions, m.views,
                r.emoji, r.version
         FROM messages m
         LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
@@ -59,7 +60,7 @@ BEGIN
     END LOOP;
     taken := 0;
     FOR it IN
-        SELECT 1, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions,
+        SELECT 1, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions, m.views,
                r.emoji, r.version
         FROM messages m
         LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
@@ -94,21 +95,22 @@ DECLARE
     last   bigint;
     taken  integer;
     others integer;
+    special integer;
     size   integer;
     spent  bigint := 0;
     here   bigint;
 BEGIN
     FOR i IN 1 .. cardinality(in_chat) LOOP
         cut := in_upto[i];
-        SELECT count(*), max(k.version) INTO others, last FROM (
-            SELECT m.version FROM members m
+        SELECT count(*), max(k.version), count(*) FILTER (WHERE k.special) INTO others, last, special FROM (
+            SELECT m.version, m.rights <> 0 OR m.denied <> 0 AS special FROM members m
             WHERE m.chat_id = in_chat[i] AND m.version > 0 AND m.version > in_from[i] AND m.version <= cut
             ORDER BY m.version LIMIT 401
         ) k;
         IF others > 400 THEN
             cut := last - 1;
         END IF;
-        here := 512 + 80 * others;
+        here := 512 + 128 * others + 200 * special;
         IF in_user IS NULL THEN
             SELECT count(*), max(k.version) INTO others, last FROM (
                 SELECT r.version FROM reactions r
@@ -118,14 +120,14 @@ BEGIN
             IF others > 500 THEN
                 cut := last - 1;
             END IF;
-            here := here + 128 * others;
+            here := here + 176 * others;
         END IF;
         IF i > 1 AND spent + here > in_bytes THEN
             RETURN;
         END IF;
         taken := 0;
         FOR it IN
-            SELECT i, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions,
+            SELECT i, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions, m.views,
                    r.emoji, r.version
             FROM messages m
             LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user
@@ -184,8 +186,8 @@ BEGIN
         CONTINUE WHEN NOT FOUND;
         here := 1024;
         IF chat.kind <> 2 THEN
-            SELECT here + 80 * count(*) INTO here FROM (
-                SELECT FROM members m WHERE m.chat_id = in_chat[i] AND m.role IS NOT NULL ORDER BY m.user_id LIMIT in_members
+            SELECT here + 128 * count(*) + 200 * count(*) FILTER (WHERE k.special) INTO here FROM (
+                SELECT m.rights <> 0 OR m.denied <> 0 AS special FROM members m WHERE m.chat_id = in_chat[i] AND m.role IS NOT NULL ORDER BY m.user_id LIMIT in_members
             ) k;
         END IF;
         taken := 0;
@@ -193,7 +195,7 @@ BEGIN
             RETURN;
         END IF;
         FOR it IN
-            SELECT i, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions,
+            SELECT i, m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions, m.views,
                    r.emoji, r.version
             FROM messages m
             LEFT JOIN reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = in_user

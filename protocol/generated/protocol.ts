@@ -531,21 +531,9 @@ from: Version,
  */
 version: Version, 
 /**
- * The chat itself, when its title or the like changed.
+ * What changed, by version.
  */
-chat?: ChatInfo, 
-/**
- * Members who came, went or changed their role.
- */
-members?: Array<Member>, 
-/**
- * New and changed messages, by version.
- */
-messages?: Array<Message>, 
-/**
- * Whose reactions changed. In an answer only those of the asking user; in an event those of anybody.
- */
-reacted?: Array<Reacted>, };
+rows?: Array<ChatRow>, };
 
 /**
  * A direct chat, a group or a channel.
@@ -561,6 +549,10 @@ export type ChatInfo = {
  */
 id: ChatId, 
 /**
+ * The chat's version at the last change of what stands here.
+ */
+version: Version, 
+/**
  * Its form.
  */
 kind: ChatKind, 
@@ -575,12 +567,26 @@ handle?: string,
 /**
  * When it was made.
  */
-created_at: Timestamp, };
+created_at: Timestamp, 
+/**
+ * What everybody in it may. Owners may everything, admins more, and some members less: see [`Member`].
+ */
+rights?: Array<Right>, 
+/**
+ * Of a channel: how many are in it, as last told.
+ */
+member_count?: number, };
 
 /**
  * The three forms of a chat.
  */
 export type ChatKind = "direct" | "group" | "channel";
+
+/**
+ * A row of a chat, as it was left by the change that gave it its version. Other kinds will come: a client passes over a row of
+ * a kind that it does not know, and takes the versions of what came with it all the same.
+ */
+export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted;
 
 /**
  * A chat from scratch: forget what was known of it and begin here.
@@ -599,17 +605,10 @@ version: Version,
  */
 last_seq: Seq, 
 /**
- * Its members, for direct chats and groups; in channels only the asking user. Further ones: `members`.
+ * Its members, for direct chats and groups, further ones by `get_members`; in channels only the asking user. Then its last
+ * messages, by seq, without holes, older ones by `history`. Then the asking user's reactions to those messages.
  */
-members: Array<Member>, 
-/**
- * Its last messages, by seq, without holes. Older ones: `history`.
- */
-messages: Array<Message>, 
-/**
- * The asking user's reactions to those messages.
- */
-reacted?: Array<Reacted>, };
+rows: Array<ChatRow>, };
 
 /**
  * What brings one chat up to date.
@@ -788,6 +787,12 @@ url: string, } | { "type": "mention",
 user_id: UserId, } | { type: string } & Record<string, unknown>);
 
 /**
+ * The history of one database, written `[database, epoch]`. It changes when that database may have lost commits, and then the
+ * versions of what it holds may be used a second time.
+ */
+export type Epoch = [string, string];
+
+/**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
 export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
@@ -795,7 +800,20 @@ export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_la
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
-export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+
+/**
+ * Those who were removed and cannot come back, by user id. For those who may remove.
+ */
+export type GetBanned = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Only ids greater than this; absent for the first page.
+ */
+after?: UserId, };
 
 /**
  * The own call log, the latest first.
@@ -988,13 +1006,29 @@ export type Member = {
  */
 user_id: UserId, 
 /**
+ * The chat's version at which this member last came, went or changed; 0 in channels, whose readers have none.
+ */
+version: Version, 
+/**
  * The role; absent when the user is no longer in the chat.
  */
 role?: Role, 
 /**
  * How far this member has read; absent in channels, where nobody sees it.
  */
-read_seq?: Seq, };
+read_seq?: Seq, 
+/**
+ * Of an admin: what they may beside what everybody may.
+ */
+rights?: Array<Right>, 
+/**
+ * Of a member: what they may not, although everybody may.
+ */
+denied?: Array<Right>, 
+/**
+ * Until when; absent for good. After that nothing is denied any more, and nobody is told so.
+ */
+denied_until?: Timestamp, };
 
 /**
  * The answer to [`GetMembers`].
@@ -1048,7 +1082,11 @@ edited_at?: Timestamp,
 /**
  * How often each reaction stands on it, most frequent first.
  */
-reactions?: Array<ReactionCount>, };
+reactions?: Array<ReactionCount>, 
+/**
+ * In a channel: how many people's read marks have passed it, as last told; 0 elsewhere.
+ */
+views?: number, };
 
 /**
  * What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.
@@ -1103,6 +1141,19 @@ export type OpenDirect = {
  * With whom. One's own id opens the chat with oneself.
  */
 user_id: UserId, };
+
+/**
+ * See [`Event::Reacted`].
+ */
+export type OwnReaction = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * On what, and which.
+ */
+reacted: Reacted, };
 
 /**
  * The answer to [`History`].
@@ -1278,6 +1329,10 @@ export type Reacted = {
  */
 seq: Seq, 
 /**
+ * The chat's version at its last change.
+ */
+version: Version, 
+/**
  * Whose.
  */
 user_id: UserId, 
@@ -1417,13 +1472,35 @@ user?: User,
 chat?: ChatInfo, };
 
 /**
+ * Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
+ * back, too.
+ */
+export type RestrictMember = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * Which of `write`, `react`, `add` and `list`; none gives all back.
+ */
+denied: Array<Right>, 
+/**
+ * Until when, in the future; absent for good.
+ */
+until?: Timestamp, };
+
+/**
  * Where a client wants to go on.
  */
 export type Resume = { 
 /**
- * The epoch of the cursors.
+ * The epochs of the cursors, as they came with the last answer.
  */
-epoch: string, 
+epochs: Array<Epoch>, 
 /**
  * The per-user version that the client has.
  */
@@ -1446,6 +1523,11 @@ device_id: DeviceId, };
  * Signs all of the own devices out but the one that asks, at once and on every node.
  */
 export type RevokeOtherDevices = Record<symbol, never>;
+
+/**
+ * One thing that somebody may do in a chat.
+ */
+export type Right = "write" | "react" | "add" | "remove" | "delete" | "list" | "name" | "unknown";
 
 /**
  * What a member may do.
@@ -1532,6 +1614,36 @@ seconds: number, } & ({ "reason": "hung_up" } | { "reason": "declined" } | { "re
  * The call that goes on.
  */
 winner: CallId, } | { "reason": "not_connected" } | { "reason": "dropped" } | { "reason": "vanished" } | { "reason": "signed_out" } | { "reason": "node_stopped" } | { "reason": "node_lost" }) | { type: string } & Record<string, unknown>;
+
+/**
+ * Says what an admin may beside what everybody may. For the owner.
+ */
+export type SetAdminRights = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * All of them.
+ */
+rights: Array<Right>, };
+
+/**
+ * Says what everybody in a group or channel may. For the owner, and admins who may name admins.
+ */
+export type SetChatRights = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * In a group of `write`, `react`, `add` and `list`; in a channel `react`.
+ */
+rights: Array<Right>, };
 
 /**
  * Changes the own name. Others see it when they ask next.
@@ -1628,13 +1740,15 @@ device_id: DeviceId, };
  */
 export type Sync = { 
 /**
- * Names the history that versions belong to. It changes when the database may have lost commits.
+ * The histories that the versions belong to, of each database.
  */
-epoch: string, 
+epochs: Array<Epoch>, 
 /**
- * The cursors were of another epoch or absent: forget all versions and cached chats; this is everything. The outbox stays.
+ * The databases whose cursors were of another epoch, or absent: forget the versions and all else of what they hold; of that, this
+ * is everything. `people`: the per-user version and the list of chats. `chats`: all chats. One of another name: both. The outbox
+ * stays.
  */
-reset: boolean, 
+reset?: Array<string>, 
 /**
  * What changed of the user's own things.
  */
@@ -1680,6 +1794,19 @@ export type Typing = {
 chat_id: ChatId, 
 /**
  * Who.
+ */
+user_id: UserId, };
+
+/**
+ * Lets somebody who was removed come back by themselves. For those who may remove.
+ */
+export type UnbanMember = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom.
  */
 user_id: UserId, };
 
@@ -1830,6 +1957,11 @@ export interface Commands {
   add_members: { params: AddMembers; reply: Changed };
   remove_member: { params: RemoveMember; reply: Changed };
   set_role: { params: SetRole; reply: Changed };
+  set_chat_rights: { params: SetChatRights; reply: Changed };
+  set_admin_rights: { params: SetAdminRights; reply: Changed };
+  restrict_member: { params: RestrictMember; reply: Changed };
+  unban_member: { params: UnbanMember; reply: Changed };
+  get_banned: { params: GetBanned; reply: Members };
   join: { params: Join; reply: ChatSnapshot };
   leave: { params: Leave; reply: Done };
   resolve: { params: Resolve; reply: Resolved };

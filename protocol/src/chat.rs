@@ -30,11 +30,36 @@ pub enum Role {
     Owner,
 }
 
+/// One thing that somebody may do in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// Write messages, and edit one's own.
+    Write,
+    /// React.
+    React,
+    /// Bring people in.
+    Add,
+    /// Take people out and keep them out, restrict members.
+    Remove,
+    /// Delete what others wrote.
+    Delete,
+    /// See who is in.
+    List,
+    /// Name admins, and say what they and everybody may.
+    Name,
+    /// A right that this version of the protocol does not know.
+    #[serde(other)]
+    Unknown,
+}
+
 /// What all members of a chat see of it alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct ChatInfo {
     /// Which.
     pub id: ChatId,
+    /// The chat's version at the last change of what stands here.
+    pub version: Version,
     /// Its form.
     pub kind: ChatKind,
     /// Its title; absent in direct chats.
@@ -47,6 +72,14 @@ pub struct ChatInfo {
     pub handle: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What everybody in it may. Owners may everything, admins more, and some members less: see [`Member`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Right>>", optional)]
+    pub rights: Vec<Right>,
+    /// Of a channel: how many are in it, as last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub member_count: Option<u32>,
 }
 
 /// Somebody in a chat, or somebody who was.
@@ -54,6 +87,8 @@ pub struct ChatInfo {
 pub struct Member {
     /// Who.
     pub user_id: UserId,
+    /// The chat's version at which this member last came, went or changed; 0 in channels, whose readers have none.
+    pub version: Version,
     /// The role; absent when the user is no longer in the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -62,6 +97,18 @@ pub struct Member {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub read_seq: Option<Seq>,
+    /// Of an admin: what they may beside what everybody may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Right>>", optional)]
+    pub rights: Vec<Right>,
+    /// Of a member: what they may not, although everybody may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Right>>", optional)]
+    pub denied: Vec<Right>,
+    /// Until when; absent for good. After that nothing is denied any more, and nobody is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub denied_until: Option<Timestamp>,
 }
 
 /// What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.

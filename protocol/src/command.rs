@@ -9,8 +9,8 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, Reacted, Resume, Role, Seq,
-    Sync, Timestamp, User, UserDelta, UserId, Version,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, Reacted, Resume, Right,
+    Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
     message::NewBody,
@@ -104,6 +104,52 @@ params! {
         user_id: UserId,
         /// The new role.
         role: Role,
+    }
+    /// Says what everybody in a group or channel may. For the owner, and admins who may name admins.
+    SetChatRights {
+        /// Where.
+        chat_id: ChatId,
+        /// In a group of `write`, `react`, `add` and `list`; in a channel `react`.
+        rights: Vec<Right>,
+    }
+    /// Says what an admin may beside what everybody may. For the owner.
+    SetAdminRights {
+        /// Where.
+        chat_id: ChatId,
+        /// Whose.
+        user_id: UserId,
+        /// All of them.
+        rights: Vec<Right>,
+    }
+    /// Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
+    /// back, too.
+    RestrictMember {
+        /// Where.
+        chat_id: ChatId,
+        /// Whom.
+        user_id: UserId,
+        /// Which of `write`, `react`, `add` and `list`; none gives all back.
+        denied: Vec<Right>,
+        /// Until when, in the future; absent for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        until: Option<Timestamp>,
+    }
+    /// Lets somebody who was removed come back by themselves. For those who may remove.
+    UnbanMember {
+        /// Where.
+        chat_id: ChatId,
+        /// Whom.
+        user_id: UserId,
+    }
+    /// Those who were removed and cannot come back, by user id. For those who may remove.
+    GetBanned {
+        /// Where.
+        chat_id: ChatId,
+        /// Only ids greater than this; absent for the first page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        after: Option<UserId>,
     }
     /// Joins a public group or channel.
     Join {
@@ -431,6 +477,11 @@ commands! {
     "add_members" AddMembers -> Changed, http: true;
     "remove_member" RemoveMember -> Changed, http: true;
     "set_role" SetRole -> Changed, http: true;
+    "set_chat_rights" SetChatRights -> Changed, http: true;
+    "set_admin_rights" SetAdminRights -> Changed, http: true;
+    "restrict_member" RestrictMember -> Changed, http: true;
+    "unban_member" UnbanMember -> Changed, http: true;
+    "get_banned" GetBanned -> Members, http: true;
     "join" Join -> ChatSnapshot, http: true;
     "leave" Leave -> Done, http: true;
     "resolve" Resolve -> Resolved, http: true;

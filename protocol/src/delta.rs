@@ -27,36 +27,69 @@ pub struct ChatDelta {
     pub from: Version,
     /// The version that the receiver has afterwards.
     pub version: Version,
-    /// The chat itself, when its title or the like changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub chat: Option<ChatInfo>,
-    /// Members who came, went or changed their role.
+    /// What changed, by version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[ts(as = "Option<Vec<Member>>", optional)]
-    pub members: Vec<Member>,
-    /// New and changed messages, by version.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[ts(as = "Option<Vec<Message>>", optional)]
-    pub messages: Vec<Message>,
-    /// Whose reactions changed. In an answer only those of the asking user; in an event those of anybody.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[ts(as = "Option<Vec<Reacted>>", optional)]
-    pub reacted: Vec<Reacted>,
+    #[ts(as = "Option<Vec<ChatRow>>", optional)]
+    pub rows: Vec<ChatRow>,
 }
 
 impl ChatDelta {
     /// One that brings nothing but where the chat stands; to be filled.
     pub fn empty(chat_id: ChatId, version: Version) -> Self {
-        Self {
-            chat_id,
-            from: version,
-            version,
-            chat: None,
-            members: Vec::new(),
-            messages: Vec::new(),
-            reacted: Vec::new(),
+        Self { chat_id, from: version, version, rows: Vec::new() }
+    }
+}
+
+/// A row of a chat, as it was left by the change that gave it its version. Other kinds will come: a client passes over a row of
+/// a kind that it does not know, and takes the versions of what came with it all the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(tag = "row", rename_all = "snake_case")]
+pub enum ChatRow {
+    /// The chat itself: its title or the like.
+    Info(ChatInfo),
+    /// Somebody who came, went or has another role.
+    Member(Member),
+    /// A new or changed message.
+    Message(Message),
+    /// Somebody's reaction. In an answer only those of the asking user; in an event those of anybody.
+    Reaction(Reacted),
+    /// A kind that this version of the protocol does not know.
+    #[serde(other)]
+    #[schemars(skip)]
+    #[ts(skip)]
+    Unknown,
+}
+
+impl ChatRow {
+    /// The chat's version at its last change; 0 when it has none.
+    pub fn version(&self) -> Version {
+        match self {
+            Self::Info(it) => it.version,
+            Self::Member(it) => it.version,
+            Self::Message(it) => it.version,
+            Self::Reaction(it) => it.version,
+            Self::Unknown => Version::default(),
         }
+    }
+
+    /// What the chat is, if the row says that.
+    pub fn info(&self) -> Option<&ChatInfo> {
+        if let Self::Info(it) = self { Some(it) } else { None }
+    }
+
+    /// The member, if the row is one.
+    pub fn member(&self) -> Option<&Member> {
+        if let Self::Member(it) = self { Some(it) } else { None }
+    }
+
+    /// The message, if the row is one.
+    pub fn message(&self) -> Option<&Message> {
+        if let Self::Message(it) = self { Some(it) } else { None }
+    }
+
+    /// The reaction, if the row is one.
+    pub fn reaction(&self) -> Option<&Reacted> {
+        if let Self::Reaction(it) = self { Some(it) } else { None }
     }
 }
 
@@ -69,14 +102,21 @@ pub struct ChatSnapshot {
     pub version: Version,
     /// The seq of its last message.
     pub last_seq: Seq,
-    /// Its members, for direct chats and groups; in channels only the asking user. Further ones: `members`.
-    pub members: Vec<Member>,
-    /// Its last messages, by seq, without holes. Older ones: `history`.
-    pub messages: Vec<Message>,
-    /// The asking user's reactions to those messages.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[ts(as = "Option<Vec<Reacted>>", optional)]
-    pub reacted: Vec<Reacted>,
+    /// Its members, for direct chats and groups, further ones by `get_members`; in channels only the asking user. Then its last
+    /// messages, by seq, without holes, older ones by `history`. Then the asking user's reactions to those messages.
+    pub rows: Vec<ChatRow>,
+}
+
+impl ChatSnapshot {
+    /// The last messages, by seq.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.rows.iter().filter_map(ChatRow::message)
+    }
+
+    /// The members.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.rows.iter().filter_map(ChatRow::member)
+    }
 }
 
 /// What brings one chat up to date.
@@ -140,11 +180,28 @@ pub struct ChatCursor(
     pub Seq,
 );
 
+/// The history of one database, written `[database, epoch]`. It changes when that database may have lost commits, and then the
+/// versions of what it holds may be used a second time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Epoch(
+    /// Which database. There will be several of a kind.
+    pub String,
+    /// Names its history.
+    pub String,
+);
+
+impl Epoch {
+    /// The database of what belongs to people: the per-user version and all that moves with it.
+    pub const PEOPLE: &str = "people";
+    /// The database of the chats.
+    pub const CHATS: &str = "chats";
+}
+
 /// Where a client wants to go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Resume {
-    /// The epoch of the cursors.
-    pub epoch: String,
+    /// The epochs of the cursors, as they came with the last answer.
+    pub epochs: Vec<Epoch>,
     /// The per-user version that the client has.
     pub user_version: Version,
     /// A cursor for each chat that the client keeps, at most 4000. Chats of the user that are missing here come as snapshots.
@@ -154,10 +211,14 @@ pub struct Resume {
 /// The answer to a [`Resume`]: only what changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Sync {
-    /// Names the history that versions belong to. It changes when the database may have lost commits.
-    pub epoch: String,
-    /// The cursors were of another epoch or absent: forget all versions and cached chats; this is everything. The outbox stays.
-    pub reset: bool,
+    /// The histories that the versions belong to, of each database.
+    pub epochs: Vec<Epoch>,
+    /// The databases whose cursors were of another epoch, or absent: forget the versions and all else of what they hold; of that, this
+    /// is everything. `people`: the per-user version and the list of chats. `chats`: all chats. One of another name: both. The outbox
+    /// stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<String>>", optional)]
+    pub reset: Vec<String>,
     /// What changed of the user's own things.
     pub user: UserDelta,
     /// Chats that changed, those with the newest messages first.
@@ -170,4 +231,11 @@ pub struct Sync {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<(ChatId, Seq)>>", optional)]
     pub others_read: Vec<(ChatId, Seq)>,
+}
+
+impl Sync {
+    /// Whether to forget what a database holds. One whose name is not known may hold anything.
+    pub fn resets(&self, database: &str) -> bool {
+        self.reset.iter().any(|it| it == database || ![Epoch::PEOPLE, Epoch::CHATS].contains(&it.as_str()))
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    ChatDelta, ChatId, Seq, Timestamp, UserDelta, UserId,
+    ChatDelta, ChatId, Reacted, Seq, Timestamp, UserDelta, UserId,
     call::{CallSignaled, CallState},
 };
 
@@ -19,6 +19,9 @@ pub enum Event {
     Me(UserDelta),
     /// Somebody read a direct chat or a group up to a message. Not versioned: take the maximum.
     Read(Read),
+    /// One's own reaction to a post of a channel, at once and on all own devices. It comes again in a delta when the post's counts are
+    /// told, at most once a second.
+    Reacted(OwnReaction),
     /// Somebody is writing. Holds for 6 seconds or until that user's next message.
     Typing(Typing),
     /// Somebody whose presence this connection watches came or went.
@@ -40,6 +43,15 @@ pub struct Read {
     pub user_id: UserId,
     /// Up to and with this message.
     pub seq: Seq,
+}
+
+/// See [`Event::Reacted`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct OwnReaction {
+    /// Where.
+    pub chat_id: ChatId,
+    /// On what, and which.
+    pub reacted: Reacted,
 }
 
 /// See [`Event::Typing`].

@@ -186,6 +186,7 @@ impl<'a> ServerFrame<'a> {
                 "delta" => Event::Delta(serde_json::from_str(data)?),
                 "me" => Event::Me(serde_json::from_str(data)?),
                 "read" => Event::Read(serde_json::from_str(data)?),
+                "reacted" => Event::Reacted(serde_json::from_str(data)?),
                 "typing" => Event::Typing(serde_json::from_str(data)?),
                 "presence" => Event::Presence(serde_json::from_str(data)?),
                 "call" => Event::Call(serde_json::from_str(data)?),

@@ -29,10 +29,10 @@ pub mod typescript;
 mod visible;
 
 pub use account::{Device, User};
-pub use chat::{ChatInfo, ChatKind, Member, MyChat, Role};
+pub use chat::{ChatInfo, ChatKind, Member, MyChat, Right, Role};
 pub use close::CloseCode;
 pub use command::Command;
-pub use delta::{ChatCursor, ChatDelta, ChatSnapshot, ChatSync, Resume, Sync, UserDelta};
+pub use delta::{ChatCursor, ChatDelta, ChatRow, ChatSnapshot, ChatSync, Epoch, Resume, Sync, UserDelta};
 pub use error::{Action, ErrorCode, WireError};
 pub use event::Event;
 pub use id::{ChatId, DeviceId, Seq, UserId, Version};

@@ -34,6 +34,15 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<ReactionCount>>", optional)]
     pub reactions: Vec<ReactionCount>,
+    /// In a channel: how many people's read marks have passed it, as last told; 0 elsewhere.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(as = "Option<u32>", optional)]
+    pub views: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
@@ -186,6 +195,8 @@ pub struct ReactionCount {
 pub struct Reacted {
     /// On which message.
     pub seq: Seq,
+    /// The chat's version at its last change.
+    pub version: Version,
     /// Whose.
     pub user_id: UserId,
     /// Which; absent when it was taken back.

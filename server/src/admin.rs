@@ -76,6 +76,18 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
             store.new_epoch().await?;
             writeln!(out, "a new epoch has begun: every client takes a fresh snapshot")?;
         }
+        AdminCommand::Jobs => {
+            for it in store.people.dead_jobs().await? {
+                let why = it.last_error.unwrap_or_default().replace(['\n', '\t'], " ");
+                writeln!(out, "{}\t{}\t{} tries\tdead since {}\t{why}", it.id, it.kind, it.attempts, it.dead_at)?;
+            }
+        }
+        AdminCommand::RetryJob { id } => {
+            if !store.people.retry_job(id).await? {
+                return Err(format!("there is no dead letter {id}: see chapar admin jobs").into());
+            }
+            writeln!(out, "job {id} is tried anew")?;
+        }
         AdminCommand::Calls(asked) => {
             let question =
                 Asked { from: asked.from, to: asked.to, by: Some(asked.by), utc_offset: Some(asked.utc_offset) };

@@ -88,6 +88,13 @@ pub enum AdminCommand {
     Statistics,
     /// How calls went: set-up, quality, satisfaction
     Calls(CallsAsked),
+    /// List the jobs that have failed too often
+    Jobs,
+    /// Have a job tried anew that has failed too often
+    RetryJob {
+        /// Its id, from the list
+        id: i64,
+    },
 }
 
 /// How a password arrives. It is never an argument: everybody on the machine sees those.
@@ -216,6 +223,8 @@ mod tests {
                 AdminCommand::Revoke { handle: handle(), which: Revoked { session: None, all: true } },
             ),
             ("chapar admin statistics", AdminCommand::Statistics),
+            ("chapar admin jobs", AdminCommand::Jobs),
+            ("chapar admin retry-job 7", AdminCommand::RetryJob { id: 7 }),
             (
                 "chapar admin calls --from 1405-09-01 --by relay --utc-offset -03:00 --csv",
                 AdminCommand::Calls(CallsAsked {

@@ -11,6 +11,7 @@ mod call_rate;
 mod call_relays;
 mod change;
 mod create_chat;
+mod get_banned;
 mod get_calls;
 mod get_devices;
 mod get_members;
@@ -137,6 +138,10 @@ macro_rules! commands {
                 "react" => change::start(app, asker, request, change::react),
                 "remove_member" => change::start(app, asker, request, change::remove_member),
                 "set_role" => change::start(app, asker, request, change::set_role),
+                "set_chat_rights" => change::start(app, asker, request, change::set_chat_rights),
+                "set_admin_rights" => change::start(app, asker, request, change::set_admin_rights),
+                "restrict_member" => change::start(app, asker, request, change::restrict_member),
+                "unban_member" => change::start(app, asker, request, change::unban_member),
                 "call_invite" => call_invite::start(app, asker, request),
                 "call_ask" => call_ask::start(app, asker, request),
                 "call_relays" => call_relays::start(app, asker, request),
@@ -166,6 +171,7 @@ commands! {
     "create_chat" => create_chat::run, LONG;
     "get_chat" => history::get_chat, LONG;
     "get_members" => get_members::run, LONG;
+    "get_banned" => get_banned::run, LONG;
     "add_members" => add_members::run, SHORT;
     "join" => join::run, LONG;
     "leave" => leave::run, SHORT;

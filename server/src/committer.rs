@@ -24,6 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    counters::Counters,
     fanout::Fanout,
     health::DiskWatch,
     lists::Lists,
@@ -62,6 +63,8 @@ pub struct Parts {
     pub chats: Chats,
     /// Who brings people's lists into line.
     pub lists: Arc<Lists>,
+    /// Who has channels counted.
+    pub counters: Arc<Counters>,
     /// Who tells others.
     pub fanout: Arc<Fanout>,
     /// Counts.
@@ -83,6 +86,7 @@ impl Committer {
                 let worker = Worker {
                     chats: parts.chats.clone(),
                     lists: parts.lists.clone(),
+                    counters: parts.counters.clone(),
                     fanout: parts.fanout.clone(),
                     metrics: parts.metrics.clone(),
                     lanes: lanes.clone(),

@@ -20,10 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chapar_domain::judge::A_FEW;
 use chapar_protocol::{
-    ChatDelta, ChatId, CloseCode, Event, Seq, UserDelta, UserId, Version,
+    ChatDelta, ChatId, ChatRow, CloseCode, Epoch, Event, Reacted, Seq, UserDelta, UserId, Version,
     call::Party,
-    event::{Read, Typing},
+    event::{OwnReaction, Read, Typing},
     frame,
 };
 use parking_lot::Mutex;
@@ -48,9 +49,6 @@ use crate::{
 
 /// People who are brought into chats at the same time.
 const ENTERING: usize = 8;
-
-/// People who have reacted to posts of a channel in one commit, each of whom is told so in full.
-const A_FEW: usize = 16;
 
 /// See the module.
 pub struct Fanout {
@@ -125,13 +123,15 @@ impl Fanout {
     pub fn publish_written(self: &Arc<Self>, changes: Vec<ChatChange>, gone: &[UserId]) {
         for ChatChange { delta, own } in changes {
             let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
-            // Each of a few hears the same with what is their own. Each of many hears where the chat stands, and asks.
-            let few = own.len() <= A_FEW;
-            let own = own.into_iter().map(|it| {
+            // Each of a few hears the same with what is their own, and so does each of many where it is nothing else. Otherwise each of
+            // many hears where the chat stands, and asks.
+            let few = delta.rows.is_empty() || own.len() <= A_FEW;
+            let own = own.into_iter().map(|(user, reacted)| {
                 let mut own = ChatDelta::empty(chat, version);
-                let user = it.user_id;
                 if few {
-                    own = ChatDelta { reacted: vec![it], ..delta.clone() };
+                    own = delta.clone();
+                    own.rows.extend(reacted.into_iter().map(ChatRow::Reaction));
+                    own.rows.sort_by_key(ChatRow::version);
                 }
                 (user, event_frame(&Event::Delta(own)))
             });
@@ -139,6 +139,14 @@ impl Fanout {
             let news = News { frame: event_frame(&Event::Delta(delta)), own };
             let change = Change { from, version, entered: Vec::new(), left: Vec::new(), gone: gone.to_vec(), news };
             self.send(Topic::Chat(chat.0), Parcel::Change(change));
+        }
+    }
+
+    /// Tells people's devices of their own reactions in a channel, which others hear of with the counts.
+    pub fn publish_own_reactions(self: &Arc<Self>, chat_id: ChatId, reactions: impl Iterator<Item = Reacted>) {
+        for reacted in reactions {
+            let topic = Topic::User(reacted.user_id.0);
+            self.send(topic, Parcel::Passing(event_frame(&Event::Reacted(OwnReaction { chat_id, reacted }))));
         }
     }
 
@@ -215,10 +223,13 @@ impl Fanout {
         self.accept(topic, parcel);
     }
 
-    /// The database has begun another history: nothing known of versions holds, and every client must resume.
-    pub fn begin_epoch(&self) {
-        self.hub.forget_versions();
-        self.read_marks.forget();
+    /// A database has begun another history: nothing known of the versions in it holds, and every client must resume.
+    pub fn begin_epoch(&self, database: &str) {
+        let (people, chats) = (database != Epoch::CHATS, database != Epoch::PEOPLE);
+        self.hub.forget_versions(|topic| if let Topic::Chat(_) = topic { chats } else { people });
+        if chats {
+            self.read_marks.forget();
+        }
         self.outboxes().iter().for_each(|outbox| outbox.close(CloseCode::EpochChanged));
     }
 

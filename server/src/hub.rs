@@ -287,9 +287,9 @@ impl Hub {
     }
 
     /// Forgets how far everybody has been told: the history that the versions belong to is not the database's any more.
-    pub fn forget_versions(&self) {
+    pub fn forget_versions(&self, of: impl Fn(Topic) -> bool) {
         for shard in &self.shards {
-            for stream in shard.lock().values_mut() {
+            for (_, stream) in shard.lock().iter_mut().filter(|(topic, _)| of(**topic)) {
                 stream.version = None;
                 stream.known = Version(0);
                 stream.held.clear();

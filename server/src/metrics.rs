@@ -64,6 +64,10 @@ pub struct Metrics {
     pub calls_recorded: Counter,
     /// Seconds that it took to record a batch of ended calls.
     pub call_record_seconds: Histogram,
+    /// Tries of durable jobs by this node, by what became of them.
+    pub jobs: Family<Label, Counter>,
+    /// Jobs of the whole cluster that have failed too often.
+    pub jobs_dead: Gauge,
 }
 
 impl Metrics {
@@ -94,6 +98,8 @@ impl Metrics {
             calls_live: Gauge::default(),
             call_setup_seconds: Histogram::new([0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 60.0]),
             call_connect_seconds: Histogram::new([0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0]),
+            jobs: Family::default(),
+            jobs_dead: Gauge::default(),
             calls_recorded: Counter::default(),
             call_record_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
         };
@@ -123,6 +129,8 @@ impl Metrics {
         registry.register("call_connect_seconds", "Seconds from the answer to media", m.call_connect_seconds);
         registry.register("calls_recorded", "Ended calls recorded by this node", m.calls_recorded);
         registry.register("call_record_seconds", "Seconds to record a batch of ended calls", m.call_record_seconds);
+        registry.register("jobs", "Tries of durable jobs by this node, by what became of them", m.jobs);
+        registry.register("jobs_dead", "Jobs of the cluster that have failed too often", m.jobs_dead);
         (metrics, registry)
     }
 

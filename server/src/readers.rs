@@ -11,6 +11,7 @@ use tokio::{
 
 use crate::{
     committer::going_away,
+    counters::Counters,
     fanout::Fanout,
     lists::Lists,
     store::{
@@ -56,11 +57,12 @@ impl Readers {
         store: &Store,
         lists: Arc<Lists>,
         fanout: Arc<Fanout>,
+        counters: Arc<Counters>,
     ) -> (Self, [impl Future<Output = ()> + Send + 'static; 2]) {
         let (moves, due_moves) = mpsc::channel(QUEUE);
         let (marks, due_marks) = mpsc::channel(QUEUE);
-        let go = futures_util::future::Either::Left(carry_out_moves(store.clone(), lists, due_moves));
-        let mark = futures_util::future::Either::Right(carry_out_marks(store.clone(), fanout, due_marks));
+        let go = futures_util::future::Either::Left(carry_out_moves(store.clone(), lists, counters.clone(), due_moves));
+        let mark = futures_util::future::Either::Right(carry_out_marks(store.clone(), fanout, counters, due_marks));
         (Self { moves, marks }, [go, mark])
     }
 
@@ -114,7 +116,12 @@ async fn gather<W, T>(queue: &mut mpsc::Receiver<Waiting<W, T>>, waiting: &mut V
     true
 }
 
-async fn carry_out_moves(store: Store, lists: Arc<Lists>, mut queue: mpsc::Receiver<Waiting<Move, Moved>>) {
+async fn carry_out_moves(
+    store: Store,
+    lists: Arc<Lists>,
+    counters: Arc<Counters>,
+    mut queue: mpsc::Receiver<Waiting<Move, Moved>>,
+) {
     let mut waiting = Vec::new();
     while gather(&mut queue, &mut waiting).await {
         // The same reader twice: one after the other.
@@ -126,6 +133,7 @@ async fn carry_out_moves(store: Store, lists: Arc<Lists>, mut queue: mpsc::Recei
         let asked: Vec<(Reader, Move)> = batch.iter().map(|it| (it.reader, it.wish)).collect();
         match store.chats.move_readers(&asked).await {
             Ok((readings, memberships)) => {
+                counters.stir(memberships.iter().map(|it| it.chat));
                 lists.apply(memberships).await;
                 for (it, reading) in batch.into_iter().zip(readings) {
                     let answer = match reading {
@@ -157,11 +165,16 @@ fn refuse<W, T>(batch: Vec<Waiting<W, T>>, error: StoreError) {
     }
 }
 
-async fn carry_out_marks(store: Store, fanout: Arc<Fanout>, mut queue: mpsc::Receiver<Waiting<Seq, ()>>) {
+async fn carry_out_marks(
+    store: Store,
+    fanout: Arc<Fanout>,
+    counters: Arc<Counters>,
+    mut queue: mpsc::Receiver<Waiting<Seq, ()>>,
+) {
     let mut waiting = Vec::new();
     while gather(&mut queue, &mut waiting).await {
         let batch = std::mem::take(&mut waiting);
-        match mark(&store, &fanout, &batch).await {
+        match mark(&store, &fanout, &counters, &batch).await {
             Ok(inside) => {
                 for it in batch {
                     let known = inside.contains(&it.reader);
@@ -191,6 +204,7 @@ async fn carry_out_marks(store: Store, fanout: Arc<Fanout>, mut queue: mpsc::Rec
 async fn mark(
     store: &Store,
     fanout: &Arc<Fanout>,
+    counters: &Counters,
     batch: &[Waiting<Seq, ()>],
 ) -> Result<std::collections::HashSet<Reader>> {
     let mut marks: HashMap<Reader, Seq> = HashMap::new();
@@ -211,7 +225,11 @@ async fn mark(
         for (user, delta) in store.people.mark_read(&marks).await? {
             fanout.publish_own(user, delta);
         }
-        marks.retain(|reader, _| places.get(reader).is_some_and(|it| it.0 != ChatKind::Channel));
+        let (seen, marks): (HashMap<_, _>, HashMap<_, _>) =
+            marks.into_iter().partition(|(reader, _)| places.get(reader).is_some_and(|it| it.0 == ChatKind::Channel));
+        if !seen.is_empty() {
+            counters.stir(store.chats.count_views(&seen).await?);
+        }
         if !marks.is_empty() {
             for (Reader { chat, user }, seq) in store.chats.show_read(&marks).await? {
                 fanout.publish_read(Read { chat_id: chat, user_id: user, seq });

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chapar_protocol::Epoch;
 use chapar_signaling::sdp::{CandidatePolicy, address::Network};
 use ipnet::IpNet;
 use sqlx::postgres::PgConnectOptions;
@@ -23,10 +24,11 @@ use crate::{
     calls::{CallRules, CallStore, Calls, Clock, MemoryCalls, Parts, RedisCalls, quality::CallQualities},
     commands,
     committer::{self, Committer},
+    counters::Counters,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
     health::{DiskWatch, Health},
-    http,
+    http, jobs,
     limits::Limits,
     listener::{self, Places},
     lists::Lists,
@@ -58,8 +60,6 @@ const BUS_QUEUE: usize = 16_384;
 const EPOCH_LOOK: Duration = Duration::from_secs(5);
 /// How often the names and regions of the relays are read again, for the reports of calls.
 const RELAYS_LOOK: Duration = Duration::from_secs(5);
-/// How often the feed gets room for the days that come.
-const FEED_TENDED: Duration = Duration::from_hours(1);
 
 /// The database that the settings name: one elsewhere, or the private one, which lives as long as what is returned.
 ///
@@ -163,7 +163,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let disk = DiskWatch::default();
     let lists = Lists::new(store.clone(), fanout.clone());
     tasks.spawn("the follower of the feed", lists.clone().follow());
+    let counters = Arc::<Counters>::default();
     let parts = committer::Parts {
+        counters: counters.clone(),
         chats: store.chats.clone(),
         lists: lists.clone(),
         fanout: fanout.clone(),
@@ -174,14 +176,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for worker in workers {
         tasks.spawn(COMMITTER, worker);
     }
-    let (readers, running) = Readers::start(&store, lists, fanout.clone());
+    let (readers, running) = Readers::start(&store, lists, fanout.clone(), counters.clone());
     for run in running {
         tasks.spawn("the way of readers", run);
     }
     let call_quality = CallQualities::new(store.upkeep(), metrics.clone());
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
+    tasks.spawn("the runner of jobs", jobs::run(store.upkeep(), metrics.clone()));
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
+    tasks.spawn("the counters of channels", counters.run(committer.clone(), store.upkeep()));
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;
@@ -321,25 +325,23 @@ async fn keep_house(app: Arc<App>) {
     let mut limits = tokio::time::interval(Duration::from_mins(1));
     let mut look = tokio::time::interval(EPOCH_LOOK);
     let mut relays = tokio::time::interval(RELAYS_LOOK);
-    let mut feed = tokio::time::interval(FEED_TENDED);
-    let mut epoch = None;
+    let mut epochs: Vec<Epoch> = Vec::new();
     loop {
         tokio::select! {
             _ = limits.tick() => {
                 app.limits.forget_idle();
                 app.strangers.forget_idle();
             }
-            _ = feed.tick() => if let Err(error) = app.store.upkeep().chats.tend_feed().await {
-                tracing::warn!(%error, "the feed cannot be tended now");
-            },
             _ = relays.tick() => app.call_quality.know_relays(app.relays.list()),
-            _ = look.tick() => match app.store.upkeep().epoch().await {
-                Ok(now) if epoch.as_ref().is_some_and(|old| *old != now) => {
-                    tracing::warn!("the epoch has changed: every client resumes");
-                    epoch = Some(now);
-                    app.fanout.begin_epoch();
+            _ = look.tick() => match app.store.upkeep().epochs().await {
+                Ok(now) => {
+                    let before = std::mem::replace(&mut epochs, now);
+                    let another = |it: &&Epoch| before.iter().any(|old| old.0 == it.0 && old.1 != it.1);
+                    for Epoch(database, _) in epochs.iter().filter(another) {
+                        tracing::warn!(database, "the epoch has changed: every client resumes");
+                        app.fanout.begin_epoch(database);
+                    }
                 }
-                Ok(now) => epoch = Some(now),
                 Err(error) => tracing::warn!(%error, "the epoch cannot be read now"),
             },
         }

@@ -14,10 +14,10 @@ mod pool;
 pub mod resume;
 mod row;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chapar_domain::refusal::refusal;
-use chapar_protocol::{ChatDelta, ChatKind, ErrorCode, Reacted, UserId, WireError};
+use chapar_protocol::{ChatDelta, ChatKind, ChatRow, Epoch, ErrorCode, Reacted, UserId, WireError};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
@@ -149,13 +149,21 @@ pub struct ChatChange {
     /// Told to everybody.
     pub delta: ChatDelta,
     /// Reactions that are nobody's business but of those whose they are.
-    pub own: Vec<Reacted>,
+    pub own: BTreeMap<UserId, Vec<Reacted>>,
 }
 
 impl ChatChange {
     /// Readers of a channel do not know each other: neither whose a reaction is.
     pub fn of(kind: ChatKind, mut delta: ChatDelta) -> Self {
-        let own = if kind == ChatKind::Channel { std::mem::take(&mut delta.reacted) } else { Vec::new() };
+        let mut own: BTreeMap<UserId, Vec<Reacted>> = BTreeMap::new();
+        if kind == ChatKind::Channel {
+            for row in std::mem::take(&mut delta.rows) {
+                match row {
+                    ChatRow::Reaction(reacted) => own.entry(reacted.user_id).or_default().push(reacted),
+                    row => delta.rows.push(row),
+                }
+            }
+        }
         Self { delta, own }
     }
 }
@@ -423,9 +431,9 @@ impl Store {
 
     /// Names the histories that versions belong to: for each side a stored id and the timeline of Postgres, which a promotion
     /// changes.
-    pub async fn epoch(&self) -> Result<String> {
+    pub async fn epochs(&self) -> Result<Vec<Epoch>> {
         let (people, chats) = tokio::join!(self.people.side.epoch(), self.chats.side.epoch());
-        Ok(format!("{}/{}", people?, chats?))
+        Ok(vec![Epoch(Epoch::PEOPLE.to_owned(), people?), Epoch(Epoch::CHATS.to_owned(), chats?)])
     }
 
     /// Begins a new epoch on both sides: every client takes a fresh snapshot, and who follows the feed begins anew, since a restored
@@ -443,6 +451,18 @@ impl Store {
             && self.chats.info(chat).await?.is_some_and(|it| it.handle.as_deref() == Some(handle))
         {
             self.people.confirm_handle(handle, chat).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives names free that were claimed for chats that were never made, and confirms those whose chats are there, the oldest first.
+    pub async fn expire_claims(&self, most: i64) -> Result<()> {
+        for (handle, chat) in self.people.stale_claims(most).await? {
+            if self.chats.info(chat).await?.is_some_and(|it| it.handle.as_deref() == Some(&handle)) {
+                self.people.confirm_handle(&handle, chat).await?;
+            } else {
+                self.people.free_handle(&handle, chat).await?;
+            }
         }
         Ok(())
     }

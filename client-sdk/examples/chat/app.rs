@@ -199,7 +199,7 @@ impl App {
         let chat_id = snapshot.chat.id;
         self.open = Some(chat_id);
         self.shown = Seq(0);
-        let members: Vec<_> = snapshot.members.iter().map(|member| member.user_id).collect();
+        let members: Vec<_> = snapshot.members().map(|member| member.user_id).collect();
         self.learn(&members).await;
         let title = match (&snapshot.chat.title, members.iter().find(|it| **it != self.show.me)) {
             (Some(title), _) => self.show.bidi.part(title),

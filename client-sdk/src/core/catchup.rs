@@ -32,9 +32,8 @@ impl Catchup {
     /// Keeps a delta for later if there is room.
     pub(crate) fn keep(&mut self, delta: ChatDelta) {
         self.named = self.named.max(delta.version);
-        let rows = delta.messages.len() + delta.members.len() + delta.reacted.len();
-        if self.kept.len() < KEPT_DELTAS && self.rows + rows <= KEPT_ROWS {
-            self.rows += rows;
+        if self.kept.len() < KEPT_DELTAS && self.rows + delta.rows.len() <= KEPT_ROWS {
+            self.rows += delta.rows.len();
             self.kept.push(delta);
         }
     }
@@ -42,9 +41,10 @@ impl Catchup {
     /// Takes a kept delta that goes on from a version, having dropped those that are known by then.
     pub(crate) fn take(&mut self, mine: Version) -> Option<ChatDelta> {
         self.kept.retain(|delta| delta.version > mine);
+        self.rows = self.kept.iter().map(|delta| delta.rows.len()).sum();
         let index = self.kept.iter().position(|delta| delta.from <= mine)?;
         let delta = self.kept.swap_remove(index);
-        self.rows = self.kept.iter().map(|it| it.messages.len() + it.members.len() + it.reacted.len()).sum();
+        self.rows -= delta.rows.len();
         Some(delta)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version, command::Page,
+    ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version, command::Page,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,65 +73,64 @@ struct Beside {
 impl Chat {
     /// Begins a chat with its first delta, the one from version 0. `None` when that does not say what the chat is.
     pub(crate) fn begin(delta: &ChatDelta) -> Option<Self> {
-        Some(Self {
-            info: delta.chat.clone()?,
-            version: Version(0),
-            last_seq: Seq(0),
-            first: Seq(1),
+        let info = delta.rows.iter().find_map(ChatRow::info)?.clone();
+        Some(Self::empty(info, Version(0), Seq(0), Seq(1)))
+    }
+
+    fn empty(info: ChatInfo, version: Version, last_seq: Seq, first: Seq) -> Self {
+        Self {
+            info,
+            version,
+            last_seq,
+            first,
             members: BTreeMap::new(),
             messages: BTreeMap::new(),
             reacted: BTreeMap::new(),
             reads: BTreeMap::new(),
             others_read: Seq(0),
             beside: None,
-        })
+        }
     }
 
     /// A chat from scratch.
     pub(crate) fn from_snapshot(snapshot: ChatSnapshot, me: UserId) -> Self {
-        let mut chat = Self {
-            info: snapshot.chat,
-            version: snapshot.version,
-            last_seq: snapshot.last_seq,
-            first: snapshot.messages.first().map_or(snapshot.last_seq.next(), |message| message.seq),
-            members: BTreeMap::new(),
-            messages: snapshot.messages.into_iter().map(|message| (message.seq, message)).collect(),
-            reacted: BTreeMap::new(),
-            reads: BTreeMap::new(),
-            others_read: Seq(0),
-            beside: None,
-        };
-        for member in snapshot.members {
-            chat.set_member(member, me);
-        }
-        for reacted in snapshot.reacted {
-            chat.set_reacted(&reacted, me);
+        let first = snapshot.messages().map(|it| it.seq).min().unwrap_or(snapshot.last_seq.next());
+        let mut chat = Self::empty(snapshot.chat, snapshot.version, snapshot.last_seq, first);
+        for row in snapshot.rows {
+            // That it was replaced is told as a whole.
+            chat.take(row, me, &mut Vec::new());
         }
         chat
     }
 
     /// Applies a delta that fits, and tells what is new by it. The window keeps its last `window` messages.
     pub(crate) fn apply(&mut self, delta: ChatDelta, me: UserId, window: usize, told: &mut Vec<ClientEvent>) {
-        let chat_id = delta.chat_id;
         self.version = self.version.max(delta.version);
-        if let Some(info) = delta.chat {
-            self.info = info;
-            told.push(ClientEvent::Chat { chat_id });
-        }
-        for member in delta.members {
-            told.push(ClientEvent::Member { chat_id, member: member.clone() });
-            self.set_member(member, me);
-        }
-        let mut messages = delta.messages;
-        messages.sort_by_key(|message| message.seq);
-        for message in messages {
-            self.set_message(chat_id, message, told);
-        }
-        for reacted in delta.reacted {
-            self.set_reacted(&reacted, me);
-            told.push(ClientEvent::Reacted { chat_id, reacted });
+        for row in delta.rows {
+            self.take(row, me, told);
         }
         self.trim(window);
+    }
+
+    fn take(&mut self, row: ChatRow, me: UserId, told: &mut Vec<ClientEvent>) {
+        let chat_id = self.info.id;
+        match row {
+            ChatRow::Info(info) => {
+                self.info = info;
+                told.push(ClientEvent::Chat { chat_id });
+            }
+            ChatRow::Member(member) => {
+                told.push(ClientEvent::Member { chat_id, member: member.clone() });
+                self.set_member(member, me);
+            }
+            ChatRow::Message(message) => self.set_message(chat_id, message, told),
+            ChatRow::Reaction(reacted) => {
+                self.set_reacted(&reacted, me);
+                told.push(ClientEvent::Reacted { chat_id, reacted });
+            }
+            // A kind from the future: its version is taken with the delta's (R17).
+            ChatRow::Unknown => {}
+        }
     }
 
     /// Notes that no page is under way any more.
@@ -205,7 +204,6 @@ impl Chat {
     }
 
     fn set_message(&mut self, chat_id: ChatId, message: Message, told: &mut Vec<ClientEvent>) {
-        let new = message.seq > self.last_seq;
         self.last_seq = self.last_seq.max(message.seq);
         if message.seq < self.first {
             if let Some(beside) = &mut self.beside {
@@ -223,14 +221,15 @@ impl Chat {
         }
         self.messages.insert(message.seq, message.clone());
         let message = Box::new(message);
-        told.push(if new || known.is_none() {
+        told.push(if known.is_none() {
             ClientEvent::Message { chat_id, message }
         } else {
             ClientEvent::Changed { chat_id, message }
         });
     }
 
-    fn set_reacted(&mut self, reacted: &Reacted, me: UserId) {
+    /// Takes over somebody's reaction, of which only the own ones are kept.
+    pub(crate) fn set_reacted(&mut self, reacted: &Reacted, me: UserId) {
         if reacted.user_id != me {
             return;
         }

@@ -61,7 +61,7 @@ impl Session {
 
     /// The cursors; those of the chats with the newest messages when not all fit.
     fn resume(&self) -> Option<Resume> {
-        let epoch = self.epoch.clone()?;
+        let epochs = Some(self.epochs.clone()).filter(|epochs| !epochs.is_empty())?;
         let mut chats: Vec<_> = self.chats.values().collect();
         let room = limit::RESUME_CHATS.min((limit::FRAME_BYTES - 2_048) / CURSOR_BYTES);
         if chats.len() > room {
@@ -69,7 +69,7 @@ impl Session {
             chats.truncate(room);
         }
         let cursor = |chat: &&Chat| ChatCursor(chat.info.id, chat.version, chat.others_read);
-        Some(Resume { epoch, user_version: self.own.version, chats: chats.iter().map(cursor).collect() })
+        Some(Resume { epochs, user_version: self.own.version, chats: chats.iter().map(cursor).collect() })
     }
 
     pub(super) fn lost(&mut self, now: Millis, dice: Dice<'_>, code: Option<u16>, reason: &str) {

@@ -9,8 +9,8 @@ mod table;
 use std::collections::BTreeMap;
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Event, Member, Message, MyChat, Reacted,
-    ReactionCount, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
+    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, Epoch, ErrorCode, Event, Member, Message,
+    MyChat, Reacted, ReactionCount, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
     command::{Difference, Differences, Hello, Send, Sent, UserDifference, Welcome},
     event::Read,
     frame::{self, RawRequest},
@@ -83,9 +83,10 @@ enum Op {
     Wait {
         millis: u16,
     },
-    /// The database comes back from an older copy.
+    /// The database of the people, or that of the chats, comes back from an older copy.
     Restore {
         cut: u8,
+        people: bool,
     },
 }
 
@@ -108,7 +109,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Break),
         1 => Just(Op::Refuse),
         3 => (1..3_000_u16).prop_map(|millis| Op::Wait { millis }),
-        1 => any::<u8>().prop_map(|cut| Op::Restore { cut: cut % 16 }),
+        1 => (0..16_u8, any::<bool>()).prop_map(|(cut, people)| Op::Restore { cut, people }),
     ]
 }
 
@@ -123,7 +124,8 @@ struct World {
     /// Frames on their way, and whether they are events.
     to_client: Vec<(bool, String)>,
     greeted: bool,
-    epoch: u32,
+    /// The history of the database of the people, and of that of the chats.
+    epochs: [u32; 2],
     tables: BTreeMap<ChatId, Table>,
     own_version: Version,
     own: BTreeMap<ChatId, MyChat>,
@@ -145,7 +147,7 @@ impl World {
             to_server: vec![],
             to_client: vec![],
             greeted: false,
-            epoch: 1,
+            epochs: [1, 1],
             tables: BTreeMap::new(),
             own_version: Version(0),
             own: BTreeMap::new(),
@@ -230,17 +232,14 @@ impl World {
     }
 
     fn welcome(&self, hello: &Hello) -> Welcome {
-        let resume = hello.resume.as_ref().filter(|it| it.epoch == self.epoch.to_string());
-        let cursor = |id: ChatId| resume.and_then(|it| it.chats.iter().find(|cursor| cursor.0 == id));
-        let user = self.user_delta(resume.map_or(Version(0), |it| it.user_version));
-        let mut sync = Sync {
-            epoch: self.epoch.to_string(),
-            reset: resume.is_none(),
-            user,
-            chats: vec![],
-            behind: vec![],
-            others_read: vec![],
-        };
+        let epochs = [Epoch::PEOPLE, Epoch::CHATS].into_iter().zip(self.epochs);
+        let epochs: Vec<_> = epochs.map(|(database, it)| Epoch(database.to_owned(), it.to_string())).collect();
+        let known = |epoch: &Epoch| hello.resume.as_ref().filter(|it| it.epochs.contains(epoch));
+        let cursors = known(&epochs[1]);
+        let cursor = |id: ChatId| cursors.and_then(|it| it.chats.iter().find(|cursor| cursor.0 == id));
+        let user = self.user_delta(known(&epochs[0]).map_or(Version(0), |it| it.user_version));
+        let reset = epochs.iter().filter(|it| known(it).is_none()).map(|it| it.0.clone()).collect();
+        let mut sync = Sync { epochs, reset, user, chats: vec![], behind: vec![], others_read: vec![] };
         for (id, table) in self.tables.iter().filter(|(id, _)| self.inside(**id)) {
             let mine = cursor(*id).map_or(Version(0), |cursor| cursor.1);
             if mine < table.version {
@@ -372,8 +371,8 @@ impl World {
             }),
             Op::Rename { chat } => self.change(Self::chat(chat), |table| {
                 table.version = table.version.next();
-                table.info.0 = table.version;
-                table.info.1.title = Some(table.version.to_string());
+                table.info.version = table.version;
+                table.info.title = Some(table.version.to_string());
             }),
             Op::OtherReads { chat, message } => {
                 let chat_id = Self::chat(chat);
@@ -399,7 +398,7 @@ impl World {
                 // Coming: first in, then told. Going: told as well, then out.
                 let change = |table: &mut Table| {
                     table.version = table.version.next();
-                    table.members.insert(ME, (table.version, member(ME, role)));
+                    table.members.insert(ME, member(ME, table.version, role));
                 };
                 if role.is_none() {
                     self.change(chat_id, change);
@@ -445,20 +444,34 @@ impl World {
                 self.input(Input::Alive);
                 self.open();
             }
-            Op::Restore { cut } => {
-                if cut > 2 {
+            Op::Restore { cut, people } => {
+                if cut > 4 {
                     return;
                 }
-                self.restored = true;
-                self.epoch += 1;
-                self.tables.values_mut().for_each(|table| table.restore(cut));
-                for (chat_id, mine) in &mut self.own {
-                    mine.read_seq = mine.read_seq.min(self.tables[chat_id].last_seq());
+                if people {
+                    self.restore_people(cut);
+                } else {
+                    self.restored = true;
+                    self.epochs[1] += 1;
+                    self.tables.values_mut().for_each(|table| table.restore(cut));
                 }
                 self.cut();
                 self.input(Input::Lost { code: Some(4006), reason: "test" });
             }
         }
+    }
+
+    /// Versions are counted anew, and one chat was joined, or left, after the copy was made.
+    fn restore_people(&mut self, cut: u8) {
+        self.epochs[0] += 1;
+        let mut version = Version(0);
+        for mine in self.own.values_mut() {
+            version = version.next();
+            mine.version = version;
+        }
+        self.own_version = version;
+        let mine = self.own.get_mut(&Self::chat(cut)).expect("a chat");
+        mine.role = if mine.role.is_some() { None } else { Some(Role::Member) };
     }
 
     /// Delivers everything, in order, until nothing moves any more.
@@ -486,15 +499,13 @@ impl World {
         for chat_id in own.keys() {
             let (table, chat) = (&self.tables[chat_id], &self.client.chats()[chat_id]);
             assert_eq!((chat.version, chat.last_seq), (table.version, table.last_seq()), "chat {chat_id}");
-            assert_eq!(chat.info, table.info.1);
+            assert_eq!(chat.info, table.info);
             let rows: Vec<_> = table.messages.range(chat.first..).map(|(_, row)| row).collect();
             assert_eq!(chat.messages.values().collect::<Vec<_>>(), rows, "the messages of chat {chat_id}");
-            let reacted = table.reacted.iter().filter(|((seq, user), _)| *seq >= chat.first && *user == ME);
-            let reacted: BTreeMap<_, _> =
-                reacted.filter_map(|((seq, _), (_, emoji))| Some((*seq, emoji.clone()?))).collect();
+            let reacted = table.reacted.values().filter(|it| it.seq >= chat.first && it.user_id == ME);
+            let reacted: BTreeMap<_, _> = reacted.filter_map(|it| Some((it.seq, it.emoji.clone()?))).collect();
             assert_eq!(chat.reacted, reacted, "the own reactions in chat {chat_id}");
-            let members: Vec<_> =
-                table.members.values().filter(|it| it.1.role.is_some()).map(|it| it.1.user_id).collect();
+            let members: Vec<_> = table.members.values().filter(|it| it.role.is_some()).map(|it| it.user_id).collect();
             assert_eq!(chat.members.keys().copied().collect::<Vec<_>>(), members);
             if reads {
                 assert_eq!(chat.others_read, table.reads.get(&OTHER).copied().unwrap_or_default(), "read marks");

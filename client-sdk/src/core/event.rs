@@ -59,7 +59,8 @@ pub enum ClientEvent {
         /// Which.
         chat_id: ChatId,
     },
-    /// The server's history is another one than before: everything was forgotten but the outbox.
+    /// The history of one of the server's databases is another one than before: what it holds was forgotten, the list of chats or
+    /// the chats or both, and never the outbox. Read the local state again.
     Reset,
     /// Somebody else read up to a message.
     Read(Read),

@@ -62,6 +62,15 @@ impl Session {
                     self.tell(ClientEvent::Read(read));
                 }
             }
+            Event::Reacted(own) => {
+                // Before the welcome it may be dropped: it comes again with the counts.
+                let Some(me) = self.me.as_ref().map(|me| me.id).filter(|_| self.phase.is_live()) else { return };
+                if let Some(chat) = self.chats.get_mut(&own.chat_id) {
+                    chat.set_reacted(&own.reacted, me);
+                    self.changed = true;
+                    self.tell(ClientEvent::Reacted { chat_id: own.chat_id, reacted: own.reacted });
+                }
+            }
             Event::Typing(typing) => self.tell(ClientEvent::Typing(typing)),
             Event::Presence(presence) => self.tell(ClientEvent::Presence(presence)),
             Event::Call(state) => self.tell(ClientEvent::Call(Box::new(state))),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chapar_protocol::{ChatId, User};
+use chapar_protocol::{ChatId, Epoch, User};
 use serde::{Deserialize, Serialize};
 
 use super::{chat::Chat, outbox::OutboxItem, user::Own};
@@ -23,8 +23,9 @@ pub struct Saved {
 /// The cursors and what is at them: they are only good together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// The history that the versions belong to.
-    pub epoch: Option<String>,
+    /// The histories that the versions belong to.
+    #[serde(default)]
+    pub epochs: Vec<Epoch>,
     /// The user's own things.
     pub own: Own,
     /// The chats.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatSnapshot, ChatSync, UserDelta, UserId, Version, WireError,
+    ChatDelta, ChatId, ChatRow, ChatSnapshot, ChatSync, Epoch, UserDelta, UserId, Version, WireError,
     command::{Difference, Differences, Sent, UserDifference, Welcome},
     error::Action,
     event::Read,
@@ -62,16 +62,18 @@ impl Session {
         self.named_wait = None;
         self.changed = true;
         let sync = welcome.sync;
-        if sync.reset {
-            self.chats.clear();
+        if sync.resets(Epoch::PEOPLE) {
             self.own = super::Own::default();
-            self.outbox.settle_all();
-            // A client that knew nothing has nothing to be told of.
-            if self.epoch.is_some() {
-                self.tell(ClientEvent::Reset);
-            }
         }
-        self.epoch = Some(sync.epoch);
+        if sync.resets(Epoch::CHATS) {
+            self.chats.clear();
+            self.outbox.settle_all();
+        }
+        // A client that knew nothing has nothing to be told of.
+        if !sync.reset.is_empty() && !self.epochs.is_empty() {
+            self.tell(ClientEvent::Reset);
+        }
+        self.epochs = sync.epochs;
         for chat in sync.chats {
             match chat {
                 ChatSync::Snapshot { snapshot } => self.snapshot(snapshot),
@@ -163,7 +165,7 @@ impl Session {
                 place.insert(chat)
             }
         };
-        let own: Vec<_> = own_messages(&delta.messages, me);
+        let own: Vec<_> = own_messages(&delta.rows, me);
         chat.apply(delta, me, self.config.window, &mut told);
         let version = chat.version;
         self.changed = true;
@@ -182,7 +184,7 @@ impl Session {
         if known.is_some_and(|chat| chat.version >= snapshot.version) {
             return;
         }
-        let own = own_messages(&snapshot.messages, me);
+        let own = own_messages(&snapshot.rows, me);
         let mut chat = Chat::from_snapshot(snapshot, me);
         // Read marks only grow, and may have come on their own while the snapshot was under way.
         for (user_id, seq) in known.map(|known| known.reads.clone()).unwrap_or_default() {
@@ -439,8 +441,8 @@ impl Session {
     }
 }
 
-/// The user's own messages among those of a delta, as the answers that they stand for: what came back was stored.
-fn own_messages(messages: &[chapar_protocol::Message], me: UserId) -> Vec<(uuid::Uuid, Sent)> {
-    let own = messages.iter().filter(|message| message.sender == me);
+/// The user's own messages among some rows, as the answers that they stand for: what came back was stored.
+fn own_messages(rows: &[ChatRow], me: UserId) -> Vec<(uuid::Uuid, Sent)> {
+    let own = rows.iter().filter_map(ChatRow::message).filter(|message| message.sender == me);
     own.map(|it| (it.client_id, Sent { seq: it.seq, version: it.version, sent_at: it.sent_at })).collect()
 }

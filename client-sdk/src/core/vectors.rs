@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use chapar_protocol::{ChatSnapshot, MyChat, Seq, User, UserId, message::NewBody};
+use chapar_protocol::{ChatSnapshot, Epoch, MyChat, Seq, User, UserId, message::NewBody};
 use serde_json::{Value, json};
 
 use super::{
@@ -54,11 +54,14 @@ fn item(value: &Value) -> OutboxItem {
 fn saved(given: &Value) -> Saved {
     let list = |name: &str| given[name].as_array().cloned().unwrap_or_default();
     let outbox: Vec<_> = list("outbox").iter().map(item).collect();
-    let Some(epoch) = given["epoch"].as_str() else { return Saved { owner: None, outbox, state: None } };
+    let epochs: Vec<Epoch> = list("epochs").iter().map(from).collect();
+    if epochs.is_empty() {
+        return Saved { owner: None, outbox, state: None };
+    }
     let snapshots = list("chats").into_iter().map(|it| Chat::from_snapshot(from::<ChatSnapshot>(&it), UserId(ME)));
     let mine = list("mine").iter().map(from::<MyChat>).map(|mine| (mine.chat_id, mine)).collect();
     let state = State {
-        epoch: Some(epoch.to_owned()),
+        epochs,
         own: Own { version: from(&given["user_version"]), chats: mine, missed_calls: 0 },
         chats: snapshots.map(|chat| (chat.info.id, chat)).collect(),
     };
@@ -76,7 +79,7 @@ impl World {
         if given["phase"] == "live" {
             world.step("connect", &json!(true));
             let user = json!({"from": given["user_version"], "version": given["user_version"]});
-            world.step("welcome", &json!({"epoch": given["epoch"], "reset": false, "user": user, "chats": []}));
+            world.step("welcome", &json!({"epochs": given["epochs"], "user": user, "chats": []}));
         }
         world.sends.clear();
         world
@@ -181,7 +184,7 @@ impl World {
             }
             "restart" => {
                 let state = State {
-                    epoch: self.session.epoch().map(str::to_owned),
+                    epochs: self.session.epochs().to_vec(),
                     own: self.session.own().clone(),
                     chats: self.session.chats().clone(),
                 };
@@ -208,7 +211,7 @@ impl World {
             let more = rows.len() > page;
             let rows = &rows[..rows.len().min(page)];
             let version = rows.last().map_or(value["version"].clone(), |row| row["version"].clone());
-            let delta = json!({"chat_id": value["chat_id"], "from": from, "version": version, "messages": rows});
+            let delta = json!({"chat_id": value["chat_id"], "from": from, "version": version, "rows": rows});
             let params = request["params"].clone();
             let sync = json!({"kind": "delta", "delta": delta, "more": more});
             self.answer("difference", &params, ("ok", &json!({"chats": [sync]})));
@@ -238,7 +241,7 @@ impl World {
             .collect();
         let own = session.own();
         json!({
-            "epoch": session.epoch(), "user_version": own.version, "missed_calls": own.missed_calls, "chats": chats,
+            "epochs": session.epochs(), "user_version": own.version, "missed_calls": own.missed_calls, "chats": chats,
         })
     }
 

@@ -87,6 +87,31 @@ export abstract class Commands {
     return this.request("set_role", { chat_id: chatId, user_id: userId, role });
   }
 
+  /** Says what everybody in a group or channel may. */
+  setChatRights(chatId: wire.ChatId, rights: wire.Right[]): Promise<wire.Changed> {
+    return this.request("set_chat_rights", { chat_id: chatId, rights });
+  }
+
+  /** Says what an admin may beside what everybody may. */
+  setAdminRights(chatId: wire.ChatId, userId: wire.UserId, rights: wire.Right[]): Promise<wire.Changed> {
+    return this.request("set_admin_rights", { chat_id: chatId, user_id: userId, rights });
+  }
+
+  /** Takes rights from a member that everybody has, until a time (ISO 8601) or for good; none gives all back. */
+  restrictMember(chatId: wire.ChatId, userId: wire.UserId, denied: wire.Right[], until?: wire.Timestamp): Promise<wire.Changed> {
+    return this.request("restrict_member", { chat_id: chatId, user_id: userId, denied, ...(until !== undefined && { until }) });
+  }
+
+  /** Lets somebody who was removed come back by themselves. */
+  unbanMember(chatId: wire.ChatId, userId: wire.UserId): Promise<wire.Changed> {
+    return this.request("unban_member", { chat_id: chatId, user_id: userId });
+  }
+
+  /** Those who were removed and cannot come back, by user id, 200 a page. */
+  getBanned(chatId: wire.ChatId, after?: wire.UserId): Promise<wire.Members> {
+    return this.request("get_banned", { chat_id: chatId, ...(after !== undefined && { after }) });
+  }
+
   /** Joins a public group or channel by its handle, without `@`. */
   async join(handle: string): Promise<wire.ChatSnapshot> {
     return (await this.ask("join", { handle }, "snapshot")) as wire.ChatSnapshot;

@@ -17,7 +17,7 @@ import type { ClientEvent } from "./core/event.js";
 import type { ChatPatch, Outgoing, OutboxItem, Patch } from "./core/patch.js";
 import { ChaparError, stopError } from "./error.js";
 import { Host, type Change, type HostOptions } from "./host.js";
-import type { MyChat, User } from "./protocol.js";
+import type { Epoch, MyChat, User } from "./protocol.js";
 import { MemoryStore } from "./store/memory.js";
 import type { Saved } from "./store/store.js";
 import { applyChange, stateOf, type View } from "./view.js";
@@ -36,7 +36,7 @@ const WANTED_FOR = 15 * 60_000;
 /** A view as it crosses between tabs. */
 interface Whole {
   me: User | undefined;
-  epoch: string | undefined;
+  epochs: Epoch[] | undefined;
   own: { version: number; missedCalls: number; chats: MyChat[] };
   chats: ChatPatch[];
   rest: Omit<View, "state">;
@@ -314,10 +314,10 @@ export class Tabs implements Backend {
 
   #sayState(): void {
     const { state, ...rest } = this.view;
-    const { me, epoch, own } = state;
+    const { me, epochs, own } = state;
     const whole: Whole = {
       me,
-      epoch,
+      epochs,
       own: { version: own.version, missedCalls: own.missedCalls, chats: [...own.chats.values()] },
       chats: [...state.chats.values()].map((chat) => chat.whole()),
       rest,
@@ -345,10 +345,10 @@ export class Tabs implements Backend {
     const another = leader !== this.#leader;
     this.#leader = leader;
     this.#number = number;
-    const { me, epoch, own, chats, rest } = whole;
+    const { me, epochs, own, chats, rest } = whole;
     const state = {
       me,
-      epoch,
+      epochs,
       own: { ...own, chats: new Map(own.chats.map((it) => [it.chat_id, it])) },
       chats: new Map(chats.map((it) => [it.head.info.id, Chat.fromPatch(it)])),
     };
@@ -428,11 +428,11 @@ export class Tabs implements Backend {
 function ahead(saved: Saved, view: View): Patch {
   const { state } = view;
   const patch: Patch = {};
-  if (!state.me || state.epoch === undefined) return patch;
-  const another = saved.epoch !== state.epoch || saved.me?.id !== state.me.id;
-  if (another) patch.reset = true;
+  if (!state.me || state.epochs === undefined) return patch;
+  const another = String(saved.epochs) !== String(state.epochs) || saved.me?.id !== state.me.id;
+  if (another) patch.reset = { own: true, chats: true };
   patch.me = state.me;
-  patch.epoch = state.epoch;
+  patch.epochs = state.epochs;
   const kept = new Map(another ? [] : saved.chats.map((it) => [it.head.info.id, it.head.version]));
   const own = another ? [] : (saved.own?.chats ?? []);
   patch.own = {

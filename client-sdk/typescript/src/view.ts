@@ -56,8 +56,8 @@ export interface View {
 export function stateOf(saved: Saved): State {
   const state = emptyState();
   state.me = saved.me;
-  if (saved.epoch === undefined || !saved.own) return state;
-  state.epoch = saved.epoch;
+  if (saved.epochs === undefined || !saved.own) return state;
+  state.epochs = saved.epochs;
   state.own = { version: saved.own.version, missedCalls: saved.own.missedCalls, chats: new Map(saved.own.chats.map((it) => [it.chat_id, it])) };
   for (const patch of saved.chats) state.chats.set(patch.head.info.id, Chat.fromPatch(patch));
   return state;
@@ -80,13 +80,10 @@ export function noteEvents(view: View, events: readonly ClientEvent[]): void {
 export function applyChange(view: View, change: Change): void {
   const { patch, users, events, preference } = change;
   const { state } = view;
-  if (patch.reset) {
-    state.epoch = undefined;
-    state.own = { version: 0, chats: new Map(), missedCalls: 0 };
-    state.chats.clear();
-  }
+  if (patch.reset?.own) state.own = { version: 0, chats: new Map(), missedCalls: 0 };
+  if (patch.reset?.chats) state.chats.clear();
   if (patch.me) state.me = patch.me;
-  if (patch.epoch !== undefined) state.epoch = patch.epoch;
+  if (patch.epochs !== undefined) state.epochs = patch.epochs;
   if (patch.own) {
     state.own.version = patch.own.version;
     state.own.missedCalls = patch.own.missedCalls;

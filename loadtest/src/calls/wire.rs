@@ -133,7 +133,7 @@ fn signal(frame: &[u8]) -> Result<Heard, serde_json::Error> {
 
 fn notes(frame: &[u8]) -> Result<Heard, serde_json::Error> {
     let Event { data } = serde_json::from_slice::<Event<Delta>>(frame)?;
-    let notes = data.messages.into_iter().filter_map(|message| message.body.action?.call_id);
+    let notes = data.rows.into_iter().filter_map(|row| row.body?.action?.call_id);
     Ok(Heard::Notes(notes.collect()))
 }
 
@@ -168,12 +168,12 @@ struct SignalData<'a> {
 #[derive(Deserialize)]
 struct Delta {
     #[serde(default)]
-    messages: Vec<Message>,
+    rows: Vec<Row>,
 }
 
 #[derive(Deserialize)]
-struct Message {
-    body: Body,
+struct Row {
+    body: Option<Body>,
 }
 
 #[derive(Deserialize)]
@@ -338,8 +338,9 @@ mod tests {
             reply_to: None,
             body: Body::Service { action: ServiceAction::Call { note } },
             reactions: Vec::new(),
+            views: 0,
         };
-        let delta = serde_json::json!({ "event": "delta", "data": { "chat_id": 4, "from": 1, "version": 2, "messages": [message] } });
+        let delta = serde_json::json!({ "event": "delta", "data": { "chat_id": 4, "from": 1, "version": 2, "rows": [chapar_protocol::ChatRow::Message(message)] } });
         let heard = read(delta.to_string().as_bytes()).expect("read");
         assert!(matches!(heard, Heard::Notes(notes) if notes == [Uuid::from_u128(7)]));
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    Action, ChatCursor, ChatDelta, ChatId, ChatSync, ErrorCode, Resume, Seq, Version, WireError,
+    Action, ChatCursor, ChatDelta, ChatId, ChatSync, Epoch, ErrorCode, Resume, Seq, Version, WireError,
     command::{Difference, Differences, Edit, Hello, React, Send, Welcome},
     message::NewBody,
 };
@@ -96,7 +96,7 @@ pub(super) struct Person {
     shared: Arc<Shared>,
     chats: Vec<ChatId>,
     lanes: Vec<Lane>,
-    epoch: Option<String>,
+    epochs: Vec<Epoch>,
     random: Random,
     next_id: u64,
     hello: Option<u64>,
@@ -143,7 +143,7 @@ impl Person {
             shared,
             chats: ids,
             lanes,
-            epoch: None,
+            epochs: Vec::new(),
             random,
             next_id: 1,
             hello: None,
@@ -189,12 +189,12 @@ impl Person {
         self.heard_at = Instant::now();
         let id = self.id();
         self.hello = Some(id);
-        let resume = self.epoch.clone().map(|epoch| {
+        let resume = (!self.epochs.is_empty()).then(|| {
             let seen = lock(&self.shared.seen[self.number]);
             let views = seen.views.iter().zip(&self.chats).filter_map(|(view, id)| Some((view.as_ref()?, *id)));
             let cursors = views.filter(|it| it.0.version > 0);
             let chats = cursors.map(|(view, id)| ChatCursor(id, Version(view.version), Seq(0))).collect();
-            Resume { epoch, user_version: Version(0), chats }
+            Resume { epochs: self.epochs.clone(), user_version: Version(0), chats }
         });
         if line.request(id, "hello", &Hello { token: self.token.clone(), resume }).is_err() {
             return "write".into();
@@ -388,10 +388,10 @@ impl Person {
         self.hello = None;
         self.welcomed = true;
         let sync = welcome.sync;
-        if sync.reset {
+        if sync.resets(Epoch::CHATS) {
             lock(&self.shared.seen[self.number]).views.iter_mut().flatten().for_each(View::reset);
         }
-        self.epoch = Some(sync.epoch);
+        self.epochs = sync.epochs;
         for chat in sync.chats {
             self.sync(chat);
         }

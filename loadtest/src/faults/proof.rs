@@ -137,6 +137,7 @@ mod tests {
             reply_to: None,
             edited_at: None,
             reactions: Vec::new(),
+            views: 0,
         }
     }
 

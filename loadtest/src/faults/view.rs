@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chapar_protocol::{ChatDelta, ChatSnapshot, Message};
+use chapar_protocol::{ChatDelta, ChatRow, ChatSnapshot, Message};
 
 use crate::message::hash;
 
@@ -51,7 +51,7 @@ impl View {
         if delta.version.0 <= self.version {
             return;
         }
-        for message in &delta.messages {
+        for message in delta.rows.iter().filter_map(ChatRow::message) {
             self.message(message);
         }
         self.version = delta.version.0;
@@ -72,8 +72,8 @@ impl View {
         }
         self.snapshots += u64::from(self.version > 0);
         self.rows.clear();
-        self.first = snapshot.messages.iter().map(|it| it.seq.0).min().unwrap_or(snapshot.last_seq.0 + 1);
-        for message in &snapshot.messages {
+        self.first = snapshot.messages().map(|it| it.seq.0).min().unwrap_or(snapshot.last_seq.0 + 1);
+        for message in snapshot.messages() {
             self.message(message);
         }
         self.version = snapshot.version.0;

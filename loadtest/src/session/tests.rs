@@ -65,15 +65,15 @@ impl Bench {
         self.shared.ledger.maker.text(ident, &mut text);
         let (id, text) = (self.shared.ledger.maker.client_id(ident), String::from_utf8(text).expect("ASCII"));
         format!(
-            r#"{{"event":"delta","data":{{"chat_id":9,"from":{},"version":{version},"messages":[{{"seq":{},"version":{version},"sender":72,"client_id":"{id}","sent_at":"2026-11-23T08:30:00.125Z","body":{{"kind":"text","text":"{text}"}}}}]}}}}"#,
+            r#"{{"event":"delta","data":{{"chat_id":9,"from":{},"version":{version},"rows":[{{"row":"message","seq":{},"version":{version},"sender":72,"client_id":"{id}","sent_at":"2026-11-23T08:30:00.125Z","body":{{"kind":"text","text":"{text}"}}}}]}}}}"#,
             version - 1,
             version - 2
         )
     }
 }
 
-const FRESH: &str = r#"{"epoch":"e","reset":true,"user":{"from":0,"version":3},"chats":[{"kind":"snapshot","snapshot":{"chat":{"id":9,"kind":"direct","created_at":"2026-11-23T08:30:00.125Z"},"version":4,"last_seq":2,"members":[],"messages":[]}}]}"#;
-const SAME: &str = r#"{"epoch":"e","reset":false,"user":{"from":3,"version":3},"chats":[]}"#;
+const FRESH: &str = r#"{"epochs":[["people","e"],["chats","e"]],"reset":["people","chats"],"user":{"from":0,"version":3},"chats":[{"kind":"snapshot","snapshot":{"chat":{"id":9,"version":1,"kind":"direct","created_at":"2026-11-23T08:30:00.125Z"},"version":4,"last_seq":2,"rows":[]}}]}"#;
+const SAME: &str = r#"{"epochs":[["people","e"],["chats","e"]],"user":{"from":3,"version":3},"chats":[]}"#;
 
 fn ids(requests: &[serde_json::Value]) -> Vec<(u64, String)> {
     let id = |it: &serde_json::Value| {

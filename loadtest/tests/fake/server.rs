@@ -8,8 +8,8 @@ use std::{
 };
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, ErrorCode, Event, Message, SUBPROTOCOL,
-    Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
+    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, DeviceId, Epoch, ErrorCode, Event, Message,
+    SUBPROTOCOL, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
     account::{BulkUsers, BulkUsersMade, SignedIn},
     command::{
         AddMembers, Changed, CreateChat, Difference, Differences, GetChat, Hello, History, OpenDirect, Page, Send,
@@ -259,6 +259,7 @@ impl Server {
             reply_to: None,
             edited_at: None,
             reactions: Vec::new(),
+            views: 0,
         };
         if each_20th && self.fault == Fault::ChangeText {
             message.body = chapar_protocol::message::NewBody::text("something else").into();
@@ -293,7 +294,8 @@ impl State {
     fn chat(&mut self, kind: ChatKind, members: Vec<UserId>) -> ChatSnapshot {
         let id = ChatId(i64::try_from(self.chats.len()).expect("few") + 100);
         let created_at = Timestamp::from_millis(0).expect("in range");
-        let info = ChatInfo { id, kind, title: None, handle: None, created_at };
+        let (version, rights, member_count) = (Version(3), Vec::new(), None);
+        let info = ChatInfo { id, version, kind, title: None, handle: None, created_at, rights, member_count };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()
     }
@@ -307,14 +309,15 @@ impl State {
             let resume = hello.resume.as_ref().and_then(|it| it.chats.iter().find(|it| it.0 == chat.info.id));
             chat.difference(resume.map_or(Version(0), |it| it.1))
         });
+        let both = [Epoch::PEOPLE, Epoch::CHATS];
         Welcome {
             user: self.users[usize::try_from(me.0 - 1).expect("positive")].clone(),
             device_id: DeviceId(me.0),
             server_time: Timestamp::from_millis(0).expect("in range"),
             heartbeat_seconds: 30,
             sync: Sync {
-                epoch: "one".into(),
-                reset: hello.resume.is_none(),
+                epochs: both.map(|it| Epoch(it.to_owned(), "one".to_owned())).to_vec(),
+                reset: both.map(str::to_owned).into_iter().filter(|_| hello.resume.is_none()).collect(),
                 user: UserDelta {
                     from: Version(0),
                     version: Version(1),
@@ -336,23 +339,13 @@ impl Chat {
             chat: self.info.clone(),
             version: Version(self.version),
             last_seq: self.messages.last().map_or(Seq(1), |it| it.seq),
-            members: Vec::new(),
-            messages: Vec::new(),
-            reacted: Vec::new(),
+            rows: Vec::new(),
         }
     }
 
     fn delta(&self, from: Version, messages: Vec<Message>) -> ChatDelta {
-        let version = Version(self.version);
-        ChatDelta {
-            chat_id: self.info.id,
-            from,
-            version,
-            chat: None,
-            members: Vec::new(),
-            messages,
-            reacted: Vec::new(),
-        }
+        let rows = messages.into_iter().map(ChatRow::Message).collect();
+        ChatDelta { chat_id: self.info.id, from, version: Version(self.version), rows }
     }
 
     fn difference(&self, from: Version) -> ChatSync {

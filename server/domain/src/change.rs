@@ -9,7 +9,7 @@ use chapar_protocol::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::Principal;
+use crate::{Principal, rights::Rights};
 
 /// A change that somebody asks of a chat. It has passed all checks that need no look at the chat.
 #[derive(Clone, Debug)]
@@ -41,10 +41,20 @@ pub enum Change {
     Remove(UserId),
     /// Another role for somebody.
     SetRole(UserId, Role),
+    /// Other rights for everybody.
+    SetRights(Rights),
+    /// Other rights for an admin, beside those of everybody.
+    SetAdminRights(UserId, Rights),
+    /// Rights that a member is denied, until a time or for good; none gives all back.
+    Restrict(UserId, Rights, Option<Timestamp>),
+    /// Whoever was removed may come back by themselves.
+    Unban(UserId),
     /// Whoever asks comes in.
     Join,
     /// Whoever asks goes.
     Leave,
+    /// To be counted anew, in a channel: reactions, views and members, at most once a second. Asked by the server alone.
+    Count,
 }
 
 /// A chat to be made.
@@ -101,7 +111,7 @@ pub(crate) fn json(body: &Body) -> Arc<str> {
 impl Asked {
     /// Bytes that it takes while it waits, roughly and not less than a message of it takes in a frame.
     pub fn bytes(&self) -> usize {
-        const AROUND: usize = 256;
+        const AROUND: usize = 288;
         AROUND
             + match &self.change {
                 Change::Send(message) => message.json.len(),
@@ -117,7 +127,11 @@ impl Asked {
         let (some, one) = match &self.change {
             Change::Create(new) => (new.members.as_slice(), None),
             Change::Add(users, _) => (users.as_slice(), None),
-            Change::Remove(user) | Change::SetRole(user, _) => (&[][..], Some(*user)),
+            Change::Remove(user)
+            | Change::SetRole(user, _)
+            | Change::SetAdminRights(user, _)
+            | Change::Restrict(user, ..)
+            | Change::Unban(user) => (&[][..], Some(*user)),
             _ => (&[][..], None),
         };
         std::iter::once(self.by.user()).chain(some.iter().copied()).chain(one)

@@ -1,6 +1,9 @@
 //! A chat as far as it is known where changes of it are judged.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use chapar_protocol::{Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version};
 use uuid::Uuid;
@@ -33,6 +36,32 @@ pub struct Chat {
     pub sent: HashMap<(UserId, Uuid), Sent>,
     /// The reactions of those who ask to the messages asked for.
     pub reactions: HashMap<(Seq, UserId), String>,
+    /// What a channel's counters have not told yet. Known only where it is to be counted anew.
+    pub untold: Untold,
+}
+
+/// What has moved in a channel since its counters were last told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Untold {
+    /// When that was.
+    pub told_at: Option<Timestamp>,
+    /// Whether something has moved.
+    pub stale: bool,
+    /// Reactions that do not stand in a message's counts as they are.
+    pub reactions: BTreeMap<(Seq, UserId), UntoldReaction>,
+    /// How often messages were viewed, where that is news.
+    pub views: BTreeMap<Seq, u32>,
+    /// There is more of both.
+    pub more: bool,
+}
+
+/// A reaction that its message does not count yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UntoldReaction {
+    /// Which; absent when it was taken back.
+    pub emoji: Option<String>,
+    /// Which one stands in the counts in its place, if any.
+    pub stands: Option<String>,
 }
 
 /// How somebody stands in a chat.
@@ -74,10 +103,12 @@ impl Standing {
         }
     }
 
-    /// As others see it.
-    pub fn member(&self, user_id: UserId, kind: ChatKind) -> Member {
+    /// As others see it since a version.
+    pub fn member(&self, user_id: UserId, kind: ChatKind, version: Version) -> Member {
         let read_seq = (kind != ChatKind::Channel).then_some(self.read_seq);
-        Member { user_id, role: self.role, read_seq }
+        let rights = if self.role == Some(Role::Admin) { self.rights.list() } else { Vec::new() };
+        let (denied, denied_until) = (self.denied.list(), self.denied_until);
+        Member { user_id, version, role: self.role, read_seq, rights, denied, denied_until }
     }
 }
 
@@ -126,6 +157,7 @@ impl Chat {
             messages: HashMap::new(),
             sent: HashMap::new(),
             reactions: HashMap::new(),
+            untold: Untold::default(),
         }
     }
 

@@ -1,22 +1,27 @@
 //! Judges what is asked of one chat, one change after the other, each on what those before it have made of the chat.
 
+mod counters;
 mod members;
 mod messages;
+mod powers;
 #[cfg(test)]
 mod tests;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chapar_protocol::{ChatId, ChatInfo, ErrorCode, Seq, Timestamp, UserId, Version, WireError};
+use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, Seq, Timestamp, UserId, Version, WireError};
 use uuid::Uuid;
 
-pub use self::told::Membership;
+pub use self::{
+    counters::PAUSE,
+    told::{A_FEW, Membership},
+};
 use crate::{
     change::{Asked, Change, Done, NewChat},
     chat::{Chat, Standing},
     refusal::refusal,
-    rights::{Action, may},
+    rights::{Action, Rights, may},
 };
 
 /// What a change is answered.
@@ -61,8 +66,27 @@ pub struct Rows {
     pub changed: BTreeSet<Seq>,
     /// Whose standing has changed.
     pub members: BTreeMap<UserId, Turned>,
-    /// Reactions set or taken back.
+    /// Reactions set or taken back; at version 0 those that are told later, with the counts.
     pub reactions: BTreeMap<(Seq, UserId), Version>,
+    /// Reactions of a channel that are told now.
+    pub counted: BTreeMap<(Seq, UserId), Counted>,
+    /// The counters are told now.
+    pub told: Option<Timestamp>,
+    /// There was more to count than one change tells.
+    pub left_over: bool,
+    /// Views that are told now.
+    pub viewed: BTreeMap<Seq, u32>,
+}
+
+/// A reaction of a channel that is told with the counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Which; absent when it was taken back.
+    pub emoji: Option<String>,
+    /// What stands in the counts for it: nothing also where a message carries as many different ones as it may.
+    pub stands: Option<String>,
+    /// At which version.
+    pub version: Version,
 }
 
 /// How a standing has changed.
@@ -93,12 +117,17 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
         };
         verdicts.push(verdict);
     }
-    let written = judging.filter(|it| it.chat.version > from).map(|it| Written { chat: it.chat, from, rows: it.rows });
+    let written = judging
+        .filter(|it| it.chat.version > from || !it.rows.reactions.is_empty() || it.rows.told.is_some())
+        .map(|it| Written { chat: it.chat, from, rows: it.rows });
     Judgement { verdicts, written }
 }
 
 fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
-    Chat::nothing(ChatInfo { id, kind: new.kind, title: new.title.clone(), handle: new.handle.clone(), created_at })
+    let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
+    let (rights, member_count) = (Rights::of_new(kind).list(), (kind == ChatKind::Channel).then_some(0));
+    let info = ChatInfo { id, version: Version(0), kind, title, handle, created_at, rights, member_count };
+    Chat::nothing(info)
 }
 
 struct Judging {
@@ -129,8 +158,13 @@ impl Judging {
             Change::Add(users, back) => self.add(by, users, back, now, dice),
             Change::Remove(user) => self.remove(by, *user, now, dice),
             Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
+            Change::SetRights(rights) => self.set_rights(by, *rights, now),
+            Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
+            Change::Restrict(user, denied, until) => self.restrict(by, *user, *denied, *until, now),
+            Change::Unban(user) => self.unban(by, *user, now),
             Change::Join => self.join(by, now, dice),
             Change::Leave => self.leave(by, now, dice),
+            Change::Count => self.count(asked.by, now),
         }
     }
 

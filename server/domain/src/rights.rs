@@ -1,6 +1,6 @@
 //! Who may do what in a chat. Every command asks here, and nowhere else is a role compared.
 
-use chapar_protocol::{ChatKind, ErrorCode, Role, Timestamp, UserId, WireError};
+use chapar_protocol::{ChatKind, ErrorCode, Right, Role, Timestamp, UserId, WireError};
 
 use crate::{
     chat::Standing,
@@ -43,6 +43,27 @@ impl Rights {
         }
     }
 
+    /// What everybody can be given, and a member denied.
+    pub const fn of_everybody(kind: ChatKind) -> Self {
+        match kind {
+            ChatKind::Direct => Self::NONE,
+            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::LIST.0),
+            // Readers of a channel do not learn of each other.
+            ChatKind::Channel => Self::REACT,
+        }
+    }
+
+    /// The rights of a list; `None` when one is not known.
+    pub fn of(list: &[Right]) -> Option<Self> {
+        let bits = |right: &Right| NAMES.iter().find(|it| it.0 == *right).map(|it| it.1);
+        list.iter().try_fold(Self::NONE, |all, right| Some(all.with(bits(right)?)))
+    }
+
+    /// As a list.
+    pub fn list(self) -> Vec<Right> {
+        NAMES.iter().filter(|it| self.has(it.1)).map(|it| it.0).collect()
+    }
+
     /// Whether all of these are among them.
     pub const fn has(self, rights: Self) -> bool {
         self.0 & rights.0 == rights.0
@@ -61,6 +82,16 @@ impl Rights {
     }
 }
 
+const NAMES: [(Right, Rights); 7] = [
+    (Right::Write, Rights::WRITE),
+    (Right::React, Rights::REACT),
+    (Right::Add, Rights::ADD),
+    (Right::Remove, Rights::REMOVE),
+    (Right::Delete, Rights::DELETE),
+    (Right::List, Rights::LIST),
+    (Right::Name, Rights::NAME),
+];
+
 /// Something that somebody wants to do in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -74,10 +105,12 @@ pub enum Action {
     React,
     /// Bring people in.
     Add,
-    /// Take out somebody who has this role; `None` for somebody who has left.
+    /// Take out somebody who has this role, restrict them, or let them come back; `None` for somebody who has left.
     Remove(Option<Role>),
-    /// Give somebody else a role.
+    /// Give somebody else a role and rights, or say what everybody may.
     Name,
+    /// Give the chat to somebody else.
+    GiveAway,
     /// See who is in.
     List,
     /// Go.
@@ -101,15 +134,14 @@ pub fn rights_of(place: Place, standing: &Standing) -> Rights {
         None => Rights::NONE,
         Some(Role::Owner) => Rights::ALL,
         Some(Role::Admin) => place.rights.with(standing.rights),
-        Some(Role::Member) => {
-            let denied = if standing.denied_until.is_some_and(|until| until > place.now) {
-                standing.denied
-            } else {
-                Rights::NONE
-            };
-            place.rights.without(denied)
-        }
+        Some(Role::Member) => place.rights.without(denied(place, standing)),
     }
+}
+
+/// What somebody is denied now: a restriction ends by itself.
+fn denied(place: Place, standing: &Standing) -> Rights {
+    let holds = standing.role == Some(Role::Member) && standing.denied_until.is_none_or(|until| until > place.now);
+    if holds { standing.denied } else { Rights::NONE }
 }
 
 /// Whether somebody may do something in a chat. `standing` is `None` for somebody who never was in it.
@@ -141,18 +173,26 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
             }
         }
         Action::Name => place.kind != ChatKind::Direct && rights.has(Rights::NAME),
+        Action::GiveAway => place.kind != ChatKind::Direct && standing.role == Some(Role::Owner),
         Action::List => rights.has(Rights::LIST),
         Action::Leave if place.kind == ChatKind::Direct => {
             return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
         }
         Action::Leave => true,
     };
-    if allowed { Ok(()) } else { Err(refusal(ErrorCode::Forbidden)) }
+    if allowed {
+        return Ok(());
+    }
+    let restricted = Standing { denied: Rights::NONE, ..standing.clone() };
+    if denied(place, standing) != Rights::NONE && may(place, user, Some(&restricted), action).is_ok() {
+        return refuse(ErrorCode::Forbidden, "you are restricted here: an admin has taken this right from you");
+    }
+    Err(refusal(ErrorCode::Forbidden))
 }
 
 #[cfg(test)]
 mod tests {
-    use Action::{Add, Delete, Edit, Leave, List, Name, React, Remove, Write};
+    use Action::{Add, Delete, Edit, GiveAway, Leave, List, Name, React, Remove, Write};
     use ChatKind::{Channel, Direct, Group};
 
     use super::*;
@@ -185,6 +225,7 @@ mod tests {
             (Remove(Some(Role::Admin)), false, [false, false, true], [false, false, true]),
             (Remove(Some(Role::Owner)), false, [false, false, false], [false, false, false]),
             (Name, false, [false, false, true], [false, false, true]),
+            (GiveAway, false, [false, false, true], [false, false, true]),
             (Leave, false, [true, true, true], [true, true, true]),
         ];
         let roles = [Role::Member, Role::Admin, Role::Owner];
@@ -224,6 +265,25 @@ mod tests {
         assert!(allowed(place(Group), &silenced(Role::Member, until(1001)), React));
         assert!(allowed(place(Group), &silenced(Role::Member, until(1000)), Write));
         assert!(allowed(place(Group), &silenced(Role::Owner, until(1001)), Write));
+    }
+
+    #[test]
+    fn a_restriction_without_an_end_holds_and_says_so() {
+        let silenced = Standing { denied: Rights::WRITE, ..Standing::with(Role::Member) };
+        let error = may(place(Group), ME, Some(&silenced), Write).expect_err("denied");
+        assert_eq!(error.code, ErrorCode::Forbidden);
+        assert!(error.message.contains("restricted"), "{error}");
+        let error = may(place(Channel), ME, Some(&silenced), Write).expect_err("no reader writes");
+        assert!(!error.message.contains("restricted"), "{error}");
+    }
+
+    #[test]
+    fn rights_are_lists_on_the_wire() {
+        for bits in 0..=Rights::ALL.0 {
+            assert_eq!(Rights::of(&Rights(bits).list()), Some(Rights(bits)));
+        }
+        assert_eq!(Rights::of(&[Right::Write, Right::Unknown]), None);
+        assert_eq!(Rights::of(&[Right::Write, Right::Write]), Some(Rights::WRITE));
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! Changes of chats that need no look at anything but the chat: `send`, `edit`, `delete`, `react`, `remove_member`, `set_role`.
-//! Checked and queued at once, so that what one connection asks of a chat keeps its order; what becomes of them is judged in
+//! Changes of chats that need no look at anything but the chat: messages, reactions, who is removed, roles and rights. Checked and queued at once, so that what one connection asks of a chat keeps its order; what becomes of them is judged in
 //! `chapar_domain`.
 
 use std::sync::Arc;
@@ -7,10 +6,14 @@ use std::sync::Arc;
 use chapar_domain::{
     Principal,
     change::{Change, Done, NewMessage},
+    rights::Rights,
 };
 use chapar_protocol::{
-    ChatId, WireError,
-    command::{Changed, Command, Delete, Edit, React, RemoveMember, Send, Sent, SetRole},
+    ChatId, ErrorCode, Right, WireError,
+    command::{
+        Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Send, Sent, SetAdminRights, SetChatRights,
+        SetRole, UnbanMember,
+    },
     frame, text,
 };
 
@@ -102,4 +105,28 @@ pub(super) fn remove_member(app: &App, asker: &Asker, remove: &RemoveMember) -> 
 pub(super) fn set_role(app: &App, asker: &Asker, set: &SetRole) -> Asked {
     app.limits.command(asker.user)?;
     Ok((set.chat_id, Change::SetRole(set.user_id, set.role)))
+}
+
+pub(super) fn set_chat_rights(app: &App, asker: &Asker, set: &SetChatRights) -> Asked {
+    app.limits.command(asker.user)?;
+    Ok((set.chat_id, Change::SetRights(rights(&set.rights)?)))
+}
+
+pub(super) fn set_admin_rights(app: &App, asker: &Asker, set: &SetAdminRights) -> Asked {
+    app.limits.command(asker.user)?;
+    Ok((set.chat_id, Change::SetAdminRights(set.user_id, rights(&set.rights)?)))
+}
+
+pub(super) fn restrict_member(app: &App, asker: &Asker, restrict: &RestrictMember) -> Asked {
+    app.limits.command(asker.user)?;
+    Ok((restrict.chat_id, Change::Restrict(restrict.user_id, rights(&restrict.denied)?, restrict.until)))
+}
+
+pub(super) fn unban_member(app: &App, asker: &Asker, unban: &UnbanMember) -> Asked {
+    app.limits.command(asker.user)?;
+    Ok((unban.chat_id, Change::Unban(unban.user_id)))
+}
+
+fn rights(list: &[Right]) -> Result<Rights, WireError> {
+    Rights::of(list).ok_or_else(|| WireError::new(ErrorCode::BadRequest, "a right that this server does not know"))
 }

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Waiting, one_batch};
 use crate::{
+    counters::Counters,
     fanout::Fanout,
     health::DiskWatch,
     lists::Lists,
@@ -47,6 +48,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Worker {
     pub(super) chats: Chats,
     pub(super) lists: Arc<Lists>,
+    pub(super) counters: Arc<Counters>,
     pub(super) fanout: Arc<Fanout>,
     pub(super) metrics: Metrics,
     /// Places for lanes that wait in the database, all workers together.
@@ -311,7 +313,10 @@ impl Worker {
             let kind = written.chat.info.kind;
             let told = written.deltas().into_iter().map(|delta| ChatChange::of(kind, delta)).collect();
             self.fanout.publish_written(told, &gone);
+            self.fanout.publish_own_reactions(written.chat.info.id, written.own_reactions());
         }
+        let stirred = changed.written.iter().filter(|it| it.stirs());
+        self.counters.stir(stirred.map(|it| it.chat.info.id));
         if !memberships.is_empty() {
             // Whoever has come into a chat finds it in their list when the answer is there. Their places are kept meanwhile,
             // so these are no more than what may wait.

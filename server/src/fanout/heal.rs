@@ -1,9 +1,9 @@
 //! Fills what is missing in the streams of events from the database: page by page to the end, each topic by one healer at a
 //! time, and few topics at once, so that a node that missed much does not take the database for itself.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::{ChatDelta, ChatId, Event, UserId, Version};
+use chapar_protocol::{ChatDelta, ChatId, ChatRow, Event, UserId, Version};
 use tokio::{
     sync::{
         Mutex,
@@ -156,13 +156,13 @@ impl Fanout {
         let Some(ChatChange { delta, own }) = in_time(self.store.chats.chat_changes(chat, from)).await? else {
             return Ok(None);
         };
-        let gone: Vec<UserId> = delta.members.iter().filter(|it| it.role.is_none()).map(|it| it.user_id).collect();
+        let members = delta.rows.iter().filter_map(ChatRow::member);
+        let gone: Vec<UserId> = members.filter(|it| it.role.is_none()).map(|it| it.user_id).collect();
         self.take_out(chat, &gone).await?;
         let (from, version) = (delta.from, delta.version);
         // Many may have reacted meanwhile. Each hears where the chat stands and asks: a page of its own for each would be much.
         let stands = event_frame(&Event::Delta(ChatDelta::empty(chat, version)));
-        let own: BTreeSet<UserId> = own.into_iter().map(|it| it.user_id).collect();
-        let own = own.into_iter().map(|user| (user, stands.clone())).collect();
+        let own = own.into_keys().map(|user| (user, stands.clone())).collect();
         let news = News { frame: event_frame(&Event::Delta(delta)), own };
         Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), gone: Vec::new(), news }))
     }

@@ -7,6 +7,7 @@ mod load;
 pub mod pages;
 pub mod readers;
 mod snapshot;
+mod untold;
 mod write;
 
 use std::ops::Deref;

@@ -5,6 +5,7 @@ pub mod budgets;
 pub mod call_quality;
 pub mod call_report;
 pub mod calls;
+pub mod jobs;
 pub mod known;
 pub mod lists;
 pub mod names;

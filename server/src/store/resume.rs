@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chapar_protocol::{ChatCursor, ChatId, ChatKind, Resume, Seq, Sync, UserId, Version};
+use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Resume, Seq, Sync, UserId, Version};
 
 use super::{
     Result, Store,
@@ -35,17 +35,27 @@ impl Store {
     /// Everything that changed since a client's cursors; everything, without. The list of chats and the chats are of two moments, the
     /// list's first: whoever was taken out of a chat in between does not get it any more.
     pub async fn resume(&self, user: UserId, resume: Option<&Resume>) -> Result<Resumed> {
-        let epoch = self.epoch().await?;
-        let mut resume = resume.filter(|it| it.epoch == epoch);
+        let epochs = self.epochs().await?;
+        let mut reset: Vec<String> = Vec::new();
+        for epoch in &epochs {
+            if !resume.is_some_and(|it| it.epochs.contains(epoch)) {
+                reset.push(epoch.0.clone());
+            }
+        }
+        let known = |database: &str, reset: &[String]| resume.filter(|_| reset.iter().all(|it| it != database));
+        let mut from = known(Epoch::PEOPLE, &reset).map(|it| it.user_version);
         let (own, list) = self
             .people
             .own(user, |own| {
-                resume = resume.filter(|it| it.user_version <= own.version);
-                resume.map_or(Version(0), |it| it.user_version)
+                // Nobody has been told of it.
+                if from.take_if(|from| *from > own.version).is_some() {
+                    reset.push(Epoch::PEOPLE.to_owned());
+                }
+                from.unwrap_or_default()
             })
             .await?;
-        let from = resume.map_or(Version(0), |it| it.user_version);
-        let cursors: HashMap<ChatId, (Version, Seq)> = resume
+        let from = from.unwrap_or_default();
+        let cursors: HashMap<ChatId, (Version, Seq)> = known(Epoch::CHATS, &reset)
             .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
             .unwrap_or_default();
 
@@ -83,7 +93,7 @@ impl Store {
         behind.truncate(BEHIND / ID);
 
         let versions = held.iter().map(|it| (it.chat, it.version)).collect();
-        let sync = Sync { epoch, reset: resume.is_none(), user: user_delta, chats, behind, others_read };
+        let sync = Sync { epochs, reset, user: user_delta, chats, behind, others_read };
         Ok(Resumed { sync, user_version: own.version, versions })
     }
 }

@@ -1,5 +1,6 @@
 //! Rows as wire types.
 
+use chapar_domain::{chat::Standing, rights::Rights};
 use chapar_protocol::{
     Body, ChatId, ChatInfo, ChatKind, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq, Timestamp, UserId,
     Version,
@@ -59,24 +60,42 @@ pub(in crate::store) fn message(row: &PgRow) -> sqlx::Result<Message> {
         reply_to: row.try_get::<Option<i64>, _>("reply_to")?.map(Seq),
         edited_at: row.try_get::<Option<OffsetDateTime>, _>("edited_at")?.map(Timestamp::from),
         reactions: row.try_get::<Option<Json<Vec<ReactionCount>>>, _>("reactions")?.map(|it| it.0).unwrap_or_default(),
+        views: u32::try_from(row.try_get::<i64, _>("views")?).unwrap_or(u32::MAX),
     })
 }
 
 /// What all see of a chat.
 pub(in crate::store) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
+    let kind = kind(row.try_get("kind")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
-        kind: kind(row.try_get("kind")?),
+        version: Version(row.try_get("info_version")?),
+        kind,
         title: row.try_get("title")?,
         handle: row.try_get("handle")?,
         created_at: moment(row, "created_at")?,
+        rights: Rights(row.try_get("rights")?).list(),
+        member_count: member_count(kind, row.try_get("told_members")?),
     })
+}
+
+/// How many are told to be in a chat: in a channel only, elsewhere one sees who is.
+pub(in crate::store) fn member_count(kind: ChatKind, told: i64) -> Option<u32> {
+    (kind == ChatKind::Channel).then(|| u32::try_from(told).unwrap_or(0))
 }
 
 /// A member, with the read mark unless in a channel.
 pub(in crate::store) fn member(row: &PgRow, of: ChatKind) -> sqlx::Result<Member> {
-    let read_seq = (of != ChatKind::Channel).then_some(Seq(row.try_get("read_seq")?));
-    Ok(Member { user_id: UserId(row.try_get("user_id")?), role: role(row.try_get("role")?), read_seq })
+    let until: Option<OffsetDateTime> = row.try_get("denied_until")?;
+    let standing = Standing {
+        role: role(row.try_get("role")?),
+        read_seq: Seq(row.try_get("read_seq")?),
+        rights: Rights(row.try_get("rights")?),
+        denied: Rights(row.try_get("denied")?),
+        denied_until: until.map(Timestamp::from),
+        ..Standing::with(Role::Member)
+    };
+    Ok(standing.member(UserId(row.try_get("user_id")?), of, Version(row.try_get("version")?)))
 }
 
 /// A user's view of a chat.
@@ -93,15 +112,18 @@ pub(in crate::store) fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
 pub(in crate::store) fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
     Ok(Reacted {
         seq: Seq(row.try_get("seq")?),
+        version: Version(row.try_get("version")?),
         user_id: UserId(row.try_get("user_id")?),
         emoji: row.try_get("emoji")?,
     })
 }
 
-/// The asking user's reaction that stands in a row of a page, when it changed after a version; without emoji: taken back.
-pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId, after: Version) -> sqlx::Result<Option<Reacted>> {
-    let changed = row.try_get::<Option<i64>, _>("mine_version")?.is_some_and(|version| version > after.0);
-    Ok(changed.then_some(Reacted { seq: Seq(row.try_get("seq")?), user_id, emoji: row.try_get("mine")? }))
+/// The asking user's reaction that stands in a row of a page; without emoji: taken back.
+pub(in crate::store) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<Reacted>> {
+    let Some(version) = row.try_get::<Option<i64>, _>("mine_version")?.map(Version) else { return Ok(None) };
+    // It comes with its message: one that was told without moving the counts is not newer for that.
+    let version = version.min(Version(row.try_get("version")?));
+    Ok(Some(Reacted { seq: Seq(row.try_get("seq")?), version, user_id, emoji: row.try_get("mine")? }))
 }
 
 /// The place in what was asked for, from 0.

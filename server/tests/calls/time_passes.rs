@@ -60,6 +60,7 @@ impl Ahead {
         .await
         .expect("the bus is there");
         let parts = committer::Parts {
+            counters: std::sync::Arc::default(),
             chats: store.chats.clone(),
             lists: Lists::new(store.clone(), fanout.clone()),
             fanout: fanout.clone(),

@@ -4,6 +4,7 @@ use chapar_domain::{
     Principal,
     change::{Asked, Change, NewChat, NewMessage},
     readers::Move,
+    rights::Rights,
 };
 use chapar_protocol::{
     Body, ChatCursor, ChatId, ChatKind, DeviceId, Resume, Role, Seq, Timestamp, UserId, Version,
@@ -53,7 +54,7 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");
-    store.epoch().await.expect("an epoch");
+    store.epochs().await.expect("an epoch");
 }
 
 async fn accounts(store: &Store, round: i64) {
@@ -92,7 +93,7 @@ async fn accounts(store: &Store, round: i64) {
 async fn reading(store: &Store, size: Size) {
     assert_eq!(store.people.chat_ids(ME).await.expect("read").len(), 2002);
     let all = store.resume(ME, None).await.expect("read");
-    let epoch = all.sync.epoch;
+    let epochs = all.sync.epochs;
     // All known; then twenty changed; then all changed.
     for behind in [0, 20, 2002] {
         let chats = all
@@ -100,9 +101,9 @@ async fn reading(store: &Store, size: Size) {
             .iter()
             .enumerate()
             .map(|(n, (chat, version))| ChatCursor(*chat, Version(version.0 - i64::from(n < behind)), Seq(0)));
-        let resume = Resume { epoch: epoch.clone(), user_version: all.user_version, chats: chats.collect() };
+        let resume = Resume { epochs: epochs.clone(), user_version: all.user_version, chats: chats.collect() };
         let answer = store.resume(ME, Some(&resume)).await.expect("read").sync;
-        assert!(!answer.reset);
+        assert!(answer.reset.is_empty());
         assert_eq!(answer.chats.len() + answer.behind.len(), behind);
     }
     let versions = store.chats.chat_versions(&CHATS).await.expect("read");
@@ -171,6 +172,19 @@ async fn writing(store: &Store, size: Size, round: i64) {
         by(THE_OWNER, CHANNEL, Change::Remove(UserId(2000 + round))),
     ];
     done(store, &changes.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    let changes = [
+        by(THE_OWNER, SMALL - round, Change::SetRights(Rights::WRITE)),
+        by(THE_OWNER, CHANNEL, Change::Restrict(UserId(3000 + round), Rights::REACT, None)),
+        by(THE_OWNER, CHANNEL, Change::Unban(UserId(2000 + round))),
+    ];
+    done(store, &changes.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    store.chats.banned(ChatId(CHANNEL), ChatKind::Channel, UserId(0), 201).await.expect("read");
+    let seen = Reader { chat: ChatId(CHANNEL), user: UserId(4000 + round) };
+    store.chats.count_views(&[(seen, seq)].into()).await.expect("counted");
+    assert!(store.chats.stale_channels().await.expect("read").len() <= 100);
+    // Perhaps not yet: once a second.
+    let count = Asked { by: Principal::System(UserId(0)), chat: ChatId(CHANNEL), change: Change::Count };
+    store.chats.change(&[&count], Locks::Skip, soon()).await.expect("judged");
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
     let back = some.clone();
     done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back))], Locks::Skip).await;
@@ -197,6 +211,19 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
 
+    store.people.keep_job("a_job", std::time::Duration::from_mins(1)).await.expect("kept");
+    let lease = std::time::Duration::ZERO;
+    for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
+        store.people.job_failed(&job, "why", None).await.expect("noted");
+        assert_eq!(store.people.dead_jobs().await.expect("read").len(), 1);
+        assert!(store.people.retry_job(job.id).await.expect("noted"));
+    }
+    for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
+        store.people.job_done(&job).await.expect("noted");
+    }
+    assert_eq!(store.people.count_dead_jobs().await.expect("counted"), 0);
+    store.expire_claims(100).await.expect("looked");
+
     // New chats.
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
@@ -209,7 +236,9 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
     let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
     let strangers = vec![UserId(600_000 + round)];
-    store.people.pay(ME, &Toll { own: free, each, strangers }).await.expect("paid");
+    let toll = Toll { own: free, each, strangers };
+    store.people.pay(ME, &toll).await.expect("paid");
+    store.people.give_back(ME, &toll).await.expect("given back");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
     let chat = store.people.claim_direct(ME, UserId(600_000 + round)).await.expect("claimed");
     done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;

@@ -100,8 +100,9 @@ INSERT INTO direct_chats SELECT n, n + 1, 10000 + n FROM generate_series(10000, 
 INSERT INTO messages (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, body)
 SELECT c.id, s, s, CASE c.id WHEN 1 THEN 2 ELSE 1 END, gen_random_uuid(), 0, now(), '{{"kind": "text", "text": "سلام، حالت چطور است؟"}}'
 FROM chats c CROSS JOIN LATERAL generate_series(1, c.seq) s;
-INSERT INTO reactions (chat_id, seq, user_id, emoji, version)
-SELECT 1, {posts} - 100 + s, u, '👍', {posts} + (s - 1) * {reactions} + u FROM generate_series(1, 100) s CROSS JOIN generate_series(1, {reactions}) u;
+INSERT INTO views SELECT 1, s, 1000, 1000 FROM generate_series(1, {posts}) s;
+INSERT INTO reactions (chat_id, seq, user_id, emoji, counted, version)
+SELECT 1, {posts} - 100 + s, u, '👍', '👍', {posts} + (s - 1) * {reactions} + u FROM generate_series(1, 100) s CROSS JOIN generate_series(1, {reactions}) u;
 "#
     ));
     database.sql(&format!(

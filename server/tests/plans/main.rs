@@ -94,6 +94,10 @@ async fn every_statement_reads_about_what_it_returns() {
             database.sql(
                 "INSERT INTO unfinished_calls (call_id, node, record, seen_at) VALUES (gen_random_uuid(), 7, '{}', now())",
             );
+            database.sql(
+                "INSERT INTO handles (handle, chat_id, confirmed, claimed_at)
+                 VALUES ('stale_' || left(md5(random()::text), 12), 999424, false, now() - interval '3 hours')",
+            );
             exercise::everything(&store, size, 7 * pass + round).await;
         }
         exercise::functions(&store, &explained).await;

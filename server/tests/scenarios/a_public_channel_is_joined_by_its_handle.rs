@@ -34,7 +34,7 @@ async fn found_joined_and_heard_on_another_node() {
     assert_eq!(reader.refused(message(chat, "not in it")).await.code, ErrorCode::ChatNotFound);
     let joined = reader.must(Join { handle: "karvan_news".to_owned() }).await;
     assert_eq!(joined.chat.id, chat);
-    assert_eq!(joined.members.iter().map(|member| member.user_id).collect::<Vec<_>>(), [reader.id()]);
+    assert_eq!(joined.members().map(|member| member.user_id).collect::<Vec<_>>(), [reader.id()]);
     reader.sees(chat, "before").await;
     owner.say(chat, "after").await;
     reader.sees(chat, "after").await;

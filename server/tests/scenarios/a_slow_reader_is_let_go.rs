@@ -55,7 +55,7 @@ async fn and_comes_back_to_everything() {
 
     let back = Device::new(slow.account().clone());
     let welcome = slow.connect(world.at(0)).await;
-    assert!(!welcome.sync.reset);
+    assert!(welcome.sync.reset.is_empty());
     back.connect(world.at(0)).await;
     all_equal(world.at(0), group, &[slow, back]).await;
 }

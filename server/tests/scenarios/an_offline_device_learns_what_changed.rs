@@ -1,7 +1,7 @@
 //! Edits, deletions and reactions made while a device was away reach it through the difference, in their final state.
 
 use chapar_protocol::{
-    Body, ChatSync,
+    Body, ChatRow, ChatSync,
     command::{Delete, Edit, React, Send},
     message::NewBody,
 };
@@ -34,7 +34,7 @@ async fn edit_deletion_and_reaction() {
 
     let sync = away.connect(world.at(0)).await.sync;
     let [ChatSync::Delta { delta, more: false }] = &sync.chats[..] else { panic!("{:?}", sync.chats) };
-    let seqs: Vec<_> = delta.messages.iter().map(|message| message.seq).collect();
+    let seqs: Vec<_> = delta.rows.iter().filter_map(ChatRow::message).map(|message| message.seq).collect();
     assert_eq!(seqs, [edited, deleted, liked, last.seq], "each changed row once, by version");
     {
         let model = away.model();
@@ -71,4 +71,27 @@ async fn the_own_reaction_made_on_another_device() {
     second.reaches(chat_id, taken.version).await;
     assert_eq!(second.model().chats[&chat_id].reacted.get(&seq), None);
     all_equal(world.at(1), chat_id, &[writer, other, second]).await;
+}
+
+/// The page that brings the message is another one than that in which the reaction was made.
+#[tokio::test]
+async fn the_own_reaction_to_a_message_that_was_edited_much_later() {
+    let world = Plan::pair().start().await;
+    let [writer, other] = world.people().await;
+    let chat_id = world.direct(&writer, &other).await;
+    let second = crate::support::Device::new(other.account().clone());
+    writer.connect(world.at(0)).await;
+    other.connect(world.at(0)).await;
+    second.connect(world.at(1)).await;
+    let seq = writer.say(chat_id, "nice").await.seq;
+    second.sees(chat_id, "nice").await;
+    second.cut().await;
+    other.must(React { chat_id, seq, emoji: Some("🔥".to_owned()) }).await;
+    for n in 0..300 {
+        writer.say(chat_id, &format!("and {n}")).await;
+    }
+    writer.must(Edit { chat_id, seq, body: NewBody::text("very nice") }).await;
+    second.connect(world.at(1)).await;
+    all_equal(world.at(0), chat_id, &[other, second.clone()]).await;
+    assert_eq!(second.model().chats[&chat_id].reacted.get(&seq).map(String::as_str), Some("🔥"));
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatSync, ErrorCode, Event, Seq, Version,
+    ChatDelta, ChatId, ChatRow, ChatSync, ErrorCode, Event, Seq, Version,
     command::{AddMembers, Difference, Hello, History, React, Send, UserDifference},
     frame::ServerFrame,
     limit,
@@ -152,8 +152,9 @@ async fn a_difference_never_ends_within_a_version() {
     };
     let whole = |delta: &ChatDelta| {
         assert!(delta.version > delta.from, "a step forward");
-        assert_eq!(delta.members.len().to_string(), rows("members", delta.from, delta.version));
-        assert_eq!(delta.messages.len().to_string(), rows("messages", delta.from, delta.version));
+        let count = |of: fn(&ChatRow) -> bool| delta.rows.iter().filter(|row| of(row)).count().to_string();
+        assert_eq!(count(|row| row.member().is_some()), rows("members", delta.from, delta.version));
+        assert_eq!(count(|row| row.message().is_some()), rows("messages", delta.from, delta.version));
     };
     // As a member.
     let (mut from, mut pages) = (Version(1), 0);
@@ -177,7 +178,8 @@ async fn a_difference_never_ends_within_a_version() {
     while let Some(change) = store.chats.chat_changes(chat_id, at).await.expect("the changes") {
         let delta = change.delta;
         whole(&delta);
-        assert_eq!(delta.reacted.len().to_string(), rows("reactions", delta.from, delta.version));
+        let reactions = delta.rows.iter().filter_map(ChatRow::reaction).count();
+        assert_eq!(reactions.to_string(), rows("reactions", delta.from, delta.version));
         at = bounded(delta).version;
         pages += 1;
     }
@@ -263,8 +265,9 @@ async fn what_is_told_as_it_happens() {
             {
                 assert!(at.is_none_or(|at| at == delta.from), "{at:?}, then {:?}", delta.from);
                 at = Some(delta.version);
-                seen += delta.messages.len();
-                most = most.max(delta.messages.len());
+                let messages = delta.rows.iter().filter_map(ChatRow::message).count();
+                seen += messages;
+                most = most.max(messages);
             }
         }
         most

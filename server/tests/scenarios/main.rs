@@ -4,12 +4,14 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+mod a_channel_tells_its_counters_once_a_second;
 mod a_commit_without_an_answer;
 mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
 mod a_message_is_refused_while_another_edits;
 mod a_neighbour_holds_silent_sockets;
+mod a_node_dies_in_the_middle_of_a_job;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
 mod a_node_joins_a_busy_one;
@@ -22,6 +24,7 @@ mod a_slow_reader_is_let_go;
 mod a_slow_reader_reads_steadily;
 mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;
+mod an_admin_quiets_somebody_for_a_while;
 mod an_administrator_at_the_machine;
 mod an_offline_device_learns_what_changed;
 mod answers_are_bounded_in_bytes;
@@ -58,4 +61,5 @@ mod two_connections_come_at_the_same_time;
 mod two_nodes_carry_one_chat;
 mod typing_and_presence_cross_nodes;
 mod what_an_operator_sees;
+mod what_was_allowed_has_happened_and_nothing_else;
 mod who_may_open_a_socket;

@@ -1,13 +1,20 @@
 //! Readers of a channel react, and are counted: nobody hears who it was, save their own devices.
 
-use chapar_protocol::{ChatDelta, ChatId, ChatKind, Event, Seq, UserId, command::React};
+use std::time::Duration;
+
+use chapar_protocol::{ChatDelta, ChatId, ChatKind, ChatRow, Event, Seq, UserId, command::React};
+
+use futures_util::future::join_all;
 
 use crate::support::{Device, audit::all_equal, world::Plan};
 
 /// Whose reactions a device was told of, live.
 fn named(device: &Device, chat: ChatId) -> Vec<UserId> {
     let of = |event: &Event| match event {
-        Event::Delta(ChatDelta { chat_id, reacted, .. }) if *chat_id == chat => reacted.clone(),
+        Event::Delta(ChatDelta { chat_id, rows, .. }) if *chat_id == chat => {
+            rows.iter().filter_map(ChatRow::reaction).cloned().collect()
+        }
+        Event::Reacted(own) if own.chat_id == chat => vec![own.reacted.clone()],
         _ => Vec::new(),
     };
     device.model().events.iter().flat_map(of).map(|it| it.user_id).collect()
@@ -37,13 +44,16 @@ async fn live_and_when_a_gap_is_filled() {
         device.sees(channel, "what do you say?").await;
     }
 
-    let set = one.must(like(channel, post, "🌹")).await;
+    one.must(like(channel, post, "🌹")).await;
     for device in everybody {
-        device.reaches(channel, set.version).await;
-        assert_eq!(device.model().message(channel, post).expect("is held").reactions[0].count, 1, "counted for all");
+        let counted = |model: &crate::support::Model| {
+            model.message(channel, post).and_then(|it| it.reactions.first()).is_some_and(|it| it.count == 1)
+        };
+        device.until("the reaction to be counted", counted).await;
     }
     for device in [&one, &one_elsewhere] {
-        assert_eq!(named(device, channel), [one.id()], "one's own is heard on all devices");
+        let named = named(device, channel);
+        assert!(!named.is_empty() && named.iter().all(|it| *it == one.id()), "one's own is heard on all devices");
         assert_eq!(own(device, channel, post).as_deref(), Some("🌹"));
     }
     for device in [&owner, &other] {
@@ -79,4 +89,36 @@ async fn in_a_group_everybody_sees_who_it_was() {
     let set = one.must(like(group, seq, "🌹")).await;
     other.reaches(group, set.version).await;
     assert_eq!(named(&other, group), [one.id()]);
+}
+
+/// What is stored together is told together: all that is one's own, not the first of it.
+#[tokio::test]
+async fn several_reactions_of_one_person_in_one_breath() {
+    let world = Plan::pair().start().await;
+    let [owner, one] = world.people().await;
+    let channel = world.chat(ChatKind::Channel, &owner, &[&one]).await;
+    owner.connect(world.at(0)).await;
+    one.connect(world.at(1)).await;
+    let mut posts = Vec::new();
+    for n in 0..8 {
+        posts.push(owner.say(channel, &format!("post {n}")).await.seq);
+    }
+    one.sees(channel, "post 7").await;
+    let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {channel} FOR UPDATE"));
+    let likes: Vec<React> = posts.iter().map(|post| like(channel, *post, "🌹")).collect();
+    let release = async {
+        while world.database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.database.end_meanwhile();
+    };
+    let (answers, ()) = tokio::join!(join_all(likes.iter().map(|it| one.call(it))), release);
+    drop(holder);
+    let last = answers.into_iter().map(|it| it.expect("done").version).max().expect("some");
+    one.reaches(channel, last).await;
+    for post in posts {
+        assert_eq!(own(&one, channel, post).as_deref(), Some("🌹"), "on {post}");
+    }
+    all_equal(world.at(0), channel, &[owner, one]).await;
 }

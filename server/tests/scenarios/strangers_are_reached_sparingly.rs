@@ -334,3 +334,23 @@ async fn many_strangers_together_reach_one_person_no_oftener_than_one() {
         once(&world, 1, stranger, &group_of(&[&victim])).await.expect("they have answered");
     }
 }
+
+#[tokio::test]
+async fn whoever_is_refused_has_paid_for_nothing() {
+    let world = Plan::single().guarded().flags(&["--new-contacts-per-day", "3"]).start().await;
+    let [owner, left, other, one_more] = world.people().await;
+    for who in [&left, &other, &one_more] {
+        finds(&world, &owner, who).await.expect("found");
+    }
+    let chat_id = once(&world, 0, &owner, &group_of(&[&left])).await.expect("the first contact").chat.id;
+    once(&world, 0, &left, &Leave { chat_id }).await.expect("gone");
+    let add = |who: &[&Device]| AddMembers { chat_id, user_ids: who.iter().map(|it| it.id()).collect() };
+    for _ in 0..6 {
+        let error = once(&world, 0, &owner, &add(&[&left, &other])).await.map(drop).expect_err("has left");
+        assert_eq!(error.code, ErrorCode::HasLeft, "{error:?}");
+    }
+    once(&world, 0, &owner, &add(&[&other])).await.expect("the second contact");
+    once(&world, 0, &owner, &add(&[&one_more])).await.expect("the third contact");
+    let error = once(&world, 0, &owner, &group_of(&[&left])).await.map(drop).expect_err("three a day, and a bit");
+    assert_eq!(error.code, ErrorCode::RateLimited);
+}

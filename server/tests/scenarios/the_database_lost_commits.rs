@@ -1,9 +1,9 @@
 //! A failover or a restore may lose commits, and then versions are used a second time. A changed epoch makes clients
 //! forget what they know, so that nobody takes the new for the old.
 
-use chapar_protocol::CloseCode;
+use chapar_protocol::{ChatSync, CloseCode, Epoch, Version, limit};
 
-use crate::support::{Traffic, audit, device::message, traffic::insist, world::Plan};
+use crate::support::{Traffic, audit, device::message, postgres::Cluster, traffic::insist, world::Plan};
 
 #[tokio::test]
 async fn after_a_failover_nobody_mixes_two_histories() {
@@ -53,12 +53,54 @@ async fn after_a_restore_the_operator_names_a_new_epoch() {
     reader.cut().await;
     writer.cut().await;
     world.nodes[0].kill();
-    world.database.sql("UPDATE meta SET epoch = gen_random_uuid()");
+    world
+        .database
+        .sql("UPDATE chats.meta SET epoch = gen_random_uuid(); UPDATE people.meta SET epoch = gen_random_uuid()");
     world.restart(0);
-    let old = reader.model().epoch.clone();
+    let old = reader.model().epochs.clone();
     let sync = reader.connect(world.at(0)).await.sync;
-    assert!(sync.reset);
-    assert_ne!(Some(&sync.epoch), old.as_ref());
+    assert_eq!(sync.reset, [Epoch::PEOPLE, Epoch::CHATS]);
+    assert!(sync.epochs.iter().all(|epoch| !old.contains(epoch)));
     assert_eq!(reader.model().texts(group), ["one"]);
+    audit::knows_everything(&reader, world.at(0)).await;
+}
+
+/// Each side has a history of its own: what the other one holds stays.
+#[tokio::test]
+async fn one_of_two_databases_has_another_history() {
+    let people = Cluster::shared().database();
+    let world = Plan::pair().flags(&["--people-database-url", &people.url()]).start().await;
+    let [writer, reader] = world.people().await;
+    let group = world.group(&writer, &[&reader]).await;
+    writer.connect(world.at(0)).await;
+    reader.connect(world.at(1)).await;
+    for n in 0..40 {
+        writer.say(group, &n.to_string()).await;
+    }
+    reader.sees(group, "39").await;
+    let held = reader.model().chats[&group].messages.len();
+    let own = reader.model().user_version;
+    assert!(held > limit::SNAPSHOT_MESSAGES, "more than a snapshot would bring");
+
+    people.sql("UPDATE meta SET epoch = gen_random_uuid()");
+    assert_eq!(reader.ended().await, Some(CloseCode::EpochChanged.number()));
+    let sync = reader.connect(world.at(1)).await.sync;
+    assert_eq!(sync.reset, [Epoch::PEOPLE]);
+    assert_eq!((sync.user.from, sync.user.version, sync.user.chats.len()), (Version(0), own, 1));
+    assert!(sync.chats.is_empty() && sync.behind.is_empty(), "of the chats nothing: {sync:?}");
+    assert_eq!(reader.model().chats[&group].messages.len(), held);
+    audit::knows_everything(&reader, world.at(0)).await;
+
+    world.database.sql("UPDATE meta SET epoch = gen_random_uuid()");
+    assert_eq!(reader.ended().await, Some(CloseCode::EpochChanged.number()));
+    let sync = reader.connect(world.at(1)).await.sync;
+    assert_eq!(sync.reset, [Epoch::CHATS]);
+    assert_eq!((sync.user.from, sync.user.chats.len()), (own, 0), "of the list of chats nothing");
+    assert!(matches!(&sync.chats[..], [ChatSync::Snapshot { .. }]), "{sync:?}");
+    assert_eq!(reader.model().chats[&group].messages.len(), limit::SNAPSHOT_MESSAGES);
+    assert_eq!(reader.model().resets, 2);
+    writer.connect(world.at(0)).await;
+    writer.say(group, "we go on").await;
+    reader.sees(group, "we go on").await;
     audit::knows_everything(&reader, world.at(0)).await;
 }

@@ -11,6 +11,7 @@ pub mod node;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod reference;
 pub mod socket;
 pub mod traffic;
 pub mod turn;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatSnapshot, ChatSync, Event, Member, Message, MyChat, Reacted, Resume,
-    Seq, Sync, UserDelta, UserId, Version,
+    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Member, Message, MyChat,
+    Reacted, Resume, Seq, Sync, UserDelta, UserId, Version,
 };
 use uuid::Uuid;
 
@@ -28,6 +28,28 @@ pub struct Chat {
     kept: Vec<ChatDelta>,
 }
 
+impl Chat {
+    fn take(&mut self, row: ChatRow, me: UserId) {
+        match row {
+            ChatRow::Info(info) => self.info = Some(info),
+            ChatRow::Member(it) if it.role.is_some() => drop(self.members.insert(it.user_id, it)),
+            ChatRow::Member(it) => drop(self.members.remove(&it.user_id)),
+            ChatRow::Message(it) => {
+                let known = self.messages.get(&it.seq);
+                if it.seq >= self.first && known.is_none_or(|known| known.version <= it.version) {
+                    self.messages.insert(it.seq, it);
+                }
+            }
+            ChatRow::Reaction(Reacted { seq, user_id, emoji, .. }) if user_id == me && seq >= self.first => match emoji
+            {
+                Some(emoji) => drop(self.reacted.insert(seq, emoji)),
+                None => drop(self.reacted.remove(&seq)),
+            },
+            ChatRow::Reaction(_) | ChatRow::Unknown => {}
+        }
+    }
+}
+
 /// What must be asked for before the model is up to date.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Need {
@@ -38,7 +60,7 @@ pub enum Need {
 #[derive(Default)]
 pub struct Model {
     me: UserId,
-    pub epoch: Option<String>,
+    pub epochs: Vec<Epoch>,
     pub user_version: Version,
     pub mine: BTreeMap<ChatId, MyChat>,
     pub chats: BTreeMap<ChatId, Chat>,
@@ -54,6 +76,8 @@ pub struct Model {
     /// New messages in the order this client learned of them.
     pub arrivals: Vec<(ChatId, Seq)>,
     clients: HashMap<(ChatId, UserId, Uuid), Seq>,
+    /// How far this connection was told of each chat.
+    told: HashMap<ChatId, Version>,
     /// New messages that came before those that precede them. It happens where a message was changed before the client
     /// learned of it, as rows come by version; where nothing is ever changed it must not.
     pub disorder: Vec<(ChatId, String)>,
@@ -69,8 +93,8 @@ impl Model {
     /// Where to go on from; nothing on a device that knows nothing.
     pub fn resume(&self) -> Option<Resume> {
         let cursor = |(id, chat): (&ChatId, &Chat)| ChatCursor(*id, chat.version, chat.others_read);
-        Some(Resume {
-            epoch: self.epoch.clone()?,
+        (!self.epochs.is_empty()).then(|| Resume {
+            epochs: self.epochs.clone(),
             user_version: self.user_version,
             chats: self.chats.iter().map(cursor).collect(),
         })
@@ -79,20 +103,26 @@ impl Model {
     /// Applies the answer to `hello`.
     pub fn welcome(&mut self, sync: Sync) -> Vec<Need> {
         let mut needs = Vec::new();
+        self.told.clear();
         for chat in self.chats.values_mut() {
             chat.kept.clear();
         }
         self.kept_user.clear();
-        if sync.reset {
-            self.resets += usize::from(self.epoch.is_some());
+        self.resets += usize::from(!self.epochs.is_empty() && !sync.reset.is_empty());
+        if sync.resets(Epoch::PEOPLE) {
             self.user_version = Version(0);
             self.mine.clear();
+        }
+        if sync.resets(Epoch::CHATS) {
             self.chats.clear();
             self.clients.clear();
-        } else if self.epoch.as_ref() != Some(&sync.epoch) {
-            self.violations.push("the epoch changed without a reset".to_owned());
         }
-        self.epoch = Some(sync.epoch);
+        for epoch in &sync.epochs {
+            if !sync.resets(&epoch.0) && !self.epochs.contains(epoch) {
+                self.violations.push(format!("the epoch of {} changed without a reset", epoch.0));
+            }
+        }
+        self.epochs = sync.epochs;
         needs.extend(self.user_delta(sync.user));
         for chat in sync.chats {
             needs.extend(self.chat_sync(chat));
@@ -112,8 +142,17 @@ impl Model {
     pub fn event(&mut self, event: Event) -> Vec<Need> {
         self.events.push(event.clone());
         match event {
-            Event::Delta(delta) => self.delta(delta).into_iter().collect(),
+            Event::Delta(delta) => {
+                self.contiguous(&delta);
+                self.delta(delta).into_iter().collect()
+            }
             Event::Me(delta) => {
+                // Whoever comes in, or back, is told from there.
+                for mine in &delta.chats {
+                    if mine.role.is_none() || self.mine.get(&mine.chat_id).is_none_or(|known| known.role.is_none()) {
+                        self.told.remove(&mine.chat_id);
+                    }
+                }
                 let mut needs: Vec<Need> = self.user_delta(delta).into_iter().collect();
                 needs.extend(self.unknown_chats());
                 needs
@@ -129,10 +168,26 @@ impl Model {
                 }
                 Vec::new()
             }
+            Event::Reacted(own) => {
+                if let Some(chat) = self.chats.get_mut(&own.chat_id) {
+                    chat.take(ChatRow::Reaction(own.reacted), self.me);
+                }
+                Vec::new()
+            }
             Event::Typing(_) | Event::Presence(_) | Event::Call(_) | Event::CallSignal(_) | Event::Drain(_) => {
                 Vec::new()
             }
         }
+    }
+
+    /// What is told on one connection has no holes: a delta goes on from the one before, or says no more than where the chat stands.
+    fn contiguous(&mut self, delta: &ChatDelta) {
+        let told = self.told.entry(delta.chat_id).or_insert(delta.from);
+        if delta.from > *told && delta.from < delta.version {
+            let (id, from, told) = (delta.chat_id, delta.from, *told);
+            self.violations.push(format!("chat {id}: told up to {told}, then from {from} on"));
+        }
+        *told = delta.version.max(*told);
     }
 
     /// Applies the answer to `difference`; whether there is more, and what else is needed.
@@ -165,33 +220,36 @@ impl Model {
                 return;
             }
         }
-        for pair in snapshot.messages.windows(2) {
-            if pair[1].seq != pair[0].seq.next() {
-                self.violations.push(format!("chat {id}: a hole in the snapshot after {}", pair[0].seq));
+        let seqs: Vec<Seq> = snapshot.messages().map(|message| message.seq).collect();
+        for pair in seqs.windows(2) {
+            if pair[1] != pair[0].next() {
+                self.violations.push(format!("chat {id}: a hole in the snapshot after {}", pair[0]));
             }
         }
-        if snapshot.messages.last().is_some_and(|last| last.seq != snapshot.last_seq) {
+        if seqs.last().is_some_and(|last| *last != snapshot.last_seq) {
             self.violations.push(format!("chat {id}: the snapshot lacks its last message"));
         }
-        for message in &snapshot.messages {
-            if message.version > snapshot.version {
-                self.violations.push(format!("chat {id}: a row is newer than its snapshot"));
-            }
-            self.note_client(id, message);
+        if snapshot.rows.iter().any(|row| row.version() > snapshot.version) {
+            self.violations.push(format!("chat {id}: a row is newer than its snapshot"));
         }
         let mut chat = Chat {
             info: Some(snapshot.chat),
             version: snapshot.version,
-            members: snapshot.members.iter().map(|member| (member.user_id, member.clone())).collect(),
+            members: BTreeMap::new(),
             reacted: BTreeMap::new(),
             others_read: old.as_ref().map_or(Seq(0), |old| old.others_read),
-            first: snapshot.messages.first().map_or(snapshot.last_seq.next(), |first| first.seq),
-            messages: snapshot.messages.into_iter().map(|message| (message.seq, message)).collect(),
+            first: seqs.first().copied().unwrap_or(snapshot.last_seq.next()),
+            messages: BTreeMap::new(),
             kept: old.map_or_else(Vec::new, |old| old.kept),
         };
+        for row in snapshot.rows {
+            if let Some(message) = row.message() {
+                self.note_client(id, message);
+            }
+            chat.take(row, self.me);
+        }
         let others = chat.members.values().filter(|member| member.user_id != self.me);
         chat.others_read = others.filter_map(|member| member.read_seq).fold(chat.others_read, Ord::max);
-        react(&mut chat, self.me, &snapshot.reacted);
         self.chats.insert(id, chat);
     }
 
@@ -275,33 +333,25 @@ impl Model {
             kept: Vec::new(),
         });
         let mine = chat.version;
-        if let Some(info) = delta.chat {
-            chat.info = Some(info);
-        }
-        for member in delta.members {
-            match member.role {
-                Some(_) => drop(chat.members.insert(member.user_id, member)),
-                None => drop(chat.members.remove(&member.user_id)),
-            }
+        if !delta.rows.is_sorted_by_key(ChatRow::version) {
+            self.violations.push(format!("chat {id}: the rows of a delta are not by version"));
         }
         let mut last = chat.messages.keys().next_back().copied().unwrap_or(Seq(chat.first.0 - 1));
         let mut fresh: BTreeSet<Seq> = BTreeSet::new();
-        for message in delta.messages {
-            let seq = message.seq;
-            if message.version <= delta.from || message.version > delta.version {
-                let (v, from, to) = (message.version, delta.from, delta.version);
-                self.violations.push(format!("chat {id}: row {seq} of version {v} in a delta from {from} to {to}"));
+        for row in delta.rows {
+            let (v, from, to) = (row.version(), delta.from, delta.version);
+            // An own reaction also comes along with its message.
+            let early = v <= from && row.reaction().is_none();
+            if early || v > to {
+                self.violations.push(format!("chat {id}: {row:?} of version {v} in a delta from {from} to {to}"));
             }
-            self.note_client(id, &message);
-            if seq < chat.first {
-                continue;
+            if let Some(message) = row.message() {
+                self.note_client(id, message);
+                if message.seq > last {
+                    fresh.insert(message.seq);
+                }
             }
-            if seq > last {
-                fresh.insert(seq);
-            }
-            if chat.messages.get(&seq).is_none_or(|known| known.version <= message.version) {
-                chat.messages.insert(seq, message);
-            }
+            chat.take(row, me);
         }
         for seq in fresh {
             if seq != last.next() {
@@ -310,7 +360,6 @@ impl Model {
             last = seq;
             self.arrivals.push((id, seq));
         }
-        react(&mut chat, me, &delta.reacted);
         chat.version = delta.version;
         self.chats.insert(id, chat);
     }
@@ -362,14 +411,5 @@ pub fn text(message: &Message) -> Option<&str> {
     match &message.body {
         chapar_protocol::Body::Text(text) => Some(&text.text),
         _ => None,
-    }
-}
-
-fn react(chat: &mut Chat, me: UserId, reacted: &[Reacted]) {
-    for reacted in reacted.iter().filter(|reacted| reacted.user_id == me && reacted.seq >= chat.first) {
-        match &reacted.emoji {
-            Some(emoji) => drop(chat.reacted.insert(reacted.seq, emoji.clone())),
-            None => drop(chat.reacted.remove(&reacted.seq)),
-        }
     }
 }

@@ -193,6 +193,7 @@ impl Drop for Cluster {
 }
 
 /// A database of one test.
+#[derive(Clone)]
 pub struct Database {
     cluster: Arc<Cluster>,
     name: String,

@@ -5,11 +5,11 @@ use super::*;
 /// A chat of the model: each row with the version of its last change.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    pub(super) info: (Version, ChatInfo),
+    pub(super) info: ChatInfo,
     pub(super) version: Version,
     pub(super) messages: BTreeMap<Seq, Message>,
-    pub(super) members: BTreeMap<UserId, (Version, Member)>,
-    pub(super) reacted: BTreeMap<(Seq, UserId), (Version, Option<String>)>,
+    pub(super) members: BTreeMap<UserId, Member>,
+    pub(super) reacted: BTreeMap<(Seq, UserId), Reacted>,
     pub(super) reads: BTreeMap<UserId, Seq>,
 }
 
@@ -17,17 +17,18 @@ pub(super) fn moment(number: i64) -> Timestamp {
     Timestamp::from_millis(number * 1_000).expect("in range")
 }
 
-pub(super) fn member(user_id: UserId, role: Option<Role>) -> Member {
-    Member { user_id, role, read_seq: None }
+pub(super) fn member(user_id: UserId, version: Version, role: Option<Role>) -> Member {
+    Member { user_id, version, role, read_seq: None, rights: Vec::new(), denied: Vec::new(), denied_until: None }
 }
 
 impl Table {
     pub(super) fn new(id: ChatId) -> Self {
-        let info = ChatInfo { id, kind: ChatKind::Group, title: Some("0".into()), handle: None, created_at: moment(0) };
-        let version = Version(1);
-        let members = [ME, OTHER].map(|user| (user, (version, member(user, Some(Role::Member))))).into();
+        let (version, title, created_at) = (Version(1), Some("0".into()), moment(0));
+        let (kind, handle, rights, member_count) = (ChatKind::Group, None, Vec::new(), None);
+        let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count };
+        let members = [ME, OTHER].map(|user| (user, member(user, version, Some(Role::Member)))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { info: (version, info), version, messages, members, reacted, reads }
+        Self { info, version, messages, members, reacted, reads }
     }
 
     pub(super) fn last_seq(&self) -> Seq {
@@ -44,15 +45,17 @@ impl Table {
         let (seq, version) = (self.last_seq().next(), self.version);
         let sent_at = moment(seq.0);
         let (reply_to, edited_at, reactions) = (None, None, vec![]);
-        self.messages
-            .insert(seq, Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions });
+        self.messages.insert(
+            seq,
+            Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions, views: 0 },
+        );
         seq
     }
 
     pub(super) fn set_reacted(&mut self, seq: Seq, user: UserId, emoji: Option<String>) {
         self.version = self.version.next();
-        self.reacted.insert((seq, user), (self.version, emoji));
-        let count = self.reacted.iter().filter(|((on, _), (_, emoji))| *on == seq && emoji.is_some()).count();
+        self.reacted.insert((seq, user), Reacted { seq, version: self.version, user_id: user, emoji });
+        let count = self.reacted.values().filter(|it| it.seq == seq && it.emoji.is_some()).count();
         let message = self.messages.get_mut(&seq).expect("there");
         message.version = self.version;
         let count = u32::try_from(count).expect("few");
@@ -66,35 +69,26 @@ impl Table {
         let more = messages.len() > page;
         messages.truncate(page);
         let version = if more { messages.last().map_or(self.version, |it| it.version) } else { self.version };
-        let within = |at: Version| at > from && at <= version;
-        let members = self.members.values().filter(|(at, _)| within(*at)).map(|(_, member)| member.clone()).collect();
-        let reacted =
-            self.reacted.iter().filter(|((_, user), (at, _))| within(*at) && only.is_none_or(|it| it == *user));
-        let reacted =
-            reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
-        let chat = within(self.info.0).then(|| self.info.1.clone());
-        let delta =
-            ChatDelta { chat_id: self.info.1.id, from, version, chat, members, messages, reacted: reacted.collect() };
-        (delta, more)
+        let mut rows = vec![ChatRow::Info(self.info.clone())];
+        rows.extend(self.members.values().cloned().map(ChatRow::Member));
+        rows.extend(messages.into_iter().map(ChatRow::Message));
+        let reacted = self.reacted.values().filter(|it| only.is_none_or(|user| user == it.user_id));
+        rows.extend(reacted.cloned().map(ChatRow::Reaction));
+        rows.retain(|row| row.version() > from && row.version() <= version);
+        rows.sort_by_key(ChatRow::version);
+        (ChatDelta { chat_id: self.info.id, from, version, rows }, more)
     }
 
     pub(super) fn snapshot(&self) -> ChatSnapshot {
         let messages: Vec<_> = self.messages.values().rev().take(PAGE).rev().cloned().collect();
         let first = messages.first().map_or(Seq(1), |message| message.seq);
-        let reacted =
-            self.reacted.iter().filter(|((seq, user), (_, emoji))| *seq >= first && *user == ME && emoji.is_some());
-        let reacted =
-            reacted.map(|((seq, user_id), (_, emoji))| Reacted { seq: *seq, user_id: *user_id, emoji: emoji.clone() });
-        let members = self.members.values().filter(|(_, member)| member.role.is_some());
-        let members = members.map(|(_, it)| Member { read_seq: self.reads.get(&it.user_id).copied(), ..it.clone() });
-        ChatSnapshot {
-            chat: self.info.1.clone(),
-            version: self.version,
-            last_seq: self.last_seq(),
-            members: members.collect(),
-            messages,
-            reacted: reacted.collect(),
-        }
+        let members = self.members.values().filter(|member| member.role.is_some());
+        let members = members.map(|it| Member { read_seq: self.reads.get(&it.user_id).copied(), ..it.clone() });
+        let reacted = self.reacted.values().filter(|it| it.seq >= first && it.user_id == ME && it.emoji.is_some());
+        let mut rows: Vec<_> = members.map(ChatRow::Member).collect();
+        rows.extend(messages.into_iter().map(ChatRow::Message));
+        rows.extend(reacted.cloned().map(ChatRow::Reaction));
+        ChatSnapshot { chat: self.info.clone(), version: self.version, last_seq: self.last_seq(), rows }
     }
 
     pub(super) fn sync(&self, from: Version) -> ChatSync {
@@ -110,15 +104,15 @@ impl Table {
         let keep = self.messages.len().saturating_sub(usize::from(cut));
         self.messages = std::mem::take(&mut self.messages).into_iter().take(keep).collect();
         self.version = Version(1);
-        self.info.0 = Version(1);
-        self.members.values_mut().for_each(|(at, _)| *at = Version(1));
+        self.info.version = Version(1);
+        self.members.values_mut().for_each(|it| it.version = Version(1));
         for message in self.messages.values_mut() {
             self.version = self.version.next();
             message.version = self.version;
         }
         let (messages, last) = (&self.messages, self.last_seq());
         self.reacted.retain(|(seq, _), _| messages.contains_key(seq));
-        self.reacted.iter_mut().for_each(|((seq, _), (at, _))| *at = messages[seq].version);
+        self.reacted.values_mut().for_each(|it| it.version = messages[&it.seq].version);
         self.reads.values_mut().for_each(|seq| *seq = last.min(*seq));
     }
 }

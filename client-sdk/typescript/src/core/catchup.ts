@@ -9,8 +9,7 @@ const KEPT_DELTAS = 64;
 /** Rows in the deltas kept back for one chat. */
 const KEPT_ROWS = 2_000;
 
-const rows = (delta: ChatDelta): number =>
-  (delta.messages?.length ?? 0) + (delta.members?.length ?? 0) + (delta.reacted?.length ?? 0);
+const rows = (delta: ChatDelta): number => delta.rows?.length ?? 0;
 
 /** One chat on its way to a version that it has not reached. */
 export class Catchup {

@@ -1,6 +1,6 @@
 // What a client holds of one chat, and the rule by which a delta fits it. Pure.
 
-import type { ChatDelta, ChatInfo, ChatSnapshot, Member, Message, Page, Reacted, Seq, UserId, Version } from "../protocol.js";
+import type { ChatDelta, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Page, Reacted, Seq, UserId, Version } from "../protocol.js";
 import type { ClientEvent } from "./event.js";
 import type { ChatHead, ChatPatch } from "./patch.js";
 
@@ -70,8 +70,9 @@ export class Chat {
 
   /** Begins a chat with its first delta, the one from version 0; nothing when that does not say what the chat is. */
   static begin(delta: ChatDelta): Chat | undefined {
-    if (!delta.chat) return undefined;
-    const chat = new Chat(delta.chat);
+    const info = delta.rows?.find((it) => it.row === "info");
+    if (!info) return undefined;
+    const chat = new Chat(info);
     chat.#dirty = clean(true);
     return chat;
   }
@@ -81,14 +82,11 @@ export class Chat {
     const chat = new Chat(snapshot.chat);
     chat.version = snapshot.version;
     chat.last_seq = snapshot.last_seq;
-    chat.first = snapshot.messages[0]?.seq ?? snapshot.last_seq + 1;
-    const dirty = (chat.#dirty = clean(true));
-    for (const message of snapshot.messages) {
-      chat.messages.set(message.seq, message);
-      dirty.messages.add(message.seq);
-    }
-    for (const member of snapshot.members) chat.#setMember(member, me);
-    for (const reacted of snapshot.reacted ?? []) chat.#setReacted(reacted, me);
+    const seqs = snapshot.rows.filter((it) => it.row === "message").map((it) => it.seq);
+    chat.first = Math.min(snapshot.last_seq + 1, ...seqs);
+    chat.#dirty = clean(true);
+    // That it was replaced is told as a whole.
+    for (const row of snapshot.rows) chat.#take(row, me, []);
     return chat;
   }
 
@@ -113,23 +111,9 @@ export class Chat {
 
   /** Applies a delta that fits, and tells what is new by it. The window keeps its last `window` messages. */
   apply(delta: ChatDelta, me: UserId, window: number, told: ClientEvent[]): void {
-    const chatId = delta.chat_id;
     this.version = Math.max(this.version, delta.version);
     this.#touch();
-    if (delta.chat) {
-      this.info = delta.chat;
-      told.push({ type: "chat", chatId });
-    }
-    for (const member of delta.members ?? []) {
-      told.push({ type: "member", chatId, member });
-      this.#setMember(member, me);
-    }
-    const messages = [...(delta.messages ?? [])].sort((a, b) => a.seq - b.seq);
-    for (const message of messages) this.#setMessage(message, told, chatId);
-    for (const reacted of delta.reacted ?? []) {
-      this.#setReacted(reacted, me);
-      told.push({ type: "reacted", chatId, reacted });
-    }
+    for (const row of delta.rows ?? []) this.#take(row, me, told);
     this.#trim(window);
   }
 
@@ -258,6 +242,29 @@ export class Chat {
     for (const seq of this.reacted.keys()) if (seq < head.first) this.reacted.delete(seq);
   }
 
+  #take(it: ChatRow, me: UserId, told: ClientEvent[]): void {
+    const chatId = this.info.id;
+    switch (it.row) {
+      case "info":
+        this.info = it;
+        told.push({ type: "chat", chatId });
+        break;
+      case "member":
+        this.#setMember(it, me);
+        told.push({ type: "member", chatId, member: it });
+        break;
+      case "message":
+        this.#setMessage(it, told, chatId);
+        break;
+      case "reaction":
+        this.setReacted(it, me);
+        told.push({ type: "reacted", chatId, reacted: it });
+        break;
+      // A kind from the future: its version is taken with the delta's (R17).
+      default:
+    }
+  }
+
   #touch(): Dirty {
     return (this.#dirty ??= clean(false));
   }
@@ -270,7 +277,6 @@ export class Chat {
   }
 
   #setMessage(message: Message, told: ClientEvent[], chatId: number): void {
-    const isNew = message.seq > this.last_seq;
     this.last_seq = Math.max(this.last_seq, message.seq);
     const dirty = this.#touch();
     if (message.seq < this.first) {
@@ -286,10 +292,11 @@ export class Chat {
     if (known && known.version >= message.version) return;
     this.messages.set(message.seq, message);
     dirty.messages.add(message.seq);
-    told.push({ type: isNew || !known ? "message" : "changed", chatId, message });
+    told.push({ type: !known ? "message" : "changed", chatId, message });
   }
 
-  #setReacted(reacted: Reacted, me: UserId): void {
+  /** Takes over somebody's reaction, of which only the own ones are kept (R10). */
+  setReacted(reacted: Reacted, me: UserId): void {
     if (reacted.user_id !== me) return;
     const emoji = reacted.emoji ?? null;
     if (reacted.seq >= this.first) return this.#putReacted(reacted.seq, emoji);

@@ -47,7 +47,7 @@ export type ClientEvent =
   | { type: "replaced"; chatId: ChatId }
   /** The user is no longer in the chat; it was forgotten. */
   | { type: "gone"; chatId: ChatId }
-  /** Everything was forgotten but the outbox: the server's history is another one, or somebody signed out. */
+  /** The list of chats, the chats or both were forgotten, never the outbox: a database of the server has another history, or somebody signed out. */
   | { type: "reset" }
   /** Somebody else, or oneself, read up to a message. */
   | { type: "read"; chatId: ChatId; userId: UserId; seq: Seq }

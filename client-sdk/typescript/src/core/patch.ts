@@ -1,6 +1,6 @@
 // What changed in a session, as the store and the other tabs take it over.
 
-import type { ChatId, ChatInfo, Member, Message, MyChat, Seq, User, UserId, Version, WireError, Timestamp, NewBody } from "../protocol.js";
+import type { ChatId, ChatInfo, Epoch, Member, Message, MyChat, Seq, User, UserId, Version, WireError, Timestamp, NewBody } from "../protocol.js";
 
 /** A message as the outbox and the store keep it. */
 export interface OutboxItem {
@@ -67,12 +67,20 @@ export interface ChatPatch {
   olderReacted?: [Seq, string | null][];
 }
 
+/** What is forgotten of a session, the epochs with it. */
+export interface Reset {
+  /** The own things. */
+  own: boolean;
+  /** All chats. */
+  chats: boolean;
+}
+
 /** What changed in a session. */
 export interface Patch {
-  /** Forget epoch, own things and all chats first. */
-  reset?: true;
+  /** Forget this first. */
+  reset?: Reset;
   me?: User;
-  epoch?: string;
+  epochs?: Epoch[];
   own?: { version: Version; missedCalls: number; chats: MyChat[]; gone: ChatId[] };
   chats?: ChatPatch[];
   gone?: ChatId[];

@@ -1,7 +1,7 @@
 // Whether what the server says has the shape that the core relies on. What fails is left out, never half applied.
 // Fields that the core only hands on (bodies, titles) are not looked into: unknown things must survive (R17).
 
-import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Differences, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
+import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Differences, OwnReaction, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
 
 type Fields = Record<string, unknown>;
 
@@ -23,14 +23,15 @@ const isMyChat = (it: unknown): boolean =>
   isObject(it) && isId(it.chat_id) && isCount(it.read_seq) && isCount(it.version);
 const isPair = (it: unknown): boolean => listOf(it, isId) && (it as unknown[]).length === 2;
 
+const ROWS = new Map([["info", isChatInfo], ["member", isMember], ["message", isMessage], ["reaction", isReacted]]);
+const isRow = (it: unknown): boolean =>
+  isObject(it) && typeof it.row === "string" && (ROWS.get(it.row)?.(it) ?? true);
+
 export const isDelta = (it: unknown): it is ChatDelta =>
-  isObject(it) && isId(it.chat_id) && isCount(it.from) && isCount(it.version) &&
-  (it.chat === undefined || isChatInfo(it.chat)) && maybe(it.members, isMember) && maybe(it.messages, isMessage) &&
-  maybe(it.reacted, isReacted);
+  isObject(it) && isId(it.chat_id) && isCount(it.from) && isCount(it.version) && maybe(it.rows, isRow);
 
 export const isSnapshot = (it: unknown): it is ChatSnapshot =>
-  isObject(it) && isChatInfo(it.chat) && isCount(it.version) && isCount(it.last_seq) && listOf(it.members, isMember) &&
-  listOf(it.messages, isMessage) && maybe(it.reacted, isReacted);
+  isObject(it) && isChatInfo(it.chat) && isCount(it.version) && isCount(it.last_seq) && listOf(it.rows, isRow);
 
 const isChatSync = (it: unknown): it is ChatSync =>
   isObject(it) && ((it.kind === "delta" && isDelta(it.delta)) || (it.kind === "snapshot" && isSnapshot(it.snapshot)));
@@ -42,9 +43,16 @@ export const isUserDelta = (it: unknown): it is UserDelta =>
   isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.chats, isMyChat) &&
   (it.missed_calls === undefined || isCount(it.missed_calls));
 
+const isName = (it: unknown): boolean => typeof it === "string";
+const isEpoch = (it: unknown): boolean => listOf(it, isName) && (it as unknown[]).length === 2;
+
 const isSync = (it: unknown): it is Sync =>
-  isObject(it) && typeof it.epoch === "string" && isUserDelta(it.user) && listOf(it.chats, isChatSync) &&
+  isObject(it) && listOf(it.epochs, isEpoch) && maybe(it.reset, isName) && isUserDelta(it.user) && listOf(it.chats, isChatSync) &&
   maybe(it.behind, isId) && maybe(it.others_read, isPair);
+
+/** Whether to forget what a database holds (R8). One whose name is not known may hold anything. */
+export const resets = (sync: Sync, database: "people" | "chats"): boolean =>
+  (sync.reset ?? []).some((it) => it === database || !["people", "chats"].includes(it));
 
 export const isWelcome = (it: unknown): it is Welcome =>
   isObject(it) && isObject(it.user) && isId(it.user.id) && isCount(it.heartbeat_seconds) && isSync(it.sync);
@@ -56,6 +64,8 @@ export const isPage = (it: unknown): it is Page =>
   isObject(it) && listOf(it.messages, isMessage) && maybe(it.reacted, isReacted) && isCount(it.version) && isCount(it.last_seq);
 
 export const isRead = (it: unknown): it is Read => isObject(it) && isId(it.chat_id) && isId(it.user_id) && isCount(it.seq);
+
+export const isOwnReaction = (it: unknown): it is OwnReaction => isObject(it) && isId(it.chat_id) && isReacted(it.reacted);
 
 export const isCallState = (it: unknown): it is CallState =>
   isObject(it) && typeof it.call_id === "string" && isCount(it.revision) && isId(it.chat_id) && isId(it.caller) &&

@@ -8,7 +8,7 @@ import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
-import { isCallSignaled, isCallState, isDifferences, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, resets, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
@@ -199,8 +199,8 @@ export class Session {
 
   /** The cursors (R1); those of the chats with the newest messages when not all fit. */
   #resume(): object | undefined {
-    const { epoch, own, chats } = this.state;
-    if (epoch === undefined) return undefined;
+    const { epochs, own, chats } = this.state;
+    if (epochs === undefined) return undefined;
     let list = [...chats.values()];
     if (list.length > RESUME_CHATS) {
       const moment = new Map(list.map((chat) => [chat, chat.last()?.sent_at ?? ""]));
@@ -208,7 +208,7 @@ export class Session {
       list = list.slice(0, RESUME_CHATS);
     }
     list.sort((a, b) => a.info.id - b.info.id);
-    return { epoch, user_version: own.version, chats: list.map((it) => [it.info.id, it.version, it.others_read]) };
+    return { epochs, user_version: own.version, chats: list.map((it) => [it.info.id, it.version, it.others_read]) };
   }
 
   #lost(now: number, dice: Dice, code: number | undefined, message: string): void {
@@ -351,6 +351,9 @@ export class Session {
       case "read":
         if (isRead(data)) this.#sync.read(data);
         return;
+      case "reacted":
+        if (isOwnReaction(data)) this.#sync.reacted(data);
+        return;
       case "typing":
         if (isObject(data) && isCount(data.chat_id) && isCount(data.user_id)) {
           this.#tell({ type: "typing", chatId: data.chat_id, userId: data.user_id });
@@ -433,7 +436,7 @@ export class Session {
     this.#heartbeat = Math.max(reply.heartbeat_seconds, 1) * 1_000;
     this.#phase = { at: "live", since: now };
     this.#namedWait = undefined;
-    if (reply.sync.reset) this.#gone(this.#outbox.settleAll());
+    if (resets(reply.sync, "chats")) this.#gone(this.#outbox.settleAll());
     this.#sync.welcome(reply);
     if (this.#watch.length) this.#ask({ for: "watch" }, "watch_presence", { user_ids: this.#watch });
     this.#tell({ type: "connection", connection: { state: "online" } });

@@ -1,12 +1,13 @@
 // Staying in step: welcome, deltas, gaps, differences, snapshots (R2 to R11).
 
-import type { ChatDelta, ChatId, ChatSnapshot, ChatSync, Differences, Message, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
+import type { ChatDelta, ChatId, ChatRow, ChatSnapshot, ChatSync, Differences, Epoch, OwnReaction, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import { Catchup } from "./catchup.js";
 import { Chat, fit } from "./chat.js";
 import type { ClientEvent } from "./event.js";
 import { applyOwn, type Own } from "./own.js";
-import type { ChatPatch, Patch } from "./patch.js";
+import type { ChatPatch, Patch, Reset } from "./patch.js";
+import { resets } from "./read.js";
 import type { Awaited } from "./requests.js";
 
 /** Chats that one `difference` names at most. */
@@ -17,13 +18,13 @@ const KEPT = 256;
 /** The local state that survives the process, besides the outbox. */
 export interface State {
   me: User | undefined;
-  /** The history that the versions belong to. */
-  epoch: string | undefined;
+  /** The histories that the versions belong to, of each database. */
+  epochs: Epoch[] | undefined;
   own: Own;
   chats: Map<ChatId, Chat>;
 }
 
-export const emptyState = (): State => ({ me: undefined, epoch: undefined, own: { version: 0, chats: new Map(), missedCalls: 0 }, chats: new Map() });
+export const emptyState = (): State => ({ me: undefined, epochs: undefined, own: { version: 0, chats: new Map(), missedCalls: 0 }, chats: new Map() });
 
 /** What the session does for this part of it. */
 export interface SyncHost {
@@ -58,12 +59,12 @@ export class SyncPart {
   /** Chats whose difference is to be asked, in this order. */
   #toAsk: ChatId[] = [];
   #own = ownCatchup();
-  #dirty: { reset: boolean; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; own: boolean; gone: Set<ChatId> };
+  #dirty: { reset: Reset | undefined; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; own: boolean; gone: Set<ChatId> };
 
   constructor(state: State, host: SyncHost) {
     this.state = state;
     this.#host = host;
-    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    this.#dirty = { reset: undefined, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
   }
 
   /** Whether nothing that is known of is still to be fetched. */
@@ -88,8 +89,8 @@ export class SyncPart {
     const { state } = this;
     state.me = welcome.user;
     this.#dirty.me = true;
-    if (sync.reset) this.reset();
-    state.epoch = sync.epoch;
+    if (sync.reset?.length) this.#reset({ own: resets(sync, "people"), chats: resets(sync, "chats") });
+    state.epochs = sync.epochs;
     for (const chat of sync.chats) {
       if (chat.kind === "snapshot") {
         this.snapshot(chat.snapshot);
@@ -106,19 +107,6 @@ export class SyncPart {
       state.chats.get(read.chat_id)?.setRead(read.user_id, read.seq, welcome.user.id);
     }
     for (const chatId of [...this.#catchups.keys()]) this.#settle(chatId);
-  }
-
-  /** Forgets the user version and all chats (R8). */
-  reset(): void {
-    const { state } = this;
-    // A client that knew nothing has nothing to be told of.
-    if (state.epoch !== undefined) this.#host.tell({ type: "reset" });
-    state.chats.clear();
-    state.own.version = 0;
-    state.own.chats.clear();
-    state.own.missedCalls = 0;
-    state.epoch = undefined;
-    this.#dirty = { ...this.#dirty, reset: true, own: true, ownChanged: new Set(), ownGone: new Set(), gone: new Set() };
   }
 
   delta(delta: ChatDelta): void {
@@ -150,7 +138,7 @@ export class SyncPart {
     this.state.chats.set(chatId, chat);
     this.#dirty.gone.delete(chatId);
     this.#host.tell({ type: "replaced", chatId });
-    this.#acknowledge(snapshot.messages, me);
+    this.#acknowledge(snapshot.rows, me);
     this.#host.settle(chatId, chat.version);
     if (this.#host.live()) this.#settle(chatId);
   }
@@ -171,6 +159,15 @@ export class SyncPart {
     if (this.state.chats.get(read.chat_id)?.setRead(read.user_id, read.seq, me)) {
       this.#host.tell({ type: "read", chatId: read.chat_id, userId: read.user_id, seq: read.seq });
     }
+  }
+
+  /** One's own reaction, told at once. Before the welcome it may be dropped: it comes again with the counts. */
+  reacted({ chat_id: chatId, reacted }: OwnReaction): void {
+    const me = this.state.me?.id;
+    const chat = this.state.chats.get(chatId);
+    if (me === undefined || !chat || !this.#host.live()) return;
+    chat.setReacted(reacted, me);
+    this.#host.tell({ type: "reacted", chatId, reacted });
   }
 
   /** Asks for the chats that wait, many in one request; false when none does. */
@@ -298,12 +295,12 @@ export class SyncPart {
   /** What changed since the last time. */
   takePatch(): Patch {
     const dirty = this.#dirty;
-    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    this.#dirty = { reset: undefined, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
     const { state } = this;
     const patch: Patch = {};
-    if (dirty.reset) patch.reset = true;
+    if (dirty.reset) patch.reset = dirty.reset;
     if (dirty.me && state.me) patch.me = state.me;
-    if ((dirty.me || dirty.reset) && state.epoch !== undefined) patch.epoch = state.epoch;
+    if ((dirty.me || dirty.reset) && state.epochs !== undefined) patch.epochs = state.epochs;
     if (dirty.own) {
       const chats = [...dirty.ownChanged].map((id) => state.own.chats.get(id)).filter((it) => it !== undefined);
       patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone] };
@@ -316,6 +313,24 @@ export class SyncPart {
     }
     if (chats.length) patch.chats = chats;
     return patch;
+  }
+
+  /** Forgets what the databases hold that have another history (R8). */
+  #reset(reset: Reset): void {
+    const { state } = this;
+    const dirty = this.#dirty;
+    // A client that knew nothing has nothing to be told of.
+    if (state.epochs !== undefined) this.#host.tell({ type: "reset" });
+    if (reset.own) {
+      Object.assign(state.own, { version: 0, missedCalls: 0 });
+      state.own.chats.clear();
+      Object.assign(dirty, { own: true, ownChanged: new Set(), ownGone: new Set() });
+    }
+    if (reset.chats) {
+      state.chats.clear();
+      dirty.gone = new Set();
+    }
+    dirty.reset = { own: reset.own || dirty.reset?.own === true, chats: reset.chats || dirty.reset?.chats === true };
   }
 
   #catchup(chatId: ChatId): Catchup {
@@ -359,15 +374,16 @@ export class SyncPart {
     const told: ClientEvent[] = [];
     chat.apply(delta, me, this.#host.window, told);
     for (const event of told) this.#host.tell(event);
-    this.#acknowledge(delta.messages ?? [], me);
+    this.#acknowledge(delta.rows ?? [], me);
     this.#host.settle(delta.chat_id, chat.version);
     return true;
   }
 
   /** The user's own messages among rows: what came back was stored (R13). */
-  #acknowledge(messages: Message[], me: number): void {
-    for (const it of messages) {
-      if (it.sender === me) this.#host.stored(it.client_id, { seq: it.seq, version: it.version, sent_at: it.sent_at });
+  #acknowledge(rows: ChatRow[], me: number): void {
+    for (const it of rows) {
+      if (it.row !== "message" || it.sender !== me) continue;
+      this.#host.stored(it.client_id, { seq: it.seq, version: it.version, sent_at: it.sent_at });
     }
   }
 

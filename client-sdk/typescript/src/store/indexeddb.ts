@@ -2,7 +2,7 @@
 //
 // | store | key | value |
 // |---|---|---|
-// | kv | name | `me`, `token`, `epoch`, `own` (version, missed calls), `pref:…` |
+// | kv | name | `me`, `token`, `epochs`, `own` (version, missed calls), `pref:…` |
 // | own | chat | MyChat |
 // | chats | chat | ChatHead |
 // | people | chat | members and read marks |
@@ -12,7 +12,7 @@
 // | outbox | client id | OutboxItem |
 
 import type { ChatHead, ChatPatch, OutboxItem, Patch } from "../core/patch.js";
-import type { ChatId, Member, Message, MyChat, Seq, User, UserId, Version } from "../protocol.js";
+import type { ChatId, Epoch, Member, Message, MyChat, Seq, User, UserId, Version } from "../protocol.js";
 import type { CachedRows, Saved, Store } from "./store.js";
 
 const STORES = ["kv", "own", "chats", "people", "messages", "reacted", "users", "outbox"] as const;
@@ -106,11 +106,11 @@ export class IndexedDbStore implements Store {
     const preferences: [string, unknown][] = [];
     for (const [key, it] of value) if (key.startsWith("pref:")) preferences.push([key.slice(5), it]);
     const cursor = value.get("own") as { version: Version; missedCalls: number } | undefined;
-    const epoch = value.get("epoch") as string | undefined;
+    const epochs = value.get("epochs") as Epoch[] | undefined;
     return {
       ...(value.has("me") && { me: value.get("me") as User }),
       ...(value.has("token") && { token: value.get("token") as string }),
-      ...(epoch !== undefined && cursor && { epoch, own: { ...cursor, chats: own } }),
+      ...(epochs !== undefined && cursor && { epochs, own: { ...cursor, chats: own } }),
       chats,
       outbox,
       users,
@@ -252,14 +252,16 @@ async function readRows(tx: IDBTransaction, range: IDBKeyRange): Promise<CachedR
 function put(tx: IDBTransaction, patch: Patch, people: Map<ChatId, PeopleChange>): void {
   const kv = tx.objectStore("kv");
   const own = tx.objectStore("own");
-  if (patch.reset) {
-    for (const store of ["own", "chats", "people", "messages", "reacted"]) tx.objectStore(store).clear();
-    kv.delete("epoch");
+  if (patch.reset?.own) {
+    own.clear();
     kv.delete("own");
+  }
+  if (patch.reset?.chats) {
+    for (const store of ["chats", "people", "messages", "reacted"]) tx.objectStore(store).clear();
     people.clear();
   }
   if (patch.me) kv.put(patch.me, "me");
-  if (patch.epoch !== undefined) kv.put(patch.epoch, "epoch");
+  if (patch.epochs !== undefined) kv.put(patch.epochs, "epochs");
   if (patch.own) {
     kv.put({ version: patch.own.version, missedCalls: patch.own.missedCalls }, "own");
     for (const chatId of patch.own.gone) own.delete(chatId);

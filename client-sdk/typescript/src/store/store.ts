@@ -1,5 +1,5 @@
 import type { ChatPatch, OutboxItem, Patch } from "../core/patch.js";
-import type { ChatId, Message, MyChat, Seq, User, Version } from "../protocol.js";
+import type { ChatId, Epoch, Message, MyChat, Seq, User, Version } from "../protocol.js";
 
 /** What a store gives back when a client starts. */
 export interface Saved {
@@ -7,7 +7,7 @@ export interface Saved {
   me?: User;
   /** The secret of this device. */
   token?: string;
-  epoch?: string;
+  epochs?: Epoch[];
   own?: { version: Version; missedCalls: number; chats: MyChat[] };
   /** The chats, each with some of its last messages. */
   chats: ChatPatch[];

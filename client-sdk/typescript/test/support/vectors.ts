@@ -32,9 +32,9 @@ const item = ({ chat_id, client_id, text }: Json, order = 0): OutboxItem => ({
 
 function stateOf(given: Json): State {
   const state = emptyState();
-  if (given.epoch === undefined) return state;
+  if (given.epochs === undefined) return state;
   state.me = ME;
-  state.epoch = given.epoch;
+  state.epochs = given.epochs;
   state.own = { version: given.user_version, missedCalls: 0, chats: new Map((given.mine ?? []).map((it: Json) => [it.chat_id, it])) };
   for (const snapshot of given.chats ?? []) state.chats.set(snapshot.chat.id, ChatClass.fromSnapshot(snapshot, ME.id));
   return state;
@@ -43,12 +43,12 @@ function stateOf(given: Json): State {
 /** Through the form in which a store keeps it. */
 function restarted(state: State): State {
   const saved = structuredClone({
-    epoch: state.epoch,
+    epochs: state.epochs,
     own: state.own,
     chats: [...state.chats.values()].map((chat) => chat.whole()),
   });
   const chats = new Map<number, Chat>(saved.chats.map((it) => [it.head.info.id, ChatClass.fromPatch(it)]));
-  return { me: ME, epoch: saved.epoch, own: saved.own, chats };
+  return { me: ME, epochs: saved.epochs, own: saved.own, chats };
 }
 
 export class World {
@@ -72,7 +72,7 @@ export class World {
     if (given.phase === "live") {
       this.step("connect", true);
       const user = { from: given.user_version, version: given.user_version };
-      this.step("welcome", { epoch: given.epoch, reset: false, user, chats: [] });
+      this.step("welcome", { epochs: given.epochs, user, chats: [] });
     }
     this.#sends = [];
   }
@@ -194,8 +194,8 @@ export class World {
       if (!request) return;
       const [[, from]] = request.params.chats;
       const newer = rows.filter((row: Json) => row.version > from);
-      const messages = newer.slice(0, page);
-      const delta = { chat_id, from, version: messages.at(-1)?.version ?? version, messages };
+      const some = newer.slice(0, page);
+      const delta = { chat_id, from, version: some.at(-1)?.version ?? version, rows: some };
       this.#answer("difference", request.params, { ok: { chats: [{ kind: "delta", delta, more: newer.length > page }] } });
     }
     throw new Error("the client asks for ever");
@@ -221,7 +221,7 @@ export class World {
         others_read: chat.others_read,
       };
     }
-    return { epoch: state.epoch, user_version: state.own.version, missed_calls: state.own.missedCalls, chats };
+    return { epochs: state.epochs, user_version: state.own.version, missed_calls: state.own.missedCalls, chats };
   }
 }
 

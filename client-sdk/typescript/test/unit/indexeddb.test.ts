@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { describe, expect, it } from "vitest";
 import type { ChatPatch, Patch } from "../../src/core/patch.js";
-import type { Message } from "../../src/protocol.js";
+import type { Epoch, Message } from "../../src/protocol.js";
 import { IndexedDbStore } from "../../src/store/indexeddb.js";
 
 const message = (seq: number): Message =>
@@ -33,6 +33,21 @@ describe("what is kept of a chat in the browser", () => {
     }
     const store = await IndexedDbStore.open("visits");
     expect((await kept(store)).length).toBeLessThanOrEqual(3_250);
+    store.close();
+  });
+
+  it("is forgotten as far as a database held it that has another history", async () => {
+    const store = await IndexedDbStore.open("reset");
+    const epochs = (people: string, chats: string): Epoch[] => [["people", people], ["chats", chats]];
+    const own = (version: number, ...chats: number[]): NonNullable<Patch["own"]> =>
+      ({ version, missedCalls: 0, chats: chats.map((chat_id) => ({ chat_id, read_seq: 0, version, role: "owner" as const })), gone: [] });
+    await store.save([{ ...live(1, 10), epochs: epochs("1", "1"), own: own(2, 7, 8) }], []);
+    await store.save([{ reset: { own: true, chats: false }, epochs: epochs("2", "1"), own: own(1, 7) }], []);
+    expect(await store.load()).toMatchObject({ epochs: epochs("2", "1"), own: { version: 1, chats: [{ chat_id: 7 }] }, chats: [{ head: { version: 10 } }] });
+    expect(await kept(store)).toHaveLength(10);
+    await store.save([{ reset: { own: false, chats: true }, epochs: epochs("2", "2") }], []);
+    expect(await store.load()).toMatchObject({ epochs: epochs("2", "2"), own: { version: 1, chats: [{ chat_id: 7 }] }, chats: [] });
+    expect(await kept(store)).toHaveLength(0);
     store.close();
   });
 

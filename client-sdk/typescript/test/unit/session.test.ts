@@ -8,7 +8,7 @@ const welcome = (id: number) =>
     id,
     ok: {
       user: { id: 1, handle: "sara", name: "Sara" }, device_id: 1, server_time: "2026-11-23T08:30:00.000Z", heartbeat_seconds: 30,
-      sync: { epoch: "e1", reset: true, user: { from: 0, version: 0 }, chats: [] },
+      sync: { epochs: [["people", "e1"], ["chats", "e1"]], reset: ["people", "chats"], user: { from: 0, version: 0 }, chats: [] },
     },
   });
 

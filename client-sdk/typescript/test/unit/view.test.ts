@@ -7,16 +7,16 @@ import type { ChatSnapshot, Message } from "../../src/protocol.js";
 import { chatView, chatViews } from "../../src/view.js";
 
 const message = (seq: number, sender = 2): Message =>
-  ({ seq, version: seq, sender, client_id: `c${seq}`, sent_at: "2026-11-23T08:30:00.000Z", body: { kind: "text", text: "m" } }) as Message;
+  ({ row: "message", seq, version: seq, sender, client_id: `c${seq}`, sent_at: "2026-11-23T08:30:00.000Z", body: { kind: "text", text: "m" } }) as Message;
 
 /** 500 chats, of which 60 are groups of 800: somebody who is in everything. */
 function world(): State {
   const state = emptyState();
   state.me = { id: 1, handle: "me", name: "Me" };
   for (let id = 1; id <= 500; id++) {
-    const members = Array.from({ length: id <= 60 ? 800 : 2 }, (_, at) => ({ user_id: at + 1, role: "member" as const, read_seq: 0 }));
+    const members = Array.from({ length: id <= 60 ? 800 : 2 }, (_, at) => ({ row: "member", version: 1, user_id: at + 1, role: "member" as const, read_seq: 0 }));
     const kind = id <= 60 ? "group" : "direct";
-    const snapshot = { chat: { id, kind, title: "g", created_at: "2026-11-23T08:30:00.000Z" }, version: 50, last_seq: 50, members, messages: Array.from({ length: 50 }, (_, at) => message(at + 1)) };
+    const snapshot = { chat: { id, kind, title: "g", created_at: "2026-11-23T08:30:00.000Z" }, version: 50, last_seq: 50, rows: [...members, ...Array.from({ length: 50 }, (_, at) => message(at + 1))] };
     state.chats.set(id, Chat.fromSnapshot(snapshot as unknown as ChatSnapshot, 1));
     state.own.chats.set(id, { chat_id: id, read_seq: 40, version: 1, role: "member" });
   }
@@ -31,7 +31,7 @@ describe("the list of chats", () => {
     for (let turn = 0; turn < 200; turn++) {
       const chat = state.chats.get(1 + (turn % 500)) as Chat;
       const seq = chat.last_seq + 1;
-      chat.apply({ chat_id: chat.info.id, from: chat.version, version: chat.version + 1, messages: [message(seq)] } as never, 1, 500, []);
+      chat.apply({ chat_id: chat.info.id, from: chat.version, version: chat.version + 1, rows: [message(seq)] } as never, 1, 500, []);
       const began = performance.now();
       chatViews(state);
       costs.push(performance.now() - began);
@@ -49,9 +49,9 @@ describe("the list of chats", () => {
     expect(chatView(state, chat).othersRead).toBe(50);
     state.own.chats.set(7, { chat_id: 7, read_seq: 50, version: 2, role: "member" });
     expect(chatView(state, chat).unread).toBe(0);
-    chat.apply({ chat_id: 7, from: 50, version: 51, messages: [{ ...message(50), version: 51, body: { kind: "deleted" } }] } as never, 1, 500, []);
+    chat.apply({ chat_id: 7, from: 50, version: 51, rows: [{ ...message(50), version: 51, body: { kind: "deleted" } }] } as never, 1, 500, []);
     expect(chatView(state, chat).lastMessage?.body.kind).toBe("deleted");
-    chat.apply({ chat_id: 7, from: 51, version: 52, chat: { ...chat.info, title: "another" } } as never, 1, 500, []);
+    chat.apply({ chat_id: 7, from: 51, version: 52, rows: [{ row: "info", ...chat.info, version: 52, title: "another" }] } as never, 1, 500, []);
     expect(chatView(state, chat).info.title).toBe("another");
   });
 });

@@ -154,7 +154,7 @@ pub(super) fn resumes(it: &mut Attacker, tally: &mut Tally) {
         let chats: Vec<(u64, u64, u64)> = (0..4000).map(|index| (index + 1, it.random.next_u64() >> 40, 0)).collect();
         let epoch = format!("{:x}", it.random.next_u64());
         tally.tried += 1;
-        let hello = json!({ "token": token, "resume": { "epoch": epoch, "user_version": 0, "chats": chats } });
+        let hello = json!({ "token": token, "resume": { "epochs": [["people", epoch], ["chats", epoch]], "user_version": 0, "chats": chats } });
         if line.request(1, "hello", &hello).is_err() {
             tally.close(1006);
             continue;

@@ -26,6 +26,9 @@ impl Judging {
         if let Some(standing) = self.chat.members.get_mut(&by) {
             standing.engaged = true;
         }
+        if new.kind == ChatKind::Channel {
+            self.chat.info.member_count = u32::try_from(self.chat.count).ok();
+        }
         if new.kind != ChatKind::Direct {
             self.tell(by, ServiceAction::Created, version, now, dice);
         }
@@ -39,6 +42,7 @@ impl Judging {
         let old = self.chat.members.entry(user).or_insert_with(nobody).role;
         // Who reads a channel is nobody else's business.
         let quiet = self.chat.info.kind == ChatKind::Channel && role.max(old) <= Some(Role::Member);
+        self.chat.untold.stale |= quiet;
         let Some(standing) = self.turn(user, (!quiet).then_some(version)) else { return };
         if role.is_some() && old.is_none() {
             standing.read_seq = read_seq;
@@ -116,7 +120,7 @@ impl Judging {
     }
 
     pub(super) fn set_role(&mut self, by: UserId, user: UserId, role: Role, now: Timestamp) -> Verdict {
-        self.may(by, Action::Name, now)?;
+        self.may(by, if role == Role::Owner { Action::GiveAway } else { Action::Name }, now)?;
         if user == by {
             return refuse(ErrorCode::BadRequest, "an owner stops being one by naming another");
         }
@@ -125,6 +129,11 @@ impl Judging {
         };
         if old == role {
             return Ok(self.as_it_is());
+        }
+        // An admin who may name others names those below, and gives no more than they have.
+        let mine = self.rights_of(by, now);
+        if self.standing(by).and_then(|it| it.role) <= Some(old) || role == Role::Admin && !mine.has(Rights::ADMIN) {
+            return Err(refusal(ErrorCode::Forbidden));
         }
         let version = self.next();
         self.give(user, Some(role), version);

@@ -1,6 +1,6 @@
 //! Messages and reactions.
 
-use chapar_protocol::{Body, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};
@@ -42,7 +42,7 @@ impl Judging {
 
     /// Writing in a chat that somebody else has opened answers it.
     fn engage(&mut self, user: UserId) {
-        if self.chat.info.kind != chapar_protocol::ChatKind::Direct {
+        if self.chat.info.kind != ChatKind::Direct {
             return;
         }
         if self.standing(user).is_some_and(|it| !it.engaged)
@@ -59,7 +59,8 @@ impl Judging {
         let NewMessage { client_id, body, reply_to, json, hash } = new;
         let sent = Sent { seq, version, sent_at, hash };
         let reactions = Vec::new();
-        let message = Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at: None, reactions };
+        let message =
+            Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at: None, reactions, views: 0 };
         self.chat.sent.insert((sender, client_id), sent);
         self.chat.messages.insert(seq, Stored { message, json: Some(json), hash });
         self.rows.fresh.insert(seq);
@@ -75,7 +76,7 @@ impl Judging {
         now: Timestamp,
         dice: &mut dyn FnMut() -> Uuid,
     ) {
-        if self.chat.info.kind != chapar_protocol::ChatKind::Channel {
+        if self.chat.info.kind != ChatKind::Channel {
             let line = NewMessage { hash: 0, ..NewMessage::service(dice(), action) };
             self.put(sender, line, version, now);
         }
@@ -145,6 +146,9 @@ impl Judging {
         let counts = &message.reactions;
         if counts.len() >= limit::REACTION_KINDS && emoji.is_some_and(|new| counts.iter().all(|it| it.emoji != new)) {
             return refuse(ErrorCode::TooLarge, "a message carries at most 50 different reactions");
+        }
+        if self.chat.info.kind == ChatKind::Channel {
+            return Ok(self.react_quietly(by, seq, emoji));
         }
         self.moment(now);
         let version = match self.reacted_at.get(&seq) {

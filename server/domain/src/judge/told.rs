@@ -1,8 +1,6 @@
 //! What others hear of a chat that has changed.
 
-use std::collections::BTreeMap;
-
-use chapar_protocol::{ChatDelta, ChatId, ChatKind, Reacted, Role, Seq, UserId, Version, limit};
+use chapar_protocol::{ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, Reacted, Role, Seq, UserId, Version, limit};
 
 use super::Written;
 use crate::chat::Stored;
@@ -26,10 +24,28 @@ pub struct Membership {
     pub turn: i64,
 }
 
+/// People who have reacted in a channel since its counters were told, each of whom hears all that is told with their own.
+pub const A_FEW: usize = 16;
+
 /// Bytes around the rows of a delta.
 const AROUND: usize = 1024;
 
 impl Written {
+    /// Whether something has moved in a channel that its counters are to tell.
+    pub fn stirs(&self) -> bool {
+        let quiet = || self.rows.reactions.values().any(|version| *version == Version(0));
+        self.chat.info.kind == ChatKind::Channel && (quiet() || !self.rows.members.is_empty() || self.rows.left_over)
+    }
+
+    /// One's own reactions in a channel, which are told to their owners at once.
+    pub fn own_reactions(&self) -> impl Iterator<Item = Reacted> {
+        let quiet = self.rows.reactions.iter().filter(|it| *it.1 == Version(0));
+        quiet.map(|(&(seq, user_id), _)| {
+            let emoji = self.chat.reactions.get(&(seq, user_id)).cloned();
+            Reacted { seq, version: Version(0), user_id, emoji }
+        })
+    }
+
     /// How those stand now whose standing has changed.
     pub fn memberships(&self) -> impl Iterator<Item = Membership> {
         let (chat, kind) = (self.chat.info.id, self.chat.info.kind);
@@ -43,74 +59,66 @@ impl Written {
     /// The changes, as everybody in the chat hears of them: stretches of versions that follow on each other, none longer
     /// than an answer may be, unless one version alone is.
     pub fn deltas(&self) -> Vec<ChatDelta> {
-        let mut by_version: BTreeMap<Version, Piece> = BTreeMap::new();
-        let mut piece = |version: Version, bytes: usize, put: &dyn Fn(&mut ChatDelta)| {
-            let piece = by_version.entry(version).or_insert_with(|| Piece::new(self.chat.info.id));
-            piece.bytes += bytes;
-            put(&mut piece.delta);
-        };
+        if self.chat.version == self.from {
+            return Vec::new();
+        }
+        // Whose reactions many are is told to each alone: in a stretch without what all hear.
+        let apart = self.rows.counted.len() > A_FEW;
+        let mut rows = self.told();
+        rows.sort_by_key(|(row, _)| row.version());
+        let mut rows = rows.into_iter().peekable();
+        let mut delta = ChatDelta::empty(self.chat.info.id, self.from);
+        let (mut deltas, mut bytes) = (Vec::new(), AROUND);
+        while let Some(version) = rows.peek().map(|(row, _)| row.version()) {
+            let (mut together, mut size) = (Vec::new(), 0);
+            while let Some((row, bytes)) = rows.next_if(|(row, _)| row.version() == version) {
+                together.push(row);
+                size += bytes;
+            }
+            let is_apart = apart && are_reactions(&delta.rows) != are_reactions(&together);
+            if !delta.rows.is_empty() && (is_apart || bytes + size > limit::ANSWER_BYTES) {
+                let next = ChatDelta::empty(delta.chat_id, delta.version);
+                deltas.push(std::mem::replace(&mut delta, next));
+                bytes = AROUND;
+            }
+            delta.version = version;
+            delta.rows.append(&mut together);
+            bytes += size;
+        }
+        // The last versions may have left no row: what was written at them was written anew later.
+        delta.version = self.chat.version;
+        deltas.push(delta);
+        deltas
+    }
+
+    /// The rows that changed, each with what it takes in a frame, roughly and not less.
+    fn told(&self) -> Vec<(ChatRow, usize)> {
+        let mut told = Vec::new();
         if let Some(version) = self.rows.info {
-            piece(version, 1024, &|delta| delta.chat = Some(self.chat.info.clone()));
+            told.push((ChatRow::Info(ChatInfo { version, ..self.chat.info.clone() }), 1024));
         }
         for (user, turned) in &self.rows.members {
             if let (Some(version), Some(standing)) = (turned.version, self.chat.members.get(user)) {
-                piece(version, 80, &|delta| delta.members.push(standing.member(*user, self.chat.info.kind)));
+                told.push((ChatRow::Member(standing.member(*user, self.chat.info.kind, version)), 128));
             }
         }
-        for seq in self.rows.fresh.union(&self.rows.changed) {
-            if let Some(stored) = self.chat.messages.get(seq) {
-                let message = &stored.message;
-                piece(message.version, bytes(stored), &|delta| delta.messages.push(message.clone()));
-            }
+        for stored in self.rows.fresh.union(&self.rows.changed).filter_map(|seq| self.chat.messages.get(seq)) {
+            told.push((ChatRow::Message(stored.message.clone()), bytes(stored)));
         }
-        for (&(seq, user_id), version) in &self.rows.reactions {
+        for (&(seq, user_id), it) in &self.rows.counted {
+            let (version, emoji) = (it.version, it.emoji.clone());
+            told.push((ChatRow::Reaction(Reacted { seq, version, user_id, emoji }), 50));
+        }
+        for (&(seq, user_id), &version) in self.rows.reactions.iter().filter(|it| *it.1 > Version(0)) {
             let emoji = self.chat.reactions.get(&(seq, user_id)).cloned();
-            piece(*version, 128, &|delta| delta.reacted.push(Reacted { seq, user_id, emoji: emoji.clone() }));
+            told.push((ChatRow::Reaction(Reacted { seq, version, user_id, emoji }), 176));
         }
-        let mut deltas: Vec<Piece> = Vec::new();
-        let mut from = self.from;
-        for (version, piece) in by_version {
-            match deltas.last_mut() {
-                Some(last) if last.bytes + piece.bytes <= limit::ANSWER_BYTES => last.join(piece, version),
-                _ => {
-                    let mut first = Piece::new(self.chat.info.id);
-                    first.delta.from = from;
-                    first.join(piece, version);
-                    deltas.push(first);
-                }
-            }
-            from = version;
-        }
-        // The last versions may have left no row: what was written at them was written anew later.
-        if let Some(last) = deltas.last_mut() {
-            last.delta.version = self.chat.version;
-        } else {
-            let mut none = Piece::new(self.chat.info.id);
-            (none.delta.from, none.delta.version) = (self.from, self.chat.version);
-            deltas.push(none);
-        }
-        deltas.into_iter().map(|it| it.delta).collect()
+        told
     }
 }
 
-struct Piece {
-    delta: ChatDelta,
-    bytes: usize,
-}
-
-impl Piece {
-    fn new(chat: ChatId) -> Self {
-        Self { delta: ChatDelta::empty(chat, Version(0)), bytes: AROUND }
-    }
-
-    fn join(&mut self, other: Self, version: Version) {
-        self.bytes += other.bytes - AROUND;
-        self.delta.version = version;
-        self.delta.chat = other.delta.chat.or(self.delta.chat.take());
-        self.delta.members.extend(other.delta.members);
-        self.delta.messages.extend(other.delta.messages);
-        self.delta.reacted.extend(other.delta.reacted);
-    }
+fn are_reactions(rows: &[ChatRow]) -> bool {
+    rows.iter().all(|row| row.reaction().is_some())
 }
 
 /// What a message takes in a frame, roughly and not less.
@@ -119,5 +127,5 @@ fn bytes(stored: &Stored) -> usize {
         Some(json) => json.len(),
         None => serde_json::to_string(&stored.message.body).map_or(0, |json| json.len()),
     };
-    256 + body + 64 * stored.message.reactions.len()
+    288 + body + 64 * stored.message.reactions.len()
 }

@@ -1,6 +1,6 @@
 //! The changes of chats between two versions, as far as they fit into an answer.
 
-use chapar_protocol::{ChatDelta, ChatId, UserId, Version};
+use chapar_protocol::{ChatDelta, ChatId, ChatRow, UserId, Version};
 use sqlx::{Row, postgres::PgRow};
 
 use super::{
@@ -34,33 +34,31 @@ pub(in crate::store) async fn read(
         .fetch_all(&mut **tx)
         .await?;
     let mut deltas: Vec<(ChatDelta, bool)> = Vec::new();
-    let (mut messages, mut reacted) = (Vec::new(), Vec::new());
+    let mut told = Vec::new();
     for found in &rows {
         let Some(&(chat_id, from, version)) = stretches.get(row::place(found)?) else { continue };
         if found.try_get::<Option<i64>, _>("seq")?.is_some() {
-            messages.push(row::message(found)?);
+            told.push(ChatRow::Message(row::message(found)?));
+            // Also one that is older: the stretch that it was of has left this message out, which has changed since.
             if let Some(user) = user {
-                reacted.extend(row::my_reaction(found, user, from)?);
+                told.extend(row::my_reaction(found, user)?.map(ChatRow::Reaction));
             }
             continue;
         }
         let cut = Version(found.try_get("version")?);
-        let (messages, reacted) = (std::mem::take(&mut messages), std::mem::take(&mut reacted));
-        let delta = ChatDelta { messages, reacted, from, version: cut, ..ChatDelta::empty(chat_id, cut) };
+        let delta = ChatDelta { chat_id, from, version: cut, rows: std::mem::take(&mut told) };
         deltas.push((delta, cut < version));
     }
     // Each chat by its own look into the index, whatever the planner takes their number for: a LIMIT keeps it from joining
     // with the whole table. So below, and in `snapshot`.
-    let chats = "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at
+    let chats = "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.info_version, c.rights, c.told_members
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
          WHERE c.info_version > i.after AND c.info_version <= i.upto";
-    add(tx, &mut deltas, chats, |delta, found| {
-        delta.chat = Some(row::chat_info(found)?);
-        Ok(())
-    })
-    .await?;
-    let members = "SELECT i.place::integer AS place, c.kind, m.user_id, m.role, m.read_seq
+    add(tx, &mut deltas, chats, |found| Ok(ChatRow::Info(row::chat_info(found)?))).await?;
+    let members =
+        "SELECT i.place::integer AS place, c.kind, m.user_id, m.version, m.role, m.read_seq, m.rights, m.denied,
+             m.denied_until
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
          CROSS JOIN LATERAL (
@@ -68,34 +66,30 @@ pub(in crate::store) async fn read(
              WHERE m.chat_id = i.chat AND m.version > 0 AND m.version > i.after AND m.version <= i.upto
              ORDER BY m.version LIMIT 1000
          ) m ORDER BY i.place, m.user_id";
-    add(tx, &mut deltas, members, |delta, found| {
-        delta.members.push(row::member(found, row::kind(found.try_get("kind")?))?);
-        Ok(())
-    })
-    .await?;
+    let member = |found: &PgRow| Ok(ChatRow::Member(row::member(found, row::kind(found.try_get("kind")?))?));
+    add(tx, &mut deltas, members, member).await?;
     if user.is_none() {
-        let reactions = "SELECT i.place::integer AS place, r.seq, r.user_id, r.emoji
+        let reactions = "SELECT i.place::integer AS place, r.seq, r.version, r.user_id, r.emoji
              FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
              CROSS JOIN LATERAL (
                  SELECT * FROM reactions r
                  WHERE r.chat_id = i.chat AND r.version > 0 AND r.version > i.after AND r.version <= i.upto
                  ORDER BY r.version LIMIT 1000
              ) r ORDER BY i.place, r.version";
-        add(tx, &mut deltas, reactions, |delta, found| {
-            delta.reacted.push(row::reacted(found)?);
-            Ok(())
-        })
-        .await?;
+        add(tx, &mut deltas, reactions, |found| Ok(ChatRow::Reaction(row::reacted(found)?))).await?;
+    }
+    for (delta, _) in &mut deltas {
+        delta.rows.sort_by_key(ChatRow::version);
     }
     Ok(deltas)
 }
 
-/// Adds to deltas what a statement finds within their stretches.
+/// Adds to deltas the rows that a statement finds within their stretches.
 async fn add(
     tx: &mut Tx,
     deltas: &mut [(ChatDelta, bool)],
     statement: &'static str,
-    put: impl Fn(&mut ChatDelta, &PgRow) -> sqlx::Result<()>,
+    read: impl Fn(&PgRow) -> sqlx::Result<ChatRow>,
 ) -> Result<()> {
     let rows = sqlx::query(statement)
         .bind(deltas.iter().map(|it| it.0.chat_id.0).collect::<Vec<_>>())
@@ -105,7 +99,7 @@ async fn add(
         .await?;
     for found in &rows {
         if let Some((delta, _)) = deltas.get_mut(row::place(found)?) {
-            put(delta, found)?;
+            delta.rows.push(read(found)?);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Reads what the changes of a batch are judged by: in one statement, so of one moment.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chapar_domain::{
     change::{Asked, Change},
@@ -12,7 +12,7 @@ use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, row};
+use super::{Result, row, untold};
 use crate::store::pool::Lease;
 
 /// The chats of a batch, as far as it is about them, and the clock of the database.
@@ -25,8 +25,8 @@ pub(super) struct Loaded {
 /// the database and back, and all must be of one moment. How many are in a chat is asked only where it matters.
 const LOAD: &str = "
     SELECT 0::smallint, c.id, c.kind::bigint, c.seq, c.version, c.rights::bigint,
-        CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, NULL::bigint,
-        NULL::bigint, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
+        CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, c.info_version,
+        c.told_members, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
     FROM unnest($1::bigint[]) AS i (chat) JOIN chats c ON c.id = i.chat
     UNION ALL
     SELECT 1::smallint, m.chat_id, m.user_id, m.role::bigint, m.read_seq, m.turn,
@@ -40,7 +40,7 @@ const LOAD: &str = "
     FROM unnest($4::bigint[], $5::bigint[], $6::uuid[]) AS i (chat, usr, client)
     JOIN messages m ON m.chat_id = i.chat AND m.sender_id = i.usr AND m.client_id = i.client
     UNION ALL
-    SELECT 3::smallint, m.chat_id, m.seq, m.version, m.sender_id, m.reply_to, m.client_hash, NULL, NULL,
+    SELECT 3::smallint, m.chat_id, m.seq, m.version, m.sender_id, m.reply_to, m.client_hash, m.views, NULL,
         m.sent_at, m.edited_at, NULL, m.client_id, NULL, NULL, m.body, m.reactions
     FROM unnest($7::bigint[], $8::bigint[]) AS i (chat, seq) JOIN messages m ON m.chat_id = i.chat AND m.seq = i.seq
     UNION ALL
@@ -61,6 +61,7 @@ struct Wanted {
     messages: HashSet<(ChatId, Seq)>,
     reactions: HashSet<(ChatId, Seq, UserId)>,
     counts: bool,
+    untold: BTreeSet<ChatId>,
 }
 
 impl Wanted {
@@ -72,7 +73,10 @@ impl Wanted {
             wanted.people.extend(it.people().map(|user| (chat, user)));
             wanted.clients.extend(it.client_id().map(|id| (chat, user, id)));
             wanted.messages.extend(it.message().map(|seq| (chat, seq)));
-            wanted.counts |= matches!(it.change, Change::Add(..) | Change::Join | Change::Leave);
+            wanted.counts |= matches!(it.change, Change::Add(..) | Change::Join | Change::Leave | Change::Count);
+            if matches!(it.change, Change::Count) {
+                wanted.untold.insert(chat);
+            }
             if let Change::React(seq, _) = it.change {
                 wanted.reactions.insert((chat, seq, user));
             }
@@ -116,13 +120,16 @@ pub(super) async fn load(lease: &mut Lease, asked: &[&Asked]) -> Result<Loaded> 
         .bind(reactions.1)
         .bind(reactions.2)
         .bind(wanted.counts)
-        .fetch_all(lease)
+        .fetch_all(&mut *lease)
         .await?;
     let mut loaded =
         Loaded { chats: HashMap::with_capacity(wanted.chats.len()), now: OffsetDateTime::now_utc().into() };
     // The chats come first.
     for found in &rows {
         read(found, &mut loaded)?;
+    }
+    if !wanted.untold.is_empty() {
+        untold::load(lease, &wanted.untold, &mut loaded.chats).await?;
     }
     Ok(loaded)
 }
@@ -134,11 +141,13 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
     if arm == 0 {
         let kind = row::kind(i16::try_from(number(2)?).unwrap_or(i16::MAX));
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
-        let info = ChatInfo { id, kind, title, handle, created_at: moment(found, 9)? };
+        let member_count = row::member_count(kind, number(8)?);
+        let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
+        let info = ChatInfo { id, version, kind, title, handle, created_at, rights: rights.list(), member_count };
         let chat = Chat {
             seq: Seq(number(3)?),
             version: Version(number(4)?),
-            rights: rights(number(5)?),
+            rights,
             count: number(6)?,
             changed_at: moment(found, 10)?,
             ..Chat::nothing(info)
@@ -190,6 +199,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
                 edited_at: found.try_get::<Option<OffsetDateTime>, _>(10)?.map(Timestamp::from),
                 body: found.try_get::<Json<Body>, _>(15)?.0,
                 reactions: found.try_get::<Option<Json<Vec<ReactionCount>>>, _>(16)?.map(|it| it.0).unwrap_or_default(),
+                views: u32::try_from(number(7)?).unwrap_or(u32::MAX),
             };
             chat.messages.insert(message.seq, Stored { message, json: None, hash: number(6)? });
         }

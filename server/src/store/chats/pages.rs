@@ -216,10 +216,12 @@ impl Chats {
 
     /// What all see of a chat.
     pub async fn info(&self, chat: ChatId) -> Result<Option<ChatInfo>> {
-        let found = sqlx::query("SELECT id, kind, title, handle, created_at FROM chats WHERE id = $1")
-            .bind(chat.0)
-            .fetch_optional(&self.pool)
-            .await?;
+        let found = sqlx::query(
+            "SELECT id, kind, title, handle, created_at, info_version, rights, told_members FROM chats WHERE id = $1",
+        )
+        .bind(chat.0)
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(found.as_ref().map(row::chat_info).transpose()?)
     }
 
@@ -240,8 +242,22 @@ impl Chats {
     /// A page of a chat's members, by user id.
     pub async fn members(&self, chat: ChatId, kind: ChatKind, after: UserId, page: i64) -> Result<Vec<Member>> {
         let rows = sqlx::query(
-            "SELECT user_id, role, read_seq FROM members WHERE chat_id = $1 AND role IS NOT NULL AND user_id > $2
-             ORDER BY user_id LIMIT $3",
+            "SELECT user_id, version, role, read_seq, rights, denied, denied_until FROM members
+             WHERE chat_id = $1 AND role IS NOT NULL AND user_id > $2 ORDER BY user_id LIMIT $3",
+        )
+        .bind(chat.0)
+        .bind(after.0)
+        .bind(page)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.iter().map(|found| row::member(found, kind)).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// A page of those who were removed from a chat and cannot come back by themselves, by user id.
+    pub async fn banned(&self, chat: ChatId, kind: ChatKind, after: UserId, page: i64) -> Result<Vec<Member>> {
+        let rows = sqlx::query(
+            "SELECT user_id, version, role, read_seq, rights, denied, denied_until FROM members
+             WHERE chat_id = $1 AND banned AND user_id > $2 ORDER BY user_id LIMIT $3",
         )
         .bind(chat.0)
         .bind(after.0)
@@ -373,7 +389,7 @@ impl Chats {
         let mut page = Page { messages: Vec::new(), reacted: Vec::new(), version: it.version, last_seq: it.last_seq };
         for found in &rows {
             page.messages.push(row::message(found)?);
-            page.reacted.extend(row::my_reaction(found, user, Version(-1))?.filter(|it| it.emoji.is_some()));
+            page.reacted.extend(row::my_reaction(found, user)?.filter(|it| it.emoji.is_some()));
         }
         Ok(page)
     }

@@ -135,6 +135,20 @@ impl Chats {
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 
+    /// Moves read marks forward in channels, where nobody sees them: by them it is counted how many have seen a post. Doing it twice does
+    /// no harm. Returns the channels where that is news.
+    pub async fn count_views(&self, marks: &HashMap<Reader, Seq>) -> Result<Vec<ChatId>> {
+        let mut in_order: Vec<(&Reader, &Seq)> = marks.iter().collect();
+        in_order.sort_unstable_by_key(|(reader, _)| **reader);
+        let ids: Vec<i64> = sqlx::query_scalar("SELECT count_views($1, $2, $3)")
+            .bind(in_order.iter().map(|it| it.0.chat.0).collect::<Vec<_>>())
+            .bind(in_order.iter().map(|it| it.0.user.0).collect::<Vec<_>>())
+            .bind(in_order.iter().map(|it| it.1.0).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(ids.into_iter().map(ChatId).collect())
+    }
+
     /// Moves read marks forward, where others see them: in direct chats and groups. Doing it twice does no harm.
     /// Returns those that moved.
     pub async fn show_read(&self, marks: &HashMap<Reader, Seq>) -> Result<Vec<(Reader, Seq)>> {

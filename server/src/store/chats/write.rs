@@ -6,7 +6,7 @@ use chapar_domain::{
     chat::Standing,
     judge::{Membership, Rows, Written},
 };
-use chapar_protocol::{ChatId, Seq, Timestamp, UserId, Version};
+use chapar_protocol::{ChatId, ChatKind, Seq, Timestamp, UserId, Version};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -42,6 +42,12 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         fresh.add(it);
         if it.from == Version(0) {
             put("created", created(it));
+        } else if let Some(version) = it.rows.info {
+            let told_members = it.chat.info.member_count.unwrap_or(0);
+            put(
+                "info",
+                json!({ "chat": it.chat.info.id, "rights": it.chat.rights.0, "told_members": told_members, "info_version": version }),
+            );
         }
         for (seq, stored) in it.rows.changed.iter().filter_map(|seq| Some((seq, it.chat.messages.get(seq)?))) {
             let message = &stored.message;
@@ -49,7 +55,7 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             put(
                 "messages",
                 json!({ "chat": it.chat.info.id, "seq": seq, "version": message.version, "body": stored.json,
-                    "edited_at": message.edited_at, "reactions": reactions }),
+                    "edited_at": message.edited_at, "reactions": reactions, "views": message.views }),
             );
         }
         let mut count = 0;
@@ -59,7 +65,11 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             put("members", member(it.chat.info.id, *user, standing, told.before, told.version));
         }
         if count != 0 {
-            put("counts", json!({ "chat": it.chat.info.id, "more": count, "left_over": it.chat.count }));
+            put(
+                "counts",
+                json!({ "chat": it.chat.info.id, "more": count, "left_over": it.chat.count,
+                "stale": it.chat.info.kind == ChatKind::Channel && it.from > Version(0) }),
+            );
         }
         for (&(seq, user), version) in &it.rows.reactions {
             let emoji = it.chat.reactions.get(&(seq, user));
@@ -67,6 +77,19 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
                 "reactions",
                 json!({ "chat": it.chat.info.id, "seq": seq, "usr": user, "emoji": emoji, "version": version }),
             );
+        }
+        for (&(seq, user), counted) in &it.rows.counted {
+            put(
+                "counted",
+                json!({ "chat": it.chat.info.id, "seq": seq, "usr": user, "emoji": counted.emoji, "counted": counted.stands,
+                    "version": counted.version }),
+            );
+        }
+        for (seq, seen) in &it.rows.viewed {
+            put("viewed", json!({ "chat": it.chat.info.id, "seq": seq, "told": seen }));
+        }
+        if let Some(at) = it.rows.told {
+            put("told", json!({ "chat": it.chat.info.id, "at": at }));
         }
         for Membership { user, chat, .. } in it.memberships() {
             put("people", json!([chat, user]));
@@ -116,7 +139,7 @@ impl<'a> Fresh<'a> {
 fn created(it: &Written) -> Value {
     let info = &it.chat.info;
     json!({ "id": info.id, "kind": row::kind_number(info.kind), "title": info.title, "handle": info.handle,
-        "rights": it.chat.rights.0, "created_at": info.created_at, "info_version": it.rows.info })
+        "rights": it.chat.rights.0, "created_at": info.created_at, "info_version": it.rows.info, "told_members": info.member_count.unwrap_or(0) })
 }
 
 fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Option<Version>) -> Value {
@@ -131,7 +154,7 @@ fn kinds(rows: &Rows) -> i16 {
         + 2 * i16::from(!rows.members.is_empty())
         + 4 * i16::from(!rows.fresh.is_empty())
         + 8 * i16::from(!rows.changed.is_empty())
-        + 16 * i16::from(!rows.reactions.is_empty())
+        + 16 * i16::from(!rows.reactions.is_empty() || !rows.counted.is_empty())
 }
 
 fn moment(at: Timestamp) -> OffsetDateTime {

@@ -160,8 +160,8 @@ pub(super) async fn spend(connection: &mut Lease, users: &[UserId], charge: Char
 }
 
 impl People {
-    /// Pays for putting people into a chat: all of it, or nothing. It is paid before they are put there, so whoever is refused then
-    /// has paid for nothing.
+    /// Pays for putting people into a chat: all of it, or nothing. It is paid before they are put there, and given back to whoever is refused
+    /// then.
     ///
     /// # Errors
     /// [`ErrorCode::RateLimited`], [`ErrorCode::ReachedTooOften`].
@@ -179,6 +179,32 @@ impl People {
         let paid = spend(&mut tx, &toll.strangers, toll.each).await?;
         self.refusals.heed(&toll.each, paid)?;
         Ok(tx.commit().await?)
+    }
+
+    /// Gives back what was paid for nothing.
+    pub async fn give_back(&self, user: UserId, toll: &Toll) -> Result<()> {
+        let mut paid: Vec<(UserId, Charge)> = toll.strangers.iter().map(|it| (*it, toll.each)).collect();
+        paid.push((user, toll.own));
+        paid.retain(|it| !it.1.is_free());
+        if paid.is_empty() {
+            return Ok(());
+        }
+        paid.sort_by_key(|it| (it.0, it.1.kind.number()));
+        sqlx::query(
+            "WITH there AS MATERIALIZED (
+                 SELECT b.user_id, b.kind, i.seconds
+                 FROM unnest($1::bigint[], $2::smallint[], $3::float8[]) AS i (id, kind, seconds)
+                 JOIN budgets b ON b.user_id = i.id AND b.kind = i.kind ORDER BY b.user_id, b.kind FOR NO KEY UPDATE OF b
+             )
+             UPDATE budgets b SET full_at = b.full_at - make_interval(secs => t.seconds)
+             FROM there t WHERE b.user_id = t.user_id AND b.kind = t.kind",
+        )
+        .bind(paid.iter().map(|it| it.0.0).collect::<Vec<_>>())
+        .bind(paid.iter().map(|it| it.1.kind.number()).collect::<Vec<_>>())
+        .bind(paid.iter().map(|it| it.1.seconds).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 }
 

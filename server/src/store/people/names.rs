@@ -90,6 +90,35 @@ impl People {
         Ok(id.map(ChatId))
     }
 
+    /// Names that were claimed two hours ago or longer, without a word since that their chats are there, the oldest first. Whoever still
+    /// makes such a chat does so within seconds of the claim; after an hour somebody else may have taken it over.
+    pub(in crate::store) async fn stale_claims(&self, most: i64) -> Result<Vec<(String, ChatId)>> {
+        let rows = sqlx::query(
+            "SELECT handle, chat_id FROM handles WHERE NOT confirmed AND claimed_at < now() - interval '2 hours'
+             ORDER BY claimed_at LIMIT $1",
+        )
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &sqlx::postgres::PgRow| -> sqlx::Result<_> {
+            Ok((row.try_get("handle")?, ChatId(row.try_get("chat_id")?)))
+        };
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The chat that was claimed under this name was never made. A retry of its making claims the name again.
+    pub(in crate::store) async fn free_handle(&self, handle: &str, chat: ChatId) -> Result<()> {
+        sqlx::query(
+            "DELETE FROM handles WHERE handle = $1 AND chat_id = $2 AND NOT confirmed
+                 AND claimed_at < now() - interval '2 hours'",
+        )
+        .bind(handle)
+        .bind(chat.0)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// The chat that was claimed under this name is there.
     pub async fn confirm_handle(&self, handle: &str, chat: ChatId) -> Result<()> {
         sqlx::query("UPDATE handles SET confirmed = true WHERE handle = $1 AND chat_id = $2 AND NOT confirmed")

@@ -1,0 +1,92 @@
+//! What random people want of a chat, sensible or not.
+
+use chapar_protocol::{ChatKind, Role, UserId};
+use rand::{RngExt as _, rngs::StdRng};
+use uuid::Uuid;
+
+use super::lane::Lane;
+use crate::support::{Device, reference::Wish};
+
+impl Lane {
+    /// What one to three people ask at once. What one person asks in a row is done in this order.
+    pub(super) fn wishes(&self, devices: &[Device], rng: &mut StdRng) -> Vec<(Device, Vec<Wish>)> {
+        let count = rng.random_range(1..=3);
+        let mut chosen: Vec<Device> = Vec::new();
+        while chosen.len() < count {
+            let device = &devices[rng.random_range(0..devices.len())];
+            let inside = self.room().role(device.id()).is_some();
+            if (inside || rng.random_ratio(1, 4)) && chosen.iter().all(|it| it.id() != device.id()) {
+                chosen.push(device.clone());
+            }
+        }
+        let people: Vec<UserId> = devices.iter().step_by(2).map(Device::id).collect();
+        let wishes = |device: Device, rng: &mut StdRng| {
+            let by = device.id();
+            let wishes = if rng.random_ratio(1, 3) {
+                vec![self.single(by, &people, count == 1, rng)]
+            } else {
+                let most = if count == 1 { 6 } else { 2 };
+                (0..rng.random_range(1..=most)).map(|_| self.in_a_row(by, &people, rng)).collect()
+            };
+            (device, wishes)
+        };
+        chosen.into_iter().map(|device| wishes(device, rng)).collect()
+    }
+
+    /// What keeps its order with what the same connection asks before and after it.
+    fn in_a_row(&self, by: UserId, people: &[UserId], rng: &mut StdRng) -> Wish {
+        let somebody = people[rng.random_range(0..people.len())];
+        let text = format!("متن {}", rng.random_range(0..1000));
+        let client_id = Uuid::from_u128(rng.random());
+        match rng.random_range(0..100) {
+            0..34 => {
+                let reply_to = rng.random_ratio(1, 4).then(|| self.line(rng));
+                Wish::Send { client_id, text, reply_to }
+            }
+            34..38 => match self.room().used(by, rng.random_range(0..1000)) {
+                // A retry, or another text under the same id: nobody knows which.
+                Some(client_id) => Wish::Send { client_id, text, reply_to: None },
+                None => poison(rng),
+            },
+            38..44 => poison(rng),
+            44..56 => Wish::Edit(self.line(rng), text),
+            56..64 => Wish::Delete(self.line(rng)),
+            64..80 => {
+                let emoji = ["👍", "😂", "🔥"][rng.random_range(0..3)];
+                Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))
+            }
+            80..89 => Wish::Remove(somebody),
+            _ => {
+                let roles = [Role::Member, Role::Admin, Role::Admin, Role::Owner];
+                Wish::SetRole(somebody, roles[rng.random_range(0..4)])
+            }
+        }
+    }
+
+    /// What is answered on its own.
+    fn single(&self, by: UserId, people: &[UserId], alone: bool, rng: &mut StdRng) -> Wish {
+        let owns_channel = self.room().kind == ChatKind::Channel && self.room().role(by) == Some(Role::Owner);
+        match rng.random_range(0..100) {
+            0..40 => Wish::Read(self.line(rng)),
+            40..70 => {
+                // Several at once are looked at before they are added: somebody who goes in between is left out.
+                let count = if alone { rng.random_range(1..=3) } else { 1 };
+                Wish::Add((0..count).map(|_| people[rng.random_range(0..people.len())]).collect())
+            }
+            70..90 if self.handle.is_some() => Wish::Join,
+            // How many are in a channel is known roughly: its owner stays.
+            90.. if !owns_channel && (self.handle.is_some() || rng.random_ratio(1, 4)) => Wish::Leave,
+            _ => Wish::Read(self.line(rng)),
+        }
+    }
+
+    /// A message, often a late one, at times one that is not there.
+    fn line(&self, rng: &mut StdRng) -> i64 {
+        let last = i64::try_from(self.room().lines.len()).expect("few");
+        if rng.random() { last + 1 - rng.random_range(0..10) } else { rng.random_range(0..last + 3) }
+    }
+}
+
+fn poison(rng: &mut StdRng) -> Wish {
+    Wish::Poison(Uuid::from_u128(0xdead_0000 << 96 | rng.random::<u128>() >> 32))
+}
