@@ -36,26 +36,26 @@ impl Store {
     /// list's first: whoever was taken out of a chat in between does not get it any more.
     pub async fn resume(&self, user: UserId, resume: Option<&Resume>) -> Result<Resumed> {
         let epochs = self.epochs().await?;
-        let mut reset: Vec<String> = Vec::new();
+        let mut forgotten: Vec<String> = Vec::new();
         for epoch in &epochs {
             if !resume.is_some_and(|it| it.epochs.contains(epoch)) {
-                reset.push(epoch.0.clone());
+                forgotten.push(epoch.0.clone());
             }
         }
-        let known = |database: &str, reset: &[String]| resume.filter(|_| reset.iter().all(|it| it != database));
-        let mut from = known(Epoch::PEOPLE, &reset).map(|it| it.user_version);
+        let known = |database: &str, forgotten: &[String]| resume.filter(|_| forgotten.iter().all(|it| it != database));
+        let mut from = known(Epoch::PEOPLE, &forgotten).map(|it| it.user_version);
         let (own, list) = self
             .people
             .own(user, |own| {
                 // Nobody has been told of it.
                 if from.take_if(|from| *from > own.version).is_some() {
-                    reset.push(Epoch::PEOPLE.to_owned());
+                    forgotten.push(Epoch::PEOPLE.to_owned());
                 }
                 from.unwrap_or_default()
             })
             .await?;
         let from = from.unwrap_or_default();
-        let cursors: HashMap<ChatId, (Version, Seq)> = known(Epoch::CHATS, &reset)
+        let cursors: HashMap<ChatId, (Version, Seq)> = known(Epoch::CHATS, &forgotten)
             .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
             .unwrap_or_default();
 
@@ -93,7 +93,7 @@ impl Store {
         behind.truncate(BEHIND / ID);
 
         let versions = held.iter().map(|it| (it.chat, it.version)).collect();
-        let sync = Sync { epochs, reset, user: user_delta, chats, behind, others_read };
+        let sync = Sync { epochs, reset: forgotten, user: user_delta, chats, behind, others_read };
         Ok(Resumed { sync, user_version: own.version, versions })
     }
 }

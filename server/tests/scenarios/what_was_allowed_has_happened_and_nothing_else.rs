@@ -4,6 +4,7 @@
 //! client equals them. Once over one database, once over two. `CHAPAR_TEST_SEED` replays a run's choices.
 
 mod lane;
+mod reference;
 mod wishes;
 
 use std::{
@@ -17,13 +18,15 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use self::lane::{Lane, Life, live, near};
+use self::{
+    lane::{Lane, Life, live, near},
+    reference::Room,
+};
 use crate::support::{
     Device, World,
     audit::knows_everything,
     http,
     postgres::{Cluster, Database, Frozen},
-    reference::Room,
     within,
     world::{Plan, Routes},
 };
@@ -33,7 +36,6 @@ const PEOPLE: usize = 6;
 const ROUND: Duration = Duration::from_secs(3);
 /// A change whose outcome nobody knows is tried for 3.8 s: after this it is done or never will be.
 const SETTLED: Duration = Duration::from_secs(5);
-const HANDLES: [&str; 2] = ["the_open_group", "the_open_news"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_one_database() {
@@ -61,7 +63,6 @@ async fn everything(apart: bool) {
     let mut stage = Stage::start(apart).await;
     let mut faults = vec![
         Fault::Nothing,
-        Fault::Nothing,
         Fault::RedisIsGone,
         Fault::ANodeDies(fate.random_range(0..3)),
         Fault::BackendsFreeze,
@@ -71,7 +72,7 @@ async fn everything(apart: bool) {
         let fault = faults.swap_remove(fate.random_range(0..faults.len()));
         stage.round(fault, &mut fate).await;
     }
-    stage.end().await;
+    stage.end();
 }
 
 struct Stage {
@@ -81,6 +82,8 @@ struct Stage {
     /// Each person at two places.
     people: Vec<[Device; 2]>,
     rooms: Vec<Lane>,
+    /// Chats of earlier rounds, in which nothing more is done.
+    past: Vec<Lane>,
     keepers: Vec<JoinHandle<()>>,
 }
 
@@ -97,28 +100,9 @@ impl Stage {
         let accounts = world.accounts(u32::try_from(PEOPLE).expect("few")).await;
         let both = accounts.into_iter().map(|it| [Device::new(it.clone()), Device::new(it)]);
         let people: Vec<[Device; 2]> = both.collect();
-        let [a, b, c, d, e, _] = [0, 1, 2, 3, 4, 5].map(|n: usize| &people[n][0]);
-        let mut rooms = Vec::new();
-        let planned: [(ChatKind, &Device, &[&Device], Option<&'static str>); 3] = [
-            (ChatKind::Group, a, &[b, c], None),
-            (ChatKind::Group, b, &[d], Some(HANDLES[0])),
-            (ChatKind::Channel, c, &[d, e], Some(HANDLES[1])),
-        ];
-        for (kind, owner, others, handle) in planned {
-            let members: Vec<UserId> = others.iter().map(|it| it.id()).collect();
-            let room = Room::new(kind, handle.is_some(), owner.id(), &members);
-            let create = CreateChat {
-                client_id: Uuid::new_v4(),
-                kind,
-                title: "کاروان".to_owned(),
-                handle: handle.map(str::to_owned),
-                members,
-            };
-            let made = http::call(world.at(0), owner.token(), &create).await.expect("made");
-            rooms.push(Lane::new(made.chat.id, handle, room));
-        }
+        let [a, b] = [&people[0][0], &people[1][0]];
         let direct = world.direct(a, b).await;
-        rooms.push(Lane::new(direct, None, Room::new(ChatKind::Direct, false, a.id(), &[b.id()])));
+        let rooms = vec![Lane::new(direct, None, Room::new(ChatKind::Direct, false, a.id(), &[b.id()]))];
         // Refuses poison, and with it the batch that it came in. Known by its client id: what is edited or deleted in the same
         // batch comes to the table with another text.
         world.database.sql(
@@ -134,7 +118,7 @@ impl Stage {
             both.iter().enumerate().map(move |(m, device)| tokio::spawn(keep(device.clone(), n + m, routes.clone())))
         });
         let keepers = keepers.collect();
-        let stage = Self { world, people_in, people, rooms, keepers };
+        let stage = Self { world, people_in, people, rooms, past: Vec::new(), keepers };
         stage.all_connected().await;
         stage
     }
@@ -154,7 +138,24 @@ impl Stage {
         }
     }
 
+    /// New chats, since people who have left and were taken out never come back: all but the direct chat.
+    async fn open_rooms(&mut self, fate: &mut StdRng) {
+        self.past.extend(self.rooms.drain(1..));
+        for (kind, public) in [(ChatKind::Group, false), (ChatKind::Group, true), (ChatKind::Channel, true)] {
+            let first = fate.random_range(0..PEOPLE);
+            let inside: Vec<&Device> = (0..PEOPLE - 1).map(|n| &self.people[(first + n) % PEOPLE][0]).collect();
+            let members: Vec<UserId> = inside[1..].iter().map(|it| it.id()).collect();
+            let handle = public.then(|| format!("open_{}", self.past.len() + self.rooms.len()));
+            let room = Room::new(kind, public, inside[0].id(), &members);
+            let (client_id, title) = (Uuid::new_v4(), "کاروان".to_owned());
+            let create = CreateChat { client_id, kind, title, handle: handle.clone(), members };
+            let made = http::call(self.world.at(0), inside[0].token(), &create).await.expect("made");
+            self.rooms.push(Lane::new(made.chat.id, handle, room));
+        }
+    }
+
     async fn round(&mut self, fault: Fault, fate: &mut StdRng) {
+        self.open_rooms(fate).await;
         let before: usize = self.rooms.iter().map(|lane| lane.done).sum();
         let until = Instant::now() + ROUND;
         let (chats_in, lists_in) = (self.world.database.clone(), self.lists().clone());
@@ -214,16 +215,17 @@ impl Stage {
         }
     }
 
-    async fn end(self) {
+    fn end(self) {
         for keeper in &self.keepers {
             keeper.abort();
         }
-        let refused: BTreeSet<_> = self.rooms.iter().flat_map(|lane| lane.refused.iter().copied()).collect();
+        let all = || self.past.iter().chain(&self.rooms);
+        let refused: BTreeSet<_> = all().flat_map(|lane| lane.refused.iter().copied()).collect();
         println!("refused with {refused:?}");
         for code in [ErrorCode::Forbidden, ErrorCode::ChatNotFound, ErrorCode::MessageNotFound, ErrorCode::Internal] {
             assert!(refused.contains(code.name()), "nothing was refused with {}", code.name());
         }
-        for lane in &self.rooms {
+        for lane in all() {
             let stored = lane.room().stored(lane.chat, &self.world.database, self.lists()).expect("whole");
             assert_eq!(&stored, lane.room(), "chat {}", lane.chat);
         }

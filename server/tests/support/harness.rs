@@ -11,7 +11,6 @@ pub mod node;
 pub mod postgres;
 pub mod process;
 pub mod redis;
-pub mod reference;
 pub mod socket;
 pub mod traffic;
 pub mod turn;

@@ -14,12 +14,8 @@ use chapar_protocol::{
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 
-use crate::support::{
-    Device, Failure,
-    postgres::Database,
-    reference::{Room, Verdict, Wish},
-    within,
-};
+use super::reference::{Room, Verdict, Wish};
+use crate::support::{Device, Failure, postgres::Database, within};
 
 /// So many orders at most explain the answers, then the tables say which it was.
 const MANY: usize = 3;
@@ -27,7 +23,7 @@ const MANY: usize = 3;
 /// One chat, with what it must be. What is asked of it at once is looked at as a whole, before more is asked.
 pub(super) struct Lane {
     pub(super) chat: ChatId,
-    pub(super) handle: Option<&'static str>,
+    pub(super) handle: Option<String>,
     /// What it may be, by the orders that explain all answers so far: one, most of the time.
     pub(super) rooms: Vec<Room>,
     /// What was asked last, when the outcome of some of it is not known.
@@ -68,9 +64,9 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
     while Instant::now() < life.until {
         let mut sequences = lane.wishes(&life.devices, &mut rng);
         sequences.retain(|(device, _)| device.connected());
-        let (chat, handle) = (lane.chat, lane.handle);
+        let (chat, handle) = (lane.chat, lane.handle.clone());
         let sequences = sequences.into_iter().map(async |(device, wishes)| {
-            let answers = join_all(wishes.iter().map(|wish| ask(&device, chat, handle, wish))).await;
+            let answers = join_all(wishes.iter().map(|wish| ask(&device, chat, handle.as_deref(), wish))).await;
             let tried = wishes.into_iter().zip(answers);
             tried.map(|(wish, outcome)| Tried { by: device.id(), wish, outcome }).collect::<Vec<_>>()
         });
@@ -99,7 +95,7 @@ pub(super) fn near(devices: &[Device]) -> impl Fn(UserId, UserId) -> bool + use<
 }
 
 impl Lane {
-    pub(super) fn new(chat: ChatId, handle: Option<&'static str>, room: Room) -> Self {
+    pub(super) fn new(chat: ChatId, handle: Option<String>, room: Room) -> Self {
         Self { chat, handle, rooms: vec![room], open: Vec::new(), done: 0, refused: BTreeSet::new() }
     }
 
@@ -174,7 +170,7 @@ impl Lane {
             let [device, _] = people.iter().find(|it| it[0].id() == *by).expect("one of them");
             let again = async {
                 loop {
-                    match ask(device, self.chat, self.handle, wish).await {
+                    match ask(device, self.chat, self.handle.as_deref(), wish).await {
                         outcome @ Outcome::Known(_) => return outcome,
                         _ => tokio::time::sleep(Duration::from_millis(100)).await,
                     }

@@ -4,8 +4,8 @@ use chapar_protocol::{ChatKind, Role, UserId};
 use rand::{RngExt as _, rngs::StdRng};
 use uuid::Uuid;
 
-use super::lane::Lane;
-use crate::support::{Device, reference::Wish};
+use super::{lane::Lane, reference::Wish};
+use crate::support::Device;
 
 impl Lane {
     /// What one to three people ask at once. What one person asks in a row is done in this order.
@@ -38,6 +38,12 @@ impl Lane {
         let somebody = people[rng.random_range(0..people.len())];
         let text = format!("متن {}", rng.random_range(0..1000));
         let client_id = Uuid::from_u128(rng.random());
+        // Who may much does much.
+        match self.room().role(by) {
+            Some(Role::Owner) if rng.random_ratio(1, 3) => return another_role(somebody, rng),
+            Some(Role::Admin) if rng.random_ratio(1, 5) => return Wish::Remove(somebody),
+            _ => {}
+        }
         match rng.random_range(0..100) {
             0..34 => {
                 let reply_to = rng.random_ratio(1, 4).then(|| self.line(rng));
@@ -56,10 +62,7 @@ impl Lane {
                 Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))
             }
             80..89 => Wish::Remove(somebody),
-            _ => {
-                let roles = [Role::Member, Role::Admin, Role::Admin, Role::Owner];
-                Wish::SetRole(somebody, roles[rng.random_range(0..4)])
-            }
+            _ => another_role(somebody, rng),
         }
     }
 
@@ -67,7 +70,6 @@ impl Lane {
     fn single(&self, by: UserId, people: &[UserId], alone: bool, rng: &mut StdRng) -> Wish {
         let owns_channel = self.room().kind == ChatKind::Channel && self.room().role(by) == Some(Role::Owner);
         match rng.random_range(0..100) {
-            0..40 => Wish::Read(self.line(rng)),
             40..70 => {
                 // Several at once are looked at before they are added: somebody who goes in between is left out.
                 let count = if alone { rng.random_range(1..=3) } else { 1 };
@@ -85,6 +87,11 @@ impl Lane {
         let last = i64::try_from(self.room().lines.len()).expect("few");
         if rng.random() { last + 1 - rng.random_range(0..10) } else { rng.random_range(0..last + 3) }
     }
+}
+
+fn another_role(user: UserId, rng: &mut StdRng) -> Wish {
+    let roles = [Role::Member, Role::Admin, Role::Admin, Role::Admin, Role::Owner];
+    Wish::SetRole(user, roles[rng.random_range(0..roles.len())])
 }
 
 fn poison(rng: &mut StdRng) -> Wish {

@@ -7,7 +7,7 @@ use chapar_protocol::{Body, ChatId, ChatKind, ErrorCode, Role, ServiceAction, Us
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::postgres::Database;
+use crate::support::postgres::Database;
 
 /// Something that somebody wants in a chat.
 #[derive(Clone, Debug)]
@@ -96,6 +96,7 @@ impl Room {
     }
 
     /// Does what somebody wants, or says why not. `near`: whom of those who have left they may bring back.
+    #[expect(clippy::too_many_lines, reason = "a list of short cases")]
     pub fn ask(&mut self, by: UserId, wish: &Wish, near: &dyn Fn(UserId, UserId) -> bool) -> Verdict {
         let role = self.role(by);
         let leads = role >= Some(Role::Admin) && self.kind != ChatKind::Direct;
@@ -178,7 +179,9 @@ impl Room {
                 if outside.iter().any(|user| self.people.get(user).is_some_and(|it| it.left) && !near(by, *user)) {
                     return Err(ErrorCode::HasLeft);
                 }
-                outside.iter().for_each(|user| self.enter(*user));
+                for user in &outside {
+                    self.enter(*user);
+                }
                 if !outside.is_empty() {
                     self.tell(by, &ServiceAction::Added { user_ids: outside });
                 }
@@ -305,7 +308,9 @@ impl Room {
             let mine = rows.reactions.iter().filter(|it| it.0 == at && said != Said::Deleted);
             let reactions: BTreeMap<UserId, String> = mine.map(|it| (it.1, it.2.clone())).collect();
             let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
-            reactions.values().for_each(|emoji| *counted.entry(emoji).or_default() += 1);
+            for emoji in reactions.values() {
+                *counted.entry(emoji).or_default() += 1;
+            }
             let counts = counts.unwrap_or_default();
             let told: BTreeMap<&str, u32> = counts.iter().map(|it| (it.emoji.as_str(), it.count)).collect();
             if told != counted {
