@@ -8,7 +8,7 @@ import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
-import { isCallSignaled, isCallState, isDifferences, isCount, isDelta, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, resets, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, resets, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
