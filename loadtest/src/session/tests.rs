@@ -123,11 +123,11 @@ fn a_gap_is_asked_for_once_and_the_kept_deltas_follow() {
     bench.receive(&events[2]).expect("kept");
     let asked = bench.written();
     assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0]["params"], serde_json::json!({"chat_id": 9, "from": 4}));
+    assert_eq!(asked[0]["params"], serde_json::json!({"chats": [[9, 4]]}));
     assert!(!bench.session.settled());
     let event: serde_json::Value = serde_json::from_str(&events[0]).expect("JSON");
-    let answer =
-        serde_json::json!({"id": asked[0]["id"], "ok": {"kind": "delta", "delta": event["data"], "more": false}});
+    let sync = serde_json::json!({"kind": "delta", "delta": event["data"], "more": false});
+    let answer = serde_json::json!({"id": asked[0]["id"], "ok": {"chats": [sync]}});
     bench.receive(&answer.to_string()).expect("applied");
     assert_eq!((bench.session.cursors[0].version, bench.shared.stats.delivered), (7, 3));
     assert!(bench.session.settled() && bench.shared.ledger.violations.total() == 0);
