@@ -88,6 +88,8 @@ pub enum AdminCommand {
     Statistics,
     /// How calls went: set-up, quality, satisfaction
     Calls(CallsAsked),
+    /// The latest 200 reports of people, the newest first
+    Reports,
 }
 
 /// How a password arrives. It is never an argument: everybody on the machine sees those.
@@ -216,6 +218,7 @@ mod tests {
                 AdminCommand::Revoke { handle: handle(), which: Revoked { session: None, all: true } },
             ),
             ("chapar admin statistics", AdminCommand::Statistics),
+            ("chapar admin reports", AdminCommand::Reports),
             (
                 "chapar admin calls --from 1405-09-01 --by relay --utc-offset -03:00 --csv",
                 AdminCommand::Calls(CallsAsked {

@@ -212,6 +212,9 @@ async fn mark(
             fanout.publish_own(user, delta);
         }
         marks.retain(|reader, _| places.get(reader).is_some_and(|it| it.0 != ChatKind::Channel));
+        let direct = marks.keys().filter(|it| places.get(it).is_some_and(|it| it.0 == ChatKind::Direct)).copied();
+        let requests = store.people.requests_among(&direct.collect::<Vec<_>>()).await?;
+        marks.retain(|reader, _| !requests.contains(reader));
         if !marks.is_empty() {
             for (Reader { chat, user }, seq) in store.chats.show_read(&marks).await? {
                 fanout.publish_read(Read { chat_id: chat, user_id: user, seq });

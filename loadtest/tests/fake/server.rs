@@ -313,13 +313,7 @@ impl State {
             sync: Sync {
                 epoch: "one".into(),
                 reset: hello.resume.is_none(),
-                user: UserDelta {
-                    from: Version(0),
-                    version: Version(1),
-                    chats: Vec::new(),
-                    missed_calls: None,
-                    more: false,
-                },
+                user: UserDelta { from: Version(0), version: Version(1), items: Vec::new(), more: false },
                 chats: chats.collect(),
                 behind: Vec::new(),
                 others_read: Vec::new(),

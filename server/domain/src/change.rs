@@ -41,6 +41,8 @@ pub enum Change {
     Remove(UserId),
     /// Another role for somebody.
     SetRole(UserId, Role),
+    /// Somebody cannot write in a direct chat any more, or can again: whoever asks has blocked them, or has ended that.
+    Shut(UserId, bool),
     /// Whoever asks comes in.
     Join,
     /// Whoever asks goes.
@@ -117,7 +119,7 @@ impl Asked {
         let (some, one) = match &self.change {
             Change::Create(new) => (new.members.as_slice(), None),
             Change::Add(users, _) => (users.as_slice(), None),
-            Change::Remove(user) | Change::SetRole(user, _) => (&[][..], Some(*user)),
+            Change::Remove(user) | Change::SetRole(user, _) | Change::Shut(user, _) => (&[][..], Some(*user)),
             _ => (&[][..], None),
         };
         std::iter::once(self.by.user()).chain(some.iter().copied()).chain(one)

@@ -129,6 +129,7 @@ impl Judging {
             Change::Add(users, back) => self.add(by, users, back, now, dice),
             Change::Remove(user) => self.remove(by, *user, now, dice),
             Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
+            Change::Shut(user, shut) => self.shut(by, *user, *shut),
             Change::Join => self.join(by, now, dice),
             Change::Leave => self.leave(by, now, dice),
         }

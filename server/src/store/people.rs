@@ -5,9 +5,12 @@ pub mod budgets;
 pub mod call_quality;
 pub mod call_report;
 pub mod calls;
+pub mod doors;
+pub mod items;
 pub mod known;
 pub mod lists;
 pub mod names;
+pub mod reports;
 pub mod unfinished_calls;
 
 use std::{ops::Deref, sync::Arc};

@@ -7,10 +7,10 @@ use chapar_protocol::{ChatCursor, ChatId, ChatKind, ChatSync, Resume, Seq, Sync,
 use super::{
     Result, Store,
     chats::pages::{Head, ROWS, Room, follows},
-    people::lists::encoded,
+    people::lists::{Own, encoded},
 };
 
-/// Bytes of the list of one's own chats in an answer to `hello`.
+/// Bytes of one's own things in an answer to `hello`.
 const OWN: usize = 96 * 1024;
 /// Bytes of the chats that an answer to `hello` names as behind.
 const BEHIND: usize = 48 * 1024;
@@ -37,21 +37,16 @@ impl Store {
     pub async fn resume(&self, user: UserId, resume: Option<&Resume>) -> Result<Resumed> {
         let epoch = self.epoch().await?;
         let mut resume = resume.filter(|it| it.epoch == epoch);
-        let (own, list) = self
-            .people
-            .own(user, |own| {
-                resume = resume.filter(|it| it.user_version <= own.version);
-                resume.map_or(Version(0), |it| it.user_version)
-            })
-            .await?;
-        let from = resume.map_or(Version(0), |it| it.user_version);
+        let from = |own: &Own| {
+            resume = resume.filter(|it| it.user_version <= own.version && own.knows(it.user_version));
+            resume.map_or(Version(0), |it| it.user_version)
+        };
+        let (own, list, user_delta) = self.people.own(user, from, OWN).await?;
         let cursors: HashMap<ChatId, (Version, Seq)> = resume
             .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
             .unwrap_or_default();
 
         let ids: Vec<ChatId> = list.iter().filter(|it| it.role.is_some()).map(|it| it.chat_id).collect();
-        let mine = list.into_iter().filter(|mine| mine.version > from).collect();
-        let user_delta = own.delta(from, mine, OWN);
         let mut reading = self.chats.reading().await?;
         let held = reading.heads(user, &ids).await?;
         let known = |it: &Head| cursors.get(&it.chat).map_or(Version(0), |cursor| cursor.0);

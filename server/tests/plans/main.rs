@@ -47,8 +47,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("WITH mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),
     ("AND d.last_seen_at > d.created_at", "looks up to 200 users and their devices up, some of whom were never online"),
     (
-        "d.high_user_id = greatest($1, p.id) LIMIT 1 ) d CROSS JOIN LATERAL",
-        "looks up to 200 named people up, and tells who answered",
+        "d.high_user_id = greatest(i.usr, i.other) LIMIT 1 ) d CROSS JOIN LATERAL",
+        "looks up to 200 named people up, and tells who is seen",
     ),
     (
         "SELECT slot FROM call_slots WHERE rolled_at IS NULL",

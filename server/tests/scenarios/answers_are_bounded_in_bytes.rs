@@ -192,7 +192,7 @@ async fn somebody_in_thousands_of_chats() {
     loop {
         let ask = UserDifference { from };
         let delta = bounded(http::call(world.at(0), person.token(), &ask).await.expect("own things"));
-        chats.extend(delta.chats.iter().map(|it| it.chat_id));
+        chats.extend(delta.items.iter().filter_map(Item::chat).map(|it| it.chat_id));
         from = delta.version;
         if !delta.more {
             break;

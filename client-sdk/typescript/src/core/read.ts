@@ -35,9 +35,13 @@ export const isSnapshot = (it: unknown): it is ChatSnapshot =>
 export const isChatSync = (it: unknown): it is ChatSync =>
   isObject(it) && ((it.kind === "delta" && isDelta(it.delta)) || (it.kind === "snapshot" && isSnapshot(it.snapshot)));
 
+/** Of kinds that are not known, only the version counts. */
+const isItem = (it: unknown): boolean =>
+  isObject(it) && typeof it.kind === "string" && isCount(it.version) && (it.kind !== "chat" || isMyChat(it)) &&
+  (it.kind !== "missed_calls" || isCount(it.count));
+
 export const isUserDelta = (it: unknown): it is UserDelta =>
-  isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.chats, isMyChat) &&
-  (it.missed_calls === undefined || isCount(it.missed_calls));
+  isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.items, isItem);
 
 const isSync = (it: unknown): it is Sync =>
   isObject(it) && typeof it.epoch === "string" && isUserDelta(it.user) && listOf(it.chats, isChatSync) &&

@@ -5,7 +5,8 @@ import { Backoff, type Dice } from "./backoff.js";
 import { Catchup } from "./catchup.js";
 import { Chat, fit } from "./chat.js";
 import type { ClientEvent } from "./event.js";
-import { applyOwn, type Own } from "./own.js";
+import type { KeptItem } from "./items.js";
+import { applyOwn, emptyOwn, type Own } from "./own.js";
 import type { ChatPatch, Patch } from "./patch.js";
 import type { Awaited } from "./requests.js";
 
@@ -21,7 +22,7 @@ export interface State {
   chats: Map<ChatId, Chat>;
 }
 
-export const emptyState = (): State => ({ me: undefined, epoch: undefined, own: { version: 0, chats: new Map(), missedCalls: 0 }, chats: new Map() });
+export const emptyState = (): State => ({ me: undefined, epoch: undefined, own: emptyOwn(), chats: new Map() });
 
 /** What the session does for this part of it. */
 export interface SyncHost {
@@ -56,12 +57,12 @@ export class SyncPart {
   /** Chats whose difference is to be asked, in this order. */
   #toAsk: ChatId[] = [];
   #own = ownCatchup();
-  #dirty: { reset: boolean; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; own: boolean; gone: Set<ChatId> };
+  #dirty: { reset: boolean; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; items: Set<string>; own: boolean; gone: Set<ChatId> };
 
   constructor(state: State, host: SyncHost) {
     this.state = state;
     this.#host = host;
-    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), items: new Set(), own: false, gone: new Set() };
   }
 
   /** Whether nothing that is known of is still to be fetched. */
@@ -112,11 +113,9 @@ export class SyncPart {
     // A client that knew nothing has nothing to be told of.
     if (state.epoch !== undefined) this.#host.tell({ type: "reset" });
     state.chats.clear();
-    state.own.version = 0;
-    state.own.chats.clear();
-    state.own.missedCalls = 0;
+    state.own = emptyOwn();
     state.epoch = undefined;
-    this.#dirty = { ...this.#dirty, reset: true, own: true, ownChanged: new Set(), ownGone: new Set(), gone: new Set() };
+    this.#dirty = { ...this.#dirty, reset: true, own: true, ownChanged: new Set(), ownGone: new Set(), items: new Set(), gone: new Set() };
   }
 
   delta(delta: ChatDelta): void {
@@ -267,7 +266,7 @@ export class SyncPart {
   /** What changed since the last time. */
   takePatch(): Patch {
     const dirty = this.#dirty;
-    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    this.#dirty = { reset: false, me: false, ownChanged: new Set(), ownGone: new Set(), items: new Set(), own: false, gone: new Set() };
     const { state } = this;
     const patch: Patch = {};
     if (dirty.reset) patch.reset = true;
@@ -275,7 +274,8 @@ export class SyncPart {
     if ((dirty.me || dirty.reset) && state.epoch !== undefined) patch.epoch = state.epoch;
     if (dirty.own) {
       const chats = [...dirty.ownChanged].map((id) => state.own.chats.get(id)).filter((it) => it !== undefined);
-      patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone] };
+      const items = [...dirty.items].map((place): [string, KeptItem | undefined] => [place, state.own.items.get(place)]);
+      patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone], items };
     }
     if (dirty.gone.size) patch.gone = [...dirty.gone];
     const chats: ChatPatch[] = [];
@@ -368,6 +368,8 @@ export class SyncPart {
         this.#dirty.ownGone.delete(chatId);
         this.#host.tell({ type: "chat", chatId });
       }
+      for (const place of moved.places) this.#dirty.items.add(place);
+      for (const item of moved.items) this.#host.tell({ type: "item", item });
     }
     // Chats that we are in and do not hold: a delta from 0 may be on its way, but a snapshot never harms.
     for (const chatId of state.own.chats.keys()) if (!state.chats.has(chatId)) this.#wish(chatId);
