@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatSync, Event, Seq, Version,
+    ChatDelta, ChatId, ChatSync, Event, Item, Seq, Version,
     command::{AddMembers, Difference, Hello, History, React, Send, UserDifference},
     frame::ServerFrame,
     limit,
