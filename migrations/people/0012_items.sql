@@ -45,12 +45,16 @@ BEGIN
                - count(*) FILTER (WHERE k.kind IS NOT NULL AND k.value IS NULL AND i.value IS NOT NULL)
     INTO grown, more, back
     FROM unnest(in_kind, in_key, in_value) AS i (kind, key, value)
-    LEFT JOIN items k ON k.user_id = in_user AND k.kind = i.kind AND k.key = i.key;
+    LEFT JOIN LATERAL (
+        SELECT * FROM items k WHERE k.user_id = in_user AND k.kind = i.kind AND k.key = i.key LIMIT 1
+    ) k ON true;
     RETURN QUERY
     WITH due AS MATERIALIZED (
         SELECT i.*, base + row_number() OVER (ORDER BY i.ord) AS version
         FROM unnest(in_kind, in_key, in_value) WITH ORDINALITY AS i (kind, key, value, ord)
-        LEFT JOIN items k ON k.user_id = in_user AND k.kind = i.kind AND k.key = i.key
+        LEFT JOIN LATERAL (
+            SELECT * FROM items k WHERE k.user_id = in_user AND k.kind = i.kind AND k.key = i.key LIMIT 1
+        ) k ON true
         WHERE k.value IS DISTINCT FROM i.value
     )
     INSERT INTO items AS k (user_id, kind, key, value, version)

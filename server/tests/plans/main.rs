@@ -42,6 +42,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "looks each of the connected devices up, and finds those that are gone",
     ),
     ("SELECT id, last_seen_at FROM users", "looks up to 200 users up, some of whom were never online"),
+    ("(value IS NOT NULL OR $2 > 0) ORDER BY version", "passes over at most 2,500 items that were taken back"),
+    ("k.kind = i.kind AND k.value IS NOT NULL", "counts at most 5,000 items of a kind when there is a new one"),
     ("call_sums(o.slot", "sums up the calls of half hours that are not summed up yet"),
     ("FROM call_sums($1", "sums up the calls of one half hour"),
     ("WITH mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),

@@ -33,12 +33,13 @@ impl People {
                   JOIN user_chats e ON e.user_id = p.callee AND e.chat_id = d.chat_id
                   WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)
                     AND e.engaged
-                    AND NOT EXISTS (SELECT FROM user_chats m WHERE m.user_id = p.caller AND m.chat_id = d.chat_id
-                                    AND m.request <> 0)
-                    AND NOT EXISTS (SELECT FROM items i WHERE i.user_id = p.callee AND i.kind = 'block'
-                                    AND i.key = p.caller::text AND i.value IS NOT NULL)
-                    AND NOT EXISTS (SELECT FROM items i WHERE i.user_id = p.callee AND i.kind = 'setting'
-                                    AND i.key = 'who_may_call' AND i.value = to_json('nobody'::text)::text)),
+                    AND coalesce((SELECT m.request FROM user_chats m
+                                  WHERE m.user_id = p.caller AND m.chat_id = d.chat_id), 0) = 0
+                    AND (SELECT i.value FROM items i
+                         WHERE i.user_id = p.callee AND i.kind = 'block' AND i.key = p.caller::text) IS NULL
+                    AND (SELECT i.value FROM items i
+                         WHERE i.user_id = p.callee AND i.kind = 'setting' AND i.key = 'who_may_call')
+                        IS DISTINCT FROM to_json('nobody'::text)::text),
                  ARRAY(SELECT v.id FROM devices v WHERE v.user_id = p.callee
                        ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3)
              FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (caller, callee, place)

@@ -53,11 +53,11 @@ impl People {
                  WHERE t.user_id = ANY ($2) AND t.role IS NOT NULL
              )
              SELECT p.id,
-                 EXISTS (SELECT FROM items i WHERE i.user_id = p.id AND i.kind = 'block' AND i.key = $1::text
-                         AND i.value IS NOT NULL) AS blocked,
+                 (SELECT i.value FROM items i WHERE i.user_id = p.id AND i.kind = 'block' AND i.key = $1::text)
+                     IS NOT NULL AS blocked,
                  s.user_id IS NOT NULL
-                 OR EXISTS (SELECT FROM items i WHERE i.user_id = p.id AND i.kind = 'contact' AND i.key = $1::text
-                            AND i.value IS NOT NULL)
+                 OR (SELECT i.value FROM items i WHERE i.user_id = p.id AND i.kind = 'contact' AND i.key = $1::text)
+                     IS NOT NULL
                  OR EXISTS (SELECT FROM direct_chats d JOIN user_chats e ON e.user_id = p.id AND e.chat_id = d.chat_id
                             WHERE d.low_user_id = least($1, p.id) AND d.high_user_id = greatest($1, p.id)
                               AND e.engaged) AS known,
@@ -88,7 +88,7 @@ impl People {
     /// Whether somebody has blocked somebody.
     pub async fn has_blocked(&self, user: UserId, other: UserId) -> Result<bool> {
         let blocked = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM items WHERE user_id = $1 AND kind = 'block' AND key = $2 AND value IS NOT NULL)",
+            "SELECT (SELECT value FROM items WHERE user_id = $1 AND kind = 'block' AND key = $2) IS NOT NULL",
         );
         Ok(blocked.bind(user.0).bind(other.to_string()).fetch_one(&self.pool).await?)
     }

@@ -85,12 +85,11 @@ impl People {
              CROSS JOIN LATERAL (
                  SELECT FROM user_chats e WHERE e.user_id = i.other AND e.chat_id = d.chat_id AND e.engaged LIMIT 1
              ) e
-             WHERE NOT EXISTS (SELECT FROM user_chats m
-                               WHERE m.user_id = i.usr AND m.chat_id = d.chat_id AND m.request <> 0)
-               AND NOT EXISTS (SELECT FROM items b WHERE b.user_id = i.other AND b.kind = 'block' AND b.key = i.usr::text
-                               AND b.value IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM items s WHERE s.user_id = i.other AND s.kind = 'setting'
-                               AND s.key = 'who_may_see' AND s.value = to_json('nobody'::text)::text)",
+             WHERE coalesce((SELECT m.request FROM user_chats m WHERE m.user_id = i.usr AND m.chat_id = d.chat_id), 0) = 0
+               AND (SELECT b.value FROM items b
+                    WHERE b.user_id = i.other AND b.kind = 'block' AND b.key = i.usr::text) IS NULL
+               AND (SELECT s.value FROM items s WHERE s.user_id = i.other AND s.kind = 'setting' AND s.key = 'who_may_see')
+                   IS DISTINCT FROM to_json('nobody'::text)::text",
         )
         .bind(pairs.iter().map(|it| it.0.0).collect::<Vec<_>>())
         .bind(pairs.iter().map(|it| it.1.0).collect::<Vec<_>>())
