@@ -171,8 +171,9 @@ impl Fanout {
         let delta = match in_time(self.store.people.difference(user, from)).await {
             Err(StoreError::Refused(error)) if error.code == ErrorCode::TooFarBehind => {
                 // The devices begin anew, by their own `hello`.
-                let watchers = self.hub.watchers(Topic::User(user.0));
-                watchers.iter().for_each(|outbox| outbox.close(CloseCode::SlowReader));
+                for outbox in self.hub.watchers(Topic::User(user.0)) {
+                    outbox.close(CloseCode::SlowReader);
+                }
                 return Ok(None);
             }
             delta => delta?,
