@@ -36,7 +36,7 @@ use first_bytes::{Rewound, Speaks, look};
 
 /// How long a client may take for its TLS handshake, and again for a request's head.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// WebSockets without a `hello` that one address may have at least.
+/// Connections without a request, and WebSockets without a `hello`, that one address may have at least.
 const STRANGERS: usize = 100;
 /// How long a client may leave its own bytes unacknowledged, or its window closed, before the kernel gives it up.
 const SILENCE: Duration = Duration::from_mins(1);
@@ -73,7 +73,7 @@ struct Taken {
 #[derive(Default)]
 struct Here {
     all: usize,
-    /// Those of them that are WebSockets without a `hello`, the oldest first, and how each is told to go.
+    /// Those of them that have not said yet what they are here for, the oldest first, and how each is told to go.
     strangers: BTreeMap<u64, Arc<Notify>>,
 }
 
@@ -123,9 +123,9 @@ impl Place {
         true
     }
 
-    /// Counts the place as one that waits for a `hello`. An address has a tenth of its places for those, at least
+    /// Counts the place as a stranger's: of one who has asked for nothing yet, or has a WebSocket and no `hello`. An address has a tenth of its places for those, at least
     /// [`STRANGERS`]; beyond, the one that has waited longest gives way: whoever holds many of them keeps nobody else out.
-    pub fn waits_for_hello(&self) {
+    pub fn is_strange(&self) {
         let most = (self.places.most_per_address / 10).max(STRANGERS);
         let mut taken = self.places.taken.lock();
         let Taken { strangers, by_address, .. } = &mut *taken;
@@ -148,7 +148,7 @@ impl Place {
         self.leave.notified().await;
     }
 
-    /// The `hello` has come.
+    /// A request has come, or the `hello`.
     pub fn is_known(&self) {
         if self.stranger.load(Ordering::Relaxed) == 0 {
             return;
@@ -210,23 +210,38 @@ pub async fn accept(
             if let Err(error) = set_limits(&stream) {
                 tracing::debug!(%error, "a connection has ended already");
             }
-            match tls {
-                None => share(stream, peer, Transport::Tcp, router, place, relay).await,
-                Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => match (relay, stream.get_ref().1.alpn_protocol()) {
-                        (Some(relay), Some(protocol)) if tls::TURN.contains(&protocol) => {
-                            relay.serve_stream(stream, peer, Transport::Tls).await;
-                            drop(place);
-                        }
-                        (_, Some(_)) => serve(stream, peer.ip(), router, place).await,
-                        // Browsers' TURN names no protocol, and other clients' HTTP need not.
-                        (relay, None) => share(stream, peer, Transport::Tls, router, place, relay).await,
-                    },
-                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                    Err(_) => tracing::debug!("a TLS handshake took too long"),
-                },
+            let place = Arc::new(place);
+            place.is_strange();
+            tokio::select! {
+                () = begin(stream, peer, tls, router, &place, relay) => {}
+                () = place.is_needed() => tracing::debug!("a connection that asked for nothing gave way"),
             }
         });
+    }
+}
+
+/// A connection from its first byte until it ends, or becomes a WebSocket.
+async fn begin(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    place: &Arc<Place>,
+    relay: Option<Arc<Relay>>,
+) {
+    let Some(tls) = tls else { return share(stream, peer, Transport::Tcp, router, place, relay).await };
+    match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => match (relay, stream.get_ref().1.alpn_protocol()) {
+            (Some(relay), Some(protocol)) if tls::TURN.contains(&protocol) => {
+                place.is_known();
+                relay.serve_stream(stream, peer, Transport::Tls).await;
+            }
+            (_, Some(_)) => serve(stream, peer.ip(), router, place).await,
+            // Browsers' TURN names no protocol, and other clients' HTTP need not.
+            (relay, None) => share(stream, peer, Transport::Tls, router, place, relay).await,
+        },
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
@@ -261,7 +276,7 @@ async fn share<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     peer: SocketAddr,
     transport: Transport,
     router: Router,
-    place: Place,
+    place: &Arc<Place>,
     relay: Option<Arc<Relay>>,
 ) {
     let Some(relay) = relay else { return serve(stream, peer.ip(), router, place).await };
@@ -270,8 +285,8 @@ async fn share<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     match looked {
         Ok(Ok((Speaks::Http, stream))) => serve(stream, peer.ip(), router, place).await,
         Ok(Ok((Speaks::Stun, stream))) => {
+            place.is_known();
             relay.serve_stream(stream, peer, transport).await;
-            drop(place);
         }
         Ok(Err(error)) => tracing::debug!(%error, "a connection ended before it said anything"),
         Err(_) => tracing::debug!("a connection said nothing"),
@@ -282,10 +297,13 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: IpAddr,
     router: Router,
-    place: Place,
+    place: &Arc<Place>,
 ) {
-    let router = router.layer(Extension(Peer(peer))).layer(Extension(Arc::new(place)));
-    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request.map(Body::new)));
+    let router = router.layer(Extension(Peer(peer))).layer(Extension(place.clone()));
+    let service = service_fn(move |request: Request<Incoming>| {
+        place.is_known();
+        router.clone().call(request.map(Body::new))
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
@@ -323,15 +341,15 @@ mod tests {
         let places = Places::new(1000, 1000, Vec::new());
         let client: IpAddr = [192, 0, 2, 1].into();
         let taken: Vec<Place> = (0..STRANGERS + 2).filter_map(|_| places.take(client)).collect();
-        taken[..STRANGERS].iter().for_each(Place::waits_for_hello);
+        taken[..STRANGERS].iter().for_each(Place::is_strange);
         let must_go = |place: &Place| place.is_needed().now_or_never().is_some();
         assert!(!taken.iter().any(must_go), "there is room");
         taken[0].is_known();
         taken[0].is_known();
-        taken[STRANGERS].waits_for_hello();
-        taken[STRANGERS].waits_for_hello();
+        taken[STRANGERS].is_strange();
+        taken[STRANGERS].is_strange();
         assert!(!taken.iter().any(must_go), "one of them was no stranger any more");
-        taken[STRANGERS + 1].waits_for_hello();
+        taken[STRANGERS + 1].is_strange();
         let gone: Vec<usize> = (0..taken.len()).filter(|&place| must_go(&taken[place])).collect();
         assert_eq!(gone, [1]);
         drop(taken);

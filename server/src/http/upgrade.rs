@@ -46,7 +46,7 @@ pub(super) async fn websocket(
             .after_ms(5000)
             .into());
     }
-    place.waits_for_hello();
+    place.is_strange();
     let upgrade = hyper::upgrade::on(&mut request);
     let app = routes.app.clone();
     tokio::spawn(async move {

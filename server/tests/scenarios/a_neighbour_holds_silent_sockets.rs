@@ -1,5 +1,6 @@
 //! Somebody opens twice as many sockets as an address may have without a `hello`, and says nothing on any of them. Whoever sits
-//! behind the same address signs in as ever: the oldest of the silent ones makes room.
+//! behind the same address signs in as ever: the oldest of the silent ones makes room. So it does for bare connections, on which
+//! not even a request comes.
 
 use std::time::{Duration, Instant};
 
@@ -39,4 +40,20 @@ async fn and_a_person_from_the_same_address_is_let_in_at_once() {
     }
     late.call(2, &chapar_protocol::command::Ping {}).await.expect("still there");
     socket.call(2, &chapar_protocol::command::Ping {}).await.expect("still there");
+}
+
+#[tokio::test]
+async fn not_even_those_that_ask_for_nothing_at_all_fill_an_address() {
+    let world = Plan::single().start().await;
+    let [person] = world.people().await;
+    let began = Instant::now();
+    let mut bare = Vec::new();
+    for _ in 0..1_100 {
+        bare.push(tokio::net::TcpStream::connect(world.at(0)).await.expect("a connection"));
+    }
+    let mut socket = RawSocket::connect(world.at(0)).await;
+    let hello = Hello { token: person.token().to_owned(), resume: None };
+    socket.call(1, &hello).await.expect("welcome");
+    // On a machine so slow that they have had their ten seconds this shows nothing.
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
 }

@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { session } from '../state/session.svelte';
+import { drop, keep, keys, load, PREFIX } from '../state/storage';
 
 /** What was begun in a chat and not sent: the one truth of it, for all tabs, and for the page that is loaded anew. */
 export interface Draft {
@@ -11,6 +12,8 @@ export interface Draft {
 
 /** How long keys gather before they go into the store and to the other tabs, in milliseconds. */
 const GATHER = 150;
+/** Where a draft waits that a page left behind: written at once, while IndexedDB drops what it has not done when a page goes. */
+const left = (chatId: number | ''): string => `draft.${session.me?.id ?? 0}.${chatId}`;
 
 class Drafts {
   #map = new SvelteMap<number, Draft>();
@@ -27,8 +30,11 @@ class Drafts {
     session.client.on('reset', () => {
       for (const chatId of this.#looked) this.#read(chatId);
     });
-    addEventListener('pagehide', () => this.#flush());
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#flush());
+    this.#takeOver();
+    // Another tab has gone while this one stays.
+    addEventListener('storage', ({ key }) => key?.startsWith(PREFIX + left('')) && this.#takeOver());
+    addEventListener('pagehide', () => this.#leave());
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#leave());
   }
 
   get(chatId: number): Draft | undefined {
@@ -56,8 +62,26 @@ class Drafts {
     if (atOnce) this.#write(chatId);
   }
 
-  #flush(): void {
-    for (const chatId of [...this.#timers.keys()]) this.#write(chatId);
+  /** The page may go at any moment: what is not in the store is put where it is safe at once. */
+  #leave(): void {
+    const writing = [...this.#writing].filter(([, count]) => count > 0).map(([chatId]) => chatId);
+    for (const chatId of new Set([...this.#timers.keys(), ...writing])) {
+      keep(left(chatId), JSON.stringify(this.#map.get(chatId) ?? null));
+      this.#write(chatId);
+    }
+  }
+
+  /** What a page left behind goes into the store, unless something newer is being typed here. */
+  #takeOver(): void {
+    for (const key of keys(left(''))) {
+      const chatId = Number(key.slice(left('').length));
+      if (this.#timers.has(chatId)) continue;
+      const draft = readDraft(parse(load(key)));
+      if (draft) this.#map.set(chatId, draft);
+      else this.#map.delete(chatId);
+      this.#looked.add(chatId);
+      this.#write(chatId);
+    }
   }
 
   #write(chatId: number): void {
@@ -67,6 +91,7 @@ class Drafts {
     const draft = this.#map.get(chatId);
     void session.client
       .setPreference(`draft:${chatId}`, draft === undefined ? undefined : { ...draft })
+      .then(() => drop(left(chatId)))
       .catch(() => {})
       .finally(() => this.#writing.set(chatId, (this.#writing.get(chatId) ?? 1) - 1));
   }
@@ -83,6 +108,14 @@ class Drafts {
     if (JSON.stringify(kept) === JSON.stringify(this.#map.get(chatId))) return;
     if (kept) this.#map.set(chatId, kept);
     else this.#map.delete(chatId);
+  }
+}
+
+function parse(json: string | undefined): unknown {
+  try {
+    return JSON.parse(json ?? 'null');
+  } catch {
+    return undefined;
   }
 }
 

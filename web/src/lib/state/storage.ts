@@ -1,6 +1,7 @@
 /** Small things of this device, before anybody has signed in. A private window may refuse: then they live in memory. */
 const memory = new Map<string, string>();
-const PREFIX = 'chapar.';
+/** With what the keys begin, as the event `storage` names them. */
+export const PREFIX = 'chapar.';
 
 export function load(key: string): string | undefined {
   try {
@@ -19,12 +20,27 @@ export function keep(key: string, value: string): void {
   }
 }
 
-/** Forgets everything whose key begins so: what belongs to a person goes when they sign out. */
-export function forget(beginning: string): void {
-  for (const key of [...memory.keys()]) if (key.startsWith(beginning)) memory.delete(key);
+/** The keys that begin so. */
+export function keys(beginning: string): string[] {
   try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX + beginning)) localStorage.removeItem(key);
+    const kept = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX + beginning));
+    return [...new Set([...kept.map((key) => key.slice(PREFIX.length)), ...memory.keys()])].filter((key) => key.startsWith(beginning));
+  } catch {
+    return [...memory.keys()].filter((key) => key.startsWith(beginning));
+  }
+}
+
+/** Forgets a key. */
+export function drop(key: string): void {
+  memory.delete(key);
+  try {
+    localStorage.removeItem(PREFIX + key);
   } catch {
     // Blocked: there is nothing.
   }
+}
+
+/** Forgets everything whose key begins so: what belongs to a person goes when they sign out. */
+export function forget(beginning: string): void {
+  for (const key of keys(beginning)) drop(key);
 }
