@@ -1219,7 +1219,7 @@ role?: Role,
 read_seq: Seq, 
 /**
  * A direct chat that a stranger has begun: it makes no sound, and nothing of the user is seen in it, until the user accepts it
- * (`answer_request`), opens it (`open_direct`) or writes in it.
+ * (`answer_request`), opens it (`open_direct`), writes or reacts in it.
  */
 request?: boolean, 
 /**

@@ -25,6 +25,10 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, set: SetItems) -> Result<It
         return refuse(ErrorCode::BadRequest, "an item is named twice");
     }
     app.limits.items(asker.user, items.len())?;
+    // Each is a change of a chat as well, which the other one's devices take in.
+    for _ in items.iter().filter(|it| matches!(it, OwnItem::Block { .. })) {
+        app.limits.message(asker.user)?;
+    }
     let (version, delta) = app.store.people.set_items(asker.user, &items).await?;
     if let Some(delta) = delta {
         app.fanout.publish_own(asker.user, delta);

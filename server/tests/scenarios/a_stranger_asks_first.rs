@@ -1,9 +1,9 @@
 //! A first message from somebody one shares nothing with is a request: it shows nothing and rings nothing until it is accepted.
 
 use chapar_protocol::{
-    ChatId, ErrorCode, Event, OwnItem, UserId,
+    ChatId, ErrorCode, Event, OwnItem, Seq, UserId,
     call::{CallId, CallMedia},
-    command::{AnswerRequest, CallInvite, MarkRead, OpenDirect, SetItems, SetTyping, WatchPresence},
+    command::{AnswerRequest, CallInvite, MarkRead, OpenDirect, React, SetItems, SetTyping, WatchPresence},
     item::Contact,
 };
 use uuid::Uuid;
@@ -65,10 +65,14 @@ async fn nothing_of_either_is_shown_until_it_is_accepted() {
 }
 
 #[tokio::test]
-async fn to_write_or_to_open_is_to_accept() {
+async fn to_write_or_to_react_or_to_open_is_to_accept() {
     let world = Plan::single().start().await;
     let (_stranger, person, chat) = asked(&world).await;
     person.say(chat, "who is it?").await;
+    person.until("that it is accepted", |model| !model.mine[&chat].request).await;
+
+    let (_stranger, person, chat) = asked(&world).await;
+    person.must(React { chat_id: chat, seq: Seq(1), emoji: Some("🌹".into()) }).await;
     person.until("that it is accepted", |model| !model.mine[&chat].request).await;
 
     let (stranger, person, chat) = asked(&world).await;
