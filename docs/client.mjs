@@ -60,7 +60,7 @@ function me(delta) { // R9, R6
   if (delta.from > userVersion) return void call("user_difference", { from: userVersion }).then(me, () => {});
   userVersion = delta.version;
   if (delta.more) call("user_difference", { from: userVersion }).then(me, () => {});
-  for (const it of delta.chats ?? []) it.role ? chat(it.chat_id).version || catchUp(it.chat_id, 1) : chats.delete(it.chat_id);
+  for (const it of (delta.items ?? []).filter((it) => it.kind === "chat")) it.role ? chat(it.chat_id).version || catchUp(it.chat_id, 1) : chats.delete(it.chat_id);
 }
 async function flush() { // R12: one message under way, the same client id on each try
   if (sending) return;

@@ -1,12 +1,12 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, Right, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, OwnItem, Right, Role, Seq, Timestamp, UserId,
     command::{
-        AddMembers, Changed, CreateChat, Delete, Devices, Done, Edit, GetBanned, GetChat, GetDevices, GetMembers,
-        GetUsers, History, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences, React, RemoveMember,
-        Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetRole,
-        SetTyping, UnbanMember, Users, WatchPresence,
+        AddMembers, AnswerRequest, Changed, CreateChat, Delete, Devices, Done, Edit, GetBanned, GetChat, GetDevices,
+        GetMembers, GetUsers, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences,
+        React, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices,
+        SetAdminRights, SetChatRights, SetItems, SetRole, SetTyping, UnbanMember, Users, WatchPresence,
     },
     message::NewBody,
 };
@@ -166,6 +166,21 @@ impl Client {
     /// Who some users are, at most 200.
     pub async fn get_users(&self, user_ids: Vec<UserId>) -> Result<Users, Error> {
         self.call(&GetUsers { user_ids }).await
+    }
+
+    /// Sets some of the own things, or takes them back: at most 100, all of them or none.
+    pub async fn set_items(&self, items: Vec<OwnItem>) -> Result<ItemsSet, Error> {
+        self.call(&SetItems { items }).await
+    }
+
+    /// Accepts a stranger's request, or declines it. The stranger learns of neither.
+    pub async fn answer_request(&self, chat_id: ChatId, accept: bool) -> Result<Done, Error> {
+        self.call(&AnswerRequest { chat_id, accept }).await
+    }
+
+    /// Tells the operator of somebody.
+    pub async fn report(&self, report: Report) -> Result<Done, Error> {
+        self.call(&report).await
     }
 
     /// The own devices.

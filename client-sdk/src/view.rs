@@ -13,6 +13,8 @@ pub struct ChatView {
     pub info: ChatInfo,
     /// The own role; absent in the moment between joining and being told.
     pub role: Option<Role>,
+    /// A stranger has begun it: it is a request until it is accepted.
+    pub request: bool,
     /// Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted.
     pub unread: i64,
     /// The own read mark.
@@ -62,6 +64,7 @@ fn view(session: &Session, chat: &Chat) -> ChatView {
     ChatView {
         info: chat.info.clone(),
         role: mine.and_then(|mine| mine.role),
+        request: mine.is_some_and(|mine| mine.request),
         unread: unread(session, chat, read_seq),
         read_seq,
         others_read: chat.others_read,

@@ -6,7 +6,11 @@ mod world;
 
 use chapar_client::{
     ClientEvent, Error,
-    protocol::{Action, Body, ChatKind, ErrorCode, Role, Seq, message::NewBody},
+    protocol::{
+        Action, Audience, Body, ChatKind, ErrorCode, OwnItem, Role, Seq,
+        item::{Mute, WHO_MAY_CALL, WHO_MAY_SEE},
+        message::NewBody,
+    },
 };
 use world::{Server, event, person, texts, until};
 
@@ -21,6 +25,9 @@ async fn two_people_chat_and_see_the_same() {
     let sent = sara.send(chat_id, NewBody::text("سلام"), None).await.expect("stored");
     until(&mut at_reza, "the first message", || texts(&reza, chat_id) == ["سلام"]).await;
     until(&mut at_reza, "it counts as unread", || reza.chat(chat_id).is_some_and(|chat| chat.unread == 1)).await;
+    assert!(reza.chat(chat_id).expect("held").request && !sara.chat(chat_id).expect("held").request);
+    reza.answer_request(chat_id, true).await.expect("accepted");
+    until(&mut at_reza, "no request any more", || reza.chat(chat_id).is_some_and(|chat| !chat.request)).await;
     reza.mark_read(chat_id, sent.seq).await.expect("read");
     until(&mut at_reza, "nothing unread", || reza.chat(chat_id).is_some_and(|chat| chat.unread == 0)).await;
     until(&mut at_sara, "the read mark", || sara.chat(chat_id).is_some_and(|chat| chat.others_read == sent.seq)).await;
@@ -45,6 +52,16 @@ async fn two_people_chat_and_see_the_same() {
         client.messages(chat_id).into_iter().find(|view| view.message.seq == answer.seq).and_then(|it| it.my_reaction)
     };
     assert_eq!((mine(&sara).as_deref(), mine(&reza)), (Some("🌹"), None), "only sara reacted");
+
+    let mute = OwnItem::Mute { chat_id, value: Some(Mute { until: None }) };
+    let nobody = OwnItem::Setting { name: WHO_MAY_CALL.into(), value: Some(Audience::Nobody.name().into()) };
+    sara.set_items(vec![mute.clone(), nobody]).await.expect("set");
+    event(&mut at_sara, "what was set", |event| matches!(event, ClientEvent::Item(item) if **item == mute)).await;
+    until(&mut at_sara, "both", || sara.items().len() == 2).await;
+    assert_eq!(sara.item("mute", &chat_id.to_string()), Some(mute.clone()));
+    assert_eq!((sara.audience(WHO_MAY_CALL), sara.audience(WHO_MAY_SEE)), (Audience::Nobody, Audience::Everybody));
+    sara.set_items(vec![mute.taken_back()]).await.expect("taken back");
+    until(&mut at_sara, "one", || sara.items().len() == 1).await;
 
     sara.set_typing(chat_id).await.expect("told");
     event(&mut at_reza, "sara is typing", |event| matches!(event, ClientEvent::Typing(it) if it.chat_id == chat_id))

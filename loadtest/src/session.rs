@@ -447,7 +447,9 @@ impl Session {
             USER_DIFFERENCE => self.user_delta(&serde_json::from_str::<UserDelta>(ok.get()).map_err(bad)?),
             _ => {
                 let Some(indices) = self.questions.remove(&id) else { return Ok(()) };
-                indices.iter().for_each(|index| self.cursors[*index].asked = false);
+                for index in &indices {
+                    self.cursors[*index].asked = false;
+                }
                 let answer: Differences = serde_json::from_str(ok.get()).map_err(bad)?;
                 if let Some(gone) = answer.gone.first() {
                     return Err(End::Dead(format!("difference: {gone:?} is gone")));

@@ -32,6 +32,20 @@ sdp: string,
 nonce?: string, };
 
 /**
+ * Answers a stranger's request. Accepted, it is a chat like any other; declined, it is gone from the list and stays away, whatever
+ * the stranger writes, until the user opens it (`open_direct`). The stranger learns of neither.
+ */
+export type AnswerRequest = { 
+/**
+ * Which.
+ */
+chat_id: ChatId, 
+/**
+ * Whether it is accepted.
+ */
+accept: boolean, };
+
+/**
  * Anything that a device asks of a call that it was told of. What comes of it arrives as events.
  */
 export type AskCall = { 
@@ -125,9 +139,19 @@ generation: number,
 candidates: Array<string>, });
 
 /**
+ * To whom a person allows something. Who is blocked is allowed nothing, and who is a stranger no more than strangers are.
+ */
+export type Audience = "everybody" | "known" | "nobody";
+
+/**
  * How audio is coded.
  */
 export type AudioCodec = "opus" | "red" | "unknown";
+
+/**
+ * See [`OwnItem::Block`].
+ */
+export type Block = Record<symbol, never>;
 
 /**
  * What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
@@ -628,6 +652,15 @@ more: boolean, } | { "kind": "snapshot",
 snapshot: ChatSnapshot, };
 
 /**
+ * See [`OwnItem::Contact`].
+ */
+export type Contact = { 
+/**
+ * The own name for them, 1 to 128 characters; absent: the name that they gave themselves.
+ */
+name?: string, };
+
+/**
  * Makes a group or a channel, with the asking user as owner.
  */
 export type CreateChat = { 
@@ -736,6 +769,19 @@ gone?: Array<ChatId>, };
 export type Done = Record<symbol, never>;
 
 /**
+ * See [`OwnItem::Draft`].
+ */
+export type Draft = { 
+/**
+ * As in a message.
+ */
+text: Text, 
+/**
+ * The message that it answers.
+ */
+reply_to?: Seq, };
+
+/**
  * See [`Event::Drain`].
  */
 export type Drain = { 
@@ -795,12 +841,29 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
 export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+
+/**
+ * See [`OwnItem::Folder`].
+ */
+export type Folder = { 
+/**
+ * 1 to 128 characters.
+ */
+name: string, 
+/**
+ * The lowest stands first.
+ */
+order: number, 
+/**
+ * Which chats, at most 200.
+ */
+chats: Array<ChatId>, };
 
 /**
  * Those who were removed and cannot come back, by user id. For those who may remove.
@@ -962,6 +1025,20 @@ theirs: SideState,
 video_asked_by?: UserId, };
 
 /**
+ * One of a person's own things, in its final state.
+ */
+export type Item = { "kind": "chat" } & MyChat | { "kind": "missed_calls" } & MissedCalls | Kept;
+
+/**
+ * The answer to [`SetItems`].
+ */
+export type ItemsSet = { 
+/**
+ * The per-user version afterwards. What changed arrives in `me` too: do not move the cursor by this.
+ */
+version: Version, };
+
+/**
  * Joins a public group or channel.
  */
 export type Join = { 
@@ -969,6 +1046,71 @@ export type Join = {
  * Its handle.
  */
 handle: string, };
+
+/**
+ * What a person has set, with its version.
+ */
+export type Kept = { 
+/**
+ * The per-user version at which it was set, or taken back.
+ */
+version: Version, } & ({ "kind": "mute", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Mute, } | { "kind": "pin", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Pin, } | { "kind": "draft", 
+/**
+ * In which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Draft, } | { "kind": "folder", 
+/**
+ * Made by the client.
+ */
+id: string, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Folder, } | { "kind": "contact", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Contact, } | { "kind": "block", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Block, } | { "kind": "setting", 
+/**
+ * Which.
+ */
+name: string, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: string, } | { kind: string } & Record<string, unknown>);
 
 /**
  * Leaves a group or channel. Whoever is out already, also by being removed, stays out: strangers do not bring back who left.
@@ -1089,6 +1231,28 @@ reactions?: Array<ReactionCount>,
 views?: number, };
 
 /**
+ * Calls missed and not looked at yet.
+ */
+export type MissedCalls = { 
+/**
+ * The per-user version at which the counter last changed.
+ */
+version: Version, 
+/**
+ * How many.
+ */
+count: number, };
+
+/**
+ * See [`OwnItem::Mute`].
+ */
+export type Mute = { 
+/**
+ * Until when; absent: for good.
+ */
+until?: Timestamp, };
+
+/**
  * What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.
  */
 export type MyChat = { 
@@ -1104,6 +1268,11 @@ role?: Role,
  * How far this user has read. Unread = the chat's last seq − this.
  */
 read_seq: Seq, 
+/**
+ * A direct chat that a stranger has begun: it makes no sound, and nothing of the user is seen in it, until the user accepts it
+ * (`answer_request`), opens it (`open_direct`), writes or reacts in it.
+ */
+request?: boolean, 
 /**
  * The per-user version at which this last changed.
  */
@@ -1141,6 +1310,67 @@ export type OpenDirect = {
  * With whom. One's own id opens the chat with oneself.
  */
 user_id: UserId, };
+
+/**
+ * What a person can set (`set_items`): a kind, a key, and a value; without a value it is taken back.
+ */
+export type OwnItem = { "kind": "mute", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Mute, } | { "kind": "pin", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Pin, } | { "kind": "draft", 
+/**
+ * In which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Draft, } | { "kind": "folder", 
+/**
+ * Made by the client.
+ */
+id: string, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Folder, } | { "kind": "contact", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Contact, } | { "kind": "block", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Block, } | { "kind": "setting", 
+/**
+ * Which.
+ */
+name: string, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: string, } | { kind: string } & Record<string, unknown>;
 
 /**
  * See [`Event::Reacted`].
@@ -1193,6 +1423,15 @@ device_id: DeviceId, };
  * How media reaches the other side.
  */
 export type PathKind = "direct" | "relay_udp" | "relay_tcp" | "relay_tls" | "unknown";
+
+/**
+ * See [`OwnItem::Pin`].
+ */
+export type Pin = { 
+/**
+ * The lowest stands first.
+ */
+order: number, };
 
 /**
  * Does nothing. For clients that cannot send WebSocket pings.
@@ -1450,6 +1689,36 @@ user_id: UserId, };
 export type Renew = "media" | "ice" | "transport";
 
 /**
+ * Tells the operator of somebody.
+ */
+export type Report = { 
+/**
+ * Whom. They must be known to the user: by a chat, or found by handle.
+ */
+user_id: UserId, 
+/**
+ * What is wrong.
+ */
+reason: ReportReason, 
+/**
+ * In which chat.
+ */
+chat_id?: ChatId, 
+/**
+ * By which message there.
+ */
+seq?: Seq, 
+/**
+ * In the user's words, at most 1024 bytes.
+ */
+note?: string, };
+
+/**
+ * What is wrong with somebody who is reported.
+ */
+export type ReportReason = "spam" | "abuse" | "fraud" | "other";
+
+/**
  * Looks a handle up.
  */
 export type Resolve = { 
@@ -1644,6 +1913,15 @@ chat_id: ChatId,
  * In a group of `write`, `react`, `add` and `list`; in a channel `react`.
  */
 rights: Array<Right>, };
+
+/**
+ * Sets some of the user's own things, on all own devices: all of them, or none. What is so already changes nothing.
+ */
+export type SetItems = { 
+/**
+ * At most 100, none twice.
+ */
+items: Array<OwnItem>, };
 
 /**
  * Changes the own name. Others see it when they ask next.
@@ -1841,13 +2119,9 @@ from: Version,
  */
 version: Version, 
 /**
- * Chats joined, left or read.
+ * What changed, by version. From version 0 it is everything, unless `more` follows: what is not named is not there.
  */
-chats?: Array<MyChat>, 
-/**
- * Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
- */
-missed_calls?: number, 
+items?: Array<Item>, 
 /**
  * In an answer: there is more after `version`, ask `user_difference` again. From version 0 it is not everything then.
  */
@@ -1950,6 +2224,9 @@ export interface Commands {
   history: { params: History; reply: Page };
   difference: { params: Difference; reply: Differences };
   user_difference: { params: UserDifference; reply: UserDelta };
+  set_items: { params: SetItems; reply: ItemsSet };
+  answer_request: { params: AnswerRequest; reply: Done };
+  report: { params: Report; reply: Done };
   open_direct: { params: OpenDirect; reply: ChatSnapshot };
   create_chat: { params: CreateChat; reply: ChatSnapshot };
   get_chat: { params: GetChat; reply: ChatSnapshot };

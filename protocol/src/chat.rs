@@ -122,6 +122,11 @@ pub struct MyChat {
     pub role: Option<Role>,
     /// How far this user has read. Unread = the chat's last seq − this.
     pub read_seq: Seq,
+    /// A direct chat that a stranger has begun: it makes no sound, and nothing of the user is seen in it, until the user accepts it
+    /// (`answer_request`), opens it (`open_direct`), writes or reacts in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub request: bool,
     /// The per-user version at which this last changed.
     pub version: Version,
 }

@@ -9,8 +9,8 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, Reacted, Resume, Right,
-    Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, OwnItem, Reacted, Resume,
+    Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
     message::NewBody,
@@ -22,6 +22,20 @@ pub trait Command: Serialize + DeserializeOwned + std::marker::Send + std::marke
     const METHOD: &'static str;
     /// What a success answers.
     type Reply: Serialize + DeserializeOwned + std::marker::Send + std::marker::Sync + 'static;
+}
+
+/// What is wrong with somebody who is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportReason {
+    /// Unasked advertising.
+    Spam,
+    /// Insults or threats.
+    Abuse,
+    /// Wants money or secrets by a lie.
+    Fraud,
+    /// Something else.
+    Other,
 }
 
 macro_rules! params {
@@ -326,6 +340,43 @@ params! {
         #[ts(as = "Option<Vec<ChatId>>", optional)]
         gone: Vec<ChatId>,
     }
+    /// Sets some of the user's own things, on all own devices: all of them, or none. What is so already changes nothing.
+    SetItems {
+        /// At most 100, none twice.
+        items: Vec<OwnItem>,
+    }
+    /// The answer to [`SetItems`].
+    ItemsSet {
+        /// The per-user version afterwards. What changed arrives in `me` too: do not move the cursor by this.
+        version: Version,
+    }
+    /// Answers a stranger's request. Accepted, it is a chat like any other; declined, it is gone from the list and stays away, whatever
+    /// the stranger writes, until the user opens it (`open_direct`). The stranger learns of neither.
+    AnswerRequest {
+        /// Which.
+        chat_id: ChatId,
+        /// Whether it is accepted.
+        accept: bool,
+    }
+    /// Tells the operator of somebody.
+    Report {
+        /// Whom. They must be known to the user: by a chat, or found by handle.
+        user_id: UserId,
+        /// What is wrong.
+        reason: ReportReason,
+        /// In which chat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        chat_id: Option<ChatId>,
+        /// By which message there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        seq: Option<Seq>,
+        /// In the user's words, at most 1024 bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        note: Option<String>,
+    }
     /// The changes of the user's own things since a version.
     UserDifference {
         /// The own version; 0 for everything.
@@ -470,6 +521,9 @@ commands! {
     "history" History -> Page, http: true;
     "difference" Difference -> Differences, http: true;
     "user_difference" UserDifference -> UserDelta, http: true;
+    "set_items" SetItems -> ItemsSet, http: true;
+    "answer_request" AnswerRequest -> Done, http: true;
+    "report" Report -> Done, http: true;
     "open_direct" OpenDirect -> ChatSnapshot, http: true;
     "create_chat" CreateChat -> ChatSnapshot, http: true;
     "get_chat" GetChat -> ChatSnapshot, http: true;

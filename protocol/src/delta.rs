@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChatId, ChatInfo, Member, Message, MyChat, Reacted, Seq, Version};
+use crate::{ChatId, ChatInfo, Item, Member, Message, Reacted, Seq, Version};
 
 /// All changes of one chat after `from` up to and with `version`, each row in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -155,18 +155,26 @@ pub struct UserDelta {
     pub from: Version,
     /// The version that the receiver has afterwards.
     pub version: Version,
-    /// Chats joined, left or read.
+    /// What changed, by version. From version 0 it is everything, unless `more` follows: what is not named is not there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[ts(as = "Option<Vec<MyChat>>", optional)]
-    pub chats: Vec<MyChat>,
-    /// Calls missed and not looked at yet, when that has changed; from version 0 always, and then absent means none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub missed_calls: Option<u32>,
+    #[ts(as = "Option<Vec<Item>>", optional)]
+    pub items: Vec<Item>,
     /// In an answer: there is more after `version`, ask `user_difference` again. From version 0 it is not everything then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(as = "Option<bool>", optional)]
     pub more: bool,
+}
+
+impl UserDelta {
+    /// One that brings nothing but where the user's own things stand.
+    pub fn empty(version: Version) -> Self {
+        Self { from: version, version, items: Vec::new(), more: false }
+    }
+
+    /// Items that follow on a version, each with a version of its own; the last one's is the delta's.
+    pub fn of(from: Version, items: Vec<Item>) -> Self {
+        Self { from, version: items.last().map_or(from, Item::version), items, more: false }
+    }
 }
 
 /// How far a client knows one chat, written `[chat_id, version, others_read]`.

@@ -104,6 +104,12 @@ codes! {
     Forbidden = "forbidden" => GiveUp, 403;
     /// This client id was used before, for something else.
     ClientIdReused = "client_id_reused" => GiveUp, 409;
+    /// So much was taken back since that version that it is not known any more what: begin anew by `hello`.
+    TooFarBehind = "too_far_behind" => Resume, 410;
+    /// Items of this kind cannot be set.
+    UnknownKind = "unknown_kind" => GiveUp, 400;
+    /// This person does not take it from you: by their settings, or because they have blocked you. Which of them is not told.
+    RefusedByUser = "refused_by_user" => GiveUp, 403;
     /// The group would have more than 1000 members.
     ChatFull = "chat_full" => GiveUp, 409;
     /// Somebody named has left this chat by themselves: they come back only by joining it, or added by one whom they have answered.
@@ -114,7 +120,8 @@ codes! {
     OwnerCannotLeave = "owner_cannot_leave" => GiveUp, 409;
     /// There is no such call, or you are not in it.
     CallNotFound = "call_not_found" => GiveUp, 404;
-    /// You may not call this person: they have neither written in the direct chat with you nor opened it.
+    /// You may not call this person: they have neither written in the direct chat with you nor opened it, or they do not take
+    /// calls from you; or you have not accepted their request yet.
     CallForbidden = "call_forbidden" => GiveUp, 403;
     /// You are in another call already.
     CallEngaged = "call_engaged" => GiveUp, 409;

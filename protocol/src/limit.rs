@@ -47,3 +47,11 @@ pub const IN_FLIGHT: usize = 64;
 pub const HELLO_SECONDS: u64 = 10;
 /// Seconds for which a `typing` holds.
 pub const TYPING_SECONDS: u64 = 6;
+/// Most items that one `set_items` can name. How many of each kind a person may have: [`crate::item::BOUNDS`].
+pub const ITEMS_PER_COMMAND: usize = 100;
+/// Most bytes of the values of all that a person has set, as JSON.
+pub const ITEM_BYTES: usize = 2 * 1024 * 1024;
+/// Most chats in one folder.
+pub const FOLDER_CHATS: usize = 200;
+/// Longest note of a report, in bytes.
+pub const REPORT_BYTES: usize = 1024;

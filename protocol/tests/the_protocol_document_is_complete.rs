@@ -80,11 +80,16 @@ fn every_limit_stands_with_its_value() {
         ("RESUME_CHATS", limit::RESUME_CHATS.to_string()),
         ("PAGE", limit::PAGE.to_string()),
         ("ANSWER_BYTES", limit::ANSWER_BYTES.to_string()),
+        ("DIFFERENCE_CHATS", limit::DIFFERENCE_CHATS.to_string()),
         ("DIFFERENCE_VERSIONS", limit::DIFFERENCE_VERSIONS.to_string()),
         ("SNAPSHOT_MESSAGES", limit::SNAPSHOT_MESSAGES.to_string()),
         ("IN_FLIGHT", limit::IN_FLIGHT.to_string()),
         ("HELLO_SECONDS", limit::HELLO_SECONDS.to_string()),
         ("TYPING_SECONDS", limit::TYPING_SECONDS.to_string()),
+        ("ITEMS_PER_COMMAND", limit::ITEMS_PER_COMMAND.to_string()),
+        ("ITEM_BYTES", limit::ITEM_BYTES.to_string()),
+        ("FOLDER_CHATS", limit::FOLDER_CHATS.to_string()),
+        ("REPORT_BYTES", limit::REPORT_BYTES.to_string()),
     ];
     for (name, value) in &limits {
         assert_eq!(&row(&document, &format!("`{name}`"))[2].replace(',', ""), value, "{name}");
@@ -93,6 +98,16 @@ fn every_limit_stands_with_its_value() {
     for line in source.lines().filter_map(|line| line.strip_prefix("pub const ")) {
         let name = line.split(':').next().unwrap_or_default();
         assert!(limits.iter().any(|(known, _)| *known == name), "{name} is not in this test's list");
+    }
+}
+
+#[test]
+fn every_kind_of_item_stands_with_its_bounds() {
+    let document = read("docs/PROTOCOL.md");
+    for bound in chapar_protocol::item::BOUNDS {
+        let cells = row(&document, &format!("`{}`", bound.kind));
+        assert_eq!(cells[4].replace(',', ""), bound.most.to_string(), "{}", bound.kind);
+        assert_eq!(cells[5].replace(',', ""), bound.bytes.to_string(), "{}", bound.kind);
     }
 }
 

@@ -95,6 +95,13 @@ pub async fn run(store: &Store, command: AdminCommand) -> Result<(), Failure> {
             let text = if asked.csv { call_report::csv(&report)? } else { call_report::table(&report) };
             out.write_all(text.as_bytes())?;
         }
+        AdminCommand::Reports => {
+            for it in store.people.latest_reports(200).await? {
+                // Control characters of somebody's note do nothing to the operator's terminal.
+                let note: String = it.note.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                writeln!(out, "{}\t@{}\tby @{}\t{}\t{}\t{note}", it.at, it.of, it.by, it.reason, it.place)?;
+            }
+        }
         AdminCommand::Statistics => {
             let it = store.statistics().await?;
             writeln!(

@@ -37,7 +37,7 @@ use chapar_protocol::{
     call::{CallId, Party},
 };
 use chapar_signaling::{
-    call::{CallError, Input, Record},
+    call::{Ask, CallError, Input, Record},
     sdp::{CandidatePolicy, RelayPlace},
 };
 use parking_lot::RwLock;
@@ -315,6 +315,19 @@ impl Calls {
     /// A device was signed out.
     pub async fn signed_out(&self, user_id: UserId, device_id: DeviceId) {
         self.for_each_call(user_id, Input::SignedOut(Party { user_id, device_id })).await;
+    }
+
+    /// Somebody has blocked somebody: what rings between them or goes on is over.
+    pub async fn blocked(&self, who: Party, other: UserId) {
+        match self.shared.live(who.user_id).await {
+            Ok(calls) => {
+                for call in calls.into_iter().filter(|call| call.people().contains(&other)) {
+                    let seat = call.seats().into_iter().flatten().find(|seat| seat.user_id == who.user_id);
+                    let _ = self.step(call.id(), &Input::Ask { who: seat.unwrap_or(who), ask: Ask::HangUp }).await;
+                }
+            }
+            Err(away) => tracing::warn!(%away, "a blocked call may go on: the person's calls cannot be looked at now"),
+        }
     }
 
     /// Whether a call that ended a moment ago waits to be recorded, as seen by one of its two people.

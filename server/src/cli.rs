@@ -95,6 +95,8 @@ pub enum AdminCommand {
         /// Its id, from the list
         id: i64,
     },
+    /// The latest 200 reports of people, the newest first
+    Reports,
 }
 
 /// How a password arrives. It is never an argument: everybody on the machine sees those.
@@ -225,6 +227,7 @@ mod tests {
             ("chapar admin statistics", AdminCommand::Statistics),
             ("chapar admin jobs", AdminCommand::Jobs),
             ("chapar admin retry-job 7", AdminCommand::RetryJob { id: 7 }),
+            ("chapar admin reports", AdminCommand::Reports),
             (
                 "chapar admin calls --from 1405-09-01 --by relay --utc-offset -03:00 --csv",
                 AdminCommand::Calls(CallsAsked {

@@ -5,6 +5,7 @@
 //! [`crate::session`].
 
 mod add_members;
+mod answer_request;
 mod call_ask;
 mod call_invite;
 mod call_rate;
@@ -22,10 +23,12 @@ mod join;
 mod leave;
 mod mark_read;
 mod open_direct;
+mod report;
 mod resolve;
 mod revoke_device;
 mod revoke_other_devices;
 mod see_calls;
+mod set_items;
 mod set_name;
 mod set_typing;
 
@@ -168,6 +171,8 @@ commands! {
     "difference" => history::difference, LONG;
     "user_difference" => history::user_difference, LONG;
     "open_direct" => open_direct::run, LONG;
+    "answer_request" => answer_request::run, SHORT;
+    "report" => report::run, SHORT;
     "create_chat" => create_chat::run, LONG;
     "get_chat" => history::get_chat, LONG;
     "get_members" => get_members::run, LONG;
@@ -181,6 +186,7 @@ commands! {
     "call_rate" => call_rate::run, SHORT;
     "get_calls" => get_calls::run, LONG;
     "see_calls" => see_calls::run, SHORT;
+    "set_items" => set_items::run, SHORT;
     "set_name" => set_name::run, SHORT;
     "get_devices" => get_devices::run, LONG;
     "revoke_device" => revoke_device::run, SHORT;
@@ -299,14 +305,36 @@ async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Resul
     app.store.people.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
 }
 
-/// What it costs to put newcomers into a chat.
-fn toll(app: &App, known: &[Known], newcomers: &[UserId]) -> Toll {
+/// What it costs to put newcomers into a chat. What the asker may do to strangers grows with the age of their account, and shrinks
+/// by reports.
+async fn toll(
+    app: &App,
+    asker: &Asker,
+    known: &[Known],
+    newcomers: &[UserId],
+) -> std::result::Result<Toll, StoreError> {
     let strangers = known.iter().filter(|it| !it.has_answered() && newcomers.contains(&it.user));
     let quarters = strangers.clone().map(|it| it.quarters).sum();
-    Toll {
-        own: Charge::quarters(BudgetKind::Contacts, app.settings.new_contacts_per_day, quarters),
+    let mut per_day = app.settings.new_contacts_per_day;
+    if quarters > 0 && per_day > 0 {
+        per_day = app.store.people.repute(asker.user).await?.allows(per_day);
+    }
+    Ok(Toll {
+        own: Charge::quarters(BudgetKind::Contacts, per_day, quarters),
         each: Charge::quarters(BudgetKind::Reached, app.settings.stranger_chats_per_day, 4),
         strangers: strangers.map(|it| it.user).collect(),
+    })
+}
+
+/// How some people stand to the asker, if all of them let themselves be brought into chats.
+async fn all_take_invitations(app: &App, asker: &Asker, named: &[UserId]) -> std::result::Result<(), StoreError> {
+    let doors = app.store.people.doors(asker.user, named).await?;
+    match doors.iter().find(|door| !door.takes_invitations()) {
+        None => Ok(()),
+        Some(door) => {
+            let message = format!("user {} does not let you add them to chats", door.of);
+            refuse(ErrorCode::RefusedByUser, &message)
+        }
     }
 }
 

@@ -287,8 +287,7 @@ impl Fanout {
         match (topic, self.hub.version(topic).filter(|now| *now > version)) {
             (Topic::Chat(chat), Some(_)) => self.tell_where_it_stands(ChatId(chat), outbox),
             (Topic::User(_), Some(now)) => {
-                let delta = UserDelta { from: now, version: now, chats: Vec::new(), missed_calls: None, more: false };
-                outbox.push(event_frame(&Event::Me(delta)));
+                outbox.push(event_frame(&Event::Me(UserDelta::empty(now))));
             }
             _ => {}
         }
@@ -333,6 +332,7 @@ impl Fanout {
             Parcel::Direct(device, frame) => {
                 self.hub.tell_device(topic, device, &frame);
             }
+            Parcel::Hidden => self.look_who_may_see(topic),
             Parcel::Heartbeat(_) | Parcel::Goodbye(_) | Parcel::Compare => {}
         }
     }

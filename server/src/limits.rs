@@ -20,6 +20,10 @@ pub struct Limits {
     typing: Buckets<UserId>,
     /// Chats made, and members added, by one user.
     creations: Buckets<UserId>,
+    /// Items that one user sets.
+    items: Buckets<UserId>,
+    /// People whom one user reports.
+    reports: Buckets<UserId>,
     /// Credentials for relays, asked by one user: each call and each of its moves asks once.
     relays: Buckets<UserId>,
     /// Calls begun by one user, and by one user to another; absent when the operator has switched it off.
@@ -76,6 +80,8 @@ impl Limits {
             commands: Buckets::new(Duration::from_millis(10), 1000),
             typing: Buckets::new(Duration::from_secs(1), 5),
             creations: Buckets::new(Duration::from_secs(1), 60),
+            reports: Buckets::new(Duration::from_mins(10), 20),
+            items: Buckets::new(Duration::from_millis(20), 5000),
             relays: Buckets::new(Duration::from_secs(2), 30),
             answers: (messages_per_second > 0).then(|| {
                 let units = u64::from(messages_per_second) * ANSWER_BYTES / ANSWER_UNIT;
@@ -134,6 +140,17 @@ impl Limits {
         check(&self.creations, &user, "new chats or members")
     }
 
+    /// For so many items to be set.
+    pub fn items(&self, user: UserId, items: usize) -> Result<(), WireError> {
+        let items = u64::try_from(items).unwrap_or(u64::MAX);
+        self.items.take(&user, items).map_err(|wait| refusal("items set", wait))
+    }
+
+    /// For somebody to be reported.
+    pub fn report(&self, user: UserId) -> Result<(), WireError> {
+        check(&self.reports, &user, "reports")
+    }
+
     /// For credentials at the relays.
     pub fn relays(&self, user: UserId) -> Result<(), WireError> {
         check(&self.relays, &user, "requests for relays")
@@ -185,7 +202,7 @@ impl Limits {
 
     /// Forgets those who have been quiet. To be called every minute or so; the bound on the memory does not need it.
     pub fn forget_idle(&self) {
-        let users = [&self.commands, &self.typing, &self.creations, &self.relays];
+        let users = [&self.commands, &self.typing, &self.creations, &self.items, &self.reports, &self.relays];
         let some = [&self.messages, &self.answers].into_iter().flatten();
         users.into_iter().chain(some).for_each(Buckets::forget_idle);
         if let Some(calls) = &self.calls {

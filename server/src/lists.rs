@@ -1,13 +1,18 @@
 //! People's lists of chats follow who is in which chat: at once by whoever has committed it, else by the chats' feed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chapar_domain::judge::Membership;
+use chapar_protocol::{ChatKind, Seq, UserDelta, UserId, event::Read};
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
     fanout::Fanout,
-    store::{Result, Store, StoreError},
+    store::{Result, Store, StoreError, chats::readers::Reader},
 };
 
 /// How long whoever has committed a change waits for the lists to follow.
@@ -53,7 +58,13 @@ impl Lists {
     async fn bring_into_line(&self, store: &Store, moved: &[Membership]) -> Result<()> {
         match store.people.apply(moved).await {
             Ok(changes) => {
+                let shown = now_shown(moved, &changes);
                 self.fanout.publish_lists(changes);
+                if !shown.is_empty() {
+                    for (Reader { chat, user }, seq) in store.chats.show_read(&shown).await? {
+                        self.fanout.publish_read(Read { chat_id: chat, user_id: user, seq });
+                    }
+                }
                 Ok(())
             }
             Err(error) => {
@@ -98,4 +109,14 @@ impl Lists {
         turn.end(page.upto).await?;
         Ok(more)
     }
+}
+
+/// How far those have read who have done something in a direct chat: while it was a request to them nobody else saw it.
+fn now_shown(moved: &[Membership], changes: &[(UserId, UserDelta)]) -> HashMap<Reader, Seq> {
+    let engaged = moved.iter().filter(|it| it.engaged && it.kind == ChatKind::Direct);
+    let engaged: HashSet<Reader> = engaged.map(|it| Reader { chat: it.chat, user: it.user }).collect();
+    let items = changes.iter().flat_map(|(user, delta)| delta.items.iter().map(|item| (*user, item)));
+    let marks =
+        items.filter_map(|(user, item)| item.chat().map(|mine| (Reader { chat: mine.chat_id, user }, mine.read_seq)));
+    marks.filter(|(reader, seq)| seq.0 > 0 && engaged.contains(reader)).collect()
 }

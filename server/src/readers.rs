@@ -225,11 +225,14 @@ async fn mark(
         for (user, delta) in store.people.mark_read(&marks).await? {
             fanout.publish_own(user, delta);
         }
-        let (seen, marks): (HashMap<_, _>, HashMap<_, _>) =
+        let (seen, mut marks): (HashMap<_, _>, HashMap<_, _>) =
             marks.into_iter().partition(|(reader, _)| places.get(reader).is_some_and(|it| it.0 == ChatKind::Channel));
         if !seen.is_empty() {
             counters.stir(store.chats.count_views(&seen).await?);
         }
+        let direct = marks.keys().filter(|it| places.get(it).is_some_and(|it| it.0 == ChatKind::Direct)).copied();
+        let requests = store.people.requests_among(&direct.collect::<Vec<_>>()).await?;
+        marks.retain(|reader, _| !requests.contains(reader));
         if !marks.is_empty() {
             for (Reader { chat, user }, seq) in store.chats.show_read(&marks).await? {
                 fanout.publish_read(Read { chat_id: chat, user_id: user, seq });

@@ -274,8 +274,9 @@ async fn watch_presence(app: Arc<App>, outbox: Arc<Outbox>, asker: Asker, watch:
     let mut users = watch.user_ids;
     users.sort_unstable();
     users.dedup();
-    let answered = app.store.people.answered_among(asker.user, &users).await?;
-    users.retain(|user| answered.contains(user));
+    let pairs: Vec<_> = users.iter().map(|user| (asker.user, *user)).collect();
+    let seen = app.store.people.may_see(&pairs).await?;
+    users.retain(|user| seen.contains(&(asker.user, *user)));
     app.fanout.watch_presence(&users, &outbox).await;
     let seen = app.store.people.last_seen(&users).await?;
     // Asked last: whoever comes or goes after it is told after this answer.

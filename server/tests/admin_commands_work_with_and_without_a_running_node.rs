@@ -47,6 +47,7 @@ fn every_command(place: &Place) {
     assert!(run("admin reset-password sara --password-stdin", "another one\n").good().contains("0 sessions ended"));
     assert!(run("admin revoke sara --all", "").good().starts_with("0 sessions of @sara ended"));
     assert!(run("admin statistics", "").good().starts_with("users\t1\nsessions\t0\nchats\t0\nmessages\t0\n"));
+    assert_eq!(run("admin reports", "").good(), "");
     assert!(run("admin new-epoch", "").good().contains("a new epoch has begun"));
 
     for (line, stdin, complaint) in [

@@ -9,8 +9,8 @@ mod table;
 use std::collections::BTreeMap;
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, Epoch, ErrorCode, Event, Member, Message,
-    MyChat, Reacted, ReactionCount, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
+    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, Epoch, ErrorCode, Event, Item, Member,
+    Message, MyChat, Reacted, ReactionCount, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
     command::{Difference, Differences, Hello, Send, Sent, UserDifference, Welcome},
     event::Read,
     frame::{self, RawRequest},
@@ -201,15 +201,9 @@ impl World {
     fn set_own(&mut self, chat_id: ChatId, role: Option<Role>, read_seq: Seq) {
         let from = self.own_version;
         self.own_version = from.next();
-        let mine = MyChat { chat_id, role, read_seq, version: self.own_version };
+        let mine = MyChat { chat_id, role, read_seq, request: false, version: self.own_version };
         self.own.insert(chat_id, mine.clone());
-        self.tell(&Event::Me(UserDelta {
-            from,
-            version: self.own_version,
-            chats: vec![mine],
-            missed_calls: None,
-            more: false,
-        }));
+        self.tell(&Event::Me(UserDelta::of(from, vec![Item::Chat(mine)])));
     }
 
     fn inside(&self, chat_id: ChatId) -> bool {
@@ -228,7 +222,8 @@ impl World {
 
     fn user_delta(&self, from: Version) -> UserDelta {
         let chats = self.own.values().filter(|mine| mine.version > from && (from.0 > 0 || mine.role.is_some()));
-        UserDelta { from, version: self.own_version, chats: chats.cloned().collect(), missed_calls: None, more: false }
+        let items = chats.cloned().map(Item::Chat).collect();
+        UserDelta { from, version: self.own_version, items, more: false }
     }
 
     fn welcome(&self, hello: &Hello) -> Welcome {

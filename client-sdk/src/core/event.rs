@@ -1,7 +1,7 @@
 //! What the core tells whoever shows it to a person.
 
 use chapar_protocol::{
-    Action, ChatId, Member, Message, Reacted, Seq, Timestamp, Version, WireError,
+    Action, ChatId, Member, Message, OwnItem, Reacted, Seq, Timestamp, Version, WireError,
     call::{CallSignaled, CallState},
     event::{Presence, Read, Typing},
 };
@@ -70,6 +70,8 @@ pub enum ClientEvent {
     Presence(Presence),
     /// So many calls were missed and not looked at yet.
     MissedCalls(u32),
+    /// The user has set something, or taken it back (then without a value), on whatever device.
+    Item(Box<OwnItem>),
     /// How a call stands, as the server says.
     Call(Box<CallState>),
     /// What the other side of a call sent.

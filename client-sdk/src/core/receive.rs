@@ -116,6 +116,9 @@ impl Session {
     fn refused(&mut self, now: Millis, dice: Dice<'_>, awaited: &Awaited, error: WireError) {
         match *awaited {
             Awaited::Hello => self.hello_refused(now, dice, &error),
+            Awaited::UserDifference if error.action == Action::Resume => {
+                self.drop_connection(now, dice, "too far behind: everything comes with the next welcome");
+            }
             Awaited::UserDifference => self.own_difference_refused(now, dice, &error),
             Awaited::Differences(ref asked) => self.differences_refused(now, dice, asked, &error),
             Awaited::Send(client_id) => self.send_refused(now, dice, client_id, &error),

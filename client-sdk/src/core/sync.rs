@@ -353,6 +353,9 @@ impl Session {
             for chat_id in moved.changed {
                 self.tell(ClientEvent::Chat { chat_id });
             }
+            for item in moved.items {
+                self.tell(ClientEvent::Item(Box::new(item)));
+            }
         }
         // Chats that we are in and do not hold: a delta from 0 may be on its way, but a snapshot never harms.
         let held: BTreeSet<_> = self.chats.keys().copied().collect();

@@ -62,7 +62,7 @@ fn saved(given: &Value) -> Saved {
     let mine = list("mine").iter().map(from::<MyChat>).map(|mine| (mine.chat_id, mine)).collect();
     let state = State {
         epochs,
-        own: Own { version: from(&given["user_version"]), chats: mine, missed_calls: 0 },
+        own: Own::at(from(&given["user_version"]), mine),
         chats: snapshots.map(|chat| (chat.info.id, chat)).collect(),
     };
     Saved { owner: Some(me()), outbox, state: Some(state) }
@@ -241,7 +241,8 @@ impl World {
             .collect();
         let own = session.own();
         json!({
-            "epochs": session.epochs(), "user_version": own.version, "missed_calls": own.missed_calls, "chats": chats,
+            "epochs": session.epochs(), "user_version": own.version, "missed_calls": own.missed_calls,
+            "items": own.items().collect::<Vec<_>>(), "chats": chats,
         })
     }
 

@@ -3,6 +3,7 @@
 import type { Backend, Op } from "./backend.js";
 import { Commands, newClientId, textBody } from "./commands.js";
 import type { ClientEvent, Connection } from "./core/event.js";
+import { itemOf, placeOf, withoutVersion, type ItemKey, type ItemKind, type ItemOf, type ItemValue } from "./core/items.js";
 import type { Outgoing, OutboxItem } from "./core/patch.js";
 import type { Effect } from "./core/requests.js";
 import type { Config } from "./core/session_io.js";
@@ -147,6 +148,26 @@ export class Client extends Commands {
   /** Calls missed and not looked at yet, on whatever device. */
   get missedCalls(): number {
     return this.#view.state.own.missedCalls;
+  }
+
+  /** What the user has set under a kind and a key, on whatever device: `item("mute", chatId)`. */
+  item<K extends ItemKind>(kind: K, key: ItemKey<K>): ItemValue<K> | undefined {
+    return this.#view.state.own.items.get(placeOf(kind, key))?.value as ItemValue<K> | undefined;
+  }
+
+  /** All that the user has set of a kind: `items("block")`. */
+  items<K extends ItemKind>(kind: K): ItemOf<K>[] {
+    return [...this.#view.state.own.items.values()].filter((it) => it.kind === kind).map((it) => withoutVersion(it) as ItemOf<K>);
+  }
+
+  /** Sets something on all own devices, or takes it back. The event `item` tells when it is so. */
+  setItem<K extends ItemKind>(kind: K, key: ItemKey<K>, value?: ItemValue<K>): Promise<wire.ItemsSet> {
+    return this.setItems([itemOf(kind, key, value) as ItemOf]);
+  }
+
+  /** Who may write, call, add to chats, or see whether one is there: everybody unless it was set. */
+  audience(setting: "who_may_write" | "who_may_call" | "who_may_add" | "who_may_see"): wire.Audience {
+    return (this.item("setting", setting) as wire.Audience | undefined) ?? "everybody";
   }
 
   /** All chats, those with the newest message first. */

@@ -1,12 +1,15 @@
 // Every command of the protocol as a method.
 
+import type { ItemOf } from "./core/items.js";
 import type { Effect } from "./core/requests.js";
 import type * as wire from "./protocol.js";
 
-/** A new client id: a random UUID (RFC 9562 version 4), also where `crypto.randomUUID` is missing (plain http). */
+/** A new client id: a UUID of RFC 9562 version 7, which grows with time: the server's index of them stays dense. */
 export function newClientId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  let millis = Date.now();
+  for (let at = 5; at >= 0; at--, millis = Math.floor(millis / 256)) bytes[at] = millis % 256;
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
@@ -150,6 +153,28 @@ export abstract class Commands {
   /** How the person found a call that has ended: 1 to 5, and what was wrong. */
   rateCall(callId: wire.CallId, stars: number, issues: wire.CallIssue[] = []): Promise<wire.Done> {
     return this.request("call_rate", { call_id: callId, stars, ...(issues.length && { issues }) });
+  }
+
+  /** Sets some of the own things, at most 100: all of them or none. `Client.setItem` sets one. */
+  setItems(items: ItemOf[]): Promise<wire.ItemsSet> {
+    return this.request("set_items", { items });
+  }
+
+  /** Accepts a stranger's request, or declines it. The stranger learns of neither. */
+  answerRequest(chatId: wire.ChatId, accept: boolean): Promise<wire.Done> {
+    return this.request("answer_request", { chat_id: chatId, accept });
+  }
+
+  /** Tells the operator of somebody, perhaps by a message. */
+  report(userId: wire.UserId, reason: wire.ReportReason, more: { chatId?: wire.ChatId; seq?: wire.Seq; note?: string } = {}): Promise<wire.Done> {
+    const { chatId, seq, note } = more;
+    return this.request("report", {
+      user_id: userId,
+      reason,
+      ...(chatId !== undefined && { chat_id: chatId }),
+      ...(seq !== undefined && { seq }),
+      ...(note && { note }),
+    });
   }
 
   /** The own signed-in devices. */

@@ -17,6 +17,7 @@ export { Client, type ClientOptions, type Sending } from "./client.js";
 export { Commands, newClientId, textBody } from "./commands.js";
 export { ChaparError, type LocalErrorCode } from "./error.js";
 export type { ClientEvent, Connection, Stop } from "./core/event.js";
+export type { ItemKey, ItemKind, ItemOf, ItemValue } from "./core/items.js";
 export type { EventOf } from "./emitter.js";
 export type { Outgoing, OutboxItem, SendState, Patch, ChatPatch, ChatHead } from "./core/patch.js";
 export type { Config } from "./core/session_io.js";

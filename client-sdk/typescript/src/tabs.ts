@@ -14,6 +14,7 @@ import type { Backend, Op } from "./backend.js";
 import { newClientId } from "./commands.js";
 import { Chat } from "./core/chat.js";
 import type { ClientEvent } from "./core/event.js";
+import { placeOfItem, type KeptItem } from "./core/items.js";
 import type { ChatPatch, Outgoing, OutboxItem, Patch } from "./core/patch.js";
 import { ChaparError, stopError } from "./error.js";
 import { Host, type Change, type HostOptions } from "./host.js";
@@ -37,7 +38,7 @@ const WANTED_FOR = 15 * 60_000;
 interface Whole {
   me: User | undefined;
   epochs: Epoch[] | undefined;
-  own: { version: number; missedCalls: number; chats: MyChat[] };
+  own: { version: number; missedCalls: number; chats: MyChat[]; items: [string, KeptItem][] };
   chats: ChatPatch[];
   rest: Omit<View, "state">;
 }
@@ -318,7 +319,7 @@ export class Tabs implements Backend {
     const whole: Whole = {
       me,
       epochs,
-      own: { version: own.version, missedCalls: own.missedCalls, chats: [...own.chats.values()] },
+      own: { version: own.version, missedCalls: own.missedCalls, chats: [...own.chats.values()], items: [...own.items] },
       chats: [...state.chats.values()].map((chat) => chat.whole()),
       rest,
     };
@@ -349,7 +350,7 @@ export class Tabs implements Backend {
     const state = {
       me,
       epochs,
-      own: { ...own, chats: new Map(own.chats.map((it) => [it.chat_id, it])) },
+      own: { ...own, chats: new Map(own.chats.map((it) => [it.chat_id, it])), items: new Map(own.items) },
       chats: new Map(chats.map((it) => [it.head.info.id, Chat.fromPatch(it)])),
     };
     this.view = { state, ...rest };
@@ -440,6 +441,10 @@ function ahead(saved: Saved, view: View): Patch {
     missedCalls: state.own.missedCalls,
     chats: [...state.own.chats.values()],
     gone: own.map((it) => it.chat_id).filter((id) => !state.own.chats.has(id)),
+    items: [
+      ...(another ? [] : (saved.own?.items ?? [])).map((it): [string, undefined] => [placeOfItem(it) ?? "", undefined]),
+      ...state.own.items,
+    ],
   };
   patch.gone = [...kept.keys()].filter((id) => !state.chats.has(id));
   patch.chats = [...state.chats.values()].filter((it) => kept.get(it.info.id) !== it.version).map((it) => it.whole());

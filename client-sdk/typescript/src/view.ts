@@ -2,6 +2,8 @@
 
 import { Chat } from "./core/chat.js";
 import type { ClientEvent, Connection } from "./core/event.js";
+import { placeOfItem } from "./core/items.js";
+import { emptyOwn } from "./core/own.js";
 import { applyOutbox, type Outgoing } from "./core/patch.js";
 import { emptyState, type State } from "./core/sync.js";
 import type { Change } from "./host.js";
@@ -17,6 +19,8 @@ export interface ChatView {
   readonly peer: UserId | undefined;
   /** The own role; absent in the moment between joining and being told. */
   readonly role: Role | undefined;
+  /** A stranger has begun it: it is a request until `answerRequest` accepts it. */
+  readonly request: boolean;
   /** Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted. */
   readonly unread: number;
   /** The own read mark. */
@@ -58,7 +62,12 @@ export function stateOf(saved: Saved): State {
   state.me = saved.me;
   if (saved.epochs === undefined || !saved.own) return state;
   state.epochs = saved.epochs;
-  state.own = { version: saved.own.version, missedCalls: saved.own.missedCalls, chats: new Map(saved.own.chats.map((it) => [it.chat_id, it])) };
+  state.own = {
+    version: saved.own.version,
+    missedCalls: saved.own.missedCalls,
+    chats: new Map(saved.own.chats.map((it) => [it.chat_id, it])),
+    items: new Map(saved.own.items.map((it) => [placeOfItem(it) ?? "", it])),
+  };
   for (const patch of saved.chats) state.chats.set(patch.head.info.id, Chat.fromPatch(patch));
   return state;
 }
@@ -80,7 +89,7 @@ export function noteEvents(view: View, events: readonly ClientEvent[]): void {
 export function applyChange(view: View, change: Change): void {
   const { patch, users, events, preference } = change;
   const { state } = view;
-  if (patch.reset?.own) state.own = { version: 0, chats: new Map(), missedCalls: 0 };
+  if (patch.reset?.own) state.own = emptyOwn();
   if (patch.reset?.chats) state.chats.clear();
   if (patch.me) state.me = patch.me;
   if (patch.epochs !== undefined) state.epochs = patch.epochs;
@@ -89,6 +98,10 @@ export function applyChange(view: View, change: Change): void {
     state.own.missedCalls = patch.own.missedCalls;
     for (const chatId of patch.own.gone) state.own.chats.delete(chatId);
     for (const mine of patch.own.chats) state.own.chats.set(mine.chat_id, mine);
+    for (const [place, item] of patch.own.items) {
+      if (item) state.own.items.set(place, item);
+      else state.own.items.delete(place);
+    }
   }
   for (const chatId of patch.gone ?? []) state.chats.delete(chatId);
   for (const it of patch.chats ?? []) {
@@ -159,6 +172,7 @@ function makeView(state: State, chat: Chat, mine: MyChat | undefined): ChatView 
     info: chat.info,
     peer: peerOf(chat, state.me?.id),
     role: mine?.role,
+    request: mine?.request === true,
     unread: unreadOf(chat, readSeq, state.me?.id),
     readSeq,
     othersRead: chat.others_read,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chapar_protocol::{
-    Body, ChatId, Seq, ServiceAction, UserId, Version,
+    Body, ChatId, Item, Seq, ServiceAction, UserId, Version,
     call::EndReason,
     command::{GetCalls, History, UserDifference},
     limit::PAGE,
@@ -87,7 +87,9 @@ pub fn kept(api: &mut Api, world: &World, chat: usize, pair: &Pair, findings: &m
         let token = &world.users[chat * 2 + side].token;
         log(api, token, &over, findings)?;
         let missed = pair.over.iter().filter(|it| it.expected == "cancelled" && it.caller != side).count();
-        let counted = api.call(token, &UserDifference { from: Version(0) })?.missed_calls.unwrap_or(0);
+        let own = api.call(token, &UserDifference { from: Version(0) })?;
+        let missed_calls = |item: &Item| if let Item::MissedCalls(missed) = item { Some(missed.count) } else { None };
+        let counted = own.items.iter().find_map(missed_calls).unwrap_or(0);
         if usize::try_from(counted) != Ok(missed) {
             findings.add("a wrong counter of missed calls", || format!("user {user}: {counted} instead of {missed}"));
         }

@@ -318,13 +318,7 @@ impl State {
             sync: Sync {
                 epochs: both.map(|it| Epoch(it.to_owned(), "one".to_owned())).to_vec(),
                 reset: both.map(str::to_owned).into_iter().filter(|_| hello.resume.is_none()).collect(),
-                user: UserDelta {
-                    from: Version(0),
-                    version: Version(1),
-                    chats: Vec::new(),
-                    missed_calls: None,
-                    more: false,
-                },
+                user: UserDelta { from: Version(0), version: Version(1), items: Vec::new(), more: false },
                 chats: chats.collect(),
                 behind: Vec::new(),
                 others_read: Vec::new(),

@@ -57,7 +57,7 @@ every_command! {
     Hello Ping Send Edit Delete React MarkRead SetTyping WatchPresence History Difference UserDifference OpenDirect
     CreateChat GetChat GetMembers AddMembers RemoveMember SetRole
     SetChatRights SetAdminRights RestrictMember UnbanMember GetBanned Join Leave Resolve GetUsers CallInvite AskCall
-    GetRelays CallRelays RateCall GetCalls SeeCalls SetName GetDevices RevokeDevice RevokeOtherDevices
+    GetRelays CallRelays RateCall GetCalls SeeCalls SetName SetItems AnswerRequest Report GetDevices RevokeDevice RevokeOtherDevices
 }
 
 fn params_of<C: Command + Debug>(json: &str) {

@@ -49,6 +49,8 @@ pub enum Change {
     Restrict(UserId, Rights, Option<Timestamp>),
     /// Whoever was removed may come back by themselves.
     Unban(UserId),
+    /// Somebody cannot write in a direct chat any more, or can again: whoever asks has blocked them, or has ended that.
+    Shut(UserId, bool),
     /// Whoever asks comes in.
     Join,
     /// Whoever asks goes.
@@ -129,6 +131,7 @@ impl Asked {
             Change::Add(users, _) => (users.as_slice(), None),
             Change::Remove(user)
             | Change::SetRole(user, _)
+            | Change::Shut(user, _)
             | Change::SetAdminRights(user, _)
             | Change::Restrict(user, ..)
             | Change::Unban(user) => (&[][..], Some(*user)),

@@ -75,7 +75,7 @@ pub struct Standing {
     pub denied: Rights,
     /// Until when.
     pub denied_until: Option<Timestamp>,
-    /// Cannot come back by themselves.
+    /// Cannot come back by themselves; in a direct chat: the other one has blocked them.
     pub banned: bool,
     /// Went by themselves: others cannot bring them back.
     pub left: bool,

@@ -162,6 +162,7 @@ impl Judging {
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
             Change::Restrict(user, denied, until) => self.restrict(by, *user, *denied, *until, now),
             Change::Unban(user) => self.unban(by, *user, now),
+            Change::Shut(user, shut) => self.shut(by, *user, *shut),
             Change::Join => self.join(by, now, dice),
             Change::Leave => self.leave(by, now, dice),
             Change::Count => self.count(asked.by, now),

@@ -17,13 +17,14 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::UserNotFound => "there is no such user",
         ErrorCode::MessageNotFound => "there is no such message, or it was deleted",
         ErrorCode::Forbidden => "you do not have the right to do this here",
+        ErrorCode::RefusedByUser => "this person does not take it from you",
         ErrorCode::ClientIdReused => "this client id was used before for something else",
         ErrorCode::HandleTaken => "somebody has this handle already",
         ErrorCode::ChatFull => "a group has at most 1000 members",
         ErrorCode::OwnerCannotLeave => "name another owner first",
         ErrorCode::CallNotFound => "there is no such call, or you are not in it",
         ErrorCode::CallForbidden => {
-            "before you can call them, they must have written to you in a direct chat, or opened it themselves"
+            "before you can call them, they must have written to you in a direct chat, or opened it themselves, and take calls from you"
         }
         ErrorCode::InvalidToken => "the token is unknown or was revoked",
         ErrorCode::InvalidCredentials => "handle or password is wrong",

@@ -152,6 +152,12 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
     let Some(standing) = standing.filter(|it| it.role.is_some()) else {
         return Err(refusal(ErrorCode::ChatNotFound));
     };
+    if place.kind == ChatKind::Direct
+        && standing.banned
+        && matches!(action, Action::Write | Action::Edit(_) | Action::React)
+    {
+        return Err(refusal(ErrorCode::RefusedByUser));
+    }
     let rights = rights_of(place, standing);
     let allowed = match action {
         Action::Write => rights.has(Rights::WRITE),
@@ -284,6 +290,16 @@ mod tests {
         }
         assert_eq!(Rights::of(&[Right::Write, Right::Unknown]), None);
         assert_eq!(Rights::of(&[Right::Write, Right::Write]), Some(Rights::WRITE));
+    }
+
+    #[test]
+    fn whoever_is_blocked_adds_nothing_to_the_chat_of_the_two_and_can_take_back_what_they_wrote() {
+        let blocked = Standing { banned: true, ..Standing::with(Role::Member) };
+        for action in [Write, React, Edit(ME)] {
+            let error = may(place(Direct), ME, Some(&blocked), action).expect_err("blocked");
+            assert_eq!(error.code, ErrorCode::RefusedByUser, "{action:?}");
+        }
+        assert!(allowed(place(Direct), &blocked, Delete(ME)));
     }
 
     #[test]

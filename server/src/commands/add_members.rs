@@ -13,7 +13,7 @@ use chapar_protocol::{
     limit,
 };
 
-use super::{Asker, Outcome, Result, knows, refuse, toll};
+use super::{Asker, Outcome, Result, all_take_invitations, knows, refuse, toll};
 use crate::{app::App, store::people::known::all_known};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<Changed> {
@@ -28,7 +28,8 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<
     all_known(&known, &add.user_ids)?;
     let there = app.store.chats.ever_inside(add.chat_id, &add.user_ids).await?;
     let newcomers: Vec<_> = add.user_ids.into_iter().filter(|user| there.get(user) != Some(&true)).collect();
-    let toll = toll(&app, &known, &newcomers);
+    all_take_invitations(&app, &asker, &newcomers).await?;
+    let toll = toll(&app, &asker, &known, &newcomers).await?;
     app.store.people.pay(asker.user, &toll).await?;
     let near = known.iter().filter(|it| it.has_answered()).map(|it| it.user).collect();
     let change = Change::Add(newcomers, near);

@@ -9,7 +9,7 @@ use chapar_domain::{
 };
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, command::CreateChat, limit, text};
 
-use super::{Asker, Outcome, Result, knows, lookup, refuse, toll};
+use super::{Asker, Outcome, Result, all_take_invitations, knows, lookup, refuse, toll};
 use crate::{app::App, store::people::known::all_known};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
@@ -36,12 +36,13 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     } else {
         let known = knows(&app, &asker, &named).await?;
         all_known(&known, &named)?;
+        all_take_invitations(&app, &asker, &named).await?;
         // That a handle is taken is what `resolve` tells, and costs the same.
         if let Some(handle) = &handle {
             people.spend(asker.user, lookup(&app)).await?;
             app.store.settle_claim(handle).await?;
         }
-        people.pay(asker.user, &toll(&app, &known, &named)).await?;
+        people.pay(asker.user, &toll(&app, &asker, &known, &named).await?).await?;
         people.claim_chat(asker.user, create.client_id, create.kind, handle.as_deref()).await?
     };
     let new = NewChat { kind: create.kind, title: Some(title), handle: handle.clone(), members: named };

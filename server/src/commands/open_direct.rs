@@ -1,4 +1,4 @@
-//! `open_direct`: the chat of two people, made when there is none.
+//! `open_direct`: the chat of two people, made when there is none. Among strangers it is a request to the other one.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use chapar_domain::{
     Principal,
     change::{Change, NewChat},
 };
-use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, command::OpenDirect};
+use chapar_protocol::{ChatId, ChatKind, ChatSnapshot, ErrorCode, command::OpenDirect};
 
-use super::{Asker, Outcome, Result, knows, toll};
+use super::{Asker, Outcome, Result, answer_request::accept, knows, refuse, toll};
 use crate::{app::App, store::StoreError};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
@@ -17,7 +17,7 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
         match app.store.chats.chat_snapshot(asker.user, chat).await {
             Ok(snapshot) => {
                 // That this user has opened it too is an answer.
-                people.engage(asker.user, chat).await?;
+                accept(&app, &asker, chat).await?;
                 return Ok(Outcome::new(snapshot));
             }
             // Its id was given out, and then something came between.
@@ -29,12 +29,32 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
     if known.is_empty() {
         return Err(ErrorCode::UserNotFound.into());
     }
+    let door = people.doors(asker.user, &[open.user_id]).await?.pop();
+    if door.is_some_and(|door| !door.takes_messages()) {
+        return refuse(ErrorCode::RefusedByUser, "this person does not take messages from you");
+    }
     app.limits.creation(asker.user)?;
-    people.pay(asker.user, &toll(&app, &known, &[open.user_id])).await?;
-    let chat = people.claim_direct(asker.user, open.user_id).await?;
+    people.pay(asker.user, &toll(&app, &asker, &known, &[open.user_id]).await?).await?;
+    let request = door.is_some_and(|door| !door.known);
+    let chat = people.claim_direct(asker.user, open.user_id, request).await?;
     let new = NewChat { kind: ChatKind::Direct, title: None, handle: None, members: vec![open.user_id] };
     app.committer.change(Principal::User(asker.user), chat, Change::Create(new)).await?;
     // The other one may have made it at the same moment.
-    people.engage(asker.user, chat).await?;
+    accept(&app, &asker, chat).await?;
+    shut_when_blocked(&app, &asker, chat, &open).await?;
     Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?))
+}
+
+/// Whoever has blocked the asker in between found no chat to be shut.
+async fn shut_when_blocked(
+    app: &App,
+    asker: &Asker,
+    chat: ChatId,
+    open: &OpenDirect,
+) -> std::result::Result<(), StoreError> {
+    if open.user_id != asker.user && app.store.people.has_blocked(open.user_id, asker.user).await? {
+        let shut = Change::Shut(asker.user, true);
+        app.committer.change(Principal::User(open.user_id), chat, shut).await?;
+    }
+    Ok(())
 }

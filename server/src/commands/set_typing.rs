@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chapar_domain::rights::{Action, may};
 use chapar_protocol::{
+    ChatKind,
     command::{Done, SetTyping},
     event::Typing,
 };
@@ -15,6 +16,10 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, typing: SetTyping) -> Resul
     app.limits.typing(asker.user)?;
     let inside = app.store.chats.inside_as(typing.chat_id, asker.user).await?;
     may(inside.place, asker.user, Some(&inside.standing), Action::Write)?;
+    // Nothing of either is seen before the request of one is answered by the other.
+    if inside.place.kind == ChatKind::Direct && app.store.people.is_request(asker.user, typing.chat_id).await? {
+        return Ok(Outcome::new(Done {}));
+    }
     let typing = Typing { chat_id: typing.chat_id, user_id: asker.user };
     Ok(Outcome::new(Done {}).and(Effect::Typing(typing)))
 }

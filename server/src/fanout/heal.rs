@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::{ChatDelta, ChatId, ChatRow, Event, UserId, Version};
+use chapar_protocol::{ChatDelta, ChatId, ChatRow, CloseCode, ErrorCode, Event, UserId, Version};
 use tokio::{
     sync::{
         Mutex,
@@ -168,7 +168,16 @@ impl Fanout {
     }
 
     async fn read_user(&self, user: UserId, from: Version) -> Result<Option<Change>> {
-        let delta = in_time(self.store.people.difference(user, from)).await?;
+        let delta = match in_time(self.store.people.difference(user, from)).await {
+            Err(StoreError::Refused(error)) if error.code == ErrorCode::TooFarBehind => {
+                // The devices begin anew, by their own `hello`.
+                for outbox in self.hub.watchers(Topic::User(user.0)) {
+                    outbox.close(CloseCode::SlowReader);
+                }
+                return Ok(None);
+            }
+            delta => delta?,
+        };
         Ok((delta.version > from).then(|| membership_change(delta)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use chapar_protocol::{ChatDelta, ChatId, Event, UserDelta, UserId};
+use chapar_protocol::{ChatDelta, ChatId, Event, Item, MyChat, UserDelta, UserId};
 
 use super::{Fanout, event_frame, heal::in_time, parcel::Change};
 use crate::{bus::Topic, outbox::Outbox, store::Result};
@@ -11,8 +11,9 @@ use crate::{bus::Topic, outbox::Outbox, store::Result};
 pub(super) fn membership_change(mut delta: UserDelta) -> Change {
     // What follows a page is told as it is read; nobody need ask.
     delta.more = false;
-    let (entered, left): (Vec<_>, Vec<_>) = delta.chats.iter().partition(|mine| mine.role.is_some());
-    let ids = |list: Vec<&chapar_protocol::MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
+    let chats = delta.items.iter().filter_map(Item::chat);
+    let (entered, left): (Vec<_>, Vec<_>) = chats.partition(|mine| mine.role.is_some());
+    let ids = |list: Vec<&MyChat>| list.into_iter().map(|mine| mine.chat_id).collect();
     let (entered, left) = (ids(entered), ids(left));
     let (from, version) = (delta.from, delta.version);
     Change { from, version, entered, left, gone: Vec::new(), news: event_frame(&Event::Me(delta)).into() }

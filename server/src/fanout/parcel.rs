@@ -34,6 +34,8 @@ pub enum Parcel {
     Offline(u64, Option<Timestamp>),
     /// Somebody has read a chat so far: told to whom it is news.
     Read(UserId, Seq, Utf8Bytes),
+    /// Some of those who see when the topic's user is there may not see it any more.
+    Hidden,
 }
 
 /// See [`Parcel::Change`].
@@ -124,6 +126,7 @@ impl Parcel {
                 out.put_i64(seq.0);
                 out.put_slice(frame.as_bytes());
             }
+            Self::Hidden => out.put_u8(12),
         }
         out.freeze()
     }
@@ -171,6 +174,7 @@ impl Parcel {
                 let (user, seq) = (UserId(bytes.try_get_i64().ok()?), Seq(bytes.try_get_i64().ok()?));
                 Self::Read(user, seq, Utf8Bytes::try_from(bytes).ok()?)
             }
+            12 => Self::Hidden,
             _ => return None,
         })
     }
@@ -209,6 +213,7 @@ mod tests {
             Parcel::Offline(7, None),
             Parcel::Offline(7, Timestamp::from_millis(1_700_000_000_000)),
             Parcel::Read(UserId(4), Seq(5), "{}".into()),
+            Parcel::Hidden,
         ] {
             let bytes = parcel.encode();
             assert_eq!(Parcel::decode(bytes.clone()), Some(parcel));

@@ -286,6 +286,35 @@ impl Fanout {
         }
     }
 
+    /// Somebody is not to be seen by all any more who see them now.
+    pub fn publish_hidden(self: &Arc<Self>, user: UserId) {
+        self.send(presence(user), Parcel::Hidden);
+    }
+
+    pub(super) fn look_who_may_see(self: &Arc<Self>, topic: Topic) {
+        let Topic::Presence(user) = topic else { return };
+        let this = self.clone();
+        tokio::spawn(async move {
+            let user = UserId(user);
+            let watchers = this.hub.watchers(topic);
+            for some in watchers.chunks(PAGE) {
+                let pairs: Vec<_> = some.iter().filter_map(|outbox| Some((outbox.who()?.0, user))).collect();
+                let may = in_time(this.store.people.may_see(&pairs)).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "who may see somebody cannot be looked up: nobody does now");
+                    HashSet::new()
+                });
+                for outbox in some.iter().filter(|it| it.who().is_none_or(|(who, _)| !may.contains(&(who, user)))) {
+                    let gone = Presence { user_id: user, online: false, last_seen_at: None };
+                    outbox.push(event_frame(&Event::Presence(gone)));
+                    if this.hub.unwatch(topic, outbox) {
+                        this.unwatched.lock().insert(topic);
+                        this.forget_presence(topic);
+                    }
+                }
+            }
+        });
+    }
+
     // --- what other nodes say ---
 
     /// Another node asks for somebody.

@@ -5,10 +5,13 @@ pub mod budgets;
 pub mod call_quality;
 pub mod call_report;
 pub mod calls;
+pub mod doors;
+pub mod items;
 pub mod jobs;
 pub mod known;
 pub mod lists;
 pub mod names;
+pub mod reports;
 pub mod unfinished_calls;
 
 use std::{ops::Deref, sync::Arc};

@@ -7,10 +7,10 @@ use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Resume, Seq, Sync, Us
 use super::{
     Result, Store,
     chats::pages::{Head, ROWS, Room},
-    people::lists::encoded,
+    people::lists::{Own, encoded},
 };
 
-/// Bytes of the list of one's own chats in an answer to `hello`.
+/// Bytes of one's own things in an answer to `hello`.
 const OWN: usize = 96 * 1024;
 /// Bytes of the chats that an answer to `hello` names as behind.
 const BEHIND: usize = 48 * 1024;
@@ -44,24 +44,19 @@ impl Store {
         }
         let known = |database: &str, forgotten: &[String]| resume.filter(|_| forgotten.iter().all(|it| it != database));
         let mut from = known(Epoch::PEOPLE, &forgotten).map(|it| it.user_version);
-        let (own, list) = self
-            .people
-            .own(user, |own| {
-                // Nobody has been told of it.
-                if from.take_if(|from| *from > own.version).is_some() {
-                    forgotten.push(Epoch::PEOPLE.to_owned());
-                }
-                from.unwrap_or_default()
-            })
-            .await?;
-        let from = from.unwrap_or_default();
+        let since = |own: &Own| {
+            // Nobody has been told of it, or it is not known any more what was taken back since.
+            if from.take_if(|from| *from > own.version || !own.knows(*from)).is_some() {
+                forgotten.push(Epoch::PEOPLE.to_owned());
+            }
+            from.unwrap_or_default()
+        };
+        let (own, list, user_delta) = self.people.own(user, since, OWN).await?;
         let cursors: HashMap<ChatId, (Version, Seq)> = known(Epoch::CHATS, &forgotten)
             .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
             .unwrap_or_default();
 
         let ids: Vec<ChatId> = list.iter().filter(|it| it.role.is_some()).map(|it| it.chat_id).collect();
-        let mine = list.into_iter().filter(|mine| mine.version > from).collect();
-        let user_delta = own.delta(from, mine, OWN);
         let mut reading = self.chats.reading().await?;
         let held = reading.heads(user, &ids).await?;
         let known = |it: &Head| cursors.get(&it.chat).map_or(Version(0), |cursor| cursor.0);

@@ -104,6 +104,7 @@ pub(in crate::store) fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
         chat_id: ChatId(row.try_get("chat_id")?),
         role: role(row.try_get("role")?),
         read_seq: Seq(row.try_get("read_seq")?),
+        request: row.try_get("request")?,
         version: Version(row.try_get("version")?),
     })
 }

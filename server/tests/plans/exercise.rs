@@ -7,9 +7,11 @@ use chapar_domain::{
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatCursor, ChatId, ChatKind, DeviceId, Resume, Role, Seq, Timestamp, UserId, Version,
+    Body, ChatCursor, ChatId, ChatKind, DeviceId, OwnItem, Resume, Role, Seq, Timestamp, UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
+    command::{Report, ReportReason},
+    item::Block,
     message::{NewBody, Text},
 };
 use chapar_server::store::{
@@ -135,7 +137,8 @@ async fn reading(store: &Store, size: Size) {
     }
     let some: Vec<_> = (100..300).map(UserId).collect();
     store.people.known_among(ME, &some, false).await.expect("read");
-    store.people.answered_among(ME, &some).await.expect("read");
+    let pairs: Vec<_> = some.iter().map(|other| (ME, *other)).collect();
+    store.people.may_see(&pairs).await.expect("read");
     store.chats.inside(ChatId(CHANNEL), &some).await.expect("read");
     store.chats.entered(ME, &CHATS).await.expect("read");
 }
@@ -187,7 +190,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.chats.change(&[&count], Locks::Skip, soon()).await.expect("judged");
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
     let back = some.clone();
-    done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back))], Locks::Skip).await;
+    done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back.clone()))], Locks::Skip).await;
     let made = |kind, chat: ChatId, members: &[UserId]| {
         let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
         by(ME, chat.0, Change::Create(new))
@@ -240,12 +243,36 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.people.pay(ME, &toll).await.expect("paid");
     store.people.give_back(ME, &toll).await.expect("given back");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
-    let chat = store.people.claim_direct(ME, UserId(600_000 + round)).await.expect("claimed");
+    let stranger = UserId(600_000 + round);
+    let chat = store.people.claim_direct(ME, stranger, true).await.expect("claimed");
     done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;
     store.people.engage(ME, chat).await.expect("noted");
+    let both = [Reader { chat, user: ME }, Reader { chat, user: stranger }];
+    store.people.apply(&store.chats.memberships(&both[1..]).await.expect("read")).await.expect("applied");
+    assert_eq!(store.people.requests_among(&both).await.expect("read"), both[1..].iter().copied().collect());
+    assert!(store.people.is_request(ME, chat).await.expect("read"));
+    store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
+    store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
+    store.people.doors(ME, &back).await.expect("read");
+    personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
     store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
+}
+
+async fn personal(store: &Store, round: i64) {
+    let block = |n: i64, value| OwnItem::Block { user_id: UserId(1000 + 100 * round + n), value };
+    let set: Vec<_> = (0..100).map(|n| block(n, Some(Block {}))).collect();
+    let (version, _) = store.people.set_items(ME, &set).await.expect("set");
+    assert_eq!(store.people.set_items(ME, &set).await.expect("so already"), (version, None));
+    assert!(store.people.has_blocked(ME, UserId(1000 + 100 * round)).await.expect("read"));
+    let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
+    store.people.set_items(ME, &back).await.expect("taken back");
+    let (user_id, reason) = (UserId(5000 + round), ReportReason::Spam);
+    let report = Report { user_id, reason, chat_id: None, seq: None, note: None };
+    store.people.report(ME, &report).await.expect("kept");
+    assert!(!store.people.latest_reports(200).await.expect("read").is_empty());
+    assert_eq!(store.people.repute(user_id).await.expect("read").reports, 1);
 }
 
 /// Carries out what nobody refuses.

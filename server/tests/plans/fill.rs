@@ -78,6 +78,11 @@ pub fn fill(database: &Database, size: Size) {
 INSERT INTO users (id, handle, name, version) SELECT n, 'u' || n, 'Person ' || n, 4000 FROM generate_series(1, 1000000) n;
 INSERT INTO handles (handle, user_id) SELECT 'u' || n, n FROM generate_series(1, 1000000) n;
 INSERT INTO handles (handle, chat_id) VALUES ('channel', 1);
+INSERT INTO identities (kind, subject, user_id, secret) SELECT 'password', 'u' || n, n, 'hash' FROM generate_series(1, 100000) n;
+INSERT INTO reports (user_id, by_id, reason) SELECT n, n + 1, 'spam' FROM generate_series(100000, 200000) n;
+INSERT INTO items (user_id, kind, key, value, version)
+SELECT n, k.kind, k.key, '{{}}', k.version FROM generate_series(1, 50000) n
+CROSS JOIN (VALUES ('mute', '7', 1), ('pin', '7', 2), ('block', '999999', 3), ('contact', '7', 4)) AS k (kind, key, version);
 INSERT INTO devices (user_id, id, token_hash, name) SELECT n, n, decode(lpad(to_hex(n), 64, '0'), 'hex'), 'telephone' FROM generate_series(1, 1000000) n;
 INSERT INTO chats (id, kind, title, handle, rights, created_at, changed_at, seq, version, info_version)
 SELECT n, CASE WHEN n = 1 THEN 2 WHEN n BETWEEN 3 AND 1502 THEN 0 ELSE 1 END, 'chat ' || n, CASE n WHEN 1 THEN 'channel' END,

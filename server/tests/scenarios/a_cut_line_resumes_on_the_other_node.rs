@@ -51,7 +51,7 @@ async fn a_device_that_missed_nothing_is_told_nothing() {
     reader.sees(group, "one").await;
     let sync = reader.connect(world.at(1)).await.sync;
     assert!(
-        sync.reset.is_empty() && sync.chats.is_empty() && sync.user.chats.is_empty() && sync.behind.is_empty(),
+        sync.reset.is_empty() && sync.chats.is_empty() && sync.user.items.is_empty() && sync.behind.is_empty(),
         "{sync:?}"
     );
 }

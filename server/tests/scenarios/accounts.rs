@@ -33,6 +33,17 @@ async fn made_and_entered_again() {
 }
 
 #[tokio::test]
+async fn what_people_sign_in_by_is_a_row_of_its_own() {
+    let world = Plan::single().start().await;
+    let [no_password] = world.people().await;
+    let made = register(&world, "mahsa", "a long password").await.expect("made");
+    let identities = || world.database.sql("SELECT kind, subject, user_id FROM identities ORDER BY subject");
+    assert_eq!(identities().trim(), format!("password|mahsa|{}", made.user.id));
+    let handle = &no_password.account().user.handle;
+    assert_eq!(sign_in(&world, handle, "a long password").await.err(), Some(ErrorCode::InvalidCredentials));
+}
+
+#[tokio::test]
 async fn what_is_refused() {
     let world = Plan::single().start().await;
     register(&world, "mahsa", "a long password").await.expect("made");

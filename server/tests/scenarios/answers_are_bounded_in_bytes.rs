@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatRow, ChatSync, ErrorCode, Event, Seq, Version,
+    ChatDelta, ChatId, ChatRow, ChatSync, ErrorCode, Event, Item, Seq, Version,
     command::{AddMembers, Difference, Hello, History, React, Send, UserDifference},
     frame::ServerFrame,
     limit,
@@ -213,7 +213,7 @@ async fn somebody_in_thousands_of_chats() {
     loop {
         let ask = UserDifference { from };
         let delta = bounded(http::call(world.at(0), person.token(), &ask).await.expect("own things"));
-        chats.extend(delta.chats.iter().map(|it| it.chat_id));
+        chats.extend(delta.items.iter().filter_map(Item::chat).map(|it| it.chat_id));
         from = delta.version;
         if !delta.more {
             break;

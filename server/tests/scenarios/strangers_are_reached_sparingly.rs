@@ -4,8 +4,8 @@ use chapar_protocol::{
     ChatKind, Command, ErrorCode, Event, Role, UserId, Version, WireError,
     call::{CallId, CallMedia},
     command::{
-        AddMembers, CallInvite, CreateChat, GetMembers, GetUsers, Join, Leave, OpenDirect, RemoveMember, Resolve,
-        SetRole, UserDifference, WatchPresence,
+        AddMembers, AnswerRequest, CallInvite, CreateChat, GetMembers, GetUsers, Join, Leave, OpenDirect, RemoveMember,
+        Report, ReportReason, Resolve, SetRole, UserDifference, WatchPresence,
     },
 };
 use uuid::Uuid;
@@ -193,26 +193,62 @@ async fn only_those_who_have_answered_ring_and_are_seen() {
     assert!(refused.message.contains("written"), "it says what is missing: {refused:?}");
     let watch = |who: &Device| WatchPresence { user_ids: vec![who.id(), UserId(4_000_000_000)] };
     assert_eq!(stranger.must(watch(&person)).await.presences, [], "not seen");
-    let seen = person.must(watch(&stranger)).await.presences;
-    assert!(matches!(seen.as_slice(), [it] if it.online), "whoever writes is seen: {seen:?}");
+    assert_eq!(person.must(watch(&stranger)).await.presences, [], "it is a request still");
     let rang = person.model().events.iter().any(|event| matches!(event, Event::Call(_)));
     assert!(!rang, "it rang");
 
     person.say(chat, "hello").await;
-    let seen = stranger.must(watch(&person)).await.presences;
-    assert!(matches!(seen.as_slice(), [it] if it.online), "{seen:?}");
+    for (who, whom) in [(&stranger, &person), (&person, &stranger)] {
+        let seen = who.must(watch(whom)).await.presences;
+        assert!(matches!(seen.as_slice(), [it] if it.online), "{seen:?}");
+    }
     stranger.must(ring(&person)).await;
 }
 
 #[tokio::test]
-async fn whoever_was_written_to_may_call_back_at_once() {
+async fn whoever_was_written_to_calls_back_when_they_have_accepted() {
     let world = Plan::single().guarded().start().await;
     let [writer, person] = world.people().await;
     finds(&world, &writer, &person).await.expect("found");
     writer.connect(world.at(0)).await;
     person.connect(world.at(0)).await;
-    world.opens(&writer, &person).await;
+    let chat_id = world.opens(&writer, &person).await;
+    assert_eq!(person.refused(ring(&writer)).await.code, ErrorCode::CallForbidden);
+    person.must(AnswerRequest { chat_id, accept: true }).await;
     person.must(ring(&writer)).await;
+}
+
+#[tokio::test]
+async fn an_old_account_reaches_more_and_a_reported_one_less() {
+    let world = Plan::single().guarded().flags(&["--new-contacts-per-day", "4"]).start().await;
+    let [young, old, bad] = world.people().await;
+    let others: Vec<Device> = world.accounts(20).await.into_iter().map(Device::new).collect();
+    world.database.sql(&format!(
+        "UPDATE users SET created_at = now() - interval '31 days' WHERE id IN ({}, {})",
+        old.id(),
+        bad.id()
+    ));
+    for other in &others[..3] {
+        assert_eq!(finds(&world, other, &bad).await.expect("found"), bad.id());
+        let report = Report { user_id: bad.id(), reason: ReportReason::Spam, chat_id: None, seq: None, note: None };
+        once(&world, 0, other, &report).await.expect("kept");
+        once(&world, 0, other, &report).await.expect("said twice counts once");
+    }
+    for (who, most) in [(&young, 4), (&old, 16), (&bad, 1)] {
+        let mut reached = 0;
+        for other in &others {
+            finds(&world, who, other).await.expect("found");
+            match once(&world, 0, who, &OpenDirect { user_id: other.id() }).await {
+                Ok(_) => reached += 1,
+                Err(error) => assert_eq!(error.code, ErrorCode::RateLimited, "{error:?}"),
+            }
+        }
+        assert_eq!(reached, most);
+    }
+    let nobody = UserId(4_000_000_000);
+    let report = Report { user_id: nobody, reason: ReportReason::Other, chat_id: None, seq: None, note: None };
+    let error = once(&world, 0, &young, &report).await.expect_err("nobody");
+    assert_eq!(error.code, ErrorCode::UserNotFound);
 }
 
 #[tokio::test]
@@ -323,7 +359,7 @@ async fn many_strangers_together_reach_one_person_no_oftener_than_one() {
     }
     let chats = async |who: &Device| {
         let mine = UserDifference { from: Version(0) };
-        once(&world, 0, who, &mine).await.expect("answers").chats.len()
+        once(&world, 0, who, &mine).await.expect("answers").items.len()
     };
     assert_eq!(chats(&victim).await, BOUND, "nothing came of what was refused");
 

@@ -86,7 +86,7 @@ async fn one_of_two_databases_has_another_history() {
     assert_eq!(reader.ended().await, Some(CloseCode::EpochChanged.number()));
     let sync = reader.connect(world.at(1)).await.sync;
     assert_eq!(sync.reset, [Epoch::PEOPLE]);
-    assert_eq!((sync.user.from, sync.user.version, sync.user.chats.len()), (Version(0), own, 1));
+    assert_eq!((sync.user.from, sync.user.version, sync.user.items.len()), (Version(0), own, 1));
     assert!(sync.chats.is_empty() && sync.behind.is_empty(), "of the chats nothing: {sync:?}");
     assert_eq!(reader.model().chats[&group].messages.len(), held);
     audit::knows_everything(&reader, world.at(0)).await;
@@ -95,7 +95,7 @@ async fn one_of_two_databases_has_another_history() {
     assert_eq!(reader.ended().await, Some(CloseCode::EpochChanged.number()));
     let sync = reader.connect(world.at(1)).await.sync;
     assert_eq!(sync.reset, [Epoch::CHATS]);
-    assert_eq!((sync.user.from, sync.user.chats.len()), (own, 0), "of the list of chats nothing");
+    assert_eq!((sync.user.from, sync.user.items.len()), (own, 0), "of the list of chats nothing");
     assert!(matches!(&sync.chats[..], [ChatSync::Snapshot { .. }]), "{sync:?}");
     assert_eq!(reader.model().chats[&group].messages.len(), limit::SNAPSHOT_MESSAGES);
     assert_eq!(reader.model().resets, 2);

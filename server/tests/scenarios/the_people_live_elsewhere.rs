@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    Action, ChatId, ChatKind, ErrorCode,
-    command::{AddMembers, CreateChat, GetUsers, Join, Leave, MarkRead, RemoveMember},
+    Action, ChatId, ChatKind, ErrorCode, OwnItem,
+    command::{AddMembers, AnswerRequest, CreateChat, GetUsers, Join, Leave, MarkRead, RemoveMember, SetItems},
+    item::Block,
 };
 use uuid::Uuid;
 
@@ -122,4 +123,35 @@ async fn the_people_go_on_without_the_chats() {
         person.must(MarkRead { chat_id: group, seq: last }).await;
         knows_everything(person, world.at(1)).await;
     }
+}
+
+#[tokio::test]
+async fn a_block_and_a_request_hold_on_both_sides() {
+    let (world, people) = apart().await;
+    let [sara, amir] = world.people().await;
+    sara.connect(world.at(0)).await;
+    amir.connect(world.at(1)).await;
+    let chat_id = world.opens(&amir, &sara).await;
+    amir.say(chat_id, "hello?").await;
+    sara.sees(chat_id, "hello?").await;
+    assert!(sara.model().mine[&chat_id].request);
+    sara.must(AnswerRequest { chat_id, accept: true }).await;
+    sara.until("that it is accepted", |model| !model.mine[&chat_id].request).await;
+
+    // The chats are away: the block is kept, and whoever set it hears that it is not all done.
+    let block = SetItems { items: vec![OwnItem::Block { user_id: amir.id(), value: Some(Block {}) }] };
+    world.database.cluster().kill();
+    assert!(is_refused_for_now(&sara.call(&block).await));
+    world.database.cluster().restart();
+    crate::support::http::call(world.at(0), sara.token(), &block).await.expect("both are there");
+    // The other node finds its connections broken first.
+    let refused = loop {
+        let refused = amir.refused(message(chat_id, "again")).await;
+        if refused.action != Action::Retry {
+            break refused;
+        }
+    };
+    assert_eq!(refused.code, ErrorCode::RefusedByUser);
+    let kept = "SELECT count(*) FROM items WHERE kind = 'block' AND value IS NOT NULL";
+    assert_eq!(people.sql(kept).trim(), "1");
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    Body, ChatId, ChatKind, ChatSnapshot, Message, MyChat, Seq, Version,
+    Body, ChatId, ChatKind, ChatSnapshot, Item, Message, MyChat, Seq, Version,
     command::{GetChat, History, UserDifference},
 };
 
@@ -159,7 +159,7 @@ pub async fn knows_everything(device: &Device, node: SocketAddr) {
     let own = |chats: &mut dyn Iterator<Item = &MyChat>| -> BTreeMap<ChatId, MyChat> {
         chats.filter(|mine| mine.role.is_some()).map(|mine| (mine.chat_id, mine.clone())).collect()
     };
-    let real = own(&mut real.chats.iter());
+    let real = own(&mut real.items.iter().filter_map(Item::chat));
     {
         let model = device.model();
         assert_eq!(own(&mut model.mine.values()), real, "the own chats of user {}", device.id());

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Member, Message, MyChat,
-    Reacted, Resume, Seq, Sync, UserDelta, UserId, Version,
+    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member, Message,
+    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept,
 };
 use uuid::Uuid;
 
@@ -66,6 +66,8 @@ pub struct Model {
     pub chats: BTreeMap<ChatId, Chat>,
     /// Calls missed and not looked at yet.
     pub missed_calls: u32,
+    /// What the user has set, by kind and key.
+    pub own: BTreeMap<(String, String), OwnItem>,
     kept_user: Vec<UserDelta>,
     /// How often the server said: forget everything.
     pub resets: usize,
@@ -112,6 +114,8 @@ impl Model {
         if sync.resets(Epoch::PEOPLE) {
             self.user_version = Version(0);
             self.mine.clear();
+            self.own.clear();
+            self.missed_calls = 0;
         }
         if sync.resets(Epoch::CHATS) {
             self.chats.clear();
@@ -148,7 +152,8 @@ impl Model {
             }
             Event::Me(delta) => {
                 // Whoever comes in, or back, is told from there.
-                for mine in &delta.chats {
+                for item in &delta.items {
+                    let Item::Chat(mine) = item else { continue };
                     if mine.role.is_none() || self.mine.get(&mine.chat_id).is_none_or(|known| known.role.is_none()) {
                         self.told.remove(&mine.chat_id);
                     }
@@ -262,31 +267,48 @@ impl Model {
             self.kept_user.push(delta);
             return Some(Need::User);
         }
-        for mine in delta.chats {
-            if mine.version > delta.version {
-                self.violations.push(format!("own chat {}: a row is newer than its delta", mine.chat_id));
-            }
-            let known = self.mine.get(&mine.chat_id);
-            if known.is_some_and(|known| known.version > mine.version) {
-                continue;
-            }
-            if known.is_some_and(|known| known.read_seq > mine.read_seq && known.role.is_some() && mine.role.is_some())
-            {
-                self.violations.push(format!("own chat {}: the read mark went back", mine.chat_id));
-            }
-            if mine.role.is_none() {
-                self.chats.remove(&mine.chat_id);
-                self.clients.retain(|key, _| key.0 != mine.chat_id);
-            }
-            self.mine.insert(mine.chat_id, mine);
+        if delta.from == Version(0) {
+            self.missed_calls = 0;
+            self.own.clear();
         }
-        if delta.missed_calls.is_some() || delta.from == Version(0) {
-            self.missed_calls = delta.missed_calls.unwrap_or(0);
+        let mut before = delta.from;
+        for item in delta.items {
+            if item.version() > delta.version || item.version() <= before {
+                self.violations.push(format!("an item out of order in {}..{}: {item:?}", delta.from, delta.version));
+            }
+            before = item.version();
+            match item {
+                Item::Chat(mine) => self.my_chat(mine),
+                Item::MissedCalls(missed) => self.missed_calls = missed.count,
+                Item::Own(Kept { item, .. }) => {
+                    let place = (item.kind().expect("a known kind").to_owned(), item.key());
+                    if item.is_taken_back() {
+                        self.own.remove(&place);
+                    } else {
+                        self.own.insert(place, item);
+                    }
+                }
+            }
         }
         self.user_version = delta.version;
         let kept = std::mem::take(&mut self.kept_user);
         let need = kept.into_iter().filter_map(|delta| self.user_delta(delta)).next_back();
         if delta.more { Some(Need::User) } else { need }
+    }
+
+    fn my_chat(&mut self, mine: MyChat) {
+        let known = self.mine.get(&mine.chat_id);
+        if known.is_some_and(|known| known.version > mine.version) {
+            return;
+        }
+        if known.is_some_and(|known| known.read_seq > mine.read_seq && known.role.is_some() && mine.role.is_some()) {
+            self.violations.push(format!("own chat {}: the read mark went back", mine.chat_id));
+        }
+        if mine.role.is_none() {
+            self.chats.remove(&mine.chat_id);
+            self.clients.retain(|key, _| key.0 != mine.chat_id);
+        }
+        self.mine.insert(mine.chat_id, mine);
     }
 
     /// The one rule.

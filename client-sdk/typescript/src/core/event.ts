@@ -1,6 +1,7 @@
 // What the core tells whoever shows it to a person.
 
 import type { Action, CallSignaled, CallState, ChatId, Member, Message, Presence, Reacted, Seq, User, UserId } from "../protocol.js";
+import type { ItemOf } from "./items.js";
 import type { SendState } from "./patch.js";
 
 /** Why a session ended. */
@@ -65,6 +66,8 @@ export type ClientEvent =
   | { type: "persistent"; persistent: boolean }
   /** So many calls were missed and not looked at yet. */
   | { type: "missed_calls"; count: number }
+  /** The user has set something, or taken it back (then without a value), on whatever device. */
+  | { type: "item"; item: ItemOf }
   /** How a call stands, as the server says: for `@chapar/client/call`. */
   | { type: "call"; state: CallState }
   /** What the other side of a call sent: for `@chapar/client/call`. */

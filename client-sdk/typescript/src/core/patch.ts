@@ -1,6 +1,7 @@
 // What changed in a session, as the store and the other tabs take it over.
 
 import type { ChatId, ChatInfo, Epoch, Member, Message, MyChat, Seq, User, UserId, Version, WireError, Timestamp, NewBody } from "../protocol.js";
+import type { KeptItem } from "./items.js";
 
 /** A message as the outbox and the store keep it. */
 export interface OutboxItem {
@@ -81,7 +82,7 @@ export interface Patch {
   reset?: Reset;
   me?: User;
   epochs?: Epoch[];
-  own?: { version: Version; missedCalls: number; chats: MyChat[]; gone: ChatId[] };
+  own?: { version: Version; missedCalls: number; chats: MyChat[]; gone: ChatId[]; items: [place: string, item: KeptItem | undefined][] };
   chats?: ChatPatch[];
   gone?: ChatId[];
   outbox?: OutboxPatch;

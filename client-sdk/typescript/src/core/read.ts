@@ -39,9 +39,13 @@ const isChatSync = (it: unknown): it is ChatSync =>
 export const isDifferences = (it: unknown): it is Differences =>
   isObject(it) && listOf(it.chats, isChatSync) && maybe(it.behind, isId) && maybe(it.gone, isId);
 
+/** Of kinds that are not known, only the version counts. */
+const isItem = (it: unknown): boolean =>
+  isObject(it) && typeof it.kind === "string" && isCount(it.version) && (it.kind !== "chat" || isMyChat(it)) &&
+  (it.kind !== "missed_calls" || isCount(it.count));
+
 export const isUserDelta = (it: unknown): it is UserDelta =>
-  isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.chats, isMyChat) &&
-  (it.missed_calls === undefined || isCount(it.missed_calls));
+  isObject(it) && isCount(it.from) && isCount(it.version) && maybe(it.items, isItem);
 
 const isName = (it: unknown): boolean => typeof it === "string";
 const isEpoch = (it: unknown): boolean => listOf(it, isName) && (it as unknown[]).length === 2;

@@ -416,6 +416,8 @@ export class Session {
       case "hello":
         return this.#helloRefused(now, dice, error);
       case "user_difference":
+        // Too far behind: everything comes with the next welcome.
+        if (error.action === "resume") return this.#dropConnection(now, dice, error.message);
         return this.#sync.ownDifferenceRefused(now, dice, error);
       case "difference":
         return this.#sync.differencesRefused(now, dice, awaited.chats, error);

@@ -5,7 +5,8 @@ import { Backoff, type Dice } from "./backoff.js";
 import { Catchup } from "./catchup.js";
 import { Chat, fit } from "./chat.js";
 import type { ClientEvent } from "./event.js";
-import { applyOwn, type Own } from "./own.js";
+import type { KeptItem } from "./items.js";
+import { applyOwn, emptyOwn, type Own } from "./own.js";
 import type { ChatPatch, Patch, Reset } from "./patch.js";
 import { resets } from "./read.js";
 import type { Awaited } from "./requests.js";
@@ -24,7 +25,7 @@ export interface State {
   chats: Map<ChatId, Chat>;
 }
 
-export const emptyState = (): State => ({ me: undefined, epochs: undefined, own: { version: 0, chats: new Map(), missedCalls: 0 }, chats: new Map() });
+export const emptyState = (): State => ({ me: undefined, epochs: undefined, own: emptyOwn(), chats: new Map() });
 
 /** What the session does for this part of it. */
 export interface SyncHost {
@@ -59,12 +60,12 @@ export class SyncPart {
   /** Chats whose difference is to be asked, in this order. */
   #toAsk: ChatId[] = [];
   #own = ownCatchup();
-  #dirty: { reset: Reset | undefined; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; own: boolean; gone: Set<ChatId> };
+  #dirty: { reset: Reset | undefined; me: boolean; ownChanged: Set<ChatId>; ownGone: Set<ChatId>; items: Set<string>; own: boolean; gone: Set<ChatId> };
 
   constructor(state: State, host: SyncHost) {
     this.state = state;
     this.#host = host;
-    this.#dirty = { reset: undefined, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    this.#dirty = { reset: undefined, me: false, ownChanged: new Set(), ownGone: new Set(), items: new Set(), own: false, gone: new Set() };
   }
 
   /** Whether nothing that is known of is still to be fetched. */
@@ -295,7 +296,7 @@ export class SyncPart {
   /** What changed since the last time. */
   takePatch(): Patch {
     const dirty = this.#dirty;
-    this.#dirty = { reset: undefined, me: false, ownChanged: new Set(), ownGone: new Set(), own: false, gone: new Set() };
+    this.#dirty = { reset: undefined, me: false, ownChanged: new Set(), ownGone: new Set(), items: new Set(), own: false, gone: new Set() };
     const { state } = this;
     const patch: Patch = {};
     if (dirty.reset) patch.reset = dirty.reset;
@@ -303,7 +304,8 @@ export class SyncPart {
     if ((dirty.me || dirty.reset) && state.epochs !== undefined) patch.epochs = state.epochs;
     if (dirty.own) {
       const chats = [...dirty.ownChanged].map((id) => state.own.chats.get(id)).filter((it) => it !== undefined);
-      patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone] };
+      const items = [...dirty.items].map((place): [string, KeptItem | undefined] => [place, state.own.items.get(place)]);
+      patch.own = { version: state.own.version, missedCalls: state.own.missedCalls, chats, gone: [...dirty.ownGone], items };
     }
     if (dirty.gone.size) patch.gone = [...dirty.gone];
     const chats: ChatPatch[] = [];
@@ -415,6 +417,8 @@ export class SyncPart {
         this.#dirty.ownGone.delete(chatId);
         this.#host.tell({ type: "chat", chatId });
       }
+      for (const place of moved.places) this.#dirty.items.add(place);
+      for (const item of moved.items) this.#host.tell({ type: "item", item });
     }
     // Chats that we are in and do not hold: a delta from 0 may be on its way, but a snapshot never harms.
     for (const chatId of state.own.chats.keys()) if (!state.chats.has(chatId)) this.#wish(chatId);

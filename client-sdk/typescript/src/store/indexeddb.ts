@@ -4,6 +4,7 @@
 // |---|---|---|
 // | kv | name | `me`, `token`, `epochs`, `own` (version, missed calls), `pref:…` |
 // | own | chat | MyChat |
+// | items | kind and key | what the user has set, with its version |
 // | chats | chat | ChatHead |
 // | people | chat | members and read marks |
 // | messages | chat, seq | Message: the window and what was read of older ones |
@@ -11,11 +12,12 @@
 // | users | user | User |
 // | outbox | client id | OutboxItem |
 
+import type { KeptItem } from "../core/items.js";
 import type { ChatHead, ChatPatch, OutboxItem, Patch } from "../core/patch.js";
 import type { ChatId, Epoch, Member, Message, MyChat, Seq, User, UserId, Version } from "../protocol.js";
 import type { CachedRows, Saved, Store } from "./store.js";
 
-const STORES = ["kv", "own", "chats", "people", "messages", "reacted", "users", "outbox"] as const;
+const STORES = ["kv", "own", "items", "chats", "people", "messages", "reacted", "users", "outbox"] as const;
 /** How long opening may take, in milliseconds: some browsers never answer. */
 const OPENING = 5_000;
 /** Messages of one chat that stay cached. */
@@ -63,11 +65,13 @@ export class IndexedDbStore implements Store {
 
   /** Opens a database of this name. Rejects where there is none, or it is blocked (private windows). */
   static async open(name: string): Promise<IndexedDbStore> {
-    const request = indexedDB.open(`chapar:${name}`, 1);
-    request.onupgradeneeded = () => {
+    const request = indexedDB.open(`chapar:${name}`, 2);
+    request.onupgradeneeded = (event) => {
       const known = request.result.objectStoreNames;
       // A later version adds its own, and finds those of the versions before.
       for (const store of STORES) if (!known.contains(store)) request.result.createObjectStore(store);
+      // Before, nothing was kept of what the user sets: it comes with everything else, from the start.
+      if (event?.oldVersion === 1) request.transaction?.objectStore("kv").delete("own");
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -89,10 +93,11 @@ export class IndexedDbStore implements Store {
     const tx = this.#db.transaction([...STORES]);
     const all = <T>(store: string): Promise<T[]> => done(tx.objectStore(store).getAll() as IDBRequest<T[]>);
     const kv = tx.objectStore("kv");
-    const [keys, values, own, heads, peopleOf, people, users, outbox] = await Promise.all([
+    const [keys, values, own, items, heads, peopleOf, people, users, outbox] = await Promise.all([
       done(kv.getAllKeys()),
       done(kv.getAll()),
       all<MyChat>("own"),
+      all<KeptItem>("items"),
       all<ChatHead>("chats"),
       done(tx.objectStore("people").getAllKeys()),
       all<People>("people"),
@@ -110,7 +115,7 @@ export class IndexedDbStore implements Store {
     return {
       ...(value.has("me") && { me: value.get("me") as User }),
       ...(value.has("token") && { token: value.get("token") as string }),
-      ...(epochs !== undefined && cursor && { epochs, own: { ...cursor, chats: own } }),
+      ...(epochs !== undefined && cursor && { epochs, own: { ...cursor, chats: own, items } }),
       chats,
       outbox,
       users,
@@ -132,7 +137,7 @@ export class IndexedDbStore implements Store {
   }
 
   async save(patches: Patch[], users: User[]): Promise<void> {
-    const stores = ["kv", "own", "chats", "people", "messages", "reacted", "users"];
+    const stores = ["kv", "own", "items", "chats", "people", "messages", "reacted", "users"];
     await this.#write(stores, (tx) => {
       const people = new Map<ChatId, PeopleChange>();
       for (const patch of patches) put(tx, patch, people);
@@ -254,6 +259,7 @@ function put(tx: IDBTransaction, patch: Patch, people: Map<ChatId, PeopleChange>
   const own = tx.objectStore("own");
   if (patch.reset?.own) {
     own.clear();
+    tx.objectStore("items").clear();
     kv.delete("own");
   }
   if (patch.reset?.chats) {
@@ -266,6 +272,10 @@ function put(tx: IDBTransaction, patch: Patch, people: Map<ChatId, PeopleChange>
     kv.put({ version: patch.own.version, missedCalls: patch.own.missedCalls }, "own");
     for (const chatId of patch.own.gone) own.delete(chatId);
     for (const mine of patch.own.chats) own.put(mine, mine.chat_id);
+    for (const [place, item] of patch.own.items) {
+      if (item) tx.objectStore("items").put(item, place);
+      else tx.objectStore("items").delete(place);
+    }
   }
   for (const chatId of patch.gone ?? []) {
     tx.objectStore("chats").delete(chatId);

@@ -1,3 +1,4 @@
+import type { KeptItem } from "../core/items.js";
 import type { ChatPatch, OutboxItem, Patch } from "../core/patch.js";
 import type { ChatId, Epoch, Message, MyChat, Seq, User, Version } from "../protocol.js";
 
@@ -8,7 +9,7 @@ export interface Saved {
   /** The secret of this device. */
   token?: string;
   epochs?: Epoch[];
-  own?: { version: Version; missedCalls: number; chats: MyChat[] };
+  own?: { version: Version; missedCalls: number; chats: MyChat[]; items: KeptItem[] };
   /** The chats, each with some of its last messages. */
   chats: ChatPatch[];
   outbox: OutboxItem[];

@@ -19,6 +19,7 @@ it("two people write, edit, delete, react and read, and see the same", async () 
   await until(sara, () => sara.outbox().length === 0 && texts(sara, chatId).length === 1);
   expect(amir.chat(chatId)).toMatchObject({ unread: 1, peer: sara.me!.id });
 
+  expect([sara.chat(chatId)?.request, amir.chat(chatId)?.request]).toEqual([false, true]);
   amir.send(chatId, "درود", { replyTo: 1 });
   await amir.markRead(chatId, 1);
   await amir.react(chatId, 1, "👍");
@@ -30,6 +31,17 @@ it("two people write, edit, delete, react and read, and see the same", async () 
   await until(amir, () => texts(amir, chatId)[0] === "deleted");
   await until(sara, () => texts(sara, chatId)[1] === "درود");
   expect(texts(sara, chatId)).toEqual(texts(amir, chatId));
+
+  expect(amir.chat(chatId)?.request).toBe(false);
+  const told: unknown[] = [];
+  sara.on("item", ({ item }) => told.push(item));
+  await sara.setItem("mute", chatId, {});
+  await sara.setItems([{ kind: "setting", name: "who_may_call", value: "nobody" }, { kind: "contact", user_id: amir.me!.id, value: { name: "دایی" } }]);
+  await until(sara, () => sara.items("contact").length === 1 && sara.audience("who_may_call") === "nobody");
+  expect([sara.item("mute", chatId), sara.item("contact", amir.me!.id)?.name, sara.audience("who_may_see")]).toEqual([{}, "دایی", "everybody"]);
+  await sara.setItem("mute", chatId);
+  await until(sara, () => sara.item("mute", chatId) === undefined);
+  expect(told.at(-1)).toEqual({ kind: "mute", chat_id: chatId });
 
   let seen = false;
   amir.on("typing", ({ userId }) => (seen ||= userId === sara.me!.id));

@@ -35,7 +35,7 @@ function stateOf(given: Json): State {
   if (given.epochs === undefined) return state;
   state.me = ME;
   state.epochs = given.epochs;
-  state.own = { version: given.user_version, missedCalls: 0, chats: new Map((given.mine ?? []).map((it: Json) => [it.chat_id, it])) };
+  state.own = { ...state.own, version: given.user_version, chats: new Map((given.mine ?? []).map((it: Json) => [it.chat_id, it])) };
   for (const snapshot of given.chats ?? []) state.chats.set(snapshot.chat.id, ChatClass.fromSnapshot(snapshot, ME.id));
   return state;
 }
@@ -221,7 +221,8 @@ export class World {
         others_read: chat.others_read,
       };
     }
-    return { epochs: state.epochs, user_version: state.own.version, missed_calls: state.own.missedCalls, chats };
+    const items = [...state.own.items].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
+    return { epochs: state.epochs, user_version: state.own.version, missed_calls: state.own.missedCalls, items, chats };
   }
 }
 

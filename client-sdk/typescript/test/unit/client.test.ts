@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Client } from "../../src/index.js";
+import { Client, newClientId } from "../../src/index.js";
 
 /** A socket that never opens. */
 class Silent {
@@ -42,4 +42,12 @@ it("nothing is unread in a chat that is not known", async () => {
   const client = await open();
   expect(await client.unread(7)).toEqual([]);
   await client.close();
+});
+
+it("client ids are UUIDs of version 7: they differ, and grow with time", () => {
+  const ids = Array.from({ length: 1_000 }, newClientId);
+  expect(new Set(ids).size).toBe(1_000);
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  const millis = parseInt((ids[0] ?? "").replaceAll("-", "").slice(0, 12), 16);
+  expect(Math.abs(millis - Date.now())).toBeLessThan(60_000);
 });

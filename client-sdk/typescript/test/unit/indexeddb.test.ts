@@ -40,7 +40,7 @@ describe("what is kept of a chat in the browser", () => {
     const store = await IndexedDbStore.open("reset");
     const epochs = (people: string, chats: string): Epoch[] => [["people", people], ["chats", chats]];
     const own = (version: number, ...chats: number[]): NonNullable<Patch["own"]> =>
-      ({ version, missedCalls: 0, chats: chats.map((chat_id) => ({ chat_id, read_seq: 0, version, role: "owner" as const })), gone: [] });
+      ({ version, missedCalls: 0, chats: chats.map((chat_id) => ({ chat_id, read_seq: 0, version, role: "owner" as const })), gone: [], items: [] });
     await store.save([{ ...live(1, 10), epochs: epochs("1", "1"), own: own(2, 7, 8) }], []);
     await store.save([{ reset: { own: true, chats: false }, epochs: epochs("2", "1"), own: own(1, 7) }], []);
     expect(await store.load()).toMatchObject({ epochs: epochs("2", "1"), own: { version: 1, chats: [{ chat_id: 7 }] }, chats: [{ head: { version: 10 } }] });

@@ -144,6 +144,27 @@ impl Judging {
         Ok(Done::Changed(version))
     }
 
+    /// Nobody else hears of it: whoever is shut out learns it by a refusal.
+    pub(super) fn shut(&mut self, by: UserId, user: UserId, shut: bool) -> Verdict {
+        if self.standing(by).is_none_or(|it| it.role.is_none()) {
+            return Err(refusal(ErrorCode::ChatNotFound));
+        }
+        if self.chat.info.kind != ChatKind::Direct || user == by {
+            return Err(refusal(ErrorCode::Forbidden));
+        }
+        match self.standing(user).map(|it| it.banned) {
+            None => Err(refusal(ErrorCode::UserNotFound)),
+            Some(before) if before == shut => Ok(self.as_it_is()),
+            Some(_) => {
+                let version = self.next();
+                if let Some(standing) = self.turn(user, None) {
+                    standing.banned = shut;
+                }
+                Ok(Done::Changed(version))
+            }
+        }
+    }
+
     pub(super) fn join(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
         let standing = self.standing(by);
         if standing.is_some_and(|it| it.role.is_some()) {

@@ -40,7 +40,7 @@ impl Judging {
         Ok(Done::Sent { seq: stored.seq, version, sent_at: stored.sent_at, existed: false })
     }
 
-    /// Writing in a chat that somebody else has opened answers it.
+    /// Writing or reacting in a chat that somebody else has opened answers it.
     fn engage(&mut self, user: UserId) {
         if self.chat.info.kind != ChatKind::Direct {
             return;
@@ -166,6 +166,9 @@ impl Judging {
             self.rows.changed.insert(seq);
         }
         self.rows.reactions.insert((seq, by), version);
+        if emoji.is_some() {
+            self.engage(by);
+        }
         Ok(Done::Changed(version))
     }
 }

@@ -145,6 +145,26 @@ fn a_retry_finds_its_message_and_another_text_under_the_same_id_is_refused() {
     assert_eq!(code(&stage.one(3, message(7, "سلام"))), Some(ErrorCode::ChatNotFound), "a stranger learns nothing");
 }
 
+#[test]
+fn whoever_is_shut_out_of_a_direct_chat_writes_nothing_more_until_it_is_open_again() {
+    let mut stage = Stage::new(ChatKind::Direct, &[2]);
+    stage.one(2, message(7, "سلام")).expect("sent");
+    let (verdicts, deltas) = stage.judge(&[asked(1, Change::Shut(UserId(2), true)), asked(2, message(8, "again"))]);
+    let shut = verdicts[0].clone().expect("shut");
+    assert_eq!(code(&verdicts[1]), Some(ErrorCode::RefusedByUser));
+    assert!(deltas.iter().all(|it| it.rows.is_empty()), "nobody hears of it: {deltas:?}");
+    assert_eq!(stage.one(1, Change::Shut(UserId(2), true)), Ok(shut), "twice is once");
+    stage.one(2, message(7, "سلام")).expect("a retry finds what was sent before");
+    stage.one(1, message(9, "my last word")).expect("the other one writes on");
+    stage.one(1, Change::Shut(UserId(2), false)).expect("open");
+    stage.one(2, message(8, "again")).expect("sent");
+    for (by, whom) in [(1, 1), (1, 9), (9, 1)] {
+        assert!(stage.one(by, Change::Shut(UserId(whom), true)).is_err(), "{by} {whom}");
+    }
+    let mut group = Stage::new(ChatKind::Group, &[2]);
+    assert_eq!(code(&group.one(1, Change::Shut(UserId(2), true))), Some(ErrorCode::Forbidden));
+}
+
 /// A chat with a post and so many people beside its owner.
 fn crowd(kind: ChatKind, people: std::ops::Range<i64>) -> Stage {
     let mut stage = Stage::new(kind, &[]);

@@ -38,6 +38,11 @@ pub enum Which {
     All,
 }
 
+/// An account's identity by handle and password.
+const PASSWORD: &str = "
+    INSERT INTO identities (kind, subject, user_id, secret) SELECT 'password', u.handle, u.id, $2 FROM users u WHERE u.id = $1
+    ON CONFLICT (kind, subject) DO UPDATE SET user_id = excluded.user_id, secret = excluded.secret";
+
 fn user(row: &sqlx::postgres::PgRow) -> sqlx::Result<User> {
     Ok(User { id: UserId(row.try_get("id")?), handle: row.try_get("handle")?, name: row.try_get("name")? })
 }
@@ -49,16 +54,16 @@ impl People {
     /// [`ErrorCode::HandleTaken`].
     pub async fn create_user(&self, handle: &str, name: &str, password_hash: Option<&str>) -> Result<User> {
         let mut tx = self.begin().await?;
-        let made = sqlx::query(
-            "INSERT INTO users (handle, name, password_hash) VALUES ($1, $2, $3) RETURNING id, handle, name",
-        )
-        .bind(handle)
-        .bind(name)
-        .bind(password_hash)
-        .fetch_one(&mut *tx)
-        .await?;
+        let made = sqlx::query("INSERT INTO users (handle, name) VALUES ($1, $2) RETURNING id, handle, name")
+            .bind(handle)
+            .bind(name)
+            .fetch_one(&mut *tx)
+            .await?;
         let made = user(&made)?;
         claim(&mut tx, handle, Some(made.id), None).await?;
+        if let Some(hash) = password_hash {
+            sqlx::query(PASSWORD).bind(made.id.0).bind(hash).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
         Ok(made)
     }
@@ -66,11 +71,13 @@ impl People {
     /// An account by its handle, asked for from a network.
     pub async fn credentials(&self, handle: &str, network: &[u8]) -> Result<Option<Credentials>> {
         let found = sqlx::query(
-            "SELECT u.id, u.handle, u.name, u.password_hash, EXISTS (
+            "SELECT u.id, u.handle, u.name, i.secret, EXISTS (
                  SELECT 1 FROM known_networks k
                  WHERE k.user_id = u.id AND k.network = $2 AND k.seen_at > now() - interval '90 days'
              ) AS knows_network
-             FROM handles h JOIN users u ON u.id = h.user_id WHERE h.handle = $1",
+             FROM handles h JOIN users u ON u.id = h.user_id
+             LEFT JOIN identities i ON i.kind = 'password' AND i.subject = h.handle AND i.user_id = h.user_id
+             WHERE h.handle = $1",
         )
         .bind(handle)
         .bind(network)
@@ -79,7 +86,7 @@ impl People {
         let Some(found) = found else { return Ok(None) };
         Ok(Some(Credentials {
             user: user(&found)?,
-            password_hash: found.try_get("password_hash")?,
+            password_hash: found.try_get("secret")?,
             knows_network: found.try_get("knows_network")?,
         }))
     }
@@ -101,13 +108,9 @@ impl People {
         Ok(())
     }
 
-    /// Replaces a password. Returns whether there is such an account.
+    /// Gives an account a password, in place of the one that it has.
     pub async fn set_password(&self, user: UserId, password_hash: &str) -> Result<()> {
-        sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
-            .bind(user.0)
-            .bind(password_hash)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(PASSWORD).bind(user.0).bind(password_hash).execute(&self.pool).await?;
         Ok(())
     }
 

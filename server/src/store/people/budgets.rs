@@ -90,6 +90,31 @@ pub struct Toll {
     pub strangers: Vec<UserId>,
 }
 
+/// What is known of an account, where strangers are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repute {
+    /// How many days old it is.
+    pub days: u32,
+    /// How many people have reported it in the last 30 days, as far as they count.
+    pub reports: u32,
+}
+
+/// So many reports say that strangers are to be spared.
+pub const MANY_REPORTS: u32 = 3;
+
+impl Repute {
+    /// What it may do to strangers in a day, when a new account may do `per_day`: twice that after a week and four times after a
+    /// month; a quarter when several people have reported it.
+    pub fn allows(self, per_day: u32) -> u32 {
+        match self {
+            _ if self.reports >= MANY_REPORTS => (per_day / 4).max(1),
+            _ if self.days >= 30 => per_day.saturating_mul(4),
+            _ if self.days >= 7 => per_day.saturating_mul(2),
+            _ => per_day,
+        }
+    }
+}
+
 /// A budget that does not pay: whose, and in how many seconds it is full.
 pub(super) type Short = (UserId, f64);
 
@@ -251,6 +276,17 @@ mod tests {
         assert_eq!(charge(1).wait(WINDOW), Some(Duration::from_secs(216)), "a quarter comes back in 216 s");
         assert_eq!(charge(1).wait(WINDOW - 216.0), None);
         assert_eq!(charge(800).wait(2.0 * WINDOW), Some(Duration::from_hours(48)), "the debt is paid off first");
+    }
+
+    #[test]
+    fn an_account_may_do_more_with_age_and_less_when_it_is_reported() {
+        let allows = |days, reports| Repute { days, reports }.allows(20);
+        assert_eq!(
+            [allows(0, 0), allows(6, 2), allows(7, 0), allows(29, 0), allows(30, 0), allows(900, 2)],
+            [20, 20, 40, 40, 80, 80]
+        );
+        assert_eq!([allows(0, 3), allows(900, 3)], [5, 5]);
+        assert_eq!(Repute { days: 0, reports: 9 }.allows(2), 1, "never nothing");
     }
 
     #[test]

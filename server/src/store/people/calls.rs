@@ -1,8 +1,9 @@
 //! Calls that have ended, and who may call whom.
 
 use chapar_protocol::{
-    ChatId, DeviceId, ErrorCode, UserDelta, UserId, Version,
+    ChatId, DeviceId, ErrorCode, Item, UserDelta, UserId, Version,
     call::{CallEntry, CallId, CallMedia, EndReason},
+    item::MissedCalls,
 };
 use chapar_signaling::call::{CallLog, MAX_DEVICES, Record};
 use sqlx::{Row, postgres::PgRow};
@@ -21,9 +22,9 @@ pub struct Reached {
 }
 
 impl People {
-    /// The one rule of who may call whom, and what such a call reaches; for many (caller, callee) at once, in their order. For
-    /// now: two people who share a direct chat may, once the callee has opened it or written in it; `None` for others, also when
-    /// there is no such person. Contacts, blocks and privacy settings belong here.
+    /// The one rule of who may call whom, and what such a call reaches; for many (caller, callee) at once, in their order: two
+    /// people who share a direct chat may, once the callee has opened it or written in it, unless it is a request to the caller,
+    /// or the callee has blocked the caller or takes no calls. `None` for others, also when there is no such person.
     pub async fn reach(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<Option<Reached>>> {
         // Each pair by look-ups in indexes, whatever the planner knows of the tables.
         let rows = sqlx::query(
@@ -31,7 +32,14 @@ impl People {
                  (SELECT d.chat_id FROM direct_chats d
                   JOIN user_chats e ON e.user_id = p.callee AND e.chat_id = d.chat_id
                   WHERE d.low_user_id = least(p.caller, p.callee) AND d.high_user_id = greatest(p.caller, p.callee)
-                    AND e.engaged),
+                    AND e.engaged
+                    AND coalesce((SELECT m.request FROM user_chats m
+                                  WHERE m.user_id = p.caller AND m.chat_id = d.chat_id), 0) = 0
+                    AND (SELECT i.value FROM items i
+                         WHERE i.user_id = p.callee AND i.kind = 'block' AND i.key = p.caller::text) IS NULL
+                    AND (SELECT i.value FROM items i
+                         WHERE i.user_id = p.callee AND i.kind = 'setting' AND i.key = 'who_may_call')
+                        IS DISTINCT FROM to_json('nobody'::text)::text),
                  ARRAY(SELECT v.id FROM devices v WHERE v.user_id = p.callee
                        ORDER BY v.last_seen_at DESC, v.id DESC LIMIT $3)
              FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (caller, callee, place)
@@ -127,13 +135,8 @@ impl People {
 }
 
 fn missed_delta(version: i64, missed: i32) -> UserDelta {
-    UserDelta {
-        from: Version(version - 1),
-        version: Version(version),
-        chats: Vec::new(),
-        missed_calls: Some(u32::try_from(missed).unwrap_or(0)),
-        more: false,
-    }
+    let missed = MissedCalls { version: Version(version), count: u32::try_from(missed).unwrap_or(0) };
+    UserDelta::of(Version(version - 1), vec![Item::MissedCalls(missed)])
 }
 
 fn from_word<T: serde::de::DeserializeOwned>(word: String) -> sqlx::Result<T> {

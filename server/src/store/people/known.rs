@@ -72,24 +72,31 @@ impl People {
         Ok(known)
     }
 
-    /// Those of some people who have done something themselves in their direct chat with a user: opened it, or written in
-    /// it. They can be called and their presence can be seen; whoever was only written to by a stranger cannot.
-    pub async fn answered_among(&self, user: UserId, among: &[UserId]) -> Result<HashSet<UserId>> {
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT p.id FROM unnest($2::bigint[]) AS p (id)
+    /// Those of some pairs in which the first may see whether the second is there: the second has done something themselves in the
+    /// direct chat of the two (opened it, or written in it), which is no request to the first either, and neither a block nor a
+    /// setting of theirs says no.
+    pub async fn may_see(&self, pairs: &[(UserId, UserId)]) -> Result<HashSet<(UserId, UserId)>> {
+        let rows = sqlx::query(
+            "SELECT i.usr, i.other FROM unnest($1::bigint[], $2::bigint[]) AS i (usr, other)
              CROSS JOIN LATERAL (
                  SELECT * FROM direct_chats d
-                 WHERE d.low_user_id = least($1, p.id) AND d.high_user_id = greatest($1, p.id) LIMIT 1
+                 WHERE d.low_user_id = least(i.usr, i.other) AND d.high_user_id = greatest(i.usr, i.other) LIMIT 1
              ) d
              CROSS JOIN LATERAL (
-                 SELECT FROM user_chats e WHERE e.user_id = p.id AND e.chat_id = d.chat_id AND e.engaged LIMIT 1
-             ) e",
+                 SELECT FROM user_chats e WHERE e.user_id = i.other AND e.chat_id = d.chat_id AND e.engaged LIMIT 1
+             ) e
+             WHERE coalesce((SELECT m.request FROM user_chats m WHERE m.user_id = i.usr AND m.chat_id = d.chat_id), 0) = 0
+               AND (SELECT b.value FROM items b
+                    WHERE b.user_id = i.other AND b.kind = 'block' AND b.key = i.usr::text) IS NULL
+               AND (SELECT s.value FROM items s WHERE s.user_id = i.other AND s.kind = 'setting' AND s.key = 'who_may_see')
+                   IS DISTINCT FROM to_json('nobody'::text)::text",
         )
-        .bind(user.0)
-        .bind(among.iter().map(|user| user.0).collect::<Vec<_>>())
+        .bind(pairs.iter().map(|it| it.0.0).collect::<Vec<_>>())
+        .bind(pairs.iter().map(|it| it.1.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await?;
-        Ok(ids.into_iter().map(UserId).collect())
+        let pair = |row: &sqlx::postgres::PgRow| Ok((UserId(row.try_get(0)?), UserId(row.try_get(1)?)));
+        Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
     }
 
     /// Notes that a user has found somebody by handle, who can be named from now on.

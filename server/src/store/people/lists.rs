@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chapar_domain::judge::Membership;
-use chapar_protocol::{ChatId, MyChat, Seq, UserDelta, UserId, Version, limit};
+use chapar_protocol::{
+    ChatId, ErrorCode, Item, MyChat, Seq, UserDelta, UserId, Version, WireError, item::MissedCalls, limit,
+};
 use serde::Serialize;
 use sqlx::{Row, postgres::PgRow};
 
-use super::{People, Result, StoreError, row};
+use super::{People, Result, StoreError, items, row};
 use crate::store::{
     Tx,
     chats::{feed::Cursor, readers::Reader},
@@ -15,14 +17,17 @@ use crate::store::{
 
 /// Bytes of an answer to `user_difference` that are for its rows.
 const ROWS: usize = limit::ANSWER_BYTES - 2048;
-/// Own chats in one answer.
-const OWN_CHATS: usize = 2000;
+/// Items in one answer, of all kinds together.
+const ITEMS: usize = 2000;
+/// So many are read of each, to see whether there are more.
+const READ: i64 = 2001;
 
-/// What somebody has beside chats.
+/// Where somebody's own things stand.
 pub(in crate::store) struct Own {
     pub(in crate::store) version: Version,
-    missed_calls: u32,
-    missed_version: Version,
+    /// Up to here it is not known any more what was taken back.
+    forgotten: Version,
+    missed: MissedCalls,
 }
 
 impl People {
@@ -36,43 +41,57 @@ impl People {
         Ok(ids.into_iter().map(ChatId).collect())
     }
 
-    /// A user's own things, and the list of chats, with those left since a version: of one moment.
+    /// Where a user's own things stand, the list of chats, with those left since a version, and what changed since: of one
+    /// moment. What was left out for its bytes or number follows by [`Self::difference`].
     pub(in crate::store) async fn own(
         &self,
         user: UserId,
         from: impl FnOnce(&Own) -> Version,
-    ) -> Result<(Own, Vec<MyChat>)> {
+        bytes: usize,
+    ) -> Result<(Own, Vec<MyChat>, UserDelta)> {
         let mut tx = self.snapshot().await?;
         let own = own(&mut tx, user).await?;
         let from = from(&own);
         let rows = sqlx::query(
-            "SELECT chat_id, role, read_seq, version FROM user_chats
+            "SELECT chat_id, role, read_seq, request = 1 AS request, version FROM user_chats
              WHERE user_id = $1 AND (role IS NOT NULL OR ($2 > 0 AND version > $2))",
         )
         .bind(user.0)
         .bind(from.0)
         .fetch_all(&mut *tx)
         .await?;
+        let set = items::since(&mut tx, user, from, READ).await?;
         tx.commit().await?;
-        Ok((own, rows.iter().map(row::my_chat).collect::<sqlx::Result<_>>()?))
+        let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<Vec<_>>>()?;
+        let changed = chats.iter().filter(|mine| mine.version > from).cloned().map(Item::Chat);
+        let delta = own.delta(from, changed.chain(set).collect(), bytes);
+        Ok((own, chats, delta))
     }
 
     /// What changed of a user's own things; with `more` only the earlier part of it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooFarBehind`] where it is not known any more what was taken back since.
     pub async fn difference(&self, user: UserId, from: Version) -> Result<UserDelta> {
         let mut tx = self.snapshot().await?;
         let own = own(&mut tx, user).await?;
+        if !own.knows(from) {
+            let message = "it is not known any more what was taken back since: begin anew";
+            return Err(WireError::new(ErrorCode::TooFarBehind, message).into());
+        }
         let rows = sqlx::query(
-            "SELECT chat_id, role, read_seq, version FROM user_chats WHERE user_id = $1 AND version > $2
+            "SELECT chat_id, role, read_seq, request = 1 AS request, version FROM user_chats WHERE user_id = $1 AND version > $2
                  AND version > 0
              ORDER BY version FETCH FIRST $3 ROWS WITH TIES",
         )
         .bind(user.0)
         .bind(from.0)
-        .bind(i64::try_from(OWN_CHATS + 1).unwrap_or(i64::MAX))
+        .bind(READ)
         .fetch_all(&mut *tx)
         .await?;
-        let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<_>>()?;
-        Ok(own.delta(from, chats, ROWS))
+        let set = items::since(&mut tx, user, from, READ).await?;
+        let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<Vec<_>>>()?;
+        Ok(own.delta(from, chats.into_iter().map(Item::Chat).chain(set).collect(), ROWS))
     }
 
     /// The versions of some users.
@@ -133,14 +152,31 @@ impl People {
         deltas(&rows)
     }
 
-    /// Notes that somebody has opened a direct chat that was there: it is an answer.
-    pub async fn engage(&self, user: UserId, chat: ChatId) -> Result<()> {
-        sqlx::query("UPDATE user_chats SET engaged = true WHERE user_id = $1 AND chat_id = $2 AND NOT engaged")
+    /// Notes that somebody has opened a direct chat, or accepted it: it is an answer, also while the list does not know of the chat
+    /// yet. Returns what has changed of their own things.
+    ///
+    /// # Errors
+    /// With `InDoubt` the outcome is unknown: doing it again does no harm.
+    pub async fn engage(&self, user: UserId, chat: ChatId) -> Result<Option<UserDelta>> {
+        self.one_line("SELECT * FROM engage($1, $2)", user, chat).await
+    }
+
+    /// Declines a request: it is gone from the list, and stays away until the person opens it.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn decline(&self, user: UserId, chat: ChatId) -> Result<Option<UserDelta>> {
+        self.one_line("SELECT * FROM decline($1, $2)", user, chat).await
+    }
+
+    async fn one_line(&self, statement: &'static str, user: UserId, chat: ChatId) -> Result<Option<UserDelta>> {
+        let rows = sqlx::query(statement)
             .bind(user.0)
             .bind(chat.0)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| StoreError::of_commit(error, vec![user]))?;
+        Ok(deltas(&rows)?.pop().map(|(_, delta)| delta))
     }
 }
 
@@ -208,35 +244,36 @@ fn deltas(rows: &[PgRow]) -> Result<Vec<(UserId, UserDelta)>> {
         let last = deltas.last_mut().filter(|(last, delta)| *last == user && delta.version.next() == version);
         if let Some((_, delta)) = last {
             delta.version = version;
-            delta.chats.push(mine);
+            delta.items.push(Item::Chat(mine));
         } else {
-            let from = Version(version.0 - 1);
-            deltas.push((user, UserDelta { from, version, chats: vec![mine], missed_calls: None, more: false }));
+            deltas.push((user, UserDelta::of(Version(version.0 - 1), vec![Item::Chat(mine)])));
         }
     }
     Ok(deltas)
 }
 
 impl Own {
-    /// The counter of missed calls, if it has moved since then.
-    fn missed_since(&self, from: Version) -> Option<u32> {
-        (self.missed_version > from).then_some(self.missed_calls)
+    /// Whether it can be told what changed since a version.
+    pub(in crate::store) fn knows(&self, from: Version) -> bool {
+        from == Version(0) || from >= self.forgotten
     }
 
-    /// What changed after a version, as far as it fits, from rows that lead to this version.
-    pub(in crate::store) fn delta(&self, from: Version, mut chats: Vec<MyChat>, bytes: usize) -> UserDelta {
-        chats.sort_by_key(|mine| mine.version);
+    /// What changed after a version, as far as it fits.
+    fn delta(&self, from: Version, mut items: Vec<Item>, bytes: usize) -> UserDelta {
+        if self.missed.version > from {
+            items.push(Item::MissedCalls(self.missed));
+        }
+        items.sort_by_key(Item::version);
         let mut spent = 0;
-        let fits = chats.iter().take(OWN_CHATS).take_while(|mine| {
-            spent += encoded(mine) + 1;
+        let fits = items.iter().take(ITEMS).take_while(|item| {
+            spent += encoded(item) + 1;
             spent <= bytes
         });
         let fits = fits.count();
         // Up to before the first that does not fit.
-        let cut = chats.get(fits.max(1)).map(|mine| Version(mine.version.0 - 1));
-        chats.retain(|mine| cut.is_none_or(|cut| mine.version <= cut));
-        let version = cut.unwrap_or(self.version);
-        UserDelta { from, version, chats, missed_calls: self.missed_since(from), more: cut.is_some() }
+        let cut = items.get(fits.max(1)).map(|item| Version(item.version().0 - 1));
+        items.retain(|item| cut.is_none_or(|cut| item.version() <= cut));
+        UserDelta { from, version: cut.unwrap_or(self.version), items, more: cut.is_some() }
     }
 }
 
@@ -246,13 +283,14 @@ pub(in crate::store) fn encoded(it: &impl Serialize) -> usize {
 }
 
 async fn own(tx: &mut Tx, user: UserId) -> Result<Own> {
-    let row = sqlx::query("SELECT version, missed_calls, missed_version FROM users WHERE id = $1")
+    let row = sqlx::query("SELECT version, missed_calls, missed_version, forgotten_version FROM users WHERE id = $1")
         .bind(user.0)
         .fetch_one(&mut **tx)
         .await?;
+    let count = u32::try_from(row.try_get::<i32, _>(1)?).unwrap_or(0);
     Ok(Own {
         version: Version(row.try_get(0)?),
-        missed_calls: u32::try_from(row.try_get::<i32, _>(1)?).unwrap_or(0),
-        missed_version: Version(row.try_get(2)?),
+        missed: MissedCalls { version: Version(row.try_get(2)?), count },
+        forgotten: Version(row.try_get(3)?),
     })
 }

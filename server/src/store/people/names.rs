@@ -140,16 +140,15 @@ impl People {
         Ok(id.map(ChatId))
     }
 
-    /// Gives out the id of the direct chat of two people; always the same for the same two.
-    pub async fn claim_direct(&self, user: UserId, other: UserId) -> Result<ChatId> {
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO direct_chats AS d (low_user_id, high_user_id) VALUES ($1, $2)
-             ON CONFLICT (low_user_id, high_user_id) DO UPDATE SET chat_id = d.chat_id RETURNING chat_id",
-        )
-        .bind(user.min(other).0)
-        .bind(user.max(other).0)
-        .fetch_one(&self.pool)
-        .await?;
+    /// Gives out the id of the direct chat of two people; always the same for the same two. The first who asks opens it; to the
+    /// other it may be a request.
+    pub async fn claim_direct(&self, user: UserId, other: UserId, request: bool) -> Result<ChatId> {
+        let id: i64 = sqlx::query_scalar("SELECT claim_direct($1, $2, $3)")
+            .bind(user.0)
+            .bind(other.0)
+            .bind(request)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(ChatId(id))
     }
 }
