@@ -117,8 +117,14 @@ async fn several_reactions_of_one_person_in_one_breath() {
     drop(holder);
     let last = answers.into_iter().map(|it| it.expect("done").version).max().expect("some");
     one.reaches(channel, last).await;
-    for post in posts {
-        assert_eq!(own(&one, channel, post).as_deref(), Some("🌹"), "on {post}");
+    for post in &posts {
+        assert_eq!(own(&one, channel, *post).as_deref(), Some("🌹"), "on {post}");
     }
+    // The counts are told later.
+    let counted = |model: &crate::support::Model| {
+        posts.iter().all(|post| model.message(channel, *post).is_some_and(|it| it.reactions.len() == 1))
+    };
+    owner.until("the counts", counted).await;
+    one.until("the counts", counted).await;
     all_equal(world.at(0), channel, &[owner, one]).await;
 }
