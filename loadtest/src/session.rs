@@ -7,13 +7,17 @@
 //!    └──── lost(): jittered back-off ◀────────┴──────────────┘      Dead: the token or the client is no good
 //! ```
 
-use std::{collections::VecDeque, io::Write as _, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    io::Write as _,
+    rc::Rc,
+};
 
 use chapar_protocol::{
     Action, ChatCursor, ChatId, ChatSync, CloseCode, Resume, Seq, UserDelta, Version, WireError,
-    command::{Difference, Hello, UserDifference, Welcome},
+    command::{Difference, Differences, Hello, UserDifference, Welcome},
     event::Drain,
-    frame,
+    frame, limit,
 };
 use serde_json::value::RawValue;
 
@@ -101,7 +105,11 @@ pub struct Session {
     user_version: i64,
     early: Vec<Rc<Delta>>,
     paused_until: u64,
-    reask: Option<u64>,
+    /// Which cursors each `difference` under way asks for, by its id.
+    questions: BTreeMap<u64, Vec<usize>>,
+    last_question: u64,
+    /// Those that were refused, to be asked for again at that time.
+    reask: Option<(u64, Vec<usize>)>,
     drain: Option<u32>,
     attempts: u32,
     heard_us: u64,
@@ -124,6 +132,8 @@ impl Session {
             user_version: 0,
             early: Vec::new(),
             paused_until: 0,
+            questions: BTreeMap::new(),
+            last_question: DIFFERENCE,
             reask: None,
             drain: None,
             attempts: 0,
@@ -182,6 +192,7 @@ impl Session {
         self.out.clear();
         self.drain = None;
         self.reask = None;
+        self.questions.clear();
     }
 
     /// Full jitter: first within a second, doubling to half a minute. A draining server names the time itself.
@@ -268,13 +279,8 @@ impl Session {
         if self.drain.is_some() && self.under_way.is_empty() {
             return Err(End::Lost("drain".into()));
         }
-        if self.reask.is_some_and(|at| at <= now_us) {
-            self.reask = None;
-            for index in 0..self.cursors.len() {
-                if !self.cursors[index].asked {
-                    self.ask(index, shared);
-                }
-            }
+        if let Some((_, refused)) = self.reask.take_if(|it| it.0 <= now_us) {
+            self.ask(&refused, shared);
         }
         if !self.pending.is_empty() {
             self.pump(shared, now_us);
@@ -305,7 +311,7 @@ impl Session {
             Applied::Ignored => shared.stats.repeated += 1,
             Applied::Gap { ask: true } => {
                 shared.stats.gaps += 1;
-                self.ask(index, shared);
+                self.ask(&[index], shared);
             }
             Applied::Gap { ask: false } => {}
             Applied::New(start) => self.count(&delta.messages[start..], shared, now_us),
@@ -333,16 +339,22 @@ impl Session {
             self.delta(&delta, shared, now_us);
         }
         if self.cursors[index].has_gap() && !self.cursors[index].asked {
-            self.ask(index, shared);
+            self.ask(&[index], shared);
         }
     }
 
-    fn ask(&mut self, index: usize, shared: &Shared) {
-        let cursor = &mut self.cursors[index];
-        cursor.asked = true;
-        let chat_id = ChatId(shared.ledger.chats[cursor.chat as usize].id);
-        let question = Difference { chat_id, from: Version(cursor.version) };
-        self.put(Op::Text, frame::request(DIFFERENCE + index as u64, &question).as_bytes());
+    fn ask(&mut self, wanted: &[usize], shared: &Shared) {
+        for indices in wanted.chunks(limit::DIFFERENCE_CHATS) {
+            let mut chats = Vec::with_capacity(indices.len());
+            for index in indices {
+                let cursor = &mut self.cursors[*index];
+                cursor.asked = true;
+                chats.push((ChatId(shared.ledger.chats[cursor.chat as usize].id), Version(cursor.version)));
+            }
+            self.last_question += 1;
+            self.questions.insert(self.last_question, indices.to_vec());
+            self.put(Op::Text, frame::request(self.last_question, &Difference { chats }).as_bytes());
+        }
     }
 
     /// Applies one chat of an answer. Returns which cursor it was for.
@@ -353,7 +365,7 @@ impl Session {
                 let index = self.cursors.iter().position(|it| it.chat == delta.chat)?;
                 self.delta(&delta, shared, now_us);
                 if *more && !self.cursors[index].asked {
-                    self.ask(index, shared);
+                    self.ask(&[index], shared);
                 }
                 Some(index)
             }
@@ -388,13 +400,13 @@ impl Session {
         for chat in &sync.chats {
             self.sync(chat, shared, now_us);
         }
-        for index in 0..self.cursors.len() {
-            let cursor = &self.cursors[index];
+        let behind: HashSet<ChatId> = sync.behind.iter().copied().collect();
+        let wanted = |cursor: &Cursor| {
             let id = ChatId(shared.ledger.chats[cursor.chat as usize].id);
-            if !cursor.asked && (!cursor.known() || sync.behind.contains(&id)) {
-                self.ask(index, shared);
-            }
-        }
+            !cursor.asked && (!cursor.known() || behind.contains(&id))
+        };
+        let wanted: Vec<usize> = (0..self.cursors.len()).filter(|index| wanted(&self.cursors[*index])).collect();
+        self.ask(&wanted, shared);
         for delta in std::mem::take(&mut self.early) {
             self.delta(&delta, shared, now_us);
         }
@@ -432,11 +444,21 @@ impl Session {
             }
             USER_DIFFERENCE => self.user_delta(&serde_json::from_str::<UserDelta>(ok.get()).map_err(bad)?),
             _ => {
-                let index = usize::try_from(id.wrapping_sub(DIFFERENCE)).unwrap_or(usize::MAX);
-                if let Some(cursor) = self.cursors.get_mut(index) {
-                    cursor.asked = false;
-                    let sync: ChatSync = serde_json::from_str(ok.get()).map_err(bad)?;
-                    self.sync(&sync, shared, now_us);
+                let Some(indices) = self.questions.remove(&id) else { return Ok(()) };
+                indices.iter().for_each(|index| self.cursors[*index].asked = false);
+                let answer: Differences = serde_json::from_str(ok.get()).map_err(bad)?;
+                if let Some(gone) = answer.gone.first() {
+                    return Err(End::Dead(format!("difference: {gone:?} is gone")));
+                }
+                for sync in &answer.chats {
+                    self.sync(sync, shared, now_us);
+                }
+                let is_behind = |index: &usize| {
+                    answer.behind.contains(&ChatId(shared.ledger.chats[self.cursors[*index].chat as usize].id))
+                };
+                let behind: Vec<usize> = indices.iter().copied().filter(is_behind).collect();
+                self.ask(&behind, shared);
+                for index in indices {
                     self.catch_up(index, shared, now_us);
                 }
             }
@@ -466,11 +488,10 @@ impl Session {
             Action::GiveUp if id == Some(HELLO) || id.is_none() => Err(End::Dead(format!("{:?}", error.code))),
             Action::GiveUp if answered.is_none() => Err(End::Dead(format!("difference: {:?}", error.code))),
             Action::Retry | Action::GiveUp => {
-                let index =
-                    id.map_or(usize::MAX, |id| usize::try_from(id.wrapping_sub(DIFFERENCE)).unwrap_or(usize::MAX));
-                if let Some(cursor) = self.cursors.get_mut(index) {
-                    cursor.asked = false;
-                    self.reask = Some(now_us + wait_us);
+                if let Some(indices) = id.and_then(|id| self.questions.remove(&id)) {
+                    let (at, refused) = self.reask.get_or_insert_default();
+                    *at = (*at).max(now_us + wait_us);
+                    refused.extend(indices);
                 }
                 Ok(())
             }

@@ -276,12 +276,23 @@ params! {
         /// The seq of the chat's last message.
         last_seq: Seq,
     }
-    /// The changes of a chat since a version.
+    /// The changes of some chats.
     Difference {
-        /// Which.
-        chat_id: ChatId,
-        /// The own version; 0 for a snapshot.
-        from: Version,
+        /// Which, at most 100, each with the own version; 0 for a snapshot. Written `[[chat_id, version], …]`.
+        chats: Vec<(ChatId, Version)>,
+    }
+    /// The answer to [`Difference`]. Each chat that was named stands in one of the lists.
+    Differences {
+        /// What changed. At least one, if not all are gone.
+        chats: Vec<ChatSync>,
+        /// Those that did not fit: ask for them again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<ChatId>>", optional)]
+        behind: Vec<ChatId>,
+        /// Those that the asking user is not in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<ChatId>>", optional)]
+        gone: Vec<ChatId>,
     }
     /// Sets some of the user's own things, on all own devices: all of them, or none. What is so already changes nothing.
     SetItems {
@@ -462,7 +473,7 @@ commands! {
     "set_typing" SetTyping -> Done, http: true;
     "watch_presence" WatchPresence -> Presences, http: false;
     "history" History -> Page, http: true;
-    "difference" Difference -> ChatSync, http: true;
+    "difference" Difference -> Differences, http: true;
     "user_difference" UserDifference -> UserDelta, http: true;
     "set_items" SetItems -> ItemsSet, http: true;
     "answer_request" AnswerRequest -> Done, http: true;

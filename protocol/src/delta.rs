@@ -97,6 +97,16 @@ pub enum ChatSync {
     },
 }
 
+impl ChatSync {
+    /// Which chat.
+    pub fn chat_id(&self) -> ChatId {
+        match self {
+            Self::Delta { delta, .. } => delta.chat_id,
+            Self::Snapshot { snapshot } => snapshot.chat.id,
+        }
+    }
+}
+
 /// All changes of what belongs to one user, after `from` up to and with `version`.
 /// From version 0 it is everything, unless `more` follows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -160,7 +170,7 @@ pub struct Sync {
     pub user: UserDelta,
     /// Chats that changed, those with the newest messages first.
     pub chats: Vec<ChatSync>,
-    /// Chats that changed too, but did not fit: ask `difference` for each from the own version (0 when unknown).
+    /// Chats that changed too, but did not fit: ask `difference` from the own versions (0 when unknown).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<ChatId>>", optional)]
     pub behind: Vec<ChatId>,

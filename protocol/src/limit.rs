@@ -37,6 +37,8 @@ pub const PAGE: usize = 200;
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// A client whose cursor is more changes behind than this gets a snapshot instead of a difference.
 pub const DIFFERENCE_VERSIONS: i64 = 2000;
+/// Most chats that one `difference` names.
+pub const DIFFERENCE_CHATS: usize = 100;
 /// Messages at the end of a chat that a snapshot holds unless asked otherwise.
 pub const SNAPSHOT_MESSAGES: usize = 30;
 /// Requests that one connection may have under way; more wait in the socket.

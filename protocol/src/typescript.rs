@@ -94,6 +94,7 @@ roots![
     c::History,
     c::Page,
     c::Difference,
+    c::Differences,
     crate::ChatSync,
     c::UserDifference,
     c::SetItems,

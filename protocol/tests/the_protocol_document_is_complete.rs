@@ -80,6 +80,7 @@ fn every_limit_stands_with_its_value() {
         ("RESUME_CHATS", limit::RESUME_CHATS.to_string()),
         ("PAGE", limit::PAGE.to_string()),
         ("ANSWER_BYTES", limit::ANSWER_BYTES.to_string()),
+        ("DIFFERENCE_CHATS", limit::DIFFERENCE_CHATS.to_string()),
         ("DIFFERENCE_VERSIONS", limit::DIFFERENCE_VERSIONS.to_string()),
         ("SNAPSHOT_MESSAGES", limit::SNAPSHOT_MESSAGES.to_string()),
         ("IN_FLIGHT", limit::IN_FLIGHT.to_string()),

@@ -19,8 +19,8 @@ pub(crate) struct Catchup {
     named: Version,
     /// Whether there is something newer than what is known, without a name for it: `behind`, `more`, an unknown chat.
     pub(crate) wished: bool,
-    /// The request under way, by its id.
-    pub(crate) asked: Option<u64>,
+    /// Whether a request for it is under way.
+    pub(crate) asked: bool,
     /// Whether it stands in the queue to be asked.
     pub(crate) queued: bool,
     /// Not to be asked before.

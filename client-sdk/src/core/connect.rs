@@ -186,10 +186,8 @@ impl Session {
         self.ask_own(now);
         while self.requests.differences() < DIFFERENCES
             && self.requests.count() < UNDER_WAY
-            && let Some(chat_id) = self.to_ask.pop_front()
-        {
-            self.ask_difference(chat_id);
-        }
+            && self.ask_differences().is_some()
+        {}
         while self.requests.count() < UNDER_WAY
             && let Some(mut request) = self.requests.next()
         {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use chapar_protocol::{
     ChatDelta, ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Event, Item, Member, Message, MyChat,
     Reacted, ReactionCount, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
-    command::{Difference, Hello, Send, Sent, UserDifference, Welcome},
+    command::{Difference, Differences, Hello, Send, Sent, UserDifference, Welcome},
     event::Read,
     frame::{self, RawRequest},
     message::{Body, NewBody},
@@ -270,9 +270,19 @@ impl World {
                 }
                 "difference" => {
                     let ask: Difference = request.params().expect("fits");
-                    let inside = self.inside(ask.chat_id);
-                    let answer = if inside { Ok(self.tables[&ask.chat_id].sync(ask.from)) } else { Self::not_found() };
-                    frame::reply(request.id, &answer)
+                    let mut answer = Differences { chats: Vec::new(), behind: Vec::new(), gone: Vec::new() };
+                    for (chat, from) in ask.chats {
+                        // Now and then there is no room for more.
+                        self.made += 1;
+                        if !self.inside(chat) {
+                            answer.gone.push(chat);
+                        } else if !answer.chats.is_empty() && self.made.is_multiple_of(3) {
+                            answer.behind.push(chat);
+                        } else {
+                            answer.chats.push(self.tables[&chat].sync(from));
+                        }
+                    }
+                    frame::reply(request.id, &Ok(answer))
                 }
                 "user_difference" => {
                     let ask: UserDifference = request.params().expect("fits");

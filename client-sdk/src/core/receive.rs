@@ -1,8 +1,8 @@
 //! What a frame means.
 
 use chapar_protocol::{
-    Action, ChatSnapshot, ChatSync, Event, UserDelta, WireError,
-    command::{Page, Presences, Sent, WatchPresence, Welcome},
+    Action, ChatSnapshot, Event, UserDelta, WireError,
+    command::{Differences, Page, Presences, Sent, WatchPresence, Welcome},
     frame::{self, ServerFrame},
 };
 use serde::de::DeserializeOwned;
@@ -84,9 +84,7 @@ impl Session {
                 None => self.stop(Stop::Refused("a welcome that cannot be read".into()), Some(1002)),
             },
             Awaited::UserDifference => self.own_difference(now, dice, read::<UserDelta>(reply)),
-            Awaited::Difference { chat_id, from } => {
-                self.difference(now, dice, chat_id, from, read::<ChatSync>(reply));
-            }
+            Awaited::Differences(asked) => self.differences(now, dice, asked, read::<Differences>(reply)),
             Awaited::Send(client_id) => match read::<Sent>(reply) {
                 Some(sent) => self.sent(client_id, &sent),
                 None => self.outbox.again(client_id, now, None, dice),
@@ -113,7 +111,7 @@ impl Session {
                 self.drop_connection(now, dice, "too far behind: everything comes with the next welcome");
             }
             Awaited::UserDifference => self.own_difference_refused(now, dice, &error),
-            Awaited::Difference { chat_id, .. } => self.difference_refused(now, dice, chat_id, &error),
+            Awaited::Differences(ref asked) => self.differences_refused(now, dice, asked, &error),
             Awaited::Send(client_id) => self.send_refused(now, dice, client_id, &error),
             Awaited::Ping => {}
             Awaited::Watch => tracing::warn!(code = ?error.code, "presence cannot be watched"),

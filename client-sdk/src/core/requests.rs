@@ -36,7 +36,7 @@ pub(crate) struct AppRequest {
 pub(crate) enum Awaited {
     Hello,
     UserDifference,
-    Difference { chat_id: ChatId, from: Version },
+    Differences(Vec<(ChatId, Version)>),
     Send(Uuid),
     Watch,
     Ping,
@@ -71,7 +71,7 @@ impl Requests {
 
     /// How many differences are under way.
     pub(crate) fn differences(&self) -> usize {
-        self.under_way.values().filter(|awaited| matches!(awaited, Awaited::Difference { .. })).count()
+        self.under_way.values().filter(|awaited| matches!(awaited, Awaited::Differences(_))).count()
     }
 
     pub(crate) fn add(&mut self, ticket: u64, method: &'static str, params: String, effect: Effect, until: Millis) {

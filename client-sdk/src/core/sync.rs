@@ -1,13 +1,13 @@
 //! Staying in step: welcome, deltas, gaps, differences, snapshots.
 
-use std::collections::{BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use chapar_protocol::{
     ChatDelta, ChatId, ChatSnapshot, ChatSync, UserDelta, UserId, Version, WireError,
-    command::{Difference, Sent, UserDifference, Welcome},
+    command::{Difference, Differences, Sent, UserDifference, Welcome},
     error::Action,
     event::Read,
-    frame,
+    frame, limit,
 };
 
 use super::{
@@ -143,10 +143,10 @@ impl Session {
         let mine = self.version(chat_id);
         let Some(catchup) = self.catchups.get_mut(&chat_id) else { return };
         if !catchup.behind(mine) {
-            if catchup.asked.is_none() {
+            if !catchup.asked {
                 self.catchups.remove(&chat_id);
             }
-        } else if catchup.asked.is_none() && !catchup.queued && catchup.not_before.is_none() {
+        } else if !catchup.asked && !catchup.queued && catchup.not_before.is_none() {
             catchup.queued = true;
             self.to_ask.push_back(chat_id);
         }
@@ -210,46 +210,91 @@ impl Session {
         }
     }
 
-    pub(super) fn ask_difference(&mut self, chat_id: ChatId) {
-        let from = self.version(chat_id);
-        let Some(catchup) = self.catchups.get_mut(&chat_id) else { return };
-        catchup.queued = false;
-        if catchup.asked.is_some() {
-            return;
+    /// Asks for the chats that wait, many in one request; `None` when none does.
+    pub(super) fn ask_differences(&mut self) -> Option<()> {
+        let mut chats = Vec::new();
+        while chats.len() < limit::DIFFERENCE_CHATS
+            && let Some(chat_id) = self.to_ask.pop_front()
+        {
+            let from = self.version(chat_id);
+            let Some(catchup) = self.catchups.get_mut(&chat_id) else { continue };
+            catchup.queued = false;
+            if catchup.asked {
+                continue;
+            }
+            if !catchup.behind(from) {
+                self.catchups.remove(&chat_id);
+                continue;
+            }
+            catchup.asked = true;
+            chats.push((chat_id, from));
         }
-        if !catchup.behind(from) {
-            self.catchups.remove(&chat_id);
-            return;
+        if chats.is_empty() {
+            return None;
         }
-        let id = self.requests.begin(Awaited::Difference { chat_id, from });
-        catchup.asked = Some(id);
-        self.out.push_back(Output::Write(frame::request(id, &Difference { chat_id, from })));
+        let question = Difference { chats };
+        let id = self.requests.begin(Awaited::Differences(question.chats.clone()));
+        self.out.push_back(Output::Write(frame::request(id, &question)));
+        Some(())
     }
 
-    pub(super) fn difference(
+    pub(super) fn differences(
         &mut self,
         now: Millis,
         dice: Dice<'_>,
-        chat_id: ChatId,
-        from: Version,
-        reply: Option<ChatSync>,
+        asked: Vec<(ChatId, Version)>,
+        reply: Option<Differences>,
     ) {
+        let Differences { chats, behind, gone } =
+            reply.unwrap_or(Differences { chats: Vec::new(), behind: Vec::new(), gone: Vec::new() });
+        // Who is behind without anything having come would be asked for at once and for ever.
+        let moved = !chats.is_empty();
+        let mut syncs: BTreeMap<ChatId, ChatSync> = chats.into_iter().map(|sync| (sync.chat_id(), sync)).collect();
+        let (behind, gone): (BTreeSet<_>, BTreeSet<_>) = (behind.into_iter().collect(), gone.into_iter().collect());
+        for (chat_id, from) in asked {
+            if gone.contains(&chat_id) {
+                // There is no such chat for us. If we were removed from it, `me` says so.
+                self.catchups.remove(&chat_id);
+            } else if moved && behind.contains(&chat_id) {
+                if let Some(catchup) = self.catchups.get_mut(&chat_id) {
+                    catchup.asked = false;
+                }
+                self.settle(chat_id);
+            } else {
+                self.difference(now, dice, chat_id, from, syncs.remove(&chat_id));
+            }
+        }
+    }
+
+    pub(super) fn differences_refused(
+        &mut self,
+        now: Millis,
+        dice: Dice<'_>,
+        asked: &[(ChatId, Version)],
+        error: &WireError,
+    ) {
+        for (chat_id, _) in asked {
+            self.difference_refused(now, dice, *chat_id, error);
+        }
+    }
+
+    fn difference(&mut self, now: Millis, dice: Dice<'_>, chat_id: ChatId, from: Version, reply: Option<ChatSync>) {
         let Some(catchup) = self.catchups.get_mut(&chat_id) else { return };
-        catchup.asked = None;
+        catchup.asked = false;
         // Whatever was wished for is in this answer, or its `more` is the new wish.
         catchup.wished = false;
         // Not to be asked again from within the next lines.
         catchup.queued = true;
         let more = match reply {
-            Some(ChatSync::Snapshot { snapshot }) if snapshot.chat.id == chat_id => {
+            Some(ChatSync::Snapshot { snapshot }) => {
                 self.snapshot(snapshot);
                 false
             }
-            Some(ChatSync::Delta { delta, more }) if delta.chat_id == chat_id => {
+            Some(ChatSync::Delta { delta, more }) => {
                 self.delta(delta);
                 more
             }
-            _ => true,
+            None => true,
         };
         let mine = self.version(chat_id);
         let catchup = self.catchups.entry(chat_id).or_default();
@@ -264,14 +309,14 @@ impl Session {
         self.settle(chat_id);
     }
 
-    pub(super) fn difference_refused(&mut self, now: Millis, dice: Dice<'_>, chat_id: ChatId, error: &WireError) {
+    fn difference_refused(&mut self, now: Millis, dice: Dice<'_>, chat_id: ChatId, error: &WireError) {
         let Some(catchup) = self.catchups.get_mut(&chat_id) else { return };
-        catchup.asked = None;
+        catchup.asked = false;
         if matches!(error.action, Action::Retry | Action::Resume) {
             let own = catchup.backoff.next(dice);
             catchup.not_before = Some(now + error.retry_after_ms.map_or(own, Millis::from));
         } else {
-            // There is no such chat for us. If we were removed from it, `me` says so.
+            // It can never be answered.
             self.catchups.remove(&chat_id);
         }
     }

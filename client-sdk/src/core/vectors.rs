@@ -202,7 +202,7 @@ impl World {
         let page = usize::try_from(value["page"].as_u64().expect("a page")).expect("small");
         for _ in 0..1_000 {
             let Some(request) = self.open.iter().find(|it| it["method"] == "difference").cloned() else { return };
-            let from = request["params"]["from"].as_i64().expect("a version");
+            let from = request["params"]["chats"][0][1].as_i64().expect("a version");
             let rows = value["rows"].as_array().expect("rows").iter();
             let rows: Vec<_> = rows.filter(|row| row["version"].as_i64() > Some(from)).take(page + 1).collect();
             let more = rows.len() > page;
@@ -210,7 +210,8 @@ impl World {
             let version = rows.last().map_or(value["version"].clone(), |row| row["version"].clone());
             let delta = json!({"chat_id": value["chat_id"], "from": from, "version": version, "messages": rows});
             let params = request["params"].clone();
-            self.answer("difference", &params, ("ok", &json!({"kind": "delta", "delta": delta, "more": more})));
+            let sync = json!({"kind": "delta", "delta": delta, "more": more});
+            self.answer("difference", &params, ("ok", &json!({"chats": [sync]})));
         }
         panic!("the client asks for ever");
     }

@@ -739,17 +739,30 @@ export type Devices = {
 devices: Array<Device>, };
 
 /**
- * The changes of a chat since a version.
+ * The changes of some chats.
  */
 export type Difference = { 
 /**
- * Which.
+ * Which, at most 100, each with the own version; 0 for a snapshot. Written `[[chat_id, version], …]`.
  */
-chat_id: ChatId, 
+chats: Array<[ChatId, Version]>, };
+
 /**
- * The own version; 0 for a snapshot.
+ * The answer to [`Difference`]. Each chat that was named stands in one of the lists.
  */
-from: Version, };
+export type Differences = { 
+/**
+ * What changed. At least one, if not all are gone.
+ */
+chats: Array<ChatSync>, 
+/**
+ * Those that did not fit: ask for them again.
+ */
+behind?: Array<ChatId>, 
+/**
+ * Those that the asking user is not in.
+ */
+gone?: Array<ChatId>, };
 
 /**
  * An empty answer.
@@ -1909,7 +1922,7 @@ user: UserDelta,
  */
 chats: Array<ChatSync>, 
 /**
- * Chats that changed too, but did not fit: ask `difference` for each from the own version (0 when unknown).
+ * Chats that changed too, but did not fit: ask `difference` from the own versions (0 when unknown).
  */
 behind?: Array<ChatId>, 
 /**
@@ -2082,7 +2095,7 @@ export interface Commands {
   set_typing: { params: SetTyping; reply: Done };
   watch_presence: { params: WatchPresence; reply: Presences };
   history: { params: History; reply: Page };
-  difference: { params: Difference; reply: ChatSync };
+  difference: { params: Difference; reply: Differences };
   user_difference: { params: UserDifference; reply: UserDelta };
   set_items: { params: SetItems; reply: ItemsSet };
   answer_request: { params: AnswerRequest; reply: Done };

@@ -13,7 +13,7 @@ use std::{
 
 use chapar_protocol::{
     Action, ChatCursor, ChatDelta, ChatId, ChatSync, ErrorCode, Resume, Seq, Version, WireError,
-    command::{Difference, Edit, Hello, React, Send, Welcome},
+    command::{Difference, Differences, Edit, Hello, React, Send, Welcome},
     message::NewBody,
 };
 use serde::Deserialize;
@@ -321,7 +321,7 @@ impl Person {
             {
                 let id = self.id();
                 self.lanes[index].difference = Some(id);
-                let ask = Difference { chat_id, from: Version(version) };
+                let ask = Difference { chats: vec![(chat_id, Version(version))] };
                 line.request(id, "difference", &ask).map_err(|it| format!("write: {}", it.kind()))?;
             }
             let here = &self.lanes[index];
@@ -415,8 +415,10 @@ impl Person {
         lane.difference = None;
         match answer {
             Ok(ok) => {
-                let sync: ChatSync = read(ok)?;
-                self.sync(sync);
+                let answer: Differences = read(ok)?;
+                for sync in answer.chats {
+                    self.sync(sync);
+                }
             }
             Err(error) => {
                 lane.difference_not_before = Instant::now() + wait(&error);

@@ -12,7 +12,8 @@ use chapar_protocol::{
     Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
     account::{BulkUsers, BulkUsersMade, SignedIn},
     command::{
-        AddMembers, Changed, CreateChat, Difference, GetChat, Hello, History, OpenDirect, Page, Send, Sent, Welcome,
+        AddMembers, Changed, CreateChat, Difference, Differences, GetChat, Hello, History, OpenDirect, Page, Send,
+        Sent, Welcome,
     },
     event::Drain,
     frame::{self, RawRequest},
@@ -189,7 +190,8 @@ impl Server {
                 }
                 "difference" => {
                     let it: Difference = request.params().expect("fits");
-                    frame::reply(request.id, &Ok(state.find(it.chat_id).difference(it.from)))
+                    let chats = it.chats.into_iter().map(|(chat, from)| state.find(chat).difference(from)).collect();
+                    frame::reply(request.id, &Ok(Differences { chats, behind: Vec::new(), gone: Vec::new() }))
                 }
                 "send" => match self.send(&mut state, me, &request.params().expect("fits")) {
                     Some(outcome) => frame::reply(request.id, &outcome),

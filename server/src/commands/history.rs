@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatSnapshot, ChatSync, ErrorCode, UserDelta,
-    command::{Difference, GetChat, History, Page, UserDifference},
+    ChatSnapshot, ErrorCode, UserDelta,
+    command::{Difference, Differences, GetChat, History, Page, UserDifference},
     limit,
 };
 
@@ -19,8 +19,11 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, page: History) -> Result<Pa
     Ok(Outcome::new(app.store.chats.history(asker.user, page.chat_id, page.seq, before, after).await?))
 }
 
-pub(super) async fn difference(app: Arc<App>, asker: Asker, it: Difference) -> Result<ChatSync> {
-    Ok(Outcome::new(app.store.chats.difference(asker.user, it.chat_id, it.from).await?))
+pub(super) async fn difference(app: Arc<App>, asker: Asker, it: Difference) -> Result<Differences> {
+    if it.chats.len() > limit::DIFFERENCE_CHATS {
+        return refuse(ErrorCode::TooLarge, "at most 100 chats at once");
+    }
+    Ok(Outcome::new(app.store.chats.differences(asker.user, &it.chats).await?))
 }
 
 pub(super) async fn user_difference(app: Arc<App>, asker: Asker, it: UserDifference) -> Result<UserDelta> {

@@ -1,12 +1,12 @@
 //! What a client has missed: the person's list from the people's side, then the chats that it names from theirs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use chapar_protocol::{ChatCursor, ChatId, ChatKind, ChatSync, Resume, Seq, Sync, UserId, Version, limit};
+use chapar_protocol::{ChatCursor, ChatId, ChatKind, Resume, Seq, Sync, UserId, Version};
 
 use super::{
     Result, Store,
-    chats::pages::{Head, ROWS, Room, follows},
+    chats::pages::{Head, ROWS, Room},
     people::lists::{Own, encoded},
 };
 
@@ -53,42 +53,25 @@ impl Store {
         let changed: Vec<Head> = held.iter().copied().filter(|it| known(it) != it.version).collect();
 
         let (full, rest) = changed.split_at(changed.len().min(CHATS_IN_FULL));
-        let (deltas, snapshots): (Vec<&Head>, _) = full.iter().partition(|it| follows(known(it), it.version));
-        let deltas: Vec<_> = deltas.into_iter().map(|it| (it.chat, known(it), it.version)).collect();
-        let snapshots: Vec<ChatId> = snapshots.into_iter().map(|it| it.chat).collect();
         // What others have read is asked where it can be further than the client knows.
+        let new: HashSet<ChatId> = full.iter().filter(|it| known(it) == Version(0)).map(|it| it.chat).collect();
         let reads: Vec<(ChatId, Seq)> = held
             .iter()
             .filter(|it| it.kind != ChatKind::Channel)
             .filter_map(|it| {
                 let known = cursors.get(&it.chat).map(|cursor| cursor.1);
-                let known = known.or_else(|| snapshots.contains(&it.chat).then_some(Seq(0)))?;
+                let known = known.or_else(|| new.contains(&it.chat).then_some(Seq(0)))?;
                 (it.last_seq > known).then_some((it.chat, known))
             })
             .collect();
         let others_read = reading.others_read(user, &reads).await?;
 
         let taken = encoded(&user_delta) + encoded(&others_read) + BEHIND.min(changed.len() * ID);
-        let mut left = ROWS.saturating_sub(taken);
         let (messages, each) = MESSAGES_IN_HELLO;
-        let mut by_id: HashMap<ChatId, ChatSync> = HashMap::new();
-        let room = Room { messages, each, all: left };
-        for (delta, more) in reading.deltas(user, &deltas, room).await? {
-            place(&mut by_id, &mut left, delta.chat_id, ChatSync::Delta { delta, more });
-        }
-        let room = Room { messages: limit::SNAPSHOT_MESSAGES, each, all: left };
-        for snapshot in reading.snapshots(user, &snapshots, room).await? {
-            place(&mut by_id, &mut left, snapshot.chat.id, ChatSync::Snapshot { snapshot });
-        }
+        let room = Room { messages, each, all: ROWS.saturating_sub(taken) };
+        let (chats, mut behind) =
+            reading.syncs(user, full, |chat| cursors.get(&chat).map_or(Version(0), |it| it.0), room).await?;
         reading.end().await?;
-
-        let (mut chats, mut behind) = (Vec::new(), Vec::new());
-        for it in full {
-            match by_id.remove(&it.chat) {
-                Some(sync) => chats.push(sync),
-                None => behind.push(it.chat),
-            }
-        }
         behind.extend(rest.iter().map(|it| it.chat));
         // A chat without a cursor is new to the client, which hears of it by the list of its chats as well.
         behind.sort_by_key(|chat| !cursors.contains_key(chat));
@@ -97,14 +80,5 @@ impl Store {
         let versions = held.iter().map(|it| (it.chat, it.version)).collect();
         let sync = Sync { epoch, reset: resume.is_none(), user: user_delta, chats, behind, others_read };
         Ok(Resumed { sync, user_version: own.version, versions })
-    }
-}
-
-/// Takes a chat into an answer if there is room for it.
-fn place(chats: &mut HashMap<ChatId, ChatSync>, left: &mut usize, chat: ChatId, sync: ChatSync) {
-    let bytes = encoded(&sync) + 1;
-    if bytes <= *left {
-        *left -= bytes;
-        chats.insert(chat, sync);
     }
 }

@@ -111,7 +111,7 @@ async fn reading(store: &Store, size: Size) {
     for (chat, version) in versions {
         for from in [Version(0), Version(version.0 - 1), Version(version.0 - 300), Version(version.0 - 1900)] {
             let from = from.max(Version(0));
-            store.chats.difference(ME, chat, from).await.expect("read");
+            store.chats.differences(ME, &[(chat, from)]).await.expect("read");
             store.chats.chat_changes(chat, from).await.expect("read");
         }
         store.chats.chat_snapshot(ME, chat).await.expect("read");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatSync, Event, Item, Seq, Version,
+    ChatDelta, ChatId, ChatSync, ErrorCode, Event, Item, Seq, Version,
     command::{AddMembers, Difference, Hello, History, React, Send, UserDifference},
     frame::ServerFrame,
     limit,
@@ -89,10 +89,7 @@ async fn hello_and_the_differences_after_it() {
     }
     let sync = bounded(away.connect(world.at(0)).await).sync;
     assert!(!sync.chats.is_empty(), "what fits is there");
-    let brought = sync.chats.iter().map(|it| match it {
-        ChatSync::Delta { delta, .. } => delta.chat_id,
-        ChatSync::Snapshot { snapshot } => snapshot.chat.id,
-    });
+    let brought = sync.chats.iter().map(ChatSync::chat_id);
     let told: BTreeSet<ChatId> = brought.chain(sync.behind.iter().copied()).collect();
     assert_eq!(told, groups.iter().copied().collect(), "each is brought or named");
     // From nothing, too.
@@ -102,6 +99,27 @@ async fn hello_and_the_differences_after_it() {
         http::call(world.at(0), writer.token(), &add).await.expect("added");
     }
     bounded(stranger.connect(world.at(0)).await);
+    // All of them in one request, of which some must wait; one that nobody is in; and too many.
+    let mut missing: Vec<(ChatId, Version)> = groups.iter().map(|group| (*group, Version(0))).collect();
+    let mut brought = BTreeSet::new();
+    let nowhere = ChatId(1 << 40);
+    let mut rounds = 0;
+    while !missing.is_empty() {
+        let chats = missing.iter().copied().chain([(nowhere, Version(0))]).collect();
+        let answer = http::call(world.at(0), stranger.token(), &Difference { chats }).await.expect("the differences");
+        let answer = bounded(answer);
+        assert_eq!(answer.gone, [nowhere]);
+        assert!(!answer.chats.is_empty(), "a step forward");
+        assert_eq!(answer.chats.len() + answer.behind.len(), missing.len());
+        assert!(answer.chats.iter().all(|it| brought.insert(it.chat_id())), "none twice");
+        missing.retain(|it| answer.behind.contains(&it.0));
+        rounds += 1;
+    }
+    assert_eq!(brought, groups.iter().copied().collect());
+    assert!(rounds > 1, "they do not fit into one");
+    let chats = (1..=101).map(|id| (ChatId(id), Version(0))).collect();
+    let refused = http::call(world.at(0), stranger.token(), &Difference { chats }).await.expect_err("too many");
+    assert_eq!(refused.code, ErrorCode::TooLarge);
     for group in &groups {
         let version = world.database.sql(&format!("SELECT version FROM chats WHERE id = {group}"));
         let version = Version(version.parse().expect("a number"));
@@ -140,10 +158,11 @@ async fn a_difference_never_ends_within_a_version() {
     // As a member.
     let (mut from, mut pages) = (Version(1), 0);
     loop {
-        let answer =
-            http::call(world.at(0), owner.token(), &Difference { chat_id, from }).await.expect("the difference");
-        let ChatSync::Delta { delta, more } = bounded(answer) else { panic!("no delta") };
-        whole(&delta);
+        let ask = Difference { chats: vec![(chat_id, from)] };
+        let answer = http::call(world.at(0), owner.token(), &ask).await.expect("the difference");
+        let [ChatSync::Delta { delta, more }] = &bounded(answer).chats[..] else { panic!("no delta") };
+        let more = *more;
+        whole(delta);
         from = delta.version;
         pages += 1;
         if !more {

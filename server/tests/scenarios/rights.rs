@@ -205,7 +205,12 @@ impl<'a> Stage<'a> {
             Deed::Read => self.try_out(role, MarkRead { chat_id, seq: theirs }).await,
             Deed::Type => self.try_out(role, SetTyping { chat_id }).await,
             Deed::Page => self.try_out(role, History { chat_id, seq: theirs, before: 5, after: 5 }).await,
-            Deed::Differ => self.try_out(role, Difference { chat_id, from: Version(1) }).await,
+            Deed::Differ => {
+                let ask = Difference { chats: vec![(chat_id, Version(1))] };
+                let answer = http::call(self.world.at(0), self.actors[role].token(), &ask).await?;
+                let refused = || WireError::new(ErrorCode::ChatNotFound, "gone");
+                if answer.gone == [chat_id] { Err(refused()) } else { Ok(()) }
+            }
             Deed::Get => self.try_out(role, GetChat { chat_id }).await,
             Deed::Members => self.try_out(role, GetMembers { chat_id, after: None }).await,
             Deed::Add => self.try_out(role, AddMembers { chat_id, user_ids: vec![self.outsider] }).await,

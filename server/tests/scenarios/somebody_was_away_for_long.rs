@@ -37,10 +37,10 @@ async fn too_far_behind_gives_a_snapshot() {
     assert_eq!(snapshot.messages.len(), limit::SNAPSHOT_MESSAGES);
     assert!(!sync.reset, "the other chats stay");
     all_equal(world.at(0), group, &[writer, away.clone()]).await;
-    let answer = away.must(Difference { chat_id: group, from: old }).await;
-    assert!(matches!(answer, ChatSync::Snapshot { .. }));
-    let answer = away.must(Difference { chat_id: group, from: Version(0) }).await;
-    assert!(matches!(answer, ChatSync::Snapshot { .. }), "0 asks for a snapshot");
+    for from in [old, Version(0)] {
+        let answer = away.must(Difference { chats: vec![(group, from)] }).await;
+        assert!(matches!(answer.chats[..], [ChatSync::Snapshot { .. }]), "from {from:?}");
+    }
 }
 
 #[tokio::test]

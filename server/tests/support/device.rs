@@ -352,8 +352,8 @@ async fn heal(device: Device, link: Arc<Link>, need: Need) {
         need = match next {
             Need::Chat(chat_id) => {
                 let from = device.model().version(chat_id);
-                match link.call(&Difference { chat_id, from }).await {
-                    Ok(sync) => device.model().chat_sync(sync),
+                match link.call(&Difference { chats: vec![(chat_id, from)] }).await {
+                    Ok(answer) => answer.chats.into_iter().next().and_then(|sync| device.model().chat_sync(sync)),
                     Err(failure) => again(failure).await.then_some(Need::Chat(chat_id)),
                 }
             }

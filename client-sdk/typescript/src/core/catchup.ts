@@ -19,8 +19,8 @@ export class Catchup {
   #named: Version = 0;
   /** Whether there is something newer than what is known, without a name for it: `behind`, `more`, an unknown chat. */
   wished = false;
-  /** The request under way, by its id. */
-  asked: number | undefined;
+  /** Whether a request for it is under way. */
+  asked = false;
   /** Whether it stands in the queue to be asked. */
   queued = false;
   /** Not to be asked before. */

@@ -1,7 +1,7 @@
 // Whether what the server says has the shape that the core relies on. What fails is left out, never half applied.
 // Fields that the core only hands on (bodies, titles) are not looked into: unknown things must survive (R17).
 
-import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
+import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Differences, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
 
 type Fields = Record<string, unknown>;
 
@@ -32,8 +32,11 @@ export const isSnapshot = (it: unknown): it is ChatSnapshot =>
   isObject(it) && isChatInfo(it.chat) && isCount(it.version) && isCount(it.last_seq) && listOf(it.members, isMember) &&
   listOf(it.messages, isMessage) && maybe(it.reacted, isReacted);
 
-export const isChatSync = (it: unknown): it is ChatSync =>
+const isChatSync = (it: unknown): it is ChatSync =>
   isObject(it) && ((it.kind === "delta" && isDelta(it.delta)) || (it.kind === "snapshot" && isSnapshot(it.snapshot)));
+
+export const isDifferences = (it: unknown): it is Differences =>
+  isObject(it) && listOf(it.chats, isChatSync) && maybe(it.behind, isId) && maybe(it.gone, isId);
 
 /** Of kinds that are not known, only the version counts. */
 const isItem = (it: unknown): boolean =>

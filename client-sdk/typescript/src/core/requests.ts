@@ -21,7 +21,7 @@ export type Awaited =
   | { for: "hello" }
   | { for: "ping" }
   | { for: "user_difference" }
-  | { for: "difference"; chatId: ChatId; from: Version }
+  | { for: "difference"; chats: [ChatId, Version][] }
   | { for: "send"; clientId: string }
   | { for: "watch" }
   | { for: "app"; request: AppRequest };

@@ -8,7 +8,7 @@ import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
-import { isCallSignaled, isCallState, isChatSync, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isDifferences, isCount, isDelta, isObject, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
@@ -305,7 +305,7 @@ export class Session {
     if (this.#config.ping && !this.#pinged && now >= this.#lastHeard + this.#heartbeat) this.#ping();
     this.#sync.askOwn(now);
     while (this.#requests.countOf("difference") < DIFFERENCES && this.#requests.count < UNDER_WAY) {
-      if (!this.#sync.askNext()) break;
+      if (!this.#sync.askMore()) break;
     }
     while (this.#requests.count < UNDER_WAY) {
       const request = this.#requests.next();
@@ -395,7 +395,7 @@ export class Session {
       case "user_difference":
         return this.#sync.ownDifference(now, dice, isUserDelta(reply) ? reply : undefined);
       case "difference":
-        return this.#sync.difference(now, dice, awaited.chatId, awaited.from, isChatSync(reply) ? reply : undefined);
+        return this.#sync.differences(now, dice, awaited.chats, isDifferences(reply) ? reply : undefined);
       case "send":
         if (isSent(reply)) this.#sent(awaited.clientId, reply);
         else this.#outbox.again(awaited.clientId, now, undefined, dice);
@@ -417,7 +417,7 @@ export class Session {
         if (error.action === "resume") return this.#dropConnection(now, dice, error.message);
         return this.#sync.ownDifferenceRefused(now, dice, error);
       case "difference":
-        return this.#sync.differenceRefused(now, dice, awaited.chatId, error);
+        return this.#sync.differencesRefused(now, dice, awaited.chats, error);
       case "send":
         return this.#sendRefused(now, dice, awaited.clientId, error);
       case "app":

@@ -1,6 +1,6 @@
 // Staying in step: welcome, deltas, gaps, differences, snapshots (R2 to R11).
 
-import type { ChatDelta, ChatId, ChatSnapshot, ChatSync, Message, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
+import type { ChatDelta, ChatId, ChatSnapshot, ChatSync, Differences, Message, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import { Catchup } from "./catchup.js";
 import { Chat, fit } from "./chat.js";
@@ -10,6 +10,8 @@ import { applyOwn, emptyOwn, type Own } from "./own.js";
 import type { ChatPatch, Patch } from "./patch.js";
 import type { Awaited } from "./requests.js";
 
+/** Chats that one `difference` names at most. */
+const DIFFERENCE_CHATS = 100;
 /** User deltas and read marks kept back. Beyond that they are dropped and asked for. */
 const KEPT = 256;
 
@@ -170,33 +172,62 @@ export class SyncPart {
     }
   }
 
-  /** Asks the next difference that waits; false when none does. */
-  askNext(): boolean {
-    const chatId = this.#toAsk.shift();
-    if (chatId === undefined) return false;
-    const from = this.version(chatId);
-    const catchup = this.#catchups.get(chatId);
-    if (!catchup) return true;
-    catchup.queued = false;
-    if (catchup.asked !== undefined) return true;
-    if (!catchup.behind(from)) this.#catchups.delete(chatId);
-    else catchup.asked = this.#host.ask({ for: "difference", chatId, from }, "difference", { chat_id: chatId, from });
+  /** Asks for the chats that wait, many in one request; false when none does. */
+  askMore(): boolean {
+    const chats: [ChatId, Version][] = [];
+    while (chats.length < DIFFERENCE_CHATS) {
+      const chatId = this.#toAsk.shift();
+      if (chatId === undefined) break;
+      const from = this.version(chatId);
+      const catchup = this.#catchups.get(chatId);
+      if (!catchup) continue;
+      catchup.queued = false;
+      if (catchup.asked) continue;
+      if (!catchup.behind(from)) {
+        this.#catchups.delete(chatId);
+        continue;
+      }
+      catchup.asked = true;
+      chats.push([chatId, from]);
+    }
+    if (chats.length === 0) return false;
+    this.#host.ask({ for: "difference", chats }, "difference", { chats });
     return true;
   }
 
-  difference(now: number, dice: Dice, chatId: ChatId, from: Version, reply: ChatSync | undefined): void {
+  differences(now: number, dice: Dice, asked: [ChatId, Version][], reply: Differences | undefined): void {
+    const syncs = new Map(reply?.chats.map((sync) => [sync.kind === "delta" ? sync.delta.chat_id : sync.snapshot.chat.id, sync]));
+    // Who is behind without anything having come would be asked for at once and for ever.
+    const behind = new Set(syncs.size > 0 ? reply?.behind : []);
+    const gone = new Set(reply?.gone);
+    for (const [chatId, from] of asked) {
+      // There is no such chat for us. If we were removed from it, `me` says so.
+      if (gone.has(chatId)) this.#catchups.delete(chatId);
+      else if (behind.has(chatId)) {
+        const catchup = this.#catchups.get(chatId);
+        if (catchup) catchup.asked = false;
+        this.#settle(chatId);
+      } else this.#difference(now, dice, chatId, from, syncs.get(chatId));
+    }
+  }
+
+  differencesRefused(now: number, dice: Dice, asked: [ChatId, Version][], error: WireError): void {
+    for (const [chatId] of asked) this.#differenceRefused(now, dice, chatId, error);
+  }
+
+  #difference(now: number, dice: Dice, chatId: ChatId, from: Version, reply: ChatSync | undefined): void {
     const asked = this.#catchups.get(chatId);
     if (!asked) return;
-    asked.asked = undefined;
+    asked.asked = false;
     // Whatever was wished for is in this answer, or its `more` is the new wish.
     asked.wished = false;
     // Not to be asked again from within the next lines.
     asked.queued = true;
     let more = true;
-    if (reply?.kind === "snapshot" && reply.snapshot.chat.id === chatId) {
+    if (reply?.kind === "snapshot") {
       this.snapshot(reply.snapshot);
       more = false;
-    } else if (reply?.kind === "delta" && reply.delta.chat_id === chatId) {
+    } else if (reply?.kind === "delta") {
       this.delta(reply.delta);
       more = reply.more;
     }
@@ -210,15 +241,15 @@ export class SyncPart {
     this.#settle(chatId);
   }
 
-  differenceRefused(now: number, dice: Dice, chatId: ChatId, error: WireError): void {
+  #differenceRefused(now: number, dice: Dice, chatId: ChatId, error: WireError): void {
     const catchup = this.#catchups.get(chatId);
     if (!catchup) return;
-    catchup.asked = undefined;
+    catchup.asked = false;
     if (error.action === "retry" || error.action === "resume") {
       const own = catchup.backoff.next(dice);
       catchup.notBefore = now + (error.retry_after_ms ?? own);
     } else {
-      // There is no such chat for us. If we were removed from it, `me` says so.
+      // It can never be answered.
       this.#catchups.delete(chatId);
     }
   }
@@ -307,8 +338,8 @@ export class SyncPart {
     const catchup = this.#catchups.get(chatId);
     if (!catchup) return;
     if (!catchup.behind(this.version(chatId))) {
-      if (catchup.asked === undefined) this.#catchups.delete(chatId);
-    } else if (catchup.asked === undefined && !catchup.queued && catchup.notBefore === undefined) {
+      if (!catchup.asked) this.#catchups.delete(chatId);
+    } else if (!catchup.asked && !catchup.queued && catchup.notBefore === undefined) {
       catchup.queued = true;
       this.#toAsk.push(chatId);
     }

@@ -192,11 +192,11 @@ export class World {
     for (let turn = 0; turn < 1_000; turn++) {
       const request = this.#open.find((it) => it.method === "difference");
       if (!request) return;
-      const { from } = request.params;
+      const [[, from]] = request.params.chats;
       const newer = rows.filter((row: Json) => row.version > from);
       const messages = newer.slice(0, page);
       const delta = { chat_id, from, version: messages.at(-1)?.version ?? version, messages };
-      this.#answer("difference", request.params, { ok: { kind: "delta", delta, more: newer.length > page } });
+      this.#answer("difference", request.params, { ok: { chats: [{ kind: "delta", delta, more: newer.length > page }] } });
     }
     throw new Error("the client asks for ever");
   }

@@ -8,12 +8,16 @@ use chapar_domain::{
     rights::{Place, Rights},
 };
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Role, Seq, Timestamp, UserId,
-    Version, WireError, command::Page, limit,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Role, Seq, Timestamp, UserId, Version,
+    WireError,
+    command::{Differences, Page},
+    limit,
 };
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+
+use crate::store::people::lists::encoded;
 
 use super::{
     ChatChange, Chats, Result, StoreError, Tx,
@@ -89,24 +93,33 @@ impl Reading {
         Ok(rows.iter().map(head).collect::<sqlx::Result<_>>()?)
     }
 
-    /// The changes in some stretches; see [`delta::read`].
-    pub(in crate::store) async fn deltas(
+    /// What brings some chats up to date, each from the version that is known of it, as far as there is room; and the others.
+    pub(in crate::store) async fn syncs(
         &mut self,
         user: UserId,
-        stretches: &[Stretch],
+        heads: &[Head],
+        known: impl Fn(ChatId) -> Version,
         room: Room,
-    ) -> Result<Vec<(ChatDelta, bool)>> {
-        delta::read(&mut self.0, Some(user), stretches, room).await
-    }
-
-    /// Some chats from scratch; see [`snapshot::read`].
-    pub(in crate::store) async fn snapshots(
-        &mut self,
-        user: UserId,
-        chats: &[ChatId],
-        room: Room,
-    ) -> Result<Vec<ChatSnapshot>> {
-        snapshot::read(&mut self.0, user, chats, room).await
+    ) -> Result<(Vec<ChatSync>, Vec<ChatId>)> {
+        let stretch = |it: &Head| (it.chat, known(it.chat), it.version);
+        let (deltas, snapshots): (Vec<Stretch>, _) = heads.iter().map(stretch).partition(|it| follows(it.1, it.2));
+        let snapshots: Vec<ChatId> = snapshots.into_iter().map(|it| it.0).collect();
+        let (mut found, mut left) = (HashMap::new(), room.all);
+        for (delta, more) in delta::read(&mut self.0, Some(user), &deltas, room).await? {
+            place(&mut found, &mut left, delta.chat_id, ChatSync::Delta { delta, more });
+        }
+        let room = Room { messages: limit::SNAPSHOT_MESSAGES, each: room.each, all: left };
+        for snapshot in snapshot::read(&mut self.0, user, &snapshots, room).await? {
+            place(&mut found, &mut left, snapshot.chat.id, ChatSync::Snapshot { snapshot });
+        }
+        let (mut chats, mut behind) = (Vec::new(), Vec::new());
+        for it in heads {
+            match found.remove(&it.chat) {
+                Some(sync) => chats.push(sync),
+                None => behind.push(it.chat),
+            }
+        }
+        Ok((chats, behind))
     }
 
     /// The furthest read marks of anybody else that are beyond those known, in some direct chats and groups.
@@ -240,24 +253,19 @@ impl Chats {
         Ok(rows.iter().map(|found| row::member(found, kind)).collect::<sqlx::Result<_>>()?)
     }
 
-    /// The changes of a chat for one of its members.
-    ///
-    /// # Errors
-    /// [`ErrorCode::ChatNotFound`].
-    pub async fn difference(&self, user: UserId, chat: ChatId, from: Version) -> Result<ChatSync> {
-        let mut tx = self.snapshot().await?;
-        let it = listed(&mut tx, user, chat).await?;
-        if it.version == from || follows(from, it.version) {
-            let stretch = (chat, from, it.version);
-            let mut found = delta::read(&mut tx, Some(user), &[stretch], Room::page(limit::PAGE)).await?;
-            if let Some((delta, more)) = found.pop() {
-                return Ok(ChatSync::Delta { delta, more });
-            }
+    /// The changes of some chats for somebody, each since the version that they have.
+    pub async fn differences(&self, user: UserId, asked: &[(ChatId, Version)]) -> Result<Differences> {
+        let mut known: HashMap<ChatId, Version> = asked.iter().copied().collect();
+        let ids: Vec<ChatId> = known.keys().copied().collect();
+        let mut reading = self.reading().await?;
+        let heads = reading.heads(user, &ids).await?;
+        let from = |chat| known.get(&chat).copied().unwrap_or_default();
+        let (chats, behind) = reading.syncs(user, &heads, from, Room::page(limit::PAGE)).await?;
+        reading.end().await?;
+        for it in &heads {
+            known.remove(&it.chat);
         }
-        match snapshot::read(&mut tx, user, &[chat], Room::page(limit::SNAPSHOT_MESSAGES)).await?.pop() {
-            Some(snapshot) => Ok(ChatSync::Snapshot { snapshot }),
-            None => Err(ErrorCode::ChatNotFound.into()),
-        }
+        Ok(Differences { chats, behind, gone: known.into_keys().collect() })
     }
 
     /// The same once the chat was changed: tried for a while, and never `overloaded`, which says that nothing was.
@@ -374,8 +382,17 @@ impl Chats {
 }
 
 /// Whether a difference leads from one version to another; else a snapshot is due.
-pub(in crate::store) fn follows(from: Version, to: Version) -> bool {
+fn follows(from: Version, to: Version) -> bool {
     from.0 > 0 && from <= to && to.0 - from.0 <= limit::DIFFERENCE_VERSIONS
+}
+
+/// Takes a chat into an answer if there is room for it. The first always finds some: it was read as a page.
+fn place(found: &mut HashMap<ChatId, ChatSync>, left: &mut usize, chat: ChatId, sync: ChatSync) {
+    let bytes = encoded(&sync) + 1;
+    if bytes <= *left || found.is_empty() {
+        *left = left.saturating_sub(bytes);
+        found.insert(chat, sync);
+    }
 }
 
 pub(in crate::store) fn number(count: usize) -> i64 {
