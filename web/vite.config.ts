@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { compress } from './scripts/compress.mjs';
+import { firstLoad } from './scripts/first-load.mjs';
 import { licences } from './scripts/licences.mjs';
 import { serviceWorker } from './scripts/service-worker.mjs';
 
@@ -19,24 +20,10 @@ const POLICY =
   "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'";
 
-/** What is loaded when it is wanted: everything else comes with the first load. */
-const LATER = new RegExp(
-  [
-    '/lib/emoji/',
-    '/lib/settings/',
-    '/lib/calls/(?!calls\\.svelte|mark)',
-    '/lib/time/[cC]alendar',
-    '/lib/i18n/(en|ar)\\.',
-    '/lib/chats/NewChat',
-    '/lib/chat/ChatInfo',
-    '/lib/ui/(Shortcuts|Switch)',
-    '/typescript/src/call/',
-    'jalaali-js',
-  ].join('|'),
-);
-
 /** The SDK is built from its sources, so that one build makes the app. */
 const sdk = (path: string): string => fileURLToPath(new URL(`../client-sdk/typescript/src/${path}`, import.meta.url));
+
+const first = firstLoad();
 
 export default defineConfig({
   resolve: {
@@ -46,7 +33,7 @@ export default defineConfig({
       { find: /^@chapar\/client$/, replacement: sdk('index.ts') },
     ],
   },
-  plugins: [svelte(), licences(), serviceWorker(), compress()],
+  plugins: [svelte(), first.plugin, licences(), serviceWorker(), compress()],
   build: {
     target: ['chrome96', 'firefox115', 'safari15.4'],
     // A data: URL would be a hole in the Content-Security-Policy; every asset is a file of its own.
@@ -57,7 +44,7 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         // One file for the first load: on a slow network each further file costs a turn of its own.
-        codeSplitting: { groups: [{ name: 'app', test: (id: string) => !LATER.test(id) }] },
+        codeSplitting: { groups: [{ name: 'app', test: first.has }] },
       },
     },
   },

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, future::pending, io, pin::Pin, sync::Arc, time:
 
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
+    task::{JoinError, JoinHandle},
     time::{Instant, sleep_until},
 };
 use uuid::Uuid;
@@ -38,6 +39,8 @@ struct Driver {
     socket: Option<(mpsc::Sender<Outgoing>, Receiver)>,
     owner_known: bool,
     save_at: Option<Instant>,
+    /// The state on its way to the disk: meanwhile frames are read, and nothing else is saved.
+    saving: Option<JoinHandle<Result<(), Error>>>,
 }
 
 /// Calls the store from a thread that may block.
@@ -64,8 +67,8 @@ fn keep_in(store: &dyn Store, put: &[OutboxItem], removed: &[Uuid]) -> io::Resul
 
 /// Runs a session until it is closed.
 pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String, options: Options) {
-    let (connecting, socket, save_at) = (None, None, None);
-    let mut driver = Driver { shared, store, url, options, connecting, socket, owner_known: false, save_at };
+    let (connecting, socket, save_at, saving) = (None, None, None, None);
+    let mut driver = Driver { shared, store, url, options, connecting, socket, owner_known: false, save_at, saving };
     driver.shared.handle(Input::Tick);
     loop {
         let outputs = driver.shared.session().take();
@@ -78,7 +81,10 @@ pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String,
         }
         driver.wait().await;
     }
-    driver.save().await;
+    // What is on its way first: the last word is the newest.
+    driver.saved().await;
+    driver.save();
+    driver.saved().await;
     // The store is free for another client once `close` has returned.
     let shared = Arc::clone(&driver.shared);
     drop(driver);
@@ -161,12 +167,23 @@ impl Driver {
         }
     }
 
-    async fn save(&mut self) {
+    fn save(&mut self) {
         self.save_at = None;
-        let state = self.shared.session().state_to_save();
-        if let Some(state) = state
-            && let Err(error) = blocking(&self.store, move |store| store.save_state(&state)).await
-        {
+        let Some(state) = self.shared.session().state_to_save() else { return };
+        let store = Arc::clone(&self.store);
+        self.saving = Some(tokio::spawn(async move { blocking(&store, move |store| store.save_state(&state)).await }));
+    }
+
+    /// Waits until the state that is on its way is on the disk, or cannot be.
+    async fn saved(&mut self) {
+        let Some(saving) = &mut self.saving else { return };
+        let saved = saving.await;
+        self.note_saved(saved);
+    }
+
+    fn note_saved(&mut self, saved: Result<Result<(), Error>, JoinError>) {
+        self.saving = None;
+        if let Err(error) = saved.unwrap_or_else(|error| Err(Error::Store(error.to_string()))) {
             tracing::error!(%error, "the state cannot be saved");
         }
     }
@@ -175,7 +192,8 @@ impl Driver {
         let deadline = self.shared.session().deadline(self.shared.now());
         let deadline = deadline.map(|millis| self.shared.origin + Duration::from_millis(millis));
         let save_at = *self.save_at.get_or_insert_with(|| Instant::now() + SAVE_EVERY);
-        let Self { shared, connecting, socket, .. } = self;
+        let Self { shared, connecting, socket, saving, .. } = self;
+        let busy = saving.is_some();
         tokio::select! {
             () = shared.wake.notified() => {}
             opened = async { if let Some(it) = connecting { it.await } else { pending().await } } => self.opened(opened),
@@ -183,7 +201,8 @@ impl Driver {
             () = async { if let Some(at) = deadline { sleep_until(at).await } else { pending().await } } => {
                 self.shared.handle(Input::Tick);
             }
-            () = sleep_until(save_at) => self.save().await,
+            saved = async { if let Some(it) = saving { it.await } else { pending().await } } => self.note_saved(saved),
+            () = sleep_until(save_at), if !busy => self.save(),
         }
     }
 

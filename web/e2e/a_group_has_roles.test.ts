@@ -16,7 +16,7 @@ async function offers(tab: Tab, name: string): Promise<string[]> {
   return words.map((each) => each.trim());
 }
 
-const info = (tab: Tab) => tab.dialog(tab.words.chat.info);
+const info = (tab: Tab) => tab.info;
 const memberActions = (tab: Tab, name: string) => info(tab).getByRole('button', { name: tab.words.members.actionsFor(name) });
 
 async function openInfo(tab: Tab, title: string): Promise<void> {

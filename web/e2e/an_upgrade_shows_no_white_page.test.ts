@@ -18,10 +18,13 @@ beforeAll(() => {
   cpSync(OLD, next, { recursive: true });
   const page = readFileSync(join(next, 'index.html'), 'utf8');
   main = /assets\/(index-[\w-]+\.js)/.exec(page)![1]!;
-  const renamed = 'index-NEXT0000.js';
-  const swap = (path: string): void => writeFileSync(path, readFileSync(path, 'utf8').replaceAll(main, renamed));
-  for (const file of readdirSync(join(next, 'assets'))) if (file.endsWith('.js')) swap(join(next, 'assets', file));
-  renameSync(join(next, 'assets', main), join(next, 'assets', renamed));
+  const assets = readdirSync(join(next, 'assets')).filter((file) => file.endsWith('.js'));
+  // What names another file has a name of its own in each release, as that of every build goes by its bytes.
+  const names = new Map([[main, 'index-NEXT0000.js']]);
+  for (const file of assets) if (file !== main && readFileSync(join(next, 'assets', file), 'utf8').includes(main)) names.set(file, `next-${file}`);
+  const swap = (path: string): void => writeFileSync(path, [...names].reduce((text, [from, to]) => text.replaceAll(from, to), readFileSync(path, 'utf8')));
+  for (const file of assets) swap(join(next, 'assets', file));
+  for (const [from, to] of names) renameSync(join(next, 'assets', from), join(next, 'assets', to));
   const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
   swap(join(next, 'index.html'));
   const worker = join(next, 'sw.js');
@@ -39,7 +42,7 @@ test('a first visit that gets its page from one release and its files from the o
     const front = await Front.before(port, (path) => (isPage(path) && ++pages <= 2 ? page() : files()));
     const hers = await device({ at: front.url });
     await hers.visit();
-    await hers.page.locator('#handle').waitFor();
+    await hers.page.locator('#name').waitFor();
     expect(pages).toBeGreaterThan(2);
     await hers.page.waitForTimeout(300);
     await hers.page.goto('about:blank');
@@ -66,14 +69,14 @@ test('a worker of the new release does not take the page of the old one, and tak
     });
   expect(await install()).toBe('redundant');
   await hers.page.reload();
-  await hers.page.locator('#handle').waitFor();
+  await hers.page.locator('#name').waitFor();
   // All nodes are new: now it is installed, and its page opens.
   dist = () => next;
   expect(await install()).toBe('installed');
   await hers.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())!.waiting!.postMessage('activate'));
   await hers.page.waitForFunction(async () => (await caches.keys()).join() === 'chapar-0123456789abcdef');
   await hers.page.reload();
-  await hers.page.locator('#handle').waitFor();
+  await hers.page.locator('#name').waitFor();
   expect(await hers.page.content()).toContain('index-NEXT0000.js');
   await hers.page.goto('about:blank');
   await front.close();

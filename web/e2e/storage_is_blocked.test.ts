@@ -44,7 +44,11 @@ test('a browser that gives no storage: the app works, and says that it keeps not
   await hers.say('سلام از پنجرهٔ خصوصی');
   await hers.mark('سلام از پنجرهٔ خصوصی', 'sent').waitFor();
   const his = john.device.main;
-  await his.open('مینا');
+  // To him she is a stranger: she asks first.
+  await his.list.getByRole('link', { name: his.words.list.requests }).click();
+  await his.page.getByRole('region', { name: his.words.list.requests }).getByRole('link').click();
+  await his.page.getByRole('button', { name: his.words.requests.accept, exact: true }).click();
+  await his.composer.waitFor();
   await his.say('I hear you');
   await hers.message('I hear you').waitFor();
   await hers.band(fa.net.noStorage).getByRole('button', { name: fa.common.close, exact: true }).click();
@@ -52,5 +56,5 @@ test('a browser that gives no storage: the app works, and says that it keeps not
 
   // Nothing was kept: the next visit begins anew, without an error.
   await hers.page.reload();
-  await hers.page.locator('#password').waitFor();
+  await hers.page.locator('#name').waitFor();
 });

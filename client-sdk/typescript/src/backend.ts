@@ -8,7 +8,10 @@ import type { View } from "./view.js";
 
 /** One wish. It crosses between tabs as it is, and may be asked twice when the leading tab changes. */
 export type Op =
-  | { op: "request"; method: string; params: unknown; effect: Effect }
+  /** `key` names one that may be given up. */
+  | { op: "request"; method: string; params: unknown; effect: Effect; key?: string }
+  /** Nobody waits any more for the request of this key. */
+  | { op: "abandon"; key: string }
   | { op: "send"; item: OutboxItem }
   | { op: "cancel"; clientId: string }
   | { op: "retry"; clientId: string }

@@ -1,7 +1,7 @@
 // The client that an application holds.
 
 import type { Backend, Op } from "./backend.js";
-import { Commands, newClientId, textBody } from "./commands.js";
+import { Commands, newClientId, textBody, type Asking } from "./commands.js";
 import type { ClientEvent, Connection } from "./core/event.js";
 import { itemOf, placeOf, withoutVersion, type ItemKey, type ItemKind, type ItemOf, type ItemValue } from "./core/items.js";
 import type { Outgoing, OutboxItem } from "./core/patch.js";
@@ -352,8 +352,8 @@ export class Client extends Commands {
     await this.#do({ op: "watch", tab: this.#tab, userIds });
   }
 
-  async request<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]> {
-    return (await this.ask(method, params, "none")) as wire.Commands[M]["reply"];
+  async request<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"], options: Asking = {}): Promise<wire.Commands[M]["reply"]> {
+    return (await this.ask(method, params, "none", options)) as wire.Commands[M]["reply"];
   }
 
   /** Asks over HTTP, by a request that outlives the page, and waits for nothing: for a page that goes. */
@@ -362,8 +362,21 @@ export class Client extends Commands {
     if (token !== undefined) post(this.#endpoint.http, `/api/v1/call/${method}`, params, token, true).catch(() => {});
   }
 
-  protected ask(method: string, params: unknown, effect: Effect): Promise<unknown> {
-    return this.#do({ op: "request", method, params, effect });
+  protected ask(method: string, params: unknown, effect: Effect, { signal }: Asking = {}): Promise<unknown> {
+    const op = { op: "request", method, params, effect } as const;
+    if (!signal) return this.#do(op);
+    const given = (): ChaparError => new ChaparError("cancelled", "the caller no longer waits");
+    if (signal.aborted) return Promise.reject(given());
+    const key = newClientId();
+    return new Promise((resolve, reject) => {
+      const abandon = (): void => {
+        reject(given());
+        this.#do({ op: "abandon", key }).catch(() => {});
+      };
+      signal.addEventListener("abort", abandon, { once: true });
+      const release = (): void => signal.removeEventListener("abort", abandon);
+      this.#do({ ...op, key }).then(resolve, reject).then(release);
+    });
   }
 
   get #view(): View {

@@ -19,14 +19,20 @@ export function newClientId(): string {
 export const textBody = (text: string, entities?: wire.Entity[]): wire.NewBody =>
   entities?.length ? { kind: "text", text, entities } : { kind: "text", text };
 
+/** How a request is made. */
+export interface Asking {
+  /** Ends the waiting: the promise rejects with `cancelled`, and what was not written yet never is. What was may take effect. */
+  signal?: AbortSignal;
+}
+
 /**
  * All methods reject with `ChaparError`; the server's own codes are in `ErrorCode`. A request survives reconnections
  * until its time is over (30 s). What it changes comes as an event, like what others change.
  */
 export abstract class Commands {
   /** Asks any command of the protocol. */
-  abstract request<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"]): Promise<wire.Commands[M]["reply"]>;
-  protected abstract ask(method: string, params: unknown, effect: Effect): Promise<unknown>;
+  abstract request<M extends keyof wire.Commands>(method: M, params: wire.Commands[M]["params"], options?: Asking): Promise<wire.Commands[M]["reply"]>;
+  protected abstract ask(method: string, params: unknown, effect: Effect, options?: Asking): Promise<unknown>;
 
   /** Changes the text of one's own message. */
   edit(chatId: wire.ChatId, seq: wire.Seq, body: string | wire.NewBody): Promise<wire.Changed> {

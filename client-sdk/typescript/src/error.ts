@@ -14,7 +14,7 @@ import { actionOf, type Stop } from "./core/event.js";
  * | `closed` | The client was closed. | give_up |
  * | `refused` | The server will never take what this client does. | give_up |
  * | `other_user` | The store belongs to somebody else: `signOut()` first, which empties it. | give_up |
- * | `cancelled` | The message was taken back before it was written, or a failed one was discarded. | give_up |
+ * | `cancelled` | The message was taken back before it was written, or a failed one was discarded; or a request's `signal` ended the waiting. | give_up |
  * | `store_failed` | The message could not be kept and was not sent. | give_up |
  * | `bad_reply` | The server answered what this version cannot read. | give_up |
  * | `bad_url` | Not an `http`, `https`, `ws` or `wss` address. | give_up |

@@ -61,6 +61,8 @@ export class Host implements Backend {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiting = new Map<number, { resolve: (reply: unknown) => void; reject: (error: ChaparError) => void }>();
   #lastTicket = 0;
+  /** Requests that may be given up, by their keys. */
+  #keys = new Map<string, number>();
   #inputs: Input[] = [];
   #running = false;
   #unsaved: Patch[] = [];
@@ -90,7 +92,9 @@ export class Host implements Backend {
   async do(op: Op): Promise<unknown> {
     switch (op.op) {
       case "request":
-        return this.#request(op.method, op.params, op.effect);
+        return this.#request(op.method, op.params, op.effect, op.key);
+      case "abandon":
+        return this.#abandon(op.key);
       case "send":
         return this.#ticket((ticket) => ({ type: "send", ticket, item: op.item }));
       case "cancel":
@@ -286,11 +290,26 @@ export class Host implements Backend {
     return waiting;
   }
 
-  #request(method: string, params: unknown, effect: Effect): Promise<unknown> {
+  #request(method: string, params: unknown, effect: Effect, key?: string): Promise<unknown> {
     const bytes = new TextEncoder().encode(JSON.stringify(params)).length;
     if (bytes > FRAME_BYTES) return Promise.reject(new ChaparError("too_large", "the request is too large"));
-    const answer = this.#ticket((ticket) => ({ type: "request", ticket, method, params, effect }));
+    const answer = this.#ticket((ticket) => {
+      if (key !== undefined) this.#keys.set(key, ticket);
+      return { type: "request", ticket, method, params, effect };
+    });
+    if (key !== undefined) {
+      const forget = (): void => void this.#keys.delete(key);
+      answer.then(forget, forget);
+    }
     return NAMES_USERS.has(method) ? answer.then((reply) => (this.#noteUsers(reply), reply)) : answer;
+  }
+
+  /** Not written yet, it never is; the answer to one that was reaches nobody. */
+  #abandon(key: string): void {
+    const ticket = this.#keys.get(key);
+    if (ticket === undefined) return;
+    this.#run({ type: "abandon", ticket });
+    this.#settle(ticket)?.reject(refusalError({ reason: "cancelled" }));
   }
 
   /** Takes note of the users that an answer names. */

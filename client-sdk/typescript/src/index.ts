@@ -14,7 +14,7 @@
  */
 
 export { Client, type ClientOptions, type Sending } from "./client.js";
-export { Commands, newClientId, textBody } from "./commands.js";
+export { Commands, newClientId, textBody, type Asking } from "./commands.js";
 export { ChaparError, type LocalErrorCode } from "./error.js";
 export type { ClientEvent, Connection, Stop } from "./core/event.js";
 export type { ItemKey, ItemKind, ItemOf, ItemValue } from "./core/items.js";

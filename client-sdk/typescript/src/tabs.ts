@@ -16,7 +16,7 @@ import { Chat } from "./core/chat.js";
 import type { ClientEvent } from "./core/event.js";
 import { placeOfItem, type KeptItem } from "./core/items.js";
 import type { ChatPatch, Outgoing, OutboxItem, Patch } from "./core/patch.js";
-import { ChaparError, stopError } from "./error.js";
+import { ChaparError, refusalError, stopError } from "./error.js";
 import { Host, type Change, type HostOptions } from "./host.js";
 import type { Epoch, MyChat, User } from "./protocol.js";
 import { MemoryStore } from "./store/memory.js";
@@ -175,6 +175,12 @@ export class Tabs implements Backend {
       const unknown = op.userIds.filter((id) => now - (this.#wanted.get(id) ?? -Infinity) > WANTED_FOR);
       if (unknown.length === 0) return Promise.resolve();
       for (const id of unknown) this.#wanted.set(id, now);
+    }
+    if (op.op === "abandon") {
+      for (const [id, pending] of this.#pending) {
+        if (pending.op.op === "request" && pending.op.key === op.key) this.#answer(id, undefined, refusalError({ reason: "cancelled" }));
+      }
+      if (!this.#host && !this.#leader) return Promise.resolve();
     }
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {

@@ -23,7 +23,7 @@ async function usableAfter(one: Device): Promise<number> {
 }
 
 test('first load: what goes over the wire before somebody can sign up', async () => {
-  const one = await device({ before: usable('#handle') });
+  const one = await device({ before: usable('#name') });
   await one.visit();
   await usableAfter(one);
   await one.page.evaluate(() => document.fonts.ready.then(() => undefined));
@@ -43,7 +43,7 @@ test('first load: what goes over the wire before somebody can sign up', async ()
 test('first load on 400 kbit/s with 400 ms of round trip', async () => {
   const times: number[] = [];
   for (let round = 0; round < 3; round++) {
-    const one = await device({ before: usable('#handle') });
+    const one = await device({ before: usable('#name') });
     const cdp = await one.context.newCDPSession(one.page);
     await cdp.send('Network.enable');
     await cdp.send('Network.emulateNetworkConditions', { offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000 });

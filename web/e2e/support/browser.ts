@@ -152,10 +152,10 @@ export class Device {
   /** Makes an account through the form. */
   async signUp(handle: string, name: string): Promise<void> {
     await this.visit();
-    await this.page.locator('#handle').fill(handle);
-    await this.page.locator('#name').fill(name);
-    await this.page.locator('#password').fill(PASSWORD);
-    await this.page.getByRole('button', { name: this.words.auth.signUp, exact: true }).click();
+    for (const [field, value] of [['#name', name], ['#handle', handle], ['#password', PASSWORD]] as const) {
+      await this.page.locator(field).fill(value);
+      await this.page.locator(field).press('Enter');
+    }
     await this.main.list.waitFor();
   }
 
@@ -239,6 +239,11 @@ export class Tab {
 
   menuItem(action: string): Locator {
     return this.page.getByRole('menuitem', { name: action, exact: true });
+  }
+
+  /** What is told about the open chat: beside it on a wide screen, over it on others. */
+  get info(): Locator {
+    return this.dialog(this.words.chat.info).or(this.page.getByRole('complementary', { name: this.words.chat.info }));
   }
 
   dialog(title: string): Locator {

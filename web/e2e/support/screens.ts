@@ -22,6 +22,12 @@ const chatOf =
 const sara = chatOf('saraChat');
 const family = chatOf('family');
 
+/** On a wide screen it may be open already: it stays, from chat to chat. */
+async function openInfo(device: Device, tab: Tab): Promise<void> {
+  if (!(await tab.info.isVisible())) await device.page.locator('section.chat header .who').click();
+  await tab.info.waitFor();
+}
+
 /** On a phone the list is hidden behind the chat; everywhere else it stands beside it. */
 async function newChat(device: Device, tab: Tab): Promise<Locator> {
   await device.visit('#/');
@@ -45,10 +51,24 @@ export const SCREENS: Screen[] = [
     outside: true,
     go: async (device, tab) => {
       await device.visit();
+      await device.page.locator('#name').fill('مینا');
+      await device.page.locator('#name').press('Enter');
       await device.page.locator('#handle').fill('no');
-      await device.page.locator('#password').fill('short');
-      await device.page.getByRole('button', { name: tab.words.auth.signUp, exact: true }).click();
+      await device.page.getByRole('button', { name: tab.words.auth.next, exact: true }).click();
       await device.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'sign-up-password',
+    outside: true,
+    go: async (device, tab) => {
+      await device.visit();
+      for (const [field, value] of [['#name', 'مینا'], ['#handle', 'mina_1405']] as const) {
+        await device.page.locator(field).fill(value);
+        await device.page.locator(field).press('Enter');
+      }
+      await device.page.locator('#password').waitFor();
+      await device.page.getByText(tab.words.auth.passwordWhy).waitFor();
     },
   },
   {
@@ -96,6 +116,14 @@ export const SCREENS: Screen[] = [
     },
   },
   {
+    name: 'message-menu-long',
+    go: async (device, tab, world) => {
+      await chatOf('work')(device, tab, world);
+      await tab.message('یک پاراگراف بلند').locator('.content').last().click({ button: 'right', position: { x: 40, y: 10 } });
+      await device.page.getByRole('menu').first().waitFor();
+    },
+  },
+  {
     name: 'reply',
     go: async (device, tab, world) => {
       await sara(device, tab, world);
@@ -139,6 +167,7 @@ export const SCREENS: Screen[] = [
     name: 'formatting',
     go: async (device, tab, world) => {
       await sara(device, tab, world);
+      await tab.composer.fill('سلام');
       await device.page.getByRole('button', { name: tab.words.format.bar, exact: true }).click();
       await device.page.getByRole('toolbar').waitFor();
     },
@@ -153,19 +182,57 @@ export const SCREENS: Screen[] = [
     },
   },
   {
+    name: 'calendar-months',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.common.more, exact: true }).click();
+      await tab.menuItem(tab.words.chat.jumpToDate).click();
+      await device.page.getByRole('dialog').getByRole('button', { name: tab.words.time.chooseMonth }).click();
+      await device.page.getByRole('group', { name: tab.words.time.chooseMonth }).waitFor();
+    },
+  },
+  {
     name: 'about-person',
     go: async (device, tab, world) => {
       await sara(device, tab, world);
-      await device.page.locator('section.chat header .who').click();
-      await tab.dialog(tab.words.chat.info).waitFor();
+      await openInfo(device, tab);
     },
   },
   {
     name: 'members',
     go: async (device, tab, world) => {
       await family(device, tab, world);
-      await device.page.locator('section.chat header .who').click();
-      await tab.dialog(tab.words.chat.info).getByText(tab.words.members.title, { exact: true }).waitFor();
+      await openInfo(device, tab);
+      await tab.info.getByText(tab.words.members.title, { exact: true }).waitFor();
+    },
+  },
+  {
+    name: 'requests',
+    go: async (device, tab) => {
+      await device.visit('#/requests');
+      await device.page.getByText(tab.words.requests.lead).waitFor();
+    },
+  },
+  {
+    name: 'request',
+    go: async (device, tab, world) => {
+      await chatOf('request')(device, tab, world);
+      await device.page.getByText(tab.words.requests.wantsLead).waitFor();
+    },
+  },
+  {
+    name: 'report',
+    go: async (device, tab, world) => {
+      await chatOf('request')(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.people.report, exact: true }).click();
+      await device.page.getByText(tab.words.people.reportLead).waitFor();
+    },
+  },
+  {
+    name: 'privacy',
+    go: async (device, tab) => {
+      await device.visit('#/settings');
+      await device.page.getByRole('region', { name: tab.words.privacy.title }).scrollIntoViewIfNeeded();
     },
   },
   { name: 'new-chat', go: async (device, tab) => void (await newChat(device, tab)) },
@@ -243,6 +310,8 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
     await device.page.locator('.composer .about').getByRole('button', { name: tab.words.common.cancel, exact: true }).click();
     await device.page.locator('.composer .about').waitFor({ state: 'detached' });
   }
+  if (screen.name === 'formatting') await tab.composer.fill('');
+  if (['about-person', 'members'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
   if (screen.name !== 'offline') return;
   await device.context.setOffline(false);
   await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();

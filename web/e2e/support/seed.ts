@@ -63,7 +63,7 @@ export async function seed(url: string) {
   await sara.react(family, plan, '😂');
   await reza.react(family, plan, '😂');
   await amir.say(family, 'ساعت چند؟');
-  await mina.say(family, 'هشت شب خوب است؟');
+  await mina.read(family, await mina.say(family, 'هشت شب خوب است؟'));
 
   const work = await reza.create('group', 'گروه همکاران پروژهٔ بازسازی راه شاهی و چاپارخانه‌های میان شوش و سارد', [mina, sara, amir]);
   const people = [reza, mina, sara, amir];
@@ -79,7 +79,12 @@ export async function seed(url: string) {
     entities: [{ offset: 0, length: headline.length, type: 'bold' }],
   });
   await mina.react(news, post, '🎉');
-  return { mina, sara, amir, reza, john, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work } };
+  // A stranger has written: it waits apart.
+  const negar = await Person.register(url, 'نگار', handle('negar'));
+  await negar.finds(mina);
+  const { chat: request } = await negar.call<{ chat: { id: number } }>('open_direct', { user_id: mina.id });
+  await negar.say(request.id, 'سلام! شمارهٔ شما را سارا داده. برای سفر شنبه یک جای خالی دارید؟');
+  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, request: request.id } };
 }
 
 /** The evening on which the pictures are taken: 20:40 in Tehran. */
@@ -95,6 +100,7 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
     [chats.johnChat, 26 * 60, 4],
     [chats.amirChat, 51 * 60, 11],
     [chats.rezaChat, 5 * 24 * 60, 1],
+    [chats.request, 95, 1],
   ];
   for (const [chat, ago, between] of days) {
     const at = `'${EVENING.toISOString()}'::timestamptz`;

@@ -38,11 +38,16 @@ const FENCE = /```([A-Za-z0-9+#-]*)\n([\s\S]*?)\n?```|```([^\n`]+)```/y;
 
 /** The typed text, and what stands at a place of it. */
 class Reader {
-  readonly #fixed: { from: number; to: number }[];
+  /** Place to the end of what is recognised there. */
+  readonly #fixed = new Map<number, number>();
 
   constructor(readonly source: string) {
-    // The closing sign of a mark may follow an address directly.
-    this.#fixed = recognise(source).map(({ from, to }) => ({ from, to: to - (/(?:\*\*|__|\+\+|~~|\|\|)+$/.exec(source.slice(from, to))?.[0].length ?? 0) }));
+    for (const { from, to } of recognise(source)) {
+      // The closing sign of a mark may follow an address directly.
+      let end = to;
+      while (end - 2 >= from && this.sign(end - 2)) end -= 2;
+      for (let at = from; at < end; at++) this.#fixed.set(at, end);
+    }
   }
 
   at(index: number): string {
@@ -56,7 +61,7 @@ class Reader {
 
   /** Where the address, handle or number ends in the middle of which this place is. */
   fixed(at: number): number | undefined {
-    return this.#fixed.find(({ from, to }) => from <= at && at < to)?.to;
+    return this.#fixed.get(at);
   }
 
   /** Whether a pair's sign may open here: `free` says that a mark ends or begins directly before. */

@@ -1,5 +1,5 @@
 import type { CallEngine } from './engine.svelte';
-import { sentence, t } from '../i18n/index.svelte';
+import { sentence, t, withWords } from '../i18n/index.svelte';
 import { session } from '../state/session.svelte';
 import { notices } from '../ui/notices.svelte';
 import { takeMark } from './mark';
@@ -28,7 +28,7 @@ class Calls {
   }
 
   load(): Promise<CallEngine> {
-    this.#loading ??= import('./engine.svelte').then(({ CallEngine }) => {
+    this.#loading ??= withWords(() => import('./engine.svelte')).then(({ CallEngine }) => {
       this.engine = new CallEngine();
       return this.engine;
     });

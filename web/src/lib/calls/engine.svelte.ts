@@ -1,6 +1,6 @@
 import { ChaparError } from '@chapar/client';
 import { Calls as CallClient, type Call, type CallStats, type CallStatus } from '@chapar/client/call';
-import { sentence, t } from '../i18n/index.svelte';
+import { late, sentence, t } from '../i18n/index.svelte';
 import { notifications } from '../state/notifications.svelte';
 import { prefs } from '../state/prefs.svelte';
 import { session } from '../state/session.svelte';
@@ -209,7 +209,7 @@ export class CallEngine {
     if (!ended) return;
     try {
       await session.client.rateCall(ended.id, stars, issues as Parameters<typeof session.client.rateCall>[2]);
-      notices.tell(t().call.thanks);
+      notices.tell(late().call.thanks);
     } catch (error) {
       notices.tell(sentence(error));
     }
@@ -225,8 +225,8 @@ export class CallEngine {
     this.ended = undefined;
     this.#show(call);
     const name = session.name(call.peer);
-    const words = call.media === 'video' ? t().call.incomingVideo(name) : t().call.incoming(name);
-    void notifications.show(t().notify.call, words, `call-${call.id}`, '#/', true);
+    const words = call.media === 'video' ? late().call.incomingVideo(name) : late().call.incoming(name);
+    void notifications.show(late().notify.call, words, `call-${call.id}`, '#/', true);
   }
 
   #show(call: Call): void {
@@ -252,7 +252,7 @@ export class CallEngine {
     this.deaf = call.deaf;
     if (status === 'active') this.since ??= Date.now();
     if (SILENT.includes(status) && status !== 'ended') {
-      if (status === 'elsewhere') notices.tell(t().call.ended.answered_elsewhere);
+      if (status === 'elsewhere') notices.tell(late().call.ended.answered_elsewhere);
       this.#putAway();
       return;
     }
@@ -343,7 +343,7 @@ export class CallEngine {
 /** What to do about a microphone or camera that did not open. */
 export function mediaSentence(error: unknown): string {
   const code = error instanceof ChaparError ? error.code : String(error);
-  const words = t().call;
+  const words = late().call;
   if (code === 'insecure' || !globalThis.isSecureContext) return words.insecure;
   if (code === 'unsupported') return words.unsupported;
   if (code === 'media_denied') return words.microphoneDenied;

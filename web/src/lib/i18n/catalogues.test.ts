@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import ar from './ar';
 import en from './en';
 import fa from './fa';
+import lateAr from './late/ar';
+import lateEn from './late/en';
+import lateFa from './late/fa';
 
 describe('what is asked before something is deleted', () => {
   it('counts as the language does', () => {
@@ -20,7 +23,7 @@ describe('all words', () => {
     });
 
   it('have no blank before a sign that ends something, none twice, none at the ends, and none is empty', () => {
-    for (const [name, catalogue] of Object.entries({ fa, en, ar })) {
+    for (const [name, catalogue] of Object.entries({ fa, en, ar, lateFa, lateEn, lateAr })) {
       for (const [at, text] of texts(catalogue, name)) {
         if (at.endsWith('common.and')) continue;
         expect(text.trim(), at).not.toBe('');
@@ -30,7 +33,7 @@ describe('all words', () => {
   });
 
   it('are buttons whose name holds what is written on them', () => {
-    for (const { call } of [fa, en, ar]) {
+    for (const { call } of [lateFa, lateEn, lateAr]) {
       const holds = (name: string, short: string): void => expect(name.toLowerCase()).toContain(short.toLowerCase());
       for (const name of [call.mute, call.unmute]) holds(name, call.short.microphone);
       for (const name of [call.videoOn, call.videoOff]) holds(name, call.short.camera);

@@ -2,10 +2,12 @@ import { part } from '../state/part';
 import { prefs } from '../state/prefs.svelte';
 import { Dates } from '../time/format';
 import fa from './fa';
+import type lateFa from './late/fa';
 import type { Language } from './numbers';
 import { numbers, REGIONS } from './numbers';
 
 export type Catalogue = typeof fa;
+type Late = typeof lateFa;
 
 /** Persian is in the first load; the others come when they are chosen. */
 const LOADERS: Record<Language, () => Promise<Catalogue>> = {
@@ -13,25 +15,57 @@ const LOADERS: Record<Language, () => Promise<Catalogue>> = {
   en: async () => (await import('./en')).default,
   ar: async () => (await import('./ar')).default,
 };
+/** What only those parts say that are loaded when they are wanted. */
+const LATE: Record<Language, () => Promise<Late>> = {
+  fa: async () => (await import('./late/fa')).default,
+  en: async () => (await import('./late/en')).default,
+  ar: async () => (await import('./late/ar')).default,
+};
 
 interface Speech {
   language: Language;
   t: Catalogue;
+  late: Late | undefined;
   dates: Dates;
   number: (value: number) => string;
 }
 
-const speechOf = (language: Language, t: Catalogue): Speech => ({
+const speechOf = (language: Language, t: Catalogue, late?: Late): Speech => ({
   language,
   t,
+  late,
   dates: new Dates(language, t),
   number: numbers(language),
 });
 
 let speech = $state.raw<Speech>(speechOf('fa', fa));
+/** Whether any part has wanted the late words: then they come along with a change of the language. */
+let lateWanted = false;
 
 /** The words of the chosen language. */
 export const t = (): Catalogue => speech.t;
+
+/** The words of parts that are loaded when they are wanted, which `withWords` has brought along. */
+export function late(): Late {
+  if (!speech.late) throw new Error('a part of the app that does not come `withWords`');
+  return speech.late;
+}
+
+/** Loads a part of the app, and the words that it says; again where a bad network fails for a moment. */
+export async function withWords<T>(load: () => Promise<T>): Promise<T> {
+  lateWanted = true;
+  const [loaded] = await Promise.all([part(load), lateWords()]);
+  return loaded;
+}
+
+async function lateWords(): Promise<void> {
+  while (!speech.late) {
+    const { language } = speech;
+    const words = await part(LATE[language]);
+    // Chosen another one meanwhile: that one brings its own, or is asked for in the next turn.
+    if (speech.language === language) speech = { ...speech, late: words };
+  }
+}
 export const dates = (): Dates => speech.dates;
 export const number = (value: number): string => speech.number(value);
 export const language = (): Language => speech.language;
@@ -47,10 +81,10 @@ globalThis.addEventListener?.('storage', ({ key, newValue }) => {
 /** Changes the language; the words are there before anything is shown in it. */
 export async function speak(wanted: Language): Promise<void> {
   const asked = ++lastAsked;
-  const words = await part(LOADERS[wanted]);
+  const [words, lateWords] = await Promise.all([part(LOADERS[wanted]), lateWanted ? part(LATE[wanted]) : undefined]);
   // Chosen twice, quickly: the last choice counts, whichever comes first.
   if (asked !== lastAsked) return;
-  speech = speechOf(wanted, words);
+  speech = speechOf(wanted, words, lateWords);
   prefs.setLanguage(wanted);
   document.title = speech.t.app;
 }

@@ -20,7 +20,8 @@ class Notifications {
       if (message.sender === session.me?.id || message.body.kind === 'service') return;
       if (!document.hidden && document.hasFocus()) return;
       const chat = session.client.chat(chatId);
-      if (!chat || message.seq <= chat.readSeq) return;
+      // What a stranger writes makes no sound.
+      if (!chat || chat.request || message.seq <= chat.readSeq) return;
       const title = session.title(chat);
       const from = chat.info.kind === 'group' ? `${isolate(session.name(message.sender))}: ` : '';
       void this.show(title, `${from}${isolate(messageLine(message))}`, `chat-${chatId}`, hashOf({ at: 'chat', chatId }));

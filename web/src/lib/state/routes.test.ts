@@ -8,6 +8,7 @@ describe('routes', () => {
     ['#/chat/12/345', { at: 'chat', chatId: 12, seq: 345 }],
     ['#/settings', { at: 'settings' }],
     ['#/calls', { at: 'calls' }],
+    ['#/requests', { at: 'requests' }],
   ] as const)('%s', (hash, route) => {
     expect(parseRoute(hash)).toEqual(route);
     expect(hashOf(route)).toBe(hash);

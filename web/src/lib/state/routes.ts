@@ -1,19 +1,24 @@
-/** Where one can be. The address stands behind the `#`, so that any plain file server will do. */
-export type Route =
-  | { at: 'list' }
-  | { at: 'chat'; chatId: number; seq?: number }
-  | { at: 'settings' }
-  | { at: 'calls' };
+/** Screens without anything further in their address. */
+const PAGES = ['settings', 'calls', 'requests'] as const;
 
-/** Reads `#/chat/12`, `#/chat/12/345`, `#/settings`, `#/calls`; anything else is the list. */
+/** Where one can be. The address stands behind the `#`, so that any plain file server will do. */
+export type Route = { at: 'list' } | { at: 'chat'; chatId: number; seq?: number } | { at: (typeof PAGES)[number] };
+
+const NUMBER = '([1-9]\\d{0,15})';
+
+/** Every address that there is, and where it leads: a screen is a line here, and one in `App.svelte`. */
+const ROUTES: readonly [address: RegExp, route: (parts: string[]) => Route][] = [
+  [new RegExp(`^#/chat/${NUMBER}$`), ([chat]) => ({ at: 'chat', chatId: Number(chat) })],
+  [new RegExp(`^#/chat/${NUMBER}/${NUMBER}$`), ([chat, seq]) => ({ at: 'chat', chatId: Number(chat), seq: Number(seq) })],
+  ...PAGES.map((at): [RegExp, () => Route] => [new RegExp(`^#/${at}$`), () => ({ at })]),
+];
+
+/** Reads an address; one that nobody knows is the list. */
 export function parseRoute(hash: string): Route {
-  const chat = /^#\/chat\/([1-9]\d{0,15})(?:\/([1-9]\d{0,15}))?$/.exec(hash);
-  if (chat) {
-    const route: Route = { at: 'chat', chatId: Number(chat[1]) };
-    return chat[2] === undefined ? route : { ...route, seq: Number(chat[2]) };
+  for (const [address, route] of ROUTES) {
+    const found = address.exec(hash);
+    if (found) return route(found.slice(1));
   }
-  if (hash === '#/settings') return { at: 'settings' };
-  if (hash === '#/calls') return { at: 'calls' };
   return { at: 'list' };
 }
 

@@ -1,7 +1,9 @@
-import { Client, type ChatView, type Connection, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
+import { Client, type Audience, type ChatView, type Connection, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
 import { Watching } from './watching';
+
+export type Permission = Parameters<Client['audience']>[0];
 
 /** How long a `typing` holds, in milliseconds. */
 const TYPING = 6_000;
@@ -16,6 +18,7 @@ class Session {
   readonly #watching = new Watching((userIds) => this.client.watchPresence(userIds));
   #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
   #people = $state(0);
+  #items = $state(0);
 
   ready = $state(false);
   me = $state.raw<User | undefined>();
@@ -24,6 +27,8 @@ class Session {
   inStep = $state(false);
   persistent = $state(true);
   chats = $state.raw<ChatView[]>([]);
+  /** Chats that strangers have begun: apart from the others until they are accepted. */
+  requests = $state.raw<ChatView[]>([]);
   outbox = $state.raw<Outgoing[]>([]);
   /** What the device says of its network: it knows before the connection notices. */
   deviceOnline = $state(navigator.onLine);
@@ -44,6 +49,8 @@ class Session {
       if (type !== 'typing' && type !== 'presence' && type !== 'call_signal') this.#touch();
     });
     client.on('users', () => (this.#people += 1));
+    client.on('item', () => (this.#items += 1));
+    client.on('reset', () => (this.#items += 1));
     client.on('presence', ({ userId, presence }) => this.presences.set(userId, presence));
     client.on('typing', ({ chatId, userId }) => this.#typed(chatId, userId));
     client.on('message', ({ chatId, message }) => this.#wrote(chatId, message.sender));
@@ -59,7 +66,8 @@ class Session {
   }
 
   chat(chatId: number): ChatView | undefined {
-    return this.chats.find((chat) => chat.id === chatId);
+    const it = (chat: ChatView): boolean => chat.id === chatId;
+    return this.chats.find(it) ?? this.requests.find(it);
   }
 
   /** Somebody's name; asked for when it is not known, and shown when it comes. */
@@ -76,6 +84,29 @@ class Session {
 
   isNotes(chat: ChatView): boolean {
     return chat.info.kind === 'direct' && chat.peer === this.me?.id;
+  }
+
+  /** Whom one can call from a chat. */
+  callee(chat: ChatView): number | undefined {
+    if (chat.info.kind !== 'direct' || this.isNotes(chat) || chat.request || chat.peer === undefined) return undefined;
+    return this.isBlocked(chat.peer) ? undefined : chat.peer;
+  }
+
+  isBlocked(userId: number): boolean {
+    void this.#items;
+    return this.client.item('block', userId) !== undefined;
+  }
+
+  /** Those whom this person has blocked. */
+  get blocked(): number[] {
+    void this.#items;
+    return this.client.items('block').map((item) => item.user_id);
+  }
+
+  /** Who may do something, by this person's settings. */
+  audience(setting: Permission): Audience {
+    void this.#items;
+    return this.client.audience(setting);
   }
 
   title(chat: ChatView): string {
@@ -105,7 +136,9 @@ class Session {
     this.inStep = client.inStep;
     this.persistent = client.persistent;
     this.signedIn = client.token !== undefined && client.connection.state !== 'stopped' ? true : this.#stillIn(client);
-    this.chats = client.chats();
+    const all = client.chats();
+    this.requests = all.filter((chat) => chat.request);
+    this.chats = this.requests.length === 0 ? all : all.filter((chat) => !chat.request);
     this.outbox = client.outbox();
     this.#watch();
   }

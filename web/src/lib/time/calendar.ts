@@ -43,6 +43,9 @@ export function shiftMonth({ year, month }: Day, by: number): Day {
   return { year: Math.floor(index / 12), month: (((index % 12) + 12) % 12) + 1, day: 1 };
 }
 
+/** The last day of a month. */
+export const lastDay = (language: Language, { year, month }: Day): number => calendarOf(language).monthLength(year, month);
+
 /**
  * The days of a month in rows of seven, from the language's first day of the week; `undefined` where the row belongs to
  * another month.

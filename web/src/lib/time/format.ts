@@ -87,6 +87,16 @@ export class Dates {
     return `${part(parts, 'month')} ${part(parts, 'year')}`;
   }
 
+  /** «آذر» */
+  month(at: Date): string {
+    return part(this.#monthYear.formatToParts(at), 'month');
+  }
+
+  /** «۱۴۰۵» */
+  year(at: Date): string {
+    return part(this.#monthYear.formatToParts(at), 'year');
+  }
+
   /** A length of time as «۲:۰۵» or «۱:۰۲:۰۵». */
   duration(milliseconds: number): string {
     const seconds = Math.max(0, Math.floor(milliseconds / 1000));

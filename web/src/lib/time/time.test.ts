@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import ar from '../i18n/ar';
 import en from '../i18n/en';
 import fa from '../i18n/fa';
-import { calendarOf, monthGrid, shiftMonth, weekdayNames } from './calendar';
+import { calendarOf, lastDay, monthGrid, shiftMonth, weekdayNames } from './calendar';
 import { Dates, daysBetween } from './format';
 
 const persian = new Dates('fa', fa);
@@ -58,6 +58,8 @@ describe('dates in words', () => {
   it('names months', () => {
     expect(persian.monthYear(now)).toBe('آذر ۱۴۰۵');
     expect(english.monthYear(now)).toBe('November 2026');
+    expect([persian, english, arabic].map((each) => each.month(now))).toEqual(['آذر', 'November', 'تشرين الثاني']);
+    expect([persian, english, arabic].map((each) => each.year(now))).toEqual(['۱۴۰۵', '2026', '٢٠٢٦']);
   });
 });
 
@@ -89,6 +91,11 @@ describe('the Jalali calendar', () => {
     expect(calendar.monthLength(1403, 12)).toBe(30);
     expect(calendar.monthLength(1404, 12)).toBe(29);
     expect(calendar.monthLength(1405, 1)).toBe(31);
+  });
+
+  it('knows the last day of a month', () => {
+    expect([1, 7, 12].map((month) => lastDay('fa', { year: 1405, month, day: 1 }))).toEqual([31, 30, 29]);
+    expect([2, 4].map((month) => lastDay('en', { year: 2028, month, day: 1 }))).toEqual([29, 30]);
   });
 
   it('goes over the year', () => {

@@ -13,6 +13,8 @@ export interface OpenMenu {
   items: MenuItem[];
   /** Emoji offered above the items, for reactions. */
   emoji?: { choose: (emoji: string) => void; more: () => void; current: string | undefined };
+  /** What the menu is about, lifted over a dimmed page: under a finger a menu would hide it. */
+  lift?: HTMLElement;
   x: number;
   y: number;
 }

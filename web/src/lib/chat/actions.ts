@@ -1,0 +1,201 @@
+import type { ChatView } from '@chapar/client';
+import { sentence, t, type Catalogue } from '../i18n/index.svelte';
+import { session, textOf } from '../state/session.svelte';
+import { copyText } from '../ui/copy';
+import type { IconName } from '../ui/icons';
+import type { MenuItem } from '../ui/menu.svelte';
+import { notices } from '../ui/notices.svelte';
+import type { Feed } from './feed.svelte';
+import type { Shown } from './items';
+
+/** What may be known of a message before something is done with it. */
+interface Target {
+  shown: Shown;
+  seq: number | undefined;
+  /** Its words, if it has any. */
+  text: string | undefined;
+  /** Stored at the server, and not merely on its way. */
+  stored: boolean;
+}
+
+interface Action {
+  label: (words: Catalogue) => string;
+  icon: IconName;
+  turns?: boolean;
+  danger?: boolean;
+  /** Keys by their place, so that they work under a Persian layout too. */
+  codes?: readonly string[];
+  /** Only by key: the menu offers it in another form. */
+  hidden?: boolean;
+  may: (target: Target, on: MessageActions) => boolean;
+  run: (target: Target, on: MessageActions) => unknown;
+}
+
+/** Everything that can be done with one message: the menu and the keys both read this table, in this order. */
+const ACTIONS: readonly Action[] = [
+  {
+    label: (words) => words.chat.resend,
+    icon: 'send',
+    turns: true,
+    may: ({ shown }) => shown.mark === 'failed',
+    run: ({ shown }) => session.client.retry(shown.clientId),
+  },
+  {
+    label: (words) => words.chat.reply,
+    icon: 'reply',
+    turns: true,
+    codes: ['KeyR'],
+    may: ({ stored, text }, on) => stored && text !== undefined && on.writes,
+    run: ({ seq }, on) => (on.feed.replyTo = seq),
+  },
+  {
+    label: (words) => words.common.edit,
+    icon: 'edit',
+    codes: ['KeyE'],
+    may: ({ stored, text, shown }) => stored && text !== undefined && shown.own,
+    run: ({ seq }, on) => (on.feed.editing = seq),
+  },
+  {
+    label: (words) => words.chat.copyText,
+    icon: 'copy',
+    codes: ['KeyC'],
+    may: ({ text }) => text !== undefined,
+    run: ({ text }) => copyText(text ?? ''),
+  },
+  {
+    label: (words) => words.chat.select,
+    icon: 'select',
+    codes: ['KeyX', 'Space'],
+    may: ({ stored }) => stored,
+    run: ({ seq }, on) => on.select(seq as number),
+  },
+  {
+    label: (words) => words.chat.react,
+    icon: 'smile',
+    codes: ['KeyM'],
+    hidden: true,
+    may: ({ stored, text }, on) => stored && text !== undefined && on.reacts,
+    run: ({ shown }, on) => on.pickReaction(shown),
+  },
+  {
+    // One that was written may be stored already, though nothing has come back: it cannot be taken out of the way here.
+    label: (words) => words.chat.discard,
+    icon: 'trash',
+    danger: true,
+    may: ({ shown, stored }) => !stored && shown.discardable,
+    run: ({ shown }, on) => on.discard(shown),
+  },
+  {
+    label: (words) => words.common.delete,
+    icon: 'trash',
+    danger: true,
+    codes: ['Delete'],
+    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.content.type !== 'deleted',
+    run: ({ seq }, on) => on.remove([seq as number]),
+  },
+];
+
+/** What can be done with the messages of an open chat. */
+export class MessageActions {
+  readonly #chat: () => ChatView;
+  readonly feed: Feed;
+  readonly pickReaction: (shown: Shown) => void;
+
+  constructor(chat: () => ChatView, feed: Feed, pickReaction: (shown: Shown) => void) {
+    this.#chat = chat;
+    this.feed = feed;
+    this.pickReaction = pickReaction;
+  }
+
+  get writes(): boolean {
+    const { info, role, request } = this.#chat();
+    if (request) return false;
+    return info.kind !== 'channel' || role === 'owner' || role === 'admin';
+  }
+
+  /** To react is to answer, and tells a stranger that one is there. */
+  get reacts(): boolean {
+    return !this.#chat().request;
+  }
+
+  get moderates(): boolean {
+    const { info, role } = this.#chat();
+    return info.kind !== 'direct' && (role === 'owner' || role === 'admin');
+  }
+
+  items(shown: Shown): MenuItem[] {
+    const target = targetOf(shown);
+    return ACTIONS.filter((each) => each.hidden !== true && each.may(target, this)).map((each) => ({
+      label: each.label(t()),
+      icon: each.icon,
+      turns: each.turns ?? false,
+      danger: each.danger ?? false,
+      run: () => void each.run(target, this),
+    }));
+  }
+
+  key(event: KeyboardEvent, shown: Shown): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = targetOf(shown);
+    const action = ACTIONS.find((each) => each.codes?.includes(event.code) === true && each.may(target, this));
+    if (!action) return;
+    event.preventDefault();
+    void action.run(target, this);
+  }
+
+  react(shown: Shown, emoji: string): void {
+    if (shown.seq === undefined) return;
+    void attempt(session.client.react(this.#chat().id, shown.seq, shown.myReaction === emoji ? undefined : emoji));
+  }
+
+  select(first: number): void {
+    this.feed.selecting = true;
+    this.feed.toggle(first);
+  }
+
+  stopSelecting(): void {
+    this.feed.selected.clear();
+    this.feed.selecting = false;
+  }
+
+  /** Whether all that is selected may be deleted by this person. */
+  mayRemove(seqs: readonly number[]): boolean {
+    return seqs.length > 0 && seqs.every((each) => this.moderates || this.feed.row(each)?.message.sender === session.me?.id);
+  }
+
+  async remove(seqs: number[]): Promise<void> {
+    const words = t();
+    const sure = await notices.ask({ title: words.chat.deleteQuestion(seqs.length), text: words.chat.deleteLead, yes: words.common.delete, danger: true });
+    if (!sure) return;
+    this.stopSelecting();
+    for (const each of seqs) await attempt(session.client.delete(this.#chat().id, each));
+  }
+
+  copy(seqs: readonly number[]): void {
+    const rows = seqs.map((each) => this.feed.row(each)).filter((row) => row !== undefined);
+    void copyText(rows.map((row) => textOf(row.message) ?? '').filter(Boolean).join('\n'));
+    this.stopSelecting();
+  }
+
+  /** Takes a message back that has not gone out. What may be at the server already is deleted there, when it has come. */
+  async discard(shown: Shown): Promise<void> {
+    if (!(await session.client.cancel(shown.clientId))) notices.tell(t().chat.tooLateToDiscard);
+  }
+}
+
+function targetOf(shown: Shown): Target {
+  return {
+    shown,
+    seq: shown.seq,
+    text: shown.content.type === 'text' ? shown.content.text : undefined,
+    stored: shown.seq !== undefined && shown.mark !== 'failed' && shown.mark !== 'waiting',
+  };
+}
+
+async function attempt(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    notices.tell(sentence(error));
+  }
+}
