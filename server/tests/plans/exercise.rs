@@ -214,18 +214,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
 
-    store.people.keep_job("a_job", std::time::Duration::from_mins(1)).await.expect("kept");
-    let lease = std::time::Duration::ZERO;
-    for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
-        store.people.job_failed(&job, "why", None).await.expect("noted");
-        assert_eq!(store.people.dead_jobs().await.expect("read").len(), 1);
-        assert!(store.people.retry_job(job.id).await.expect("noted"));
-    }
-    for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
-        store.people.job_done(&job).await.expect("noted");
-    }
-    assert_eq!(store.people.count_dead_jobs().await.expect("counted"), 0);
-    store.expire_claims(100).await.expect("looked");
+    jobs(store).await;
 
     // New chats.
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
@@ -258,6 +247,21 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.chats.info(chat).await.expect("read").expect("there");
     store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
+}
+
+async fn jobs(store: &Store) {
+    store.people.keep_job("a_job", std::time::Duration::from_mins(1)).await.expect("kept");
+    let lease = std::time::Duration::ZERO;
+    for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
+        store.people.job_failed(&job, "why", None).await.expect("noted");
+        assert_eq!(store.people.dead_jobs().await.expect("read").len(), 1);
+        assert!(store.people.retry_job(job.id).await.expect("noted"));
+    }
+    for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
+        store.people.job_done(&job).await.expect("noted");
+    }
+    assert_eq!(store.people.count_dead_jobs().await.expect("counted"), 0);
+    store.expire_claims(100).await.expect("looked");
 }
 
 async fn personal(store: &Store, round: i64) {

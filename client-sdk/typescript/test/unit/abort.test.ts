@@ -31,7 +31,7 @@ class Line {
   welcome(): void {
     this.onopen?.({});
     const user = { id: 1, handle: "sara", name: "Sara" };
-    const sync = { epoch: "e1", reset: true, user: { from: 0, version: 0 }, chats: [] };
+    const sync = { epochs: [["people", "e1"], ["chats", "e1"]], reset: ["people", "chats"], user: { from: 0, version: 0 }, chats: [] };
     this.say({ id: this.written[0]?.id, ok: { user, device_id: 1, server_time: "2026-11-23T08:30:00.000Z", heartbeat_seconds: 30, sync } });
   }
   get asked(): (string | undefined)[] {
