@@ -100,7 +100,7 @@ async fn hello_and_the_differences_after_it() {
     }
     bounded(stranger.connect(world.at(0)).await);
     // All of them in one request, of which some must wait; one that nobody is in; and too many.
-    let mut missing: Vec<(ChatId, Version)> = groups.iter().map(|group| (*group, Version(0))).collect();
+    let mut missing: Vec<(ChatId, Version)> = groups.iter().map(|group| (*group, Version(1))).collect();
     let mut brought = BTreeSet::new();
     let nowhere = ChatId(1 << 40);
     let mut rounds = 0;
