@@ -184,10 +184,8 @@ impl Session {
             return;
         }
         self.ask_own(now);
-        while self.requests.differences() < DIFFERENCES
-            && self.requests.count() < UNDER_WAY
-            && self.ask_differences().is_some()
-        {}
+        while self.requests.differences() < DIFFERENCES && self.requests.count() < UNDER_WAY && self.ask_differences() {
+        }
         while self.requests.count() < UNDER_WAY
             && let Some(mut request) = self.requests.next()
         {

@@ -212,8 +212,8 @@ impl Session {
         }
     }
 
-    /// Asks for the chats that wait, many in one request; `None` when none does.
-    pub(super) fn ask_differences(&mut self) -> Option<()> {
+    /// Asks for the chats that wait, many in one request; false when none does.
+    pub(super) fn ask_differences(&mut self) -> bool {
         let mut chats = Vec::new();
         while chats.len() < limit::DIFFERENCE_CHATS
             && let Some(chat_id) = self.to_ask.pop_front()
@@ -232,12 +232,12 @@ impl Session {
             chats.push((chat_id, from));
         }
         if chats.is_empty() {
-            return None;
+            return false;
         }
         let question = Difference { chats };
         let id = self.requests.begin(Awaited::Differences(question.chats.clone()));
         self.out.push_back(Output::Write(frame::request(id, &question)));
-        Some(())
+        true
     }
 
     pub(super) fn differences(

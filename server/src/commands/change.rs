@@ -1,5 +1,5 @@
-//! Changes of chats that need no look at anything but the chat: messages, reactions, who is removed, roles and rights. Checked and queued at once, so that what one connection asks of a chat keeps its order; what becomes of them is judged in
-//! `chapar_domain`.
+//! Changes of chats that need no look at anything but the chat: messages, reactions, who is removed, roles and rights. Checked and
+//! queued at once, so that what one connection asks of a chat keeps its order; what becomes of them is judged in `chapar_domain`.
 
 use std::sync::Arc;
 

@@ -59,12 +59,13 @@ impl Store {
         let ids: Vec<ChatId> = list.iter().filter(|it| it.role.is_some()).map(|it| it.chat_id).collect();
         let mut reading = self.chats.reading().await?;
         let held = reading.heads(user, &ids).await?;
-        let known = |it: &Head| cursors.get(&it.chat).map_or(Version(0), |cursor| cursor.0);
-        let changed: Vec<Head> = held.iter().copied().filter(|it| known(it) != it.version).collect();
+        let known_version = |chat: ChatId| cursors.get(&chat).map_or(Version(0), |cursor| cursor.0);
+        let changed: Vec<Head> = held.iter().copied().filter(|it| known_version(it.chat) != it.version).collect();
 
         let (full, rest) = changed.split_at(changed.len().min(CHATS_IN_FULL));
         // What others have read is asked where it can be further than the client knows.
-        let new: HashSet<ChatId> = full.iter().filter(|it| known(it) == Version(0)).map(|it| it.chat).collect();
+        let new: HashSet<ChatId> =
+            full.iter().filter(|it| known_version(it.chat) == Version(0)).map(|it| it.chat).collect();
         let reads: Vec<(ChatId, Seq)> = held
             .iter()
             .filter(|it| it.kind != ChatKind::Channel)
@@ -79,8 +80,7 @@ impl Store {
         let taken = encoded(&user_delta) + encoded(&others_read) + BEHIND.min(changed.len() * ID);
         let (messages, each) = MESSAGES_IN_HELLO;
         let room = Room { messages, each, all: ROWS.saturating_sub(taken) };
-        let (chats, mut behind) =
-            reading.syncs(user, full, |chat| cursors.get(&chat).map_or(Version(0), |it| it.0), room).await?;
+        let (chats, mut behind) = reading.syncs(user, full, known_version, room).await?;
         reading.end().await?;
         behind.extend(rest.iter().map(|it| it.chat));
         // A chat without a cursor is new to the client, which hears of it by the list of its chats as well.
