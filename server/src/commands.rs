@@ -51,6 +51,7 @@ use crate::{
         people::{
             accounts::Caller,
             budgets::{BudgetKind, Charge, Toll},
+            doors::Named,
             known::Known,
         },
     },
@@ -299,40 +300,39 @@ pub fn wire_error(error: StoreError) -> WireError {
 
 /// Those of some people whom the asker may name. With no bound on look-ups everybody may name everybody.
 async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Result<Vec<Known>, StoreError> {
-    if among.is_empty() {
-        return Ok(Vec::new());
-    }
     app.store.people.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
+}
+
+/// How the people stand to the asker whom a command brings into a chat, if the asker may name all of them.
+async fn named(app: &App, asker: &Asker, people: &[UserId]) -> std::result::Result<Named, StoreError> {
+    let everybody = app.settings.lookups_per_day == 0;
+    app.store.people.doors(asker.user, people, everybody).await?.all(people)
 }
 
 /// What it costs to put newcomers into a chat. What the asker may do to strangers grows with the age of their account, and shrinks
 /// by reports.
-async fn toll(
-    app: &App,
-    asker: &Asker,
-    known: &[Known],
-    newcomers: &[UserId],
-) -> std::result::Result<Toll, StoreError> {
-    let strangers = known.iter().filter(|it| !it.has_answered() && newcomers.contains(&it.user));
+fn toll(app: &App, named: &Named, newcomers: &[UserId]) -> Toll {
+    let known = named.doors.iter().map(|door| door.of);
+    let strangers = known.filter(|it| !it.has_answered() && newcomers.contains(&it.user));
     let quarters = strangers.clone().map(|it| it.quarters).sum();
     let mut per_day = app.settings.new_contacts_per_day;
-    if quarters > 0 && per_day > 0 {
-        per_day = app.store.people.repute(asker.user).await?.allows(per_day);
+    if per_day > 0 {
+        per_day = named.asker.allows(per_day);
     }
-    Ok(Toll {
+    Toll {
         own: Charge::quarters(BudgetKind::Contacts, per_day, quarters),
         each: Charge::quarters(BudgetKind::Reached, app.settings.stranger_chats_per_day, 4),
         strangers: strangers.map(|it| it.user).collect(),
-    })
+    }
 }
 
-/// How some people stand to the asker, if all of them let themselves be brought into chats.
-async fn all_take_invitations(app: &App, asker: &Asker, named: &[UserId]) -> std::result::Result<(), StoreError> {
-    let doors = app.store.people.doors(asker.user, named).await?;
-    match doors.iter().find(|door| !door.takes_invitations()) {
+/// Whether some of those named let themselves be brought into chats.
+fn all_take_invitations(named: &Named, newcomers: &[UserId]) -> std::result::Result<(), StoreError> {
+    let mut doors = named.doors.iter().filter(|door| newcomers.contains(&door.of.user));
+    match doors.find(|door| !door.takes_invitations()) {
         None => Ok(()),
         Some(door) => {
-            let message = format!("user {} does not let you add them to chats", door.of);
+            let message = format!("user {} does not let you add them to chats", door.of.user);
             refuse(ErrorCode::RefusedByUser, &message)
         }
     }

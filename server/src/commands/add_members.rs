@@ -13,8 +13,8 @@ use chapar_protocol::{
     limit,
 };
 
-use super::{Asker, Outcome, Result, all_take_invitations, knows, refuse, toll};
-use crate::{app::App, store::people::known::all_known};
+use super::{Asker, Outcome, Result, all_take_invitations, refuse, toll};
+use crate::{app::App, store::people::known::Known};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<Changed> {
     app.limits.creation(asker.user)?;
@@ -24,14 +24,13 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, add: AddMembers) -> Result<
     // Looked at before, so that nobody pays for what is refused anyway.
     let inside = app.store.chats.inside_as(add.chat_id, asker.user).await?;
     may(inside.place, asker.user, Some(&inside.standing), rights::Action::Add)?;
-    let known = knows(&app, &asker, &add.user_ids).await?;
-    all_known(&known, &add.user_ids)?;
+    let named = super::named(&app, &asker, &add.user_ids).await?;
     let there = app.store.chats.ever_inside(add.chat_id, &add.user_ids).await?;
     let newcomers: Vec<_> = add.user_ids.into_iter().filter(|user| there.get(user) != Some(&true)).collect();
-    all_take_invitations(&app, &asker, &newcomers).await?;
-    let toll = toll(&app, &asker, &known, &newcomers).await?;
+    all_take_invitations(&named, &newcomers)?;
+    let toll = toll(&app, &named, &newcomers);
     app.store.people.pay(asker.user, &toll).await?;
-    let near = known.iter().filter(|it| it.has_answered()).map(|it| it.user).collect();
+    let near = named.doors.iter().map(|door| door.of).filter(Known::has_answered).map(|it| it.user).collect();
     let change = Change::Add(newcomers, near);
     match app.committer.change(Principal::User(asker.user), add.chat_id, change).await {
         Ok(version) => Ok(Outcome::new(Changed { version })),

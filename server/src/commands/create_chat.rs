@@ -9,8 +9,8 @@ use chapar_domain::{
 };
 use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, command::CreateChat, limit, text};
 
-use super::{Asker, Outcome, Result, all_take_invitations, knows, lookup, refuse, toll};
-use crate::{app::App, store::people::known::all_known};
+use super::{Asker, Outcome, Result, all_take_invitations, lookup, refuse, toll};
+use crate::app::App;
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Result<ChatSnapshot> {
     app.limits.creation(asker.user)?;
@@ -34,16 +34,15 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, create: CreateChat) -> Resu
     let chat = if let Some(chat) = begun.filter(|_| made) {
         chat
     } else {
-        let known = knows(&app, &asker, &named).await?;
-        all_known(&known, &named)?;
-        all_take_invitations(&app, &asker, &named).await?;
+        let doors = super::named(&app, &asker, &named).await?;
+        all_take_invitations(&doors, &named)?;
         // That a handle is taken is what `resolve` tells, and costs the same.
         if let Some(handle) = &handle {
             people.spend(asker.user, lookup(&app)).await?;
             app.store.settle_claim(handle).await?;
         }
-        people.pay(asker.user, &toll(&app, &asker, &known, &named).await?).await?;
-        people.claim_chat(asker.user, create.client_id, create.kind, handle.as_deref()).await?
+        let toll = toll(&app, &doors, &named);
+        people.claim_chat(asker.user, create.client_id, create.kind, handle.as_deref(), &toll).await?
     };
     let new = NewChat { kind: create.kind, title: Some(title), handle: handle.clone(), members: named };
     app.committer.change(Principal::User(asker.user), chat, Change::Create(new)).await?;

@@ -8,7 +8,7 @@ use chapar_domain::{
 };
 use chapar_protocol::{ChatId, ChatKind, ChatSnapshot, ErrorCode, command::OpenDirect};
 
-use super::{Asker, Outcome, Result, answer_request::accept, knows, refuse, toll};
+use super::{Asker, Outcome, Result, answer_request::accept, refuse, toll};
 use crate::{app::App, store::StoreError};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
@@ -25,18 +25,15 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
             Err(error) => return Err(error),
         }
     }
-    let known = knows(&app, &asker, &[open.user_id]).await?;
-    if known.is_empty() {
-        return Err(ErrorCode::UserNotFound.into());
-    }
-    let door = people.doors(asker.user, &[open.user_id]).await?.pop();
+    let named = super::named(&app, &asker, &[open.user_id]).await?;
+    let door = named.doors.iter().find(|door| door.of.user != asker.user);
     if door.is_some_and(|door| !door.takes_messages()) {
         return refuse(ErrorCode::RefusedByUser, "this person does not take messages from you");
     }
     app.limits.creation(asker.user)?;
-    people.pay(asker.user, &toll(&app, &asker, &known, &[open.user_id]).await?).await?;
     let request = door.is_some_and(|door| !door.known);
-    let chat = people.claim_direct(asker.user, open.user_id, request).await?;
+    let toll = toll(&app, &named, &[open.user_id]);
+    let chat = people.claim_direct(asker.user, open.user_id, request, &toll).await?;
     let new = NewChat { kind: ChatKind::Direct, title: None, handle: None, members: vec![open.user_id] };
     app.committer.change(Principal::User(asker.user), chat, Change::Create(new)).await?;
     // The other one may have made it at the same moment.

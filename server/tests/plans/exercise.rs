@@ -220,20 +220,19 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
-    for _ in ["first", "again"] {
-        let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, Some(&handle)).await.expect("claimed");
+    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
+    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
+    let toll = Toll { own: free, each, strangers: vec![UserId(600_000 + round)] };
+    for name in [Some(handle.as_str()), None] {
+        let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, name, &toll).await.expect("claimed");
         done(store, &[&made(ChatKind::Group, chat, &[])], Locks::Skip).await;
         store.people.confirm_handle(&handle, chat).await.expect("confirmed");
     }
-    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
-    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
-    let strangers = vec![UserId(600_000 + round)];
-    let toll = Toll { own: free, each, strangers };
     store.people.pay(ME, &toll).await.expect("paid");
     store.people.give_back(ME, &toll).await.expect("given back");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
     let stranger = UserId(600_000 + round);
-    let chat = store.people.claim_direct(ME, stranger, true).await.expect("claimed");
+    let chat = store.people.claim_direct(ME, stranger, true, &toll).await.expect("claimed");
     done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;
     store.people.engage(ME, chat).await.expect("noted");
     let both = [Reader { chat, user: ME }, Reader { chat, user: stranger }];
@@ -242,7 +241,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
     store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
-    store.people.doors(ME, &back).await.expect("read");
+    store.people.doors(ME, &back, true).await.expect("read");
     personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
     store.settle_claim("channel").await.expect("looked");
@@ -276,7 +275,7 @@ async fn personal(store: &Store, round: i64) {
     let report = Report { user_id, reason, chat_id: None, seq: None, note: None };
     store.people.report(ME, &report).await.expect("kept");
     assert!(!store.people.latest_reports(200).await.expect("read").is_empty());
-    assert_eq!(store.people.repute(user_id).await.expect("read").reports, 1);
+    assert_eq!(store.people.doors(user_id, &[ME], true).await.expect("read").asker.reports, 1);
 }
 
 /// Carries out what nobody refuses.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use chapar_protocol::{ErrorCode, UserId, WireError};
 
-use super::{People, Result, StoreError, pool::Lease};
+use super::{
+    People, Result, StoreError,
+    pool::{Lease, Tx},
+};
 
 /// A bucket holds what refills in this time.
 const WINDOW: f64 = 86_400.0;
@@ -90,8 +93,15 @@ pub struct Toll {
     pub strangers: Vec<UserId>,
 }
 
+impl Toll {
+    /// Whether there is nothing to pay.
+    pub fn is_free(&self) -> bool {
+        self.own.is_free() && (self.each.is_free() || self.strangers.is_empty())
+    }
+}
+
 /// What is known of an account, where strangers are concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repute {
     /// How many days old it is.
     pub days: u32,
@@ -191,19 +201,27 @@ impl People {
     /// # Errors
     /// [`ErrorCode::RateLimited`], [`ErrorCode::ReachedTooOften`].
     pub async fn pay(&self, user: UserId, toll: &Toll) -> Result<()> {
-        self.is_spent(user, toll.own)?;
-        for stranger in &toll.strangers {
-            self.is_spent(*stranger, toll.each)?;
-        }
-        if toll.own.is_free() && (toll.each.is_free() || toll.strangers.is_empty()) {
+        if toll.is_free() {
             return Ok(());
         }
+        self.is_refused(user, toll)?;
         let mut tx = self.begin().await?;
-        let paid = spend(&mut tx, &[user], toll.own).await?;
-        self.refusals.heed(&toll.own, paid)?;
-        let paid = spend(&mut tx, &toll.strangers, toll.each).await?;
-        self.refusals.heed(&toll.each, paid)?;
+        self.pay_within(&mut tx, user, toll).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Whether a toll is known to be refused, without asking the database.
+    pub(super) fn is_refused(&self, user: UserId, toll: &Toll) -> Result<()> {
+        self.is_spent(user, toll.own)?;
+        toll.strangers.iter().try_for_each(|stranger| self.is_spent(*stranger, toll.each))
+    }
+
+    /// The same within the transaction of what is paid for, which must not be committed after an error.
+    pub(super) async fn pay_within(&self, tx: &mut Tx, user: UserId, toll: &Toll) -> Result<()> {
+        let paid = spend(tx, &[user], toll.own).await?;
+        self.refusals.heed(&toll.own, paid)?;
+        let paid = spend(tx, &toll.strangers, toll.each).await?;
+        self.refusals.heed(&toll.each, paid)
     }
 
     /// Gives back what was paid for nothing.

@@ -5,17 +5,17 @@
 
 use std::collections::HashSet;
 
-use chapar_protocol::{Audience, ChatId, UserId};
+use chapar_protocol::{Audience, ChatId, ErrorCode, UserId};
 use sqlx::Row;
 
-use super::{People, Result};
+use super::{People, Result, budgets::Repute, known::Known};
 use crate::store::chats::readers::Reader;
 
 /// How somebody stands to a person who wants something of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Door {
-    /// Whose.
-    pub of: UserId,
+    /// Whose, and how near they are.
+    pub of: Known,
     /// They have blocked the other.
     pub blocked: bool,
     /// They know the other: as a contact, from a group, or from a direct chat that they have answered.
@@ -38,51 +38,53 @@ impl Door {
     }
 }
 
+/// How the people whom a command names stand to whoever asks.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// Those who may be named.
+    pub doors: Vec<Door>,
+    /// What is known of whoever asks.
+    pub asker: Repute,
+}
+
+impl Named {
+    /// Those whom a command names, if all of them may be named.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UserNotFound`] when one may not, which is also what is said of one who does not exist.
+    pub fn all(self, named: &[UserId]) -> Result<Self> {
+        let known: HashSet<UserId> = self.doors.iter().map(|door| door.of.user).collect();
+        let all = named.iter().all(|user| known.contains(user));
+        if all { Ok(self) } else { Err(ErrorCode::UserNotFound.into()) }
+    }
+}
+
 impl People {
-    /// How some people stand to `user`. Who does not exist is left out; nobody is open to themselves or not.
-    pub async fn doors(&self, user: UserId, of: &[UserId]) -> Result<Vec<Door>> {
-        if of.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = sqlx::query(
-            "WITH mine AS MATERIALIZED (
-                 SELECT u.chat_id FROM user_chats u WHERE u.user_id = $1 AND u.kind = 1 AND u.role IS NOT NULL
-             ),
-             shared AS MATERIALIZED (
-                 SELECT DISTINCT t.user_id FROM user_chats t JOIN mine m ON m.chat_id = t.chat_id
-                 WHERE t.user_id = ANY ($2) AND t.role IS NOT NULL
-             )
-             SELECT p.id,
-                 (SELECT i.value FROM items i WHERE i.user_id = p.id AND i.kind = 'block' AND i.key = $1::text)
-                     IS NOT NULL AS blocked,
-                 s.user_id IS NOT NULL
-                 OR (SELECT i.value FROM items i WHERE i.user_id = p.id AND i.kind = 'contact' AND i.key = $1::text)
-                     IS NOT NULL
-                 OR EXISTS (SELECT FROM direct_chats d JOIN user_chats e ON e.user_id = p.id AND e.chat_id = d.chat_id
-                            WHERE d.low_user_id = least($1, p.id) AND d.high_user_id = greatest($1, p.id)
-                              AND e.engaged) AS known,
-                 (SELECT i.value FROM items i WHERE i.user_id = p.id AND i.kind = 'setting' AND i.key = 'who_may_write') AS write,
-                 (SELECT i.value FROM items i WHERE i.user_id = p.id AND i.kind = 'setting' AND i.key = 'who_may_add') AS add
-             FROM unnest($2::bigint[]) AS p (id) LEFT JOIN shared s ON s.user_id = p.id WHERE p.id <> $1",
-        )
-        .bind(user.0)
-        .bind(of.iter().map(|user| user.0).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
-        .await?;
-        let audience = |row: &sqlx::postgres::PgRow, column: &str| -> sqlx::Result<Audience> {
-            let value: Option<&str> = row.try_get(column)?;
-            Ok(value.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default())
-        };
-        let door = |row: &sqlx::postgres::PgRow| {
-            Ok(Door {
-                of: UserId(row.try_get("id")?),
+    /// How some people stand to `user`: in one statement all that a command asks of them before it brings them into a chat. Whom
+    /// the user may not name is left out; with `everybody` only who does not exist.
+    pub async fn doors(&self, user: UserId, of: &[UserId], everybody: bool) -> Result<Named> {
+        let rows = self.ask_known(user, of, everybody, true).await?;
+        let mut named = Named::default();
+        for row in &rows {
+            let number = |column| -> sqlx::Result<u32> {
+                Ok(u32::try_from(row.try_get::<Option<i64>, _>(column)?.unwrap_or(0).max(0)).unwrap_or(u32::MAX))
+            };
+            named.asker = Repute { days: number("days")?, reports: number("reports")? };
+            let of = Known::of(row)?;
+            // Nobody is shut out by themselves.
+            let audience = |column| -> sqlx::Result<Audience> {
+                let value: Option<&str> = if of.user == user { None } else { row.try_get(column)? };
+                Ok(value.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default())
+            };
+            named.doors.push(Door {
+                of,
                 blocked: row.try_get("blocked")?,
-                known: row.try_get("known")?,
-                write: audience(row, "write")?,
-                add: audience(row, "add")?,
-            })
-        };
-        Ok(rows.iter().map(door).collect::<sqlx::Result<_>>()?)
+                known: of.has_answered() || row.try_get("in_group")? || row.try_get("contact")?,
+                write: audience("write")?,
+                add: audience("add")?,
+            });
+        }
+        Ok(named)
     }
 
     /// Whether somebody has blocked somebody.

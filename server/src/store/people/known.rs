@@ -4,9 +4,12 @@
 use std::collections::HashSet;
 
 use chapar_protocol::UserId;
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 
-use super::{People, Result, StoreError, budgets, budgets::Charge};
+use super::{
+    People, Result,
+    budgets::{self, Charge, MANY_REPORTS},
+};
 
 /// How many people somebody may have found by handle and still name by id.
 const FOUND: i64 = 1000;
@@ -21,55 +24,96 @@ pub struct Known {
 }
 
 impl Known {
+    pub(super) fn of(row: &PgRow) -> sqlx::Result<Self> {
+        let quarters = match (row.try_get("answered")?, row.try_get("shares")?) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 4,
+        };
+        Ok(Self { user: UserId(row.try_get("id")?), quarters })
+    }
+
     /// Whether they have written to whoever asks, or opened their direct chat: then it is no stranger who reaches them.
     pub fn has_answered(&self) -> bool {
         self.quarters == 0
     }
 }
 
+/// The one question of how some people ($2) stand to somebody ($1); those whom that person may not name are left out, whether they
+/// exist or not, unless everybody may name everybody ($3).
+///
+/// Sharing a chat counts while the user is in it, also with those who have left it: their messages stand there. The readers
+/// of a channel share it with its owner and admins, not with each other. It is looked up in the lists of chats of those who
+/// are named, so a channel with a million readers costs nothing; and not of those whose direct chat says it already.
+///
+/// With $4 also to whom their doors are open, and what is known of the asker's own account.
+const KNOWN: &str = "
+    WITH named AS MATERIALIZED (
+        SELECT u.id, u.id = $1 OR coalesce(d.engaged, false) AS answered, coalesce(d.inside, false) AS inside
+        FROM unnest($2::bigint[]) AS i (id) JOIN users u ON u.id = i.id
+        LEFT JOIN LATERAL (
+            SELECT e.engaged, EXISTS (
+                SELECT FROM user_chats m WHERE m.user_id = $1 AND m.chat_id = c.chat_id AND m.role IS NOT NULL
+            ) AS inside
+            FROM direct_chats c JOIN user_chats e ON e.user_id = u.id AND e.chat_id = c.chat_id
+            WHERE c.low_user_id = least($1, u.id) AND c.high_user_id = greatest($1, u.id) LIMIT 1
+        ) d ON true
+    ),
+    mine AS MATERIALIZED (
+        SELECT u.chat_id, u.kind, u.role FROM user_chats u WHERE u.user_id = $1 AND u.role IS NOT NULL
+    ),
+    shared AS MATERIALIZED (
+        SELECT t.user_id, bool_or(m.kind = 1 AND t.role IS NOT NULL) AS in_group
+        FROM user_chats t JOIN mine m ON m.chat_id = t.chat_id
+        WHERE t.user_id = ANY (ARRAY(SELECT n.id FROM named n WHERE NOT (n.answered AND n.inside)))
+          AND (m.kind <> 2 OR m.role > 0 OR t.role > 0)
+        GROUP BY t.user_id
+    ),
+    me AS MATERIALIZED (
+        SELECT floor(extract(epoch FROM now() - u.created_at) / 86400)::bigint AS days, (
+            SELECT count(*) FROM (
+                SELECT FROM reports r WHERE r.user_id = $1 AND r.reported_at > now() - interval '30 days' LIMIT $5
+            ) k
+        ) AS reports
+        FROM users u WHERE u.id = $1 AND $4
+    )
+    SELECT n.id, n.answered, n.inside OR s.user_id IS NOT NULL AS shares, coalesce(s.in_group, false) AS in_group,
+        me.days, me.reports,
+        $4 AND (SELECT i.value FROM items i WHERE i.user_id = n.id AND i.kind = 'block' AND i.key = $1::text)
+            IS NOT NULL AS blocked,
+        $4 AND (SELECT i.value FROM items i WHERE i.user_id = n.id AND i.kind = 'contact' AND i.key = $1::text)
+            IS NOT NULL AS contact,
+        CASE WHEN $4 THEN (
+            SELECT i.value FROM items i WHERE i.user_id = n.id AND i.kind = 'setting' AND i.key = 'who_may_write') END AS write,
+        CASE WHEN $4 THEN (
+            SELECT i.value FROM items i WHERE i.user_id = n.id AND i.kind = 'setting' AND i.key = 'who_may_add') END AS add
+    FROM named n LEFT JOIN shared s ON s.user_id = n.id LEFT JOIN me ON true
+    WHERE $3 OR n.id = $1 OR n.inside OR s.user_id IS NOT NULL
+        OR EXISTS (SELECT FROM found_people f WHERE f.user_id = $1 AND f.other_id = n.id)";
+
 impl People {
     /// Those of some people whom a user may name, with `everybody` all who exist. The others are left out, whether they exist or not.
-    ///
-    /// Sharing a chat counts while the user is in it, also with those who have left it: their messages stand there. The
-    /// readers of a channel share it with its owner and admins, not with each other. It is looked up in the lists of chats of
-    /// those who are named, so a channel with a million readers costs nothing.
     pub async fn known_among(&self, user: UserId, among: &[UserId], everybody: bool) -> Result<Vec<Known>> {
+        let rows = self.ask_known(user, among, everybody, false).await?;
+        Ok(rows.iter().map(Known::of).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The rows of [`KNOWN`], `whole` or as far as it says who may be named.
+    pub(super) async fn ask_known(
+        &self,
+        user: UserId,
+        among: &[UserId],
+        everybody: bool,
+        whole: bool,
+    ) -> Result<Vec<PgRow>> {
         let mut ids: Vec<i64> = among.iter().map(|user| user.0).collect();
         ids.sort_unstable();
         ids.dedup();
-        let rows = sqlx::query(
-            "WITH mine AS MATERIALIZED (
-                 SELECT u.chat_id, u.kind = 2 AND u.role = 0 AS reads
-                 FROM user_chats u WHERE u.user_id = $1 AND u.role IS NOT NULL
-             ),
-             shared AS MATERIALIZED (
-                 SELECT DISTINCT t.user_id FROM user_chats t JOIN mine m ON m.chat_id = t.chat_id
-                 WHERE t.user_id = ANY ($2) AND (NOT m.reads OR t.role > 0)
-             )
-             SELECT p.id, s.user_id IS NOT NULL AS shares, p.id = $1 OR EXISTS (
-                 SELECT 1 FROM direct_chats d JOIN user_chats e ON e.user_id = p.id AND e.chat_id = d.chat_id
-                 WHERE d.low_user_id = least($1, p.id) AND d.high_user_id = greatest($1, p.id) AND e.engaged
-             ) AS answered
-             FROM unnest($2::bigint[]) AS p (id) LEFT JOIN shared s ON s.user_id = p.id
-             WHERE EXISTS (SELECT 1 FROM users u WHERE u.id = p.id)
-               AND ($3 OR p.id = $1 OR s.user_id IS NOT NULL
-                    OR EXISTS (SELECT 1 FROM found_people f WHERE f.user_id = $1 AND f.other_id = p.id))",
-        )
-        .bind(user.0)
-        .bind(&ids)
-        .bind(everybody)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut known = Vec::with_capacity(rows.len());
-        for row in rows {
-            let quarters = match (row.try_get("answered")?, row.try_get("shares")?) {
-                (true, _) => 0,
-                (false, true) => 1,
-                (false, false) => 4,
-            };
-            known.push(Known { user: UserId(row.try_get("id")?), quarters });
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(known)
+        let asked = sqlx::query(KNOWN).bind(user.0).bind(ids).bind(everybody).bind(whole).bind(i64::from(MANY_REPORTS));
+        Ok(asked.fetch_all(&self.pool).await?)
     }
 
     /// Those of some pairs in which the first may see whether the second is there: the second has done something themselves in the
@@ -95,7 +139,7 @@ impl People {
         .bind(pairs.iter().map(|it| it.1.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await?;
-        let pair = |row: &sqlx::postgres::PgRow| Ok((UserId(row.try_get(0)?), UserId(row.try_get(1)?)));
+        let pair = |row: &PgRow| Ok((UserId(row.try_get(0)?), UserId(row.try_get(1)?)));
         Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
     }
 
@@ -127,15 +171,4 @@ impl People {
         tx.commit().await?;
         Ok(())
     }
-}
-
-/// The people of a command, if all of them may be named.
-///
-/// # Errors
-/// [`ErrorCode::UserNotFound`](chapar_protocol::ErrorCode::UserNotFound) when one may not, which is also what is said of
-/// one who does not exist.
-pub fn all_known(known: &[Known], named: &[UserId]) -> Result<()> {
-    let known: HashSet<UserId> = known.iter().map(|it| it.user).collect();
-    let all = named.iter().all(|user| known.contains(user));
-    if all { Ok(()) } else { Err(StoreError::from(chapar_protocol::ErrorCode::UserNotFound)) }
 }

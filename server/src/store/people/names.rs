@@ -4,7 +4,7 @@ use chapar_protocol::{ChatId, ChatKind, ErrorCode, User, UserId};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{People, Result, StoreError, row};
+use super::{People, Result, StoreError, budgets::Toll, pool::Lease, row};
 use crate::store::Tx;
 
 /// What a handle stands for.
@@ -46,31 +46,28 @@ impl People {
         }
     }
 
-    /// Gives out the id of a chat to be made, and claims its name. A retry gets the same id.
+    /// Gives out the id of a chat to be made, lets those pay who are to, and claims its name: all of it or nothing. A retry gets the
+    /// same id.
     ///
     /// # Errors
-    /// [`ErrorCode::HandleTaken`], or [`ErrorCode::ClientIdReused`] when the id was used for another kind of chat.
+    /// [`ErrorCode::HandleTaken`], or [`ErrorCode::ClientIdReused`] when the id was used for another kind of chat, or what
+    /// [`Self::pay`] says.
     pub async fn claim_chat(
         &self,
         user: UserId,
         client_id: Uuid,
         kind: ChatKind,
         handle: Option<&str>,
+        toll: &Toll,
     ) -> Result<ChatId> {
-        let mut tx = self.begin().await?;
-        let found = sqlx::query(
-            "INSERT INTO created_chats AS k (user_id, client_id, kind) VALUES ($1, $2, $3)
-             ON CONFLICT (user_id, client_id) DO UPDATE SET kind = k.kind RETURNING chat_id, kind",
-        )
-        .bind(user.0)
-        .bind(client_id)
-        .bind(row::kind_number(kind))
-        .fetch_one(&mut *tx)
-        .await?;
-        if row::kind(found.try_get("kind")?) != kind {
-            return Err(ErrorCode::ClientIdReused.into());
+        self.is_refused(user, toll)?;
+        if toll.is_free() && handle.is_none() {
+            // One statement, which commits by itself.
+            return claim_id(&mut self.pool.lease().await?, user, client_id, kind).await;
         }
-        let chat = ChatId(found.try_get("chat_id")?);
+        let mut tx = self.begin().await?;
+        self.pay_within(&mut tx, user, toll).await?;
+        let chat = claim_id(&mut tx, user, client_id, kind).await?;
         if let Some(handle) = handle {
             claim(&mut tx, handle, None, Some(chat)).await?;
         }
@@ -140,17 +137,44 @@ impl People {
         Ok(id.map(ChatId))
     }
 
-    /// Gives out the id of the direct chat of two people; always the same for the same two. The first who asks opens it; to the
-    /// other it may be a request.
-    pub async fn claim_direct(&self, user: UserId, other: UserId, request: bool) -> Result<ChatId> {
-        let id: i64 = sqlx::query_scalar("SELECT claim_direct($1, $2, $3)")
-            .bind(user.0)
-            .bind(other.0)
-            .bind(request)
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(ChatId(id))
+    /// Gives out the id of the direct chat of two people, and lets those pay who are to; always the same id for the same two. The first
+    /// who asks opens it; to the other it may be a request.
+    ///
+    /// # Errors
+    /// What [`Self::pay`] says.
+    pub async fn claim_direct(&self, user: UserId, other: UserId, request: bool, toll: &Toll) -> Result<ChatId> {
+        self.is_refused(user, toll)?;
+        if toll.is_free() {
+            return claim_direct(&mut self.pool.lease().await?, user, other, request).await;
+        }
+        let mut tx = self.begin().await?;
+        self.pay_within(&mut tx, user, toll).await?;
+        let chat = claim_direct(&mut tx, user, other, request).await?;
+        tx.commit().await?;
+        Ok(chat)
     }
+}
+
+async fn claim_direct(lease: &mut Lease, user: UserId, other: UserId, request: bool) -> Result<ChatId> {
+    let id = sqlx::query_scalar("SELECT claim_direct($1, $2, $3)").bind(user.0).bind(other.0).bind(request);
+    Ok(ChatId(id.fetch_one(lease).await?))
+}
+
+/// The id of the group or channel that somebody makes under a client id.
+async fn claim_id(lease: &mut Lease, user: UserId, client_id: Uuid, kind: ChatKind) -> Result<ChatId> {
+    let found = sqlx::query(
+        "INSERT INTO created_chats AS k (user_id, client_id, kind) VALUES ($1, $2, $3)
+         ON CONFLICT (user_id, client_id) DO UPDATE SET kind = k.kind RETURNING chat_id, kind",
+    )
+    .bind(user.0)
+    .bind(client_id)
+    .bind(row::kind_number(kind))
+    .fetch_one(lease)
+    .await?;
+    if row::kind(found.try_get("kind")?) != kind {
+        return Err(ErrorCode::ClientIdReused.into());
+    }
+    Ok(ChatId(found.try_get("chat_id")?))
 }
 
 /// Takes a handle for a user or a chat: one name space for both. A chat's claim that nobody has confirmed can be taken over after

@@ -4,10 +4,7 @@ use chapar_protocol::{Timestamp, UserId, command::Report};
 use sqlx::Row;
 use time::OffsetDateTime;
 
-use super::{
-    People, Result,
-    budgets::{MANY_REPORTS, Repute},
-};
+use super::{People, Result};
 
 /// A report, as an operator reads it.
 pub struct Reported {
@@ -67,24 +64,5 @@ impl People {
         .execute(&self.pool)
         .await?;
         Ok(())
-    }
-
-    /// What is known of an account, where strangers are concerned.
-    pub async fn repute(&self, user: UserId) -> Result<Repute> {
-        let row = sqlx::query(
-            "SELECT floor(extract(epoch FROM now() - u.created_at) / 86400)::bigint AS days, (
-                 SELECT count(*) FROM (
-                     SELECT FROM reports r WHERE r.user_id = u.id AND r.reported_at > now() - interval '30 days' LIMIT $2
-                 ) k
-             ) AS reports FROM users u WHERE u.id = $1",
-        )
-        .bind(user.0)
-        .bind(i64::from(MANY_REPORTS))
-        .fetch_one(&self.pool)
-        .await?;
-        let number = |column: &str| -> sqlx::Result<u32> {
-            Ok(u32::try_from(row.try_get::<i64, _>(column)?.max(0)).unwrap_or(u32::MAX))
-        };
-        Ok(Repute { days: number("days")?, reports: number("reports")? })
     }
 }
