@@ -46,6 +46,7 @@ CREATE TABLE members (
     denied       integer NOT NULL DEFAULT 0,  -- to a member, of those of everybody
     denied_until timestamptz,                 -- null: for good
     banned       boolean NOT NULL DEFAULT false, -- cannot come back by themselves
+    shut         bigint NOT NULL DEFAULT 0,   -- in a direct chat: when the other one blocked them, in microseconds; negative: ended it
     went         boolean NOT NULL DEFAULT false, -- by themselves: others cannot bring them back
     engaged      boolean NOT NULL DEFAULT false, -- has opened the chat, or written in it
     read_seq     bigint NOT NULL DEFAULT 0,   -- in channels nobody sees it: by it views are counted
@@ -154,7 +155,7 @@ SELECT tend_feed();
 -- rests on must move the version, or be checked here: the `turn` of a member.
 --
 -- `in_more` holds the rarer rows, each list optional: created, info, messages (changed ones), members, counts, reactions, counted and viewed
--- and told (of a channel's counters), people.
+-- and told (of a channel's counters), shut, people.
 CREATE FUNCTION write_changes(
     in_chat bigint[], in_from bigint[], in_seq bigint[], in_version bigint[], in_at timestamptz[], in_kinds smallint[],
     in_m_chat bigint[], in_m_seq bigint[], in_m_version bigint[], in_m_sender bigint[], in_m_client uuid[],
@@ -205,7 +206,8 @@ BEGIN
     INSERT INTO feed (chats, froms, tos, kinds, people)
     SELECT array_agg(i.chat), array_agg(i.from_version), array_agg(i.version), array_agg(i.kind), in_more -> 'people'
     FROM unnest(in_chat, in_from, in_version, in_kinds) AS i (chat, from_version, version, kind)
-    WHERE i.version > i.from_version AND (full_batch OR i.chat = ANY (held))
+    -- Also standings that nobody else sees and that moved no version: people's own lists follow the feed.
+    WHERE (i.version > i.from_version OR i.kind & 2 <> 0) AND (full_batch OR i.chat = ANY (held))
     HAVING count(*) > 0;
     RETURN held;
 END
@@ -257,6 +259,12 @@ BEGIN
             -- A reader came or went meanwhile, without the chat's lock: what was judged does not hold.
             RAISE EXCEPTION 'a member has moved' USING ERRCODE = 'serialization_failure';
         END IF;
+    END IF;
+    IF in_more ? 'shut' THEN
+        -- Without a version: nobody may learn of it. The later one holds, in whatever order they come.
+        UPDATE members m SET shut = i.since
+        FROM jsonb_to_recordset(in_more -> 'shut') AS i (chat bigint, usr bigint, since bigint)
+        WHERE m.chat_id = i.chat AND m.user_id = i.usr AND abs(m.shut) < abs(i.since) AND i.chat = ANY (in_held);
     END IF;
     IF in_more ? 'reactions' THEN
         INSERT INTO reactions AS r (chat_id, seq, user_id, emoji, version, counted)

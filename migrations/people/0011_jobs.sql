@@ -3,6 +3,7 @@
 CREATE TABLE jobs (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind       text NOT NULL,
+    about      jsonb,                         -- what the kind needs to know
     every      interval,                      -- done again and again; null: once
     run_at     timestamptz NOT NULL DEFAULT now(),
     attempts   integer NOT NULL DEFAULT 0,    -- begun since it last succeeded

@@ -9,16 +9,22 @@
 //! Two may do the same job when the first was given up too early, so doing a job twice does no harm. A try is cut off before its lease
 //! runs out. To add a kind is a line here, and what it does.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use chapar_protocol::UserId;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
 };
 
 use crate::{
+    blocks,
+    committer::Committer,
     metrics::Metrics,
-    store::{Store, people::jobs::Job},
+    store::{
+        Store,
+        people::{items::SHUT, jobs::Job},
+    },
 };
 
 /// What can be done.
@@ -28,6 +34,17 @@ enum Kind {
     TendFeed,
     /// Gives names free that were claimed for chats that were never made.
     ExpireClaims,
+}
+
+/// What is needed to do what is due.
+#[derive(Clone)]
+pub struct Parts {
+    /// What is kept.
+    pub store: Store,
+    /// The way of every change of a chat.
+    pub committer: Arc<Committer>,
+    /// Metrics.
+    pub metrics: Metrics,
 }
 
 /// Each kind by its name in the table, and how often it is done.
@@ -52,12 +69,13 @@ const ATTEMPTS: i32 = 8;
 const CLAIMS: i64 = 100;
 
 /// Does what is due. Does not end by itself.
-pub async fn run(store: Store, metrics: Metrics) {
+pub async fn run(parts: Parts) {
+    let Parts { store, metrics, .. } = &parts;
     let mut under_way = JoinSet::new();
     let mut looked = None::<Instant>;
     loop {
         if looked.is_none_or(|at| at.elapsed() >= COUNT) {
-            match look_after(&store, &metrics).await {
+            match look_after(store, metrics).await {
                 Ok(()) => looked = Some(Instant::now()),
                 Err(error) => tracing::warn!(%error, "jobs cannot be looked after now"),
             }
@@ -74,7 +92,7 @@ pub async fn run(store: Store, metrics: Metrics) {
                 Ok(jobs) => {
                     full = jobs.len() == AT_ONCE;
                     for job in jobs {
-                        under_way.spawn(carry_out(store.clone(), metrics.clone(), job));
+                        under_way.spawn(carry_out(parts.clone(), job));
                     }
                 }
                 Err(error) => tracing::warn!(%error, "jobs cannot be taken now"),
@@ -99,11 +117,12 @@ async fn look_after(store: &Store, metrics: &Metrics) -> crate::store::Result<()
 }
 
 /// Tries a job, and notes what became of it. When that cannot be noted, another try follows when the lease has run out.
-async fn carry_out(store: Store, metrics: Metrics, job: Job) {
-    let result = match timeout(PATIENCE, attempt(&store, &job.kind)).await {
+async fn carry_out(parts: Parts, job: Job) {
+    let result = match timeout(PATIENCE, attempt(&parts, &job)).await {
         Ok(result) => result,
         Err(_) => Err(format!("not done within {} s", PATIENCE.as_secs())),
     };
+    let Parts { store, metrics, .. } = &parts;
     let (outcome, noted) = match result {
         Ok(()) => ("done", store.people.job_done(&job).await),
         Err(why) => {
@@ -119,14 +138,27 @@ async fn carry_out(store: Store, metrics: Metrics, job: Job) {
     }
 }
 
-async fn attempt(store: &Store, kind: &str) -> Result<(), String> {
-    let done = match RECURRING.iter().find(|it| it.1 == kind).map(|it| it.0) {
+async fn attempt(parts: &Parts, job: &Job) -> Result<(), String> {
+    let Parts { store, committer, .. } = parts;
+    let done = match RECURRING.iter().find(|it| it.1 == job.kind).map(|it| it.0) {
         Some(Kind::TendFeed) => store.chats.tend_feed().await,
         Some(Kind::ExpireClaims) => store.expire_claims(CLAIMS).await,
+        None if job.kind == SHUT => {
+            let about = job.about.clone().unwrap_or_default();
+            let Pair { by, user } = serde_json::from_value(about).map_err(|error| error.to_string())?;
+            blocks::shut(store, committer, by, user).await
+        }
         // Another node may be of a later version.
         None => return Err("this version of the server knows no such job".to_owned()),
     };
     done.map_err(|error| error.to_string())
+}
+
+/// Who has blocked whom, or has ended that.
+#[derive(serde::Deserialize)]
+struct Pair {
+    by: UserId,
+    user: UserId,
 }
 
 /// How long to wait after so many tries: a second at first, twice as long each time, up to ten minutes; between a half and one and a half

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod blocks;
 pub mod bus;
 pub mod call_report;
 pub mod calls;

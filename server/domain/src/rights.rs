@@ -43,11 +43,11 @@ impl Rights {
         }
     }
 
-    /// What everybody can be given, and a member denied.
+    /// What everybody can be given, and a member denied. Who is in a group stands in what all its members hear: it is hidden from none.
     pub const fn of_everybody(kind: ChatKind) -> Self {
         match kind {
             ChatKind::Direct => Self::NONE,
-            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::LIST.0),
+            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0),
             // Readers of a channel do not learn of each other.
             ChatKind::Channel => Self::REACT,
         }
@@ -153,7 +153,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         return Err(refusal(ErrorCode::ChatNotFound));
     };
     if place.kind == ChatKind::Direct
-        && standing.banned
+        && standing.shut > 0
         && matches!(action, Action::Write | Action::Edit(_) | Action::React)
     {
         return Err(refusal(ErrorCode::RefusedByUser));
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn whoever_is_blocked_adds_nothing_to_the_chat_of_the_two_and_can_take_back_what_they_wrote() {
-        let blocked = Standing { banned: true, ..Standing::with(Role::Member) };
+        let blocked = Standing { shut: 1, ..Standing::with(Role::Member) };
         for action in [Write, React, Edit(ME)] {
             let error = may(place(Direct), ME, Some(&blocked), action).expect_err("blocked");
             assert_eq!(error.code, ErrorCode::RefusedByUser, "{action:?}");

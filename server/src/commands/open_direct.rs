@@ -6,10 +6,10 @@ use chapar_domain::{
     Principal,
     change::{Change, NewChat},
 };
-use chapar_protocol::{ChatId, ChatKind, ChatSnapshot, ErrorCode, command::OpenDirect};
+use chapar_protocol::{ChatKind, ChatSnapshot, ErrorCode, command::OpenDirect};
 
 use super::{Asker, Outcome, Result, answer_request::accept, refuse, toll};
-use crate::{app::App, store::StoreError};
+use crate::{app::App, blocks::shut, store::StoreError};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result<ChatSnapshot> {
     let people = &app.store.people;
@@ -18,6 +18,7 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
             Ok(snapshot) => {
                 // That this user has opened it too is an answer.
                 accept(&app, &asker, chat).await?;
+                keep_shut(&app, &asker, &open).await?;
                 return Ok(Outcome::new(snapshot));
             }
             // Its id was given out, and then something came between.
@@ -38,20 +39,14 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, open: OpenDirect) -> Result
     app.committer.change(Principal::User(asker.user), chat, Change::Create(new)).await?;
     // The other one may have made it at the same moment.
     accept(&app, &asker, chat).await?;
-    shut_when_blocked(&app, &asker, chat, &open).await?;
+    keep_shut(&app, &asker, &open).await?;
     Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?))
 }
 
-/// Whoever has blocked the asker in between found no chat to be shut.
-async fn shut_when_blocked(
-    app: &App,
-    asker: &Asker,
-    chat: ChatId,
-    open: &OpenDirect,
-) -> std::result::Result<(), StoreError> {
-    if open.user_id != asker.user && app.store.people.has_blocked(open.user_id, asker.user).await? {
-        let shut = Change::Shut(asker.user, true);
-        app.committer.change(Principal::User(open.user_id), chat, shut).await?;
+/// Blocks that were there before the chat, or came while it was made, found none to be shut.
+async fn keep_shut(app: &App, asker: &Asker, open: &OpenDirect) -> std::result::Result<(), StoreError> {
+    for (by, user) in app.store.people.blocks_between(asker.user, open.user_id).await? {
+        shut(&app.store, &app.committer, by, user).await?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use chapar_domain::{Principal, change::Change};
 use chapar_protocol::{
     ErrorCode, OwnItem,
     call::Party,
@@ -12,7 +11,7 @@ use chapar_protocol::{
 };
 
 use super::{Asker, Outcome, Result, refuse};
-use crate::{app::App, store::StoreError};
+use crate::{app::App, blocks::shut};
 
 pub(super) async fn run(app: Arc<App>, asker: Asker, set: SetItems) -> Result<ItemsSet> {
     if set.items.len() > limit::ITEMS_PER_COMMAND {
@@ -29,35 +28,37 @@ pub(super) async fn run(app: Arc<App>, asker: Asker, set: SetItems) -> Result<It
     for _ in items.iter().filter(|it| matches!(it, OwnItem::Block { .. })) {
         app.limits.message(asker.user)?;
     }
-    let (version, delta) = app.store.people.set_items(asker.user, &items).await?;
-    if let Some(delta) = delta {
+    let written = app.store.people.set_items(asker.user, &items).await?;
+    if let Some(delta) = written.delta {
         app.fanout.publish_own(asker.user, delta);
     }
     // Also of what was so already: whoever got no answer asks again, and then all of it is done.
-    take_effect(&app, &asker, &items).await?;
-    Ok(Outcome::new(ItemsSet { version }))
+    take_effect(&app, &asker, &items).await;
+    let mut done = Vec::new();
+    for (user, job) in written.blocks {
+        match shut(&app.store, &app.committer, asker.user, user).await {
+            Ok(()) => done.push(job),
+            // The job stands, and is done when the chat can be changed.
+            Err(error) => tracing::warn!(%error, job, "a block comes into its chat later"),
+        }
+    }
+    if !done.is_empty()
+        && let Err(error) = app.store.people.take_back_jobs(&done).await
+    {
+        tracing::debug!(%error, "what is done is done once more");
+    }
+    Ok(Outcome::new(ItemsSet { version: written.version }))
 }
 
 /// What others must not do or see any more, or may again.
-async fn take_effect(app: &App, asker: &Asker, items: &[OwnItem]) -> std::result::Result<(), StoreError> {
-    let people = &app.store.people;
+async fn take_effect(app: &App, asker: &Asker, items: &[OwnItem]) {
     let mut hidden = false;
     for item in items {
         match item {
             OwnItem::Block { user_id, value } => {
-                let blocked = value.is_some();
                 hidden = true;
-                if blocked {
+                if value.is_some() {
                     app.calls.blocked(Party { user_id: asker.user, device_id: asker.device }, *user_id).await;
-                }
-                // In the chat it is noted as well: messages are judged without a look at the people's side.
-                if let Some(chat) = people.direct_chat(asker.user, *user_id).await? {
-                    let shut = Change::Shut(*user_id, blocked);
-                    match app.committer.change(Principal::User(asker.user), chat, shut).await {
-                        // Its id was given out, and it is being made: whoever makes it looks for blocks afterwards.
-                        Err(error) if error.code == ErrorCode::ChatNotFound => {}
-                        done => drop(done?),
-                    }
                 }
             }
             OwnItem::Setting { name, .. } => hidden |= name == WHO_MAY_SEE,
@@ -67,5 +68,4 @@ async fn take_effect(app: &App, asker: &Asker, items: &[OwnItem]) -> std::result
     if hidden {
         app.fanout.publish_hidden(asker.user);
     }
-    Ok(())
 }

@@ -297,6 +297,11 @@ impl Fanout {
         tokio::spawn(async move {
             let user = UserId(user);
             let watchers = this.hub.watchers(topic);
+            // As if they had just gone: whoever is blocked is not told so.
+            let gone = this.is_online(user).then(|| {
+                let last_seen_at = Some(Timestamp::from(time::OffsetDateTime::now_utc()));
+                event_frame(&Event::Presence(Presence { user_id: user, online: false, last_seen_at }))
+            });
             for some in watchers.chunks(PAGE) {
                 let pairs: Vec<_> = some.iter().filter_map(|outbox| Some((outbox.who()?.0, user))).collect();
                 let may = in_time(this.store.people.may_see(&pairs)).await.unwrap_or_else(|error| {
@@ -304,8 +309,9 @@ impl Fanout {
                     HashSet::new()
                 });
                 for outbox in some.iter().filter(|it| it.who().is_none_or(|(who, _)| !may.contains(&(who, user)))) {
-                    let gone = Presence { user_id: user, online: false, last_seen_at: None };
-                    outbox.push(event_frame(&Event::Presence(gone)));
+                    if let Some(gone) = &gone {
+                        outbox.push(gone.clone());
+                    }
                     if this.hub.unwatch(topic, outbox) {
                         this.unwatched.lock().insert(topic);
                         this.forget_presence(topic);

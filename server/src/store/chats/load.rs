@@ -30,7 +30,7 @@ const LOAD: &str = "
     FROM unnest($1::bigint[]) AS i (chat) JOIN chats c ON c.id = i.chat
     UNION ALL
     SELECT 1::smallint, m.chat_id, m.user_id, m.role::bigint, m.read_seq, m.turn,
-        m.banned::integer + 2 * m.went::integer + 4 * m.engaged::integer, m.rights::bigint, m.denied::bigint,
+        m.banned::integer + 2 * m.went::integer + 4 * m.engaged::integer + 8 * m.shut, m.rights::bigint, m.denied::bigint,
         m.denied_until, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM unnest($2::bigint[], $3::bigint[]) AS i (chat, usr)
     JOIN members m ON m.chat_id = i.chat AND m.user_id = i.usr
@@ -173,6 +173,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
                 banned: flags & 1 != 0,
                 left: flags & 2 != 0,
                 engaged: flags & 4 != 0,
+                shut: flags >> 3,
                 rights: rights(number(7)?),
                 denied: rights(number(8)?),
                 denied_until: found.try_get::<Option<OffsetDateTime>, _>(9)?.map(Timestamp::from),

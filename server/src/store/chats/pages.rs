@@ -167,7 +167,7 @@ impl Chats {
     /// [`ErrorCode::ChatNotFound`] when they are not in it.
     pub async fn inside_as(&self, chat: ChatId, user: UserId) -> Result<Inside> {
         let found = sqlx::query(
-            "SELECT c.kind, c.rights AS everybodys, c.seq, m.role, m.rights, m.denied, m.denied_until, m.banned,
+            "SELECT c.kind, c.rights AS everybodys, c.seq, m.role, m.rights, m.denied, m.denied_until, m.shut,
                  clock_timestamp() AS now
              FROM members m JOIN chats c ON c.id = m.chat_id
              WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL",
@@ -189,7 +189,7 @@ impl Chats {
                 rights: Rights(found.try_get("rights")?),
                 denied: Rights(found.try_get("denied")?),
                 denied_until: until.map(Timestamp::from),
-                banned: found.try_get("banned")?,
+                shut: found.try_get("shut")?,
                 ..Standing::with(role)
             },
             last_seq: Seq(found.try_get("seq")?),

@@ -85,6 +85,9 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
                     "version": counted.version }),
             );
         }
+        for (user, since) in &it.rows.shut {
+            put("shut", json!({ "chat": it.chat.info.id, "usr": user, "since": since }));
+        }
         for (seq, seen) in &it.rows.viewed {
             put("viewed", json!({ "chat": it.chat.info.id, "seq": seq, "told": seen }));
         }

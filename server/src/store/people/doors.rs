@@ -87,12 +87,35 @@ impl People {
         Ok(named)
     }
 
-    /// Whether somebody has blocked somebody.
-    pub async fn has_blocked(&self, user: UserId, other: UserId) -> Result<bool> {
-        let blocked = sqlx::query_scalar(
-            "SELECT (SELECT value FROM items WHERE user_id = $1 AND kind = 'block' AND key = $2) IS NOT NULL",
-        );
-        Ok(blocked.bind(user.0).bind(other.to_string()).fetch_one(&self.pool).await?)
+    /// Who of two has blocked the other.
+    pub async fn blocks_between(&self, one: UserId, other: UserId) -> Result<Vec<(UserId, UserId)>> {
+        let rows = sqlx::query(
+            "SELECT i.usr, i.other FROM (VALUES ($1::bigint, $2::bigint), ($2, $1)) AS i (usr, other)
+             WHERE (SELECT value FROM items k WHERE k.user_id = i.usr AND k.kind = 'block' AND k.key = i.other::text) IS NOT NULL",
+        )
+        .bind(one.0)
+        .bind(other.0)
+        .fetch_all(&self.pool)
+        .await?;
+        let pair = |row: &sqlx::postgres::PgRow| Ok((UserId(row.try_get("usr")?), UserId(row.try_get("other")?)));
+        Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Whether somebody has blocked somebody, and since when that is known to be so: microseconds, negative where there is no block.
+    /// Of two answers the later one holds, wherever they were asked for: the lock of whoever blocks gives them their order.
+    pub async fn block_since(&self, user: UserId, other: UserId) -> Result<i64> {
+        let mut tx = self.begin().await?;
+        sqlx::query("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(user.0).execute(&mut *tx).await?;
+        let since: i64 = sqlx::query_scalar(
+            "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * CASE WHEN (
+                 SELECT value FROM items WHERE user_id = $1 AND kind = 'block' AND key = $2) IS NULL THEN -1 ELSE 1 END",
+        )
+        .bind(user.0)
+        .bind(other.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(since)
     }
 
     /// Those of some direct chats that are a request to the person named with them: nothing of that person is seen there.

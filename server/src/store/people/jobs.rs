@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sqlx::{Row, postgres::types::PgInterval};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{People, Result};
+use crate::store::Tx;
 
 /// A job that was taken.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Job {
     pub id: i64,
     /// What is to be done.
     pub kind: String,
+    /// What that needs to know.
+    pub about: Option<Value>,
     /// How often it was begun, this time included.
     pub attempts: i32,
     /// Names this try: whoever took it over has another.
@@ -70,7 +74,7 @@ impl People {
                  dead_at = CASE WHEN j.attempts >= $3 THEN now() END,
                  last_error = CASE WHEN j.attempts >= $3 THEN 'no try has come to an end' ELSE j.last_error END
              FROM due d WHERE j.id = d.id
-             RETURNING j.id, j.kind, j.attempts, j.lease, j.dead_at IS NOT NULL AS dead",
+             RETURNING j.id, j.kind, j.about, j.attempts, j.lease, j.dead_at IS NOT NULL AS dead",
         )
         .bind(most)
         .bind(interval(lease))
@@ -80,11 +84,24 @@ impl People {
         let mut jobs = Vec::with_capacity(rows.len());
         for row in &rows {
             if !row.try_get::<bool, _>("dead")? {
-                let (id, kind) = (row.try_get("id")?, row.try_get("kind")?);
-                jobs.push(Job { id, kind, attempts: row.try_get("attempts")?, lease: row.try_get("lease")? });
+                let (id, kind, about) = (row.try_get("id")?, row.try_get("kind")?, row.try_get("about")?);
+                jobs.push(Job { id, kind, about, attempts: row.try_get("attempts")?, lease: row.try_get("lease")? });
             }
         }
         Ok(jobs)
+    }
+
+    /// A job that is done once, written by whoever is to do it at once, and takes it back when it is done: another node does it when they
+    /// do not come to it. Part of their transaction.
+    pub(super) async fn put_job(tx: &mut Tx, kind: &str, about: &Value, later: Duration) -> Result<i64> {
+        let id = sqlx::query_scalar("INSERT INTO jobs (kind, about, run_at) VALUES ($1, $2, now() + $3) RETURNING id");
+        Ok(id.bind(kind).bind(about).bind(interval(later)).fetch_one(&mut **tx).await?)
+    }
+
+    /// Takes jobs back that are done already.
+    pub async fn take_back_jobs(&self, ids: &[i64]) -> Result<()> {
+        sqlx::query("DELETE FROM jobs WHERE id = ANY ($1)").bind(ids).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// A job is done: once and for all, or until its next time. Whoever has lost it to somebody else changes nothing.

@@ -46,6 +46,9 @@ impl Known {
 /// of a channel share it with its owner and admins, not with each other. It is looked up in the lists of chats of those who
 /// are named, so a channel with a million readers costs nothing; and not of those whose direct chat says it already.
 ///
+/// A group makes people known to those only who came into it by themselves or have done something there: whoever is brought into one
+/// has not chosen its company.
+///
 /// With $4 also to whom their doors are open, and what is known of the asker's own account.
 const KNOWN: &str = "
     WITH named AS MATERIALIZED (
@@ -63,7 +66,7 @@ const KNOWN: &str = "
         SELECT u.chat_id, u.kind, u.role FROM user_chats u WHERE u.user_id = $1 AND u.role IS NOT NULL
     ),
     shared AS MATERIALIZED (
-        SELECT t.user_id, bool_or(m.kind = 1 AND t.role IS NOT NULL) AS in_group
+        SELECT t.user_id, bool_or(m.kind = 1 AND t.role IS NOT NULL AND t.engaged) AS in_group
         FROM user_chats t JOIN mine m ON m.chat_id = t.chat_id
         WHERE t.user_id = ANY (ARRAY(SELECT n.id FROM named n WHERE NOT (n.answered AND n.inside)))
           AND (m.kind <> 2 OR m.role > 0 OR t.role > 0)
