@@ -47,7 +47,10 @@ async fn in_the_chat_of_the_two() {
     assert_eq!(amir.must(WatchPresence { user_ids: user_ids.clone() }).await.presences.len(), 1);
 
     amir.forget_events();
-    let (version, own) = (amir.model().version(chat_id), amir.model().user_version);
+    let (version, own) = {
+        let model = amir.model();
+        (model.version(chat_id), model.user_version)
+    };
     blocks(&sara, &amir, true).await;
     let gone = |event: &Event| match event {
         Event::Presence(it) if it.user_id == sara.id() && !it.online => Some(it.last_seen_at),
@@ -86,9 +89,11 @@ async fn in_the_chat_of_the_two() {
     blocks(&sara, &amir, true).await;
     // His tombstone is the one change that he has heard of: nothing told him of the block.
     amir.reaches(chat_id, Version(version.0 + 1)).await;
-    assert_eq!((amir.model().version(chat_id), amir.model().user_version), (Version(version.0 + 1), own));
+    let model = amir.model();
+    assert_eq!((model.version(chat_id), model.user_version), (Version(version.0 + 1), own));
     let told = |event: &Event| matches!(event, Event::Presence(_) | Event::Delta(_));
-    assert!(amir.model().events.iter().all(told), "{:?}", amir.model().events);
+    assert!(model.events.iter().all(told), "{:?}", model.events);
+    drop(model);
 
     blocks(&sara, &amir, false).await;
     amir.say(chat_id, "thank you").await;
