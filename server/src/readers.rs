@@ -1,9 +1,13 @@
 //! Readers who come into channels or go, and how far people have read: many at once, without the chats' locks.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chapar_domain::readers::Move;
-use chapar_protocol::{ChatKind, ErrorCode, Seq, WireError, event::Read};
+use chapar_protocol::{ChatKind, ErrorCode, Seq, UserId, WireError, event::Read};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -24,6 +28,8 @@ use crate::{
 const QUEUE: usize = 4096;
 /// Most in one commit.
 const BATCH: usize = 512;
+/// Before those are looked at again whom somebody had locked.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How long one waits in all.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -126,7 +132,7 @@ async fn carry_out_moves(
     while gather(&mut queue, &mut waiting).await {
         // The same reader twice: one after the other.
         let (mut batch, mut rest): (Vec<Waiting<Move, Moved>>, Vec<_>) = (Vec::new(), Vec::new());
-        let (mut named, mut again) = (std::collections::HashSet::new(), Vec::new());
+        let (mut named, mut again) = (HashSet::new(), Vec::new());
         for it in waiting.drain(..) {
             if named.insert(it.reader) { batch.push(it) } else { rest.push(it) }
         }
@@ -175,14 +181,20 @@ async fn carry_out_marks(
     while gather(&mut queue, &mut waiting).await {
         let batch = std::mem::take(&mut waiting);
         match mark(&store, &fanout, &counters, &batch).await {
-            Ok(inside) => {
+            Ok(Marked { inside, passed_over }) => {
                 for it in batch {
-                    let known = inside.contains(&it.reader);
-                    let _ = it.answer.send(if known {
-                        Ok(())
+                    if passed_over.contains(&it.reader.user) {
+                        waiting.push(it);
+                    } else if inside.contains(&it.reader) {
+                        let _ = it.answer.send(Ok(()));
                     } else {
-                        Err(StoreError::from(ErrorCode::ChatNotFound).into())
-                    });
+                        let _ = it.answer.send(Err(StoreError::from(ErrorCode::ChatNotFound).into()));
+                    }
+                }
+                if !waiting.is_empty() && waiting.len() < BATCH {
+                    // Those whom somebody has locked: in a moment, or together with whoever comes first.
+                    let room = BATCH - waiting.len();
+                    let _ = tokio::time::timeout(PAUSE, queue.recv_many(&mut waiting, room)).await;
                 }
             }
             Err(error) => {
@@ -199,14 +211,17 @@ async fn carry_out_marks(
     }
 }
 
+/// What became of a batch of marks.
+struct Marked {
+    /// Who is in the chat that they named.
+    inside: HashSet<Reader>,
+    /// Whose own list somebody else has locked: nothing was done for them.
+    passed_over: HashSet<UserId>,
+}
+
 /// Moves the marks, first in each person's own list, then where others see them: whoever gets no answer asks again, and both are
-/// done. Returns who is in the chat that they named.
-async fn mark(
-    store: &Store,
-    fanout: &Arc<Fanout>,
-    counters: &Counters,
-    batch: &[Waiting<Seq, ()>],
-) -> Result<std::collections::HashSet<Reader>> {
+/// done.
+async fn mark(store: &Store, fanout: &Arc<Fanout>, counters: &Counters, batch: &[Waiting<Seq, ()>]) -> Result<Marked> {
     let mut marks: HashMap<Reader, Seq> = HashMap::new();
     for it in batch {
         let mark = marks.entry(it.reader).or_insert(it.wish);
@@ -221,10 +236,14 @@ async fn mark(
             mark.0 > 0
         }
     });
+    let mut passed_over = HashSet::new();
     if !marks.is_empty() {
-        for (user, delta) in store.people.mark_read(&marks).await? {
+        let moved;
+        (moved, passed_over) = store.people.mark_read(&marks).await?;
+        for (user, delta) in moved {
             fanout.publish_own(user, delta);
         }
+        marks.retain(|reader, _| !passed_over.contains(&reader.user));
         let (seen, mut marks): (HashMap<_, _>, HashMap<_, _>) =
             marks.into_iter().partition(|(reader, _)| places.get(reader).is_some_and(|it| it.0 == ChatKind::Channel));
         if !seen.is_empty() {
@@ -239,5 +258,5 @@ async fn mark(
             }
         }
     }
-    Ok(places.into_keys().collect())
+    Ok(Marked { inside: places.into_keys().collect(), passed_over })
 }

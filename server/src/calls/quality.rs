@@ -1,7 +1,7 @@
 //! What both sides of the calls measure: summed up in the node's memory, written every 30 s and when a call has ended.
 //!
 //! A node that dies loses what it had not written: 30 s of figures at most. What is written is a part's whole so far, so
-//! that writing it twice does no harm; see `migrations/0003_call_quality.sql`.
+//! that writing it twice does no harm; see `migrations/people/0006_call_quality.sql`.
 
 mod tally;
 

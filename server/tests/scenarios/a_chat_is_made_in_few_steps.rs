@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::support::{Device, World, http, postgres::Cluster, world::Plan};
 
+/// What the test asks by itself, and the node every second or so.
+const MEANWHILE: [&str; 4] = ["pg_snapshot_xmax", "FROM counts", "FROM feed", "feed_cursors"];
+
 /// What something has cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost {
@@ -27,9 +30,8 @@ fn create(members: Vec<UserId>) -> CreateChat {
 fn asked(cluster: &Cluster, since: usize) -> Vec<String> {
     let log = cluster.log();
     let lines = log.get(since..).unwrap_or_default().lines();
-    // The socket of an operator asks as well.
     let asked = lines.filter(|line| line.contains("LOG:  execute ") || line.contains("LOG:  statement: "));
-    asked.filter(|line| !line.contains("pg_snapshot_xmax")).map(str::to_owned).collect()
+    asked.filter(|line| !MEANWHILE.iter().any(|it| line.contains(it))).map(str::to_owned).collect()
 }
 
 /// The least that it costs: meanwhile the node looks after itself as well.

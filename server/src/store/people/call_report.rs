@@ -1,4 +1,4 @@
-//! How calls went, over days: half hours are summed up once they are over; see `migrations/0003_call_quality.sql`.
+//! How calls went, over days: half hours are summed up once they are over; see `migrations/people/0006_call_quality.sql`.
 
 use std::collections::BTreeMap;
 

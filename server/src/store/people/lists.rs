@@ -1,6 +1,6 @@
 //! Each person's list of chats, and what else moves with the person's own version.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chapar_domain::judge::Membership;
 use chapar_protocol::{
@@ -137,11 +137,12 @@ impl People {
         deltas(&rows)
     }
 
-    /// Moves read marks forward; never back. Returns what has changed of whose own things.
+    /// Moves read marks forward; never back. Returns what has changed of whose own things, and who was passed over because somebody
+    /// else has locked their row.
     ///
     /// # Errors
     /// With `InDoubt` the outcome is unknown: doing it again does no harm.
-    pub async fn mark_read(&self, marks: &HashMap<Reader, Seq>) -> Result<Vec<(UserId, UserDelta)>> {
+    pub async fn mark_read(&self, marks: &HashMap<Reader, Seq>) -> Result<(Vec<(UserId, UserDelta)>, HashSet<UserId>)> {
         let rows = sqlx::query("SELECT * FROM mark_read($1, $2, $3)")
             .bind(marks.keys().map(|it| it.user.0).collect::<Vec<_>>())
             .bind(marks.keys().map(|it| it.chat.0).collect::<Vec<_>>())
@@ -149,7 +150,15 @@ impl People {
             .fetch_all(&self.pool)
             .await
             .map_err(|error| StoreError::of_commit(error, marks.keys().map(|it| it.user).collect()))?;
-        deltas(&rows)
+        let (mut moved, mut passed_over) = (Vec::new(), HashSet::new());
+        for row in rows {
+            if row.try_get::<Option<i64>, _>("version")?.is_some() {
+                moved.push(row);
+            } else {
+                passed_over.insert(UserId(row.try_get("user_id")?));
+            }
+        }
+        Ok((deltas(&moved)?, passed_over))
     }
 
     /// Notes that somebody has opened a direct chat, or accepted it: it is an answer, also while the list does not know of the chat
@@ -158,7 +167,7 @@ impl People {
     /// # Errors
     /// With `InDoubt` the outcome is unknown: doing it again does no harm.
     pub async fn engage(&self, user: UserId, chat: ChatId) -> Result<Option<UserDelta>> {
-        self.one_line("SELECT * FROM engage($1, $2)", user, chat).await
+        self.answer_direct(user, chat, true).await
     }
 
     /// Declines a request: it is gone from the list, and stays away until the person opens it.
@@ -166,13 +175,14 @@ impl People {
     /// # Errors
     /// As above.
     pub async fn decline(&self, user: UserId, chat: ChatId) -> Result<Option<UserDelta>> {
-        self.one_line("SELECT * FROM decline($1, $2)", user, chat).await
+        self.answer_direct(user, chat, false).await
     }
 
-    async fn one_line(&self, statement: &'static str, user: UserId, chat: ChatId) -> Result<Option<UserDelta>> {
-        let rows = sqlx::query(statement)
+    async fn answer_direct(&self, user: UserId, chat: ChatId, accept: bool) -> Result<Option<UserDelta>> {
+        let rows = sqlx::query("SELECT * FROM answer_direct($1, $2, $3)")
             .bind(user.0)
             .bind(chat.0)
+            .bind(accept)
             .fetch_all(&self.pool)
             .await
             .map_err(|error| StoreError::of_commit(error, vec![user]))?;

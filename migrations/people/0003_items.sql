@@ -10,12 +10,6 @@ CREATE TABLE items (
 ) WITH (fillfactor = 80);
 CREATE INDEX items_by_version ON items (user_id, version) WHERE version > 0;
 
-ALTER TABLE users
-    ADD COLUMN item_bytes        bigint NOT NULL DEFAULT 0,  -- of all values
-    ADD COLUMN taken_back        bigint NOT NULL DEFAULT 0,  -- items without a value
-    -- Up to here it is no longer known what was taken back: whoever comes with an older version gets everything anew.
-    ADD COLUMN forgotten_version bigint NOT NULL DEFAULT 0;
-
 -- Sets some items of one person, none twice; what is so already is left alone. Returns what has changed, each with a version of its
 -- own. `in_most` says how many of its kind there may be, `in_bytes` how much all values may be together, `in_taken_back` how many of
 -- those without a value are remembered.

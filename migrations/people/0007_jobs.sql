@@ -14,5 +14,3 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_due ON jobs (run_at) WHERE dead_at IS NULL;
 CREATE INDEX jobs_dead ON jobs (dead_at) WHERE dead_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_recurring ON jobs (kind) WHERE every IS NOT NULL;
-
-CREATE INDEX handles_unconfirmed ON handles (claimed_at) WHERE NOT confirmed;
