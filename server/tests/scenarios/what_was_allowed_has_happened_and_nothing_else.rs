@@ -5,6 +5,7 @@
 
 mod lane;
 mod reference;
+mod tables;
 mod wishes;
 
 use std::{
@@ -13,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chapar_protocol::{ChatKind, ErrorCode, UserId, command::CreateChat};
+use chapar_protocol::{
+    ChatKind, ErrorCode, OwnItem, UserId,
+    command::{CreateChat, SetItems},
+};
+use futures_util::future::join_all;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -154,7 +159,20 @@ impl Stage {
         }
     }
 
+    /// The two of the direct chat block each other no longer: nobody can be brought together with whom they have blocked.
+    async fn make_peace(&mut self) {
+        let [one, other] = [0, 1].map(|n| self.people[n][0].clone());
+        for (by, of) in [(&one, &other), (&other, &one)] {
+            let items = vec![OwnItem::Block { user_id: of.id(), value: None }];
+            http::call(self.world.at(0), by.token(), &SetItems { items }).await.expect("unblocked");
+        }
+        for stand in self.rooms[0].rooms[0].people.values_mut() {
+            stand.banned = false;
+        }
+    }
+
     async fn round(&mut self, fault: Fault, fate: &mut StdRng) {
+        self.make_peace().await;
         self.open_rooms(fate).await;
         let before: usize = self.rooms.iter().map(|lane| lane.done).sum();
         let until = Instant::now() + ROUND;
@@ -175,15 +193,15 @@ impl Stage {
         }
         self.all_connected().await;
         for lane in &mut self.rooms {
-            lane.read_again(&self.people).await;
+            lane.set_again(&self.people).await;
             lane.settle(&near, &life.chats_in, &life.lists_in).await;
         }
         let now: usize = self.rooms.iter().map(|lane| lane.done).sum();
         println!("{fault:?}: {} changes", now - before);
         assert!(now > before, "nothing was done under {fault:?}");
-        for device in self.people.iter().flatten() {
-            knows_everything(device, self.world.at(fate.random_range(0..3))).await;
-        }
+        let looks =
+            self.people.iter().flatten().map(|device| knows_everything(device, self.world.at(fate.random_range(0..3))));
+        join_all(looks).await;
     }
 
     async fn strike(&mut self, fault: Fault, fate: &mut StdRng) {
@@ -222,7 +240,15 @@ impl Stage {
         let all = || self.past.iter().chain(&self.rooms);
         let refused: BTreeSet<_> = all().flat_map(|lane| lane.refused.iter().copied()).collect();
         println!("refused with {refused:?}");
-        for code in [ErrorCode::Forbidden, ErrorCode::ChatNotFound, ErrorCode::MessageNotFound, ErrorCode::Internal] {
+        let codes = [
+            ErrorCode::Forbidden,
+            ErrorCode::ChatNotFound,
+            ErrorCode::MessageNotFound,
+            ErrorCode::Internal,
+            ErrorCode::RefusedByUser,
+            ErrorCode::BadRequest,
+        ];
+        for code in codes {
             assert!(refused.contains(code.name()), "nothing was refused with {}", code.name());
         }
         for lane in all() {
