@@ -63,6 +63,8 @@ pub(super) struct Life {
     pub(super) devices: Arc<Vec<Device>>,
     pub(super) chats_in: Database,
     pub(super) lists_in: Database,
+    /// Both can be asked throughout.
+    pub(super) there: bool,
     pub(super) until: Instant,
 }
 
@@ -84,6 +86,9 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
         }
         lane.rooms = lane.explanations(&near);
         lane.open.clear();
+        if lane.rooms.len() > MANY && !life.there {
+            return lane;
+        }
         if lane.rooms.len() > MANY {
             let chosen =
                 tokio::task::block_in_place(|| lane.choose(lane.rooms.clone(), &life.chats_in, &life.lists_in));
