@@ -88,14 +88,14 @@ impl Default for Hub {
 }
 
 impl Stream {
-    fn deliver(&mut self, version: Version, news: &News) {
+    fn deliver(&mut self, topic: Topic, version: Version, news: &News) {
         self.version = Some(version);
         for watcher in self.watchers.iter() {
-            watcher.push(news.of(watcher).clone());
+            watcher.hear(topic, news.of(watcher).clone());
         }
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self, topic: Topic) {
         while !self.paused
             && let Some(version) = self.version
             && let Some(first) = self.held.first_entry()
@@ -103,18 +103,18 @@ impl Stream {
         {
             let (next, news) = first.remove();
             if next > version {
-                self.deliver(next, &news);
+                self.deliver(topic, next, &news);
             }
         }
     }
 
     /// Tells a change that follows, holds one that does not. Returns whether it was told.
-    fn take_in(&mut self, from: Version, version: Version, news: News) -> bool {
+    fn take_in(&mut self, topic: Topic, from: Version, version: Version, news: News) -> bool {
         match self.version {
             Some(mine) if version <= mine => return false,
             Some(mine) if from <= mine && !self.paused => {
-                self.deliver(version, &news);
-                self.drain();
+                self.deliver(topic, version, &news);
+                self.drain(topic);
                 return true;
             }
             // Of two that begin at the same place the longer holds the other.
@@ -223,7 +223,7 @@ impl Hub {
 
     /// A frame without version, for everybody who watches now.
     pub fn tell(&self, topic: Topic, frame: &Utf8Bytes) {
-        self.with(topic, |stream| stream.watchers.iter().for_each(|watcher| watcher.push(frame.clone())));
+        self.with(topic, |stream| stream.watchers.iter().for_each(|watcher| watcher.hear(topic, frame.clone())));
     }
 
     /// A frame for the connections of one device among a topic's watchers. Returns how many there are.
@@ -245,7 +245,7 @@ impl Hub {
     /// Returns whether something is missing.
     pub fn offer(&self, topic: Topic, from: Version, version: Version, news: impl Into<News>) -> bool {
         self.with(topic, |stream| {
-            stream.take_in(from, version, news.into());
+            stream.take_in(topic, from, version, news.into());
             stream.has_gap()
         })
         .unwrap_or(false)
@@ -254,7 +254,7 @@ impl Hub {
     /// The same for a change that was read from the database. Returns whether it was told: false when it came by itself
     /// meanwhile.
     pub fn fill(&self, topic: Topic, from: Version, version: Version, news: impl Into<News>) -> bool {
-        self.with(topic, |stream| stream.take_in(from, version, news.into())).unwrap_or(false)
+        self.with(topic, |stream| stream.take_in(topic, from, version, news.into())).unwrap_or(false)
     }
 
     /// What the database says of a topic's version. It sets a stream's start when none is known yet; afterwards it is
@@ -263,7 +263,7 @@ impl Hub {
         self.with(topic, |stream| {
             if stream.version.is_none() {
                 stream.version = Some(version);
-                stream.drain();
+                stream.drain(topic);
             }
             stream.known = stream.known.max(version);
             stream.has_gap()
@@ -306,7 +306,7 @@ impl Hub {
     pub fn go_on(&self, topic: Topic) -> bool {
         self.with(topic, |stream| {
             stream.paused = false;
-            stream.drain();
+            stream.drain(topic);
             stream.has_gap()
         })
         .unwrap_or(false)

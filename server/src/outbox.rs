@@ -1,7 +1,7 @@
 //! What waits to be written to one connection: bounded, shared with everybody who has something to tell it.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chapar_protocol::{CloseCode, DeviceId, UserId};
+use chapar_protocol::{ChatId, CloseCode, DeviceId, UserId};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tungstenite::Utf8Bytes;
@@ -36,6 +36,17 @@ struct Queue {
     frames: VecDeque<Utf8Bytes>,
     bytes: usize,
     close: Option<CloseCode>,
+    /// While it is being found out which chats are the reader's.
+    greeting: Option<Box<Greeting>>,
+}
+
+/// What has come for a reader of whom it is not certain yet which chats they are in.
+#[derive(Default)]
+struct Greeting {
+    frames: Vec<(ChatId, Utf8Bytes)>,
+    bytes: usize,
+    /// Chats into or out of which the reader is told to have gone meanwhile.
+    moved: BTreeSet<ChatId>,
 }
 
 impl Queue {
@@ -47,6 +58,17 @@ impl Queue {
     fn clear(&mut self) {
         self.frames = VecDeque::new();
         self.bytes = 0;
+        self.greeting = None;
+    }
+
+    /// Whether there is room for a frame. Without it the reader is to be closed.
+    fn has_room(&mut self, frame: &Utf8Bytes) -> bool {
+        let waiting = self.bytes + self.greeting.as_ref().map_or(0, |it| it.bytes);
+        if waiting > 0 && waiting + frame.len() > MAX_BYTES {
+            self.clear();
+            self.close = Some(CloseCode::SlowReader);
+        }
+        self.close.is_none()
     }
 }
 
@@ -81,15 +103,57 @@ impl Outbox {
     /// The same for the connection itself, which need not be woken.
     pub fn answer(&self, frame: Utf8Bytes) {
         let mut queue = self.queue.lock();
-        if queue.close.is_some() {
-            return;
-        }
-        if queue.bytes > 0 && queue.bytes + frame.len() > MAX_BYTES {
-            queue.clear();
-            queue.close = Some(CloseCode::SlowReader);
-        } else {
+        if queue.close.is_none() && queue.has_room(&frame) {
             queue.add(frame);
         }
+    }
+
+    /// Queues what was told of a topic that the reader watches; of a chat not before [`Self::end_greeting`].
+    pub fn hear(&self, topic: Topic, frame: Utf8Bytes) {
+        if let Topic::Chat(chat) = topic {
+            let mut queue = self.queue.lock();
+            if queue.greeting.is_some() {
+                if queue.close.is_none()
+                    && queue.has_room(&frame)
+                    && let Some(greeting) = &mut queue.greeting
+                {
+                    greeting.bytes += frame.len();
+                    greeting.frames.push((ChatId(chat), frame));
+                }
+                return;
+            }
+        }
+        self.push(frame);
+    }
+
+    /// From here on nothing of a chat is told, until it is certain which chats are the reader's.
+    pub fn begin_greeting(&self) {
+        self.queue.lock().greeting = Some(Box::default());
+    }
+
+    /// The reader is told to have come into chats, or to have left them: during the greeting it must be looked at again.
+    pub fn has_moved(&self, chats: impl IntoIterator<Item = ChatId>) {
+        if let Some(greeting) = &mut self.queue.lock().greeting {
+            greeting.moved.extend(chats);
+        }
+    }
+
+    /// Tells what was held back of the chats that the reader watches by now. Where somebody has moved since the last look, it does
+    /// not, and says of which chats.
+    pub fn end_greeting(&self) -> Vec<ChatId> {
+        {
+            // Held as in the hub: topics first.
+            let topics = self.topics.lock();
+            let mut queue = self.queue.lock();
+            if let Some(greeting) = queue.greeting.as_mut().filter(|it| !it.moved.is_empty()) {
+                return std::mem::take(&mut greeting.moved).into_iter().collect();
+            }
+            let held = queue.greeting.take().map_or_else(Vec::new, |it| it.frames);
+            let watches = |chat: ChatId| topics.as_ref().is_some_and(|it| it.contains(&Topic::Chat(chat.0)));
+            held.into_iter().filter(|(chat, _)| watches(*chat)).for_each(|(_, frame)| queue.add(frame));
+        }
+        self.waker.wake();
+        Vec::new()
     }
 
     /// Queues a reply on a connection that is closing already.
@@ -158,5 +222,42 @@ mod tests {
         outbox.push(frame);
         assert_eq!(outbox.closing(), Some(CloseCode::SlowReader));
         assert_eq!((outbox.waiting(), outbox.pop()), (0, None));
+    }
+
+    fn told(outbox: &Outbox) -> Vec<String> {
+        std::iter::from_fn(|| outbox.pop()).map(|frame| frame.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn of_chats_nothing_is_told_before_it_is_certain_whose_they_are() {
+        let outbox = Outbox::new();
+        let hear = |topic, text: &str| outbox.hear(topic, Utf8Bytes::from(text));
+        outbox.begin_greeting();
+        for chat in [1, 2] {
+            outbox.topics.lock().as_mut().expect("there").insert(Topic::Chat(chat));
+            hear(Topic::Chat(chat), &format!("a word in {chat}"));
+        }
+        hear(Topic::User(7), "an own thing");
+        assert_eq!((outbox.waiting(), told(&outbox)), (12, vec!["an own thing".to_owned()]));
+        outbox.has_moved([ChatId(2)]);
+        assert_eq!(outbox.end_greeting(), [ChatId(2)], "somebody must look again");
+        outbox.topics.lock().as_mut().expect("there").remove(&Topic::Chat(2));
+        assert!(outbox.end_greeting().is_empty());
+        hear(Topic::Chat(1), "the next");
+        assert_eq!(told(&outbox), ["a word in 1", "the next"]);
+        outbox.has_moved([ChatId(1)]);
+        assert!(outbox.end_greeting().is_empty(), "that is the fan-out's business now");
+    }
+
+    #[test]
+    fn what_is_held_back_is_bounded_as_well() {
+        let outbox = Outbox::new();
+        outbox.begin_greeting();
+        for _ in 0..9 {
+            outbox.hear(Topic::Chat(1), Utf8Bytes::from("x".repeat(1024 * 1024)));
+        }
+        assert_eq!(outbox.closing(), Some(CloseCode::SlowReader));
+        assert!(outbox.end_greeting().is_empty());
+        assert_eq!(outbox.pop(), None);
     }
 }

@@ -75,7 +75,7 @@ impl Fanout {
             return true;
         }
         let mut entered = Vec::new();
-        for outbox in self.hub.watchers(topic) {
+        for outbox in self.devices(topic, &change.entered) {
             for chat in &change.entered {
                 if self.hub.watch(Topic::Chat(chat.0), &outbox) {
                     entered.push((*chat, outbox.clone()));
@@ -120,7 +120,7 @@ impl Fanout {
     fn silence(self: &Arc<Self>, chat: ChatId, gone: Vec<UserId>) {
         let mut here = false;
         for user in &gone {
-            for outbox in self.hub.watchers(Topic::User(user.0)) {
+            for outbox in self.devices(Topic::User(user.0), &[chat]) {
                 self.unwatch_chats([chat], &outbox);
                 here = true;
             }
@@ -138,7 +138,7 @@ impl Fanout {
     /// Takes people out of a chat whom the database says to be in it no longer, before what follows is told there: the word of
     /// it may not have reached this node. Who was brought back meanwhile goes on hearing.
     pub(super) async fn take_out(&self, chat: ChatId, gone: &[UserId]) -> Result<()> {
-        let connected = |user: &UserId| (*user, self.hub.watchers(Topic::User(user.0)));
+        let connected = |user: &UserId| (*user, self.devices(Topic::User(user.0), &[chat]));
         let here: Vec<_> = gone.iter().map(connected).filter(|(_, outboxes)| !outboxes.is_empty()).collect();
         if here.is_empty() {
             return Ok(());
@@ -191,9 +191,38 @@ impl Fanout {
 
     pub(super) fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {
         if !chats.is_empty() {
-            for outbox in self.hub.watchers(topic) {
+            for outbox in self.devices(topic, chats) {
                 self.unwatch_chats(chats.iter().copied(), &outbox);
             }
+        }
+    }
+
+    /// Where somebody is connected who has come into some chats or gone. Whoever is just being greeted there looks at these again.
+    fn devices(&self, topic: Topic, chats: &[ChatId]) -> Vec<Arc<Outbox>> {
+        let devices = self.hub.watchers(topic);
+        devices.iter().for_each(|outbox| outbox.has_moved(chats.iter().copied()));
+        devices
+    }
+
+    /// Makes a connection watch the chats that its person is in by the database, looked at after it has begun to watch; of these that is
+    /// asked which have been entered since the list was read, or moved since. Again while somebody moves, then it begins to hear.
+    pub async fn settle(&self, user: UserId, mut unsure: Vec<ChatId>, outbox: &Arc<Outbox>) -> Result<()> {
+        loop {
+            if unsure.is_empty() {
+                unsure = outbox.end_greeting();
+                if unsure.is_empty() {
+                    return Ok(());
+                }
+            }
+            self.watch_chats(&unsure, outbox).await;
+            let inside = in_time(self.store.hello().chats.entered(user, &unsure)).await?;
+            let mut outside: HashSet<ChatId> = unsure.drain(..).collect();
+            for (chat, version) in inside {
+                outside.remove(&chat);
+                self.known(Topic::Chat(chat.0), version);
+                self.tell_where_it_stands(chat, outbox);
+            }
+            self.unwatch_chats(outside, outbox);
         }
     }
 }

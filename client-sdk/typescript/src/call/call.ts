@@ -367,9 +367,7 @@ export class Call {
 
   takeState(state: CallState): void {
     if (!this.core.takeState(state)) return;
-    const { standing } = state;
-    const seated = standing === "in_call" || standing === "calling";
-    if (standing === "ended" || (this.core.here && !seated && standing !== "take_over" && standing !== "ringing")) this.release();
+    if (this.core.letsGo) this.release();
     if (this.core.inCall && this.core.here) {
       if (state.relay_only === this.#relayOnly || this.#relayOnly) this.#peer?.release();
       this.#heldTracks();
