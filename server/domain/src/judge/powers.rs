@@ -1,6 +1,6 @@
 //! What everybody may, what an admin may, and what is taken from a member.
 
-use chapar_protocol::{ChatKind, ErrorCode, Role, Timestamp, UserId};
+use chapar_protocol::{ErrorCode, Role, Timestamp, UserId};
 
 use super::{Judging, Verdict};
 use crate::{

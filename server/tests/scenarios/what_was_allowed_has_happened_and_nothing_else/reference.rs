@@ -136,7 +136,7 @@ impl Room {
     fn can_be_everybodys(&self, rights: &[Right]) -> bool {
         let fits = |right: &Right| match self.kind {
             ChatKind::Direct => false,
-            ChatKind::Group => matches!(right, Right::Write | Right::React | Right::Add | Right::List),
+            ChatKind::Group => matches!(right, Right::Write | Right::React | Right::Add),
             ChatKind::Channel => *right == Right::React,
         };
         rights.iter().all(fits)
@@ -239,8 +239,13 @@ impl Room {
                     return Err(ErrorCode::Forbidden);
                 }
                 let outside: Vec<UserId> = users.iter().copied().filter(|user| self.role(*user).is_none()).collect();
-                if outside.iter().any(|user| self.people.get(user).is_some_and(|it| it.left) && !near(by, *user)) {
-                    return Err(ErrorCode::HasLeft);
+                for (user, stand) in outside.iter().filter_map(|user| Some((user, self.people.get(user)?))) {
+                    if stand.left && !near(by, *user) {
+                        return Err(ErrorCode::HasLeft);
+                    }
+                    if stand.banned && !removes {
+                        return Err(ErrorCode::Forbidden);
+                    }
                 }
                 for user in &outside {
                     self.enter(*user);
@@ -267,6 +272,10 @@ impl Room {
             Wish::SetRole(user, new) => {
                 inside?;
                 let owns = role == Some(Role::Owner) && self.kind != ChatKind::Direct;
+                if *user == by && role == Some(Role::Admin) && *new == Role::Member {
+                    self.people.get_mut(&by).expect("inside").become_one(Role::Member);
+                    return Ok(None);
+                }
                 if !(owns || names && *new != Role::Owner) {
                     return Err(ErrorCode::Forbidden);
                 }
@@ -294,6 +303,10 @@ impl Room {
                 }
                 if !self.can_be_everybodys(rights) {
                     return Err(ErrorCode::BadRequest);
+                }
+                let more = rights.iter().filter(|right| !self.everybody.contains(right));
+                if more.into_iter().any(|right| !self.has(by, *right, now)) {
+                    return Err(ErrorCode::Forbidden);
                 }
                 self.everybody.clone_from(rights);
                 Ok(None)
@@ -417,6 +430,10 @@ impl Stand {
     /// A new role brings what belongs to it.
     fn become_one(&mut self, role: Role) {
         self.role = Some(role);
+        if role > Role::Member {
+            self.denied.clear();
+            self.until = None;
+        }
         self.rights = if role == Role::Admin { default_admin() } else { Vec::new() };
     }
 }
