@@ -49,6 +49,9 @@ pub enum Scenario {
     /// The attackers of `abuse`, which starts them.
     #[command(hide = true)]
     Attack(crate::abuse::attack::AttackArgs),
+    /// The control of `abuse`, which starts it.
+    #[command(hide = true)]
+    Burn(crate::abuse::burn::BurnArgs),
     /// Calls with sound: how long until both people hear each other.
     #[cfg(feature = "calls")]
     CallSetup(crate::media::CallSetup),

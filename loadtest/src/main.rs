@@ -26,6 +26,10 @@ fn main() -> ExitCode {
         Scenario::Databases(args) => (scenario::databases::run(args), &args.own.json),
         Scenario::Faults(args) => return judged(chapar_loadtest::faults::run(args), args.json.as_deref()),
         Scenario::Abuse(args) => return judged(chapar_loadtest::abuse::run(args), args.json.as_deref()),
+        Scenario::Burn(args) => {
+            chapar_loadtest::abuse::burn::run(args);
+            return ExitCode::SUCCESS;
+        }
         Scenario::Attack(args) => match chapar_loadtest::abuse::attack::run(args) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => {

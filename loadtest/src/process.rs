@@ -118,6 +118,12 @@ pub fn reaped_ms() -> u64 {
     stat(std::process::id()).map_or(0, |it| it.reaped_ms)
 }
 
+/// Lets others go first: this process gets what they leave, or little more.
+pub fn be_last() {
+    // Where it is not allowed, all are alike, as before.
+    let _ = rustix::process::nice(10);
+}
+
 /// Lets this process, and those that it starts from now on, open as many files as it may.
 pub fn raise_open_files() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);

@@ -98,7 +98,7 @@ impl Broadcast {
         self.run.engine.shared.watch.get_or_insert_with(|| Watch::new(u32::MAX))
     }
 
-    pub(super) fn violation(&mut self, kind: &str, what: String) {
+    pub(super) fn violation(&mut self, kind: &str, what: &str) {
         self.audit.violations += 1;
         *self.audit.by_kind.entry(kind.to_owned()).or_default() += 1;
         if self.audit.first.len() < 20 {
@@ -169,7 +169,7 @@ impl Broadcast {
                 }
             }
             if Instant::now() > patience.min(limit) {
-                self.violation("no answer", format!("{} of {count} things asked", count - answered));
+                self.violation("no answer", &format!("{} of {count} things asked", count - answered));
                 break;
             }
         }
@@ -182,7 +182,7 @@ impl Broadcast {
         let code = error.code.name();
         self.run.engine.shared.stats.error(code);
         if code == "internal" {
-            self.violation("an answer was `internal`", error.message.clone());
+            self.violation("an answer was `internal`", &error.message);
         }
     }
 
@@ -198,7 +198,7 @@ impl Broadcast {
         while self.watch().arrived < expected {
             if Instant::now() > patience {
                 let arrived = self.watch().arrived;
-                self.violation("posts that did not arrive", format!("{} of {expected}", expected - arrived));
+                self.violation("posts that did not arrive", &format!("{} of {expected}", expected - arrived));
                 break;
             }
             self.turn()?;
@@ -213,7 +213,7 @@ impl Broadcast {
             let body = chapar_protocol::message::NewBody::text(text);
             let send = Send { chat_id: self.chat_id, client_id: uuid(&mut self.random), body, reply_to: None };
             if !self.run.engine.ask(OWNER, POSTS + number, &send) {
-                self.violation("the owner's connection is gone", format!("post {number}"));
+                self.violation("the owner's connection is gone", &format!("post {number}"));
             }
         }
         self.run.engine.turn(Duration::from_millis(1))?;
@@ -222,7 +222,7 @@ impl Broadcast {
                 _ if answer.number < POSTS => self.answers.push(answer),
                 Some(error) => {
                     let what = format!("post {}: {}", answer.number - POSTS, error.message);
-                    self.violation("a post was refused", what);
+                    self.violation("a post was refused", &what);
                 }
                 None => {}
             }
@@ -233,7 +233,7 @@ impl Broadcast {
     /// Ends it: lost connections are violations, too.
     pub(super) fn finish(mut self, mut report: crate::report::Report, summary: String) -> crate::report::Report {
         for (why, count) in self.run.engine.shared.stats.lost.clone() {
-            self.violation("connections were lost", format!("{count}: {why}"));
+            self.violation("connections were lost", &format!("{count}: {why}"));
         }
         self.audit.summary = Some(summary);
         self.audit.messages = self.watch().posts();

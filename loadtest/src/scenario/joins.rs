@@ -91,7 +91,7 @@ pub fn run(args: &Joins) -> Result<Report, Error> {
         told = members(&stage)?;
     }
     if told != inside {
-        stage.violation("members", format!("{told} are told to be in the channel, {inside} are"));
+        stage.violation("members", &format!("{told} are told to be in the channel, {inside} are"));
     }
 
     let mut report = Report::new(

@@ -86,7 +86,7 @@ pub fn run(args: &Reactions) -> Result<Report, Error> {
     let length = Duration::from_micros(ended_us - began_us);
     if meanwhile > length.as_secs() + 2 {
         let what = format!("{meanwhile} times in {:.1} s", length.as_secs_f64());
-        stage.violation("counts were told more than once a second", what);
+        stage.violation("counts were told more than once a second", &what);
     }
     let mut report = Report::new(
         "reactions",
@@ -135,14 +135,14 @@ fn audit(
         }
         if own != expected {
             lost += 1;
-            stage.violation("a reaction that is not stored", format!("person {user}: {own:?}, not {expected:?}"));
+            stage.violation("a reaction that is not stored", &format!("person {user}: {own:?}, not {expected:?}"));
         }
     }
     let page = api.call(&stage.run.world.users[0].token, &question)?;
     let told = page.messages.first().map(|it| it.reactions.clone()).unwrap_or_default();
     let same = told.len() == counts.len() && told.iter().all(|it| counts.get(it.emoji.as_str()) == Some(&it.count));
     if !same {
-        stage.violation("counts that are wrong", format!("{told:?}, not {counts:?}"));
+        stage.violation("counts that are wrong", &format!("{told:?}, not {counts:?}"));
     }
     Ok(lost)
 }
