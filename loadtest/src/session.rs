@@ -530,7 +530,11 @@ impl Session {
         match error.action {
             Action::ReAuthenticate => Err(End::Dead(format!("{:?}", error.code))),
             Action::Resume => Err(End::Lost(format!("error {:?}", error.code))),
-            Action::Retry if id == Some(HELLO) => Err(End::Lost(format!("hello: {:?}", error.code))),
+            Action::Retry if id == Some(HELLO) => {
+                // R15: a time that is named holds in place of the back-off. The server draws it at random.
+                self.drain = error.retry_after_ms;
+                Err(End::Lost(format!("hello: {:?}", error.code)))
+            }
             Action::GiveUp if id == Some(HELLO) || id.is_none() => Err(End::Dead(format!("{:?}", error.code))),
             Action::GiveUp if answered.is_none() => Err(End::Dead(format!("difference: {:?}", error.code))),
             Action::Retry | Action::GiveUp => {

@@ -30,8 +30,8 @@ pub struct Storm {
     /// In how many groups each of them is.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub chats: u32,
-    /// Members of a group. Large ones are made faster; what somebody who comes back costs hangs on their chats, not on the others in them.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    /// Members of a group. The larger, the fewer are to be made, and the longer is what everybody is told at first.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=200))]
     pub members: u32,
     /// Messages in each group that everybody misses.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=50))]
