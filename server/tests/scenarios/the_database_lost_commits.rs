@@ -116,10 +116,9 @@ async fn insist<C: chapar_protocol::Command>(who: &Device, node: std::net::Socke
 async fn connect_anew(who: &Device, node: std::net::SocketAddr, fits: impl Fn(&Model) -> bool) {
     let told = async {
         loop {
-            if who.connected() || who.try_connect(node).await.is_ok() {
-                if fits(&who.model()) {
-                    return;
-                }
+            let connected = who.connected() || who.try_connect(node).await.is_ok();
+            if connected && fits(&who.model()) {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
