@@ -95,12 +95,13 @@ $$;
 
 -- Brings people's lists into line with who is in which chat. No (user, chat) twice; what is older than what stands there is left
 -- out, so that it may come again and in any order. Whoever writes in a request has accepted it, and one that was declined stays
--- away until then. Returns what has changed, each with a version of its own.
+-- away until then. Turns below `in_first` belong to an earlier history of the chats' side: what is newer than what stands there now was
+-- lost. Returns what has changed, each with a version of its own.
 --
 -- A function, because its second statement must see what was committed while its first waited for the locks.
 CREATE FUNCTION apply_memberships(
     in_user bigint[], in_chat bigint[], in_kind smallint[], in_role smallint[], in_read bigint[], in_engaged boolean[],
-    in_turn bigint[]
+    in_turn bigint[], in_first bigint
 ) RETURNS TABLE (user_id bigint, chat_id bigint, role smallint, read_seq bigint, request boolean, version bigint)
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -113,7 +114,7 @@ BEGIN
     PERFORM 1 FROM users u WHERE u.id IN (
         SELECT i.usr FROM unnest(in_user, in_chat, in_turn) AS i (usr, chat, turn)
         LEFT JOIN user_chats k ON k.user_id = i.usr AND k.chat_id = i.chat
-        WHERE k.turn IS NULL OR k.turn < i.turn
+        WHERE k.turn IS NULL OR k.turn < i.turn OR (k.turn < in_first AND k.turn > i.turn)
     ) ORDER BY u.id FOR NO KEY UPDATE;
     RETURN QUERY
     WITH due AS MATERIALIZED (
@@ -122,7 +123,7 @@ BEGIN
                  AS i (usr, chat, kind, role, read_seq, engaged, turn, ord)
         JOIN users u ON u.id = i.usr
         LEFT JOIN user_chats k ON k.user_id = i.usr AND k.chat_id = i.chat
-        WHERE k.turn IS NULL OR k.turn < i.turn
+        WHERE k.turn IS NULL OR k.turn < i.turn OR (k.turn < in_first AND k.turn > i.turn)
     ),
     bumped AS (
         UPDATE users u SET version = d.last

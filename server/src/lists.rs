@@ -47,7 +47,7 @@ impl Lists {
         let this = self.clone();
         // Only the waiting ends: what is done after that is told as well.
         let work = tokio::spawn(async move {
-            if let Err(error) = this.bring_into_line(&this.store, &moved).await {
+            if let Err(error) = this.bring_into_line(&this.store, &moved, 0).await {
                 tracing::warn!(%error, changes = moved.len(), "people's lists follow later");
                 this.late.notify_one();
             }
@@ -55,8 +55,8 @@ impl Lists {
         let _ = timeout(AT_ONCE, work).await;
     }
 
-    async fn bring_into_line(&self, store: &Store, moved: &[Membership]) -> Result<()> {
-        match store.people.apply(moved).await {
+    async fn bring_into_line(&self, store: &Store, moved: &[Membership], first: i64) -> Result<()> {
+        match store.people.apply(moved, first).await {
             Ok(changes) => {
                 let shown = now_shown(moved, &changes);
                 self.fanout.publish_lists(changes);
@@ -102,8 +102,8 @@ impl Lists {
         let Some(turn) = store.people.follow(FOLLOWER, &history).await? else { return Ok(false) };
         let page = store.chats.moved_since(turn.at(), PAGE).await?;
         if !page.who.is_empty() {
-            let moved = store.chats.memberships(&page.who).await?;
-            self.bring_into_line(store, &moved).await?;
+            let (moved, first) = store.chats.memberships(&page.who).await?;
+            self.bring_into_line(store, &moved, first).await?;
         }
         let more = page.full;
         turn.end(page.upto).await?;

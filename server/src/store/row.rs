@@ -60,8 +60,13 @@ pub(in crate::store) fn message(row: &PgRow) -> sqlx::Result<Message> {
         reply_to: row.try_get::<Option<i64>, _>("reply_to")?.map(Seq),
         edited_at: row.try_get::<Option<OffsetDateTime>, _>("edited_at")?.map(Timestamp::from),
         reactions: row.try_get::<Option<Json<Vec<ReactionCount>>>, _>("reactions")?.map(|it| it.0).unwrap_or_default(),
-        views: u32::try_from(row.try_get::<i64, _>("views")?).unwrap_or(u32::MAX),
+        views: views(row.try_get("views")?),
     })
+}
+
+/// By how many a message was seen, as last told.
+pub(in crate::store) fn views(told: Option<i64>) -> u32 {
+    told.map_or(0, |told| u32::try_from(told).unwrap_or(u32::MAX))
 }
 
 /// What all see of a chat.

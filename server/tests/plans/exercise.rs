@@ -200,11 +200,11 @@ async fn writing(store: &Store, size: Size, round: i64) {
     for wish in [Move::Leave, Move::Join] {
         let (readings, moved) = store.chats.move_readers(&[(reader, wish)]).await.expect("moved");
         assert!(matches!(readings[0], Reading::Done), "{readings:?}");
-        store.people.apply(&moved).await.expect("applied");
+        store.people.apply(&moved, 0).await.expect("applied");
     }
     let who: Vec<_> = CHATS.iter().map(|chat| Reader { chat: *chat, user: ME }).collect();
-    let standing = store.chats.memberships(&who).await.expect("read");
-    store.people.apply(&standing).await.expect("nothing to apply");
+    let (standing, first) = store.chats.memberships(&who).await.expect("read");
+    store.people.apply(&standing, first).await.expect("nothing to apply");
     store.chats.places(&who).await.expect("read");
     let marks = who.iter().map(|it| (*it, Seq(10 + round))).collect();
     store.people.mark_read(&marks).await.expect("read");
@@ -236,7 +236,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;
     store.people.engage(ME, chat).await.expect("noted");
     let both = [Reader { chat, user: ME }, Reader { chat, user: stranger }];
-    store.people.apply(&store.chats.memberships(&both[1..]).await.expect("read")).await.expect("applied");
+    store.people.apply(&store.chats.memberships(&both[1..]).await.expect("read").0, 0).await.expect("applied");
     assert_eq!(store.people.requests_among(&both).await.expect("read"), both[1..].iter().copied().collect());
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");

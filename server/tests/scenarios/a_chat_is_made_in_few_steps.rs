@@ -51,7 +51,9 @@ async fn cost<F: Future>(world: &World, mut act: impl FnMut(usize) -> F) -> Cost
     }
     let (cost, asked) = least.expect("a few rounds");
     println!("{cost:?}");
-    asked.iter().for_each(|it| println!("    {it:.180}"));
+    for it in asked {
+        println!("    {it:.180}");
+    }
     cost
 }
 

@@ -128,6 +128,7 @@ async fn upgraded(dump: &str, kept: &Kept) {
 /// `script/keep-database` calls it, with the path to write to in `CHAPAR_KEEP_DATABASE`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes what the other one needs"]
+#[expect(clippy::too_many_lines, reason = "everything that there is, one after the other")]
 async fn keep_a_filled_database() {
     let path = PathBuf::from(std::env::var_os("CHAPAR_KEEP_DATABASE").expect("where to write it, without an ending"));
     let mut world = Plan::single().over_postgres(Cluster::start()).start().await;
@@ -197,11 +198,11 @@ async fn keep_a_filled_database() {
     let back = json!({ "items": [{ "kind": "mute", "chat_id": channel }] });
     ask(&world, &owner, "set_items", &back).await;
     ask(&world, &member, "report", &json!({ "user_id": ids[1], "reason": "spam", "note": "a test" })).await;
-    let (caller, callee, call) = (ids[0], owner.id(), Uuid::new_v4());
+    let (from, to, call) = (ids[0], owner.id(), Uuid::new_v4());
     world.database.sql(&format!(
-        "SELECT record_calls('[{{\"call_id\": \"{call}\", \"chat_id\": {direct}, \"caller_id\": {caller}, \"callee_id\": {callee},
+        "SELECT record_calls('[{{\"call_id\": \"{call}\", \"chat_id\": {direct}, \"caller_id\": {from}, \"callee_id\": {to},
              \"media\": \"voice\", \"relay_only\": false, \"invited_at\": \"2026-01-02T03:04:05Z\", \"ended_at\": \"2026-01-02T03:05:05Z\",
-             \"reason\": \"missed\", \"generations\": 1, \"seconds\": 0, \"missed_by\": {callee}}}]')"
+             \"reason\": \"missed\", \"generations\": 1, \"seconds\": 0, \"missed_by\": {to}}}]')"
     ));
 
     let deadline = Instant::now() + PATIENCE;

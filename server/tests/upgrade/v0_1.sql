@@ -141,6 +141,17 @@ BEGIN
     RETURN QUERY SELECT unnest(channels);
 END
 $$;
+SET default_tablespace = '';
+SET default_table_access_method = heap;
+CREATE TABLE chats.meta (
+    only_row boolean DEFAULT true NOT NULL,
+    epoch uuid DEFAULT gen_random_uuid() NOT NULL,
+    turns bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT meta_only_row_check CHECK (only_row)
+);
+CREATE FUNCTION chats.first_turn() RETURNS bigint
+    LANGUAGE sql STABLE
+    RETURN (SELECT (m.turns + CASE WHEN pg_is_in_recovery() THEN (0)::bigint ELSE ((((('x'::text || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)))::bit(32))::bigint - 1) << 32) END) FROM chats.meta m);
 CREATE FUNCTION chats.last_messages(in_chat bigint[], in_user bigint, in_members integer, in_rows integer, in_each bigint, in_bytes bigint) RETURNS SETOF chats.paged_message
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode TO 'force_generic_plan'
@@ -244,7 +255,7 @@ BEGIN
     END LOOP;
 END
 $$;
-CREATE FUNCTION chats.move_readers(in_chat bigint[], in_user bigint[], in_before bigint[], in_role smallint[], in_read bigint[]) RETURNS SETOF bigint
+CREATE FUNCTION chats.move_readers(in_chat bigint[], in_user bigint[], in_before bigint[], in_turn bigint[], in_role smallint[], in_read bigint[]) RETURNS SETOF bigint
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -255,15 +266,15 @@ DECLARE
     nobody_there boolean;
 BEGIN
     WITH i AS MATERIALIZED (
-        SELECT * FROM unnest(in_chat, in_user, in_before, in_role, in_read) WITH ORDINALITY
-            AS i (chat, usr, before, role, read_seq, place) ORDER BY i.chat, i.usr
+        SELECT * FROM unnest(in_chat, in_user, in_before, in_turn, in_role, in_read) WITH ORDINALITY
+            AS i (chat, usr, before, turn, role, read_seq, place) ORDER BY i.chat, i.usr
     ),
     there AS MATERIALIZED (
         SELECT m.chat_id, m.user_id, m.role FROM i JOIN members m ON m.chat_id = i.chat AND m.user_id = i.usr
         WHERE i.before > 0 AND m.turn = i.before ORDER BY m.chat_id, m.user_id FOR NO KEY UPDATE OF m
     ),
     moved AS (
-        UPDATE members m SET role = i.role, turn = i.before + 1, rights = 0, went = i.role IS NULL,
+        UPDATE members m SET role = i.role, turn = i.turn, rights = 0, went = i.role IS NULL,
                banned = m.banned AND i.role IS NULL,
                read_seq = CASE WHEN m.role IS NULL THEN i.read_seq ELSE m.read_seq END
         FROM there t JOIN i ON i.chat = t.chat_id AND i.usr = t.user_id
@@ -272,7 +283,7 @@ BEGIN
     ),
     came AS (
         INSERT INTO members (chat_id, user_id, role, read_seq, turn)
-        SELECT i.chat, i.usr, i.role, i.read_seq, 1 FROM i WHERE i.before = 0 ORDER BY i.chat, i.usr
+        SELECT i.chat, i.usr, i.role, i.read_seq, i.turn FROM i WHERE i.before = 0 ORDER BY i.chat, i.usr
         ON CONFLICT (chat_id, user_id) DO NOTHING RETURNING chat_id, user_id
     ),
     written AS MATERIALIZED (
@@ -413,7 +424,7 @@ BEGIN
     END IF;
     IF in_more ? 'messages' THEN
         UPDATE messages m SET version = i.version, body = coalesce(i.body::jsonb, m.body), edited_at = i.edited_at,
-               reactions = i.reactions, views = i.views
+               reactions = i.reactions, views = nullif(i.views, 0)
         FROM jsonb_to_recordset(in_more -> 'messages') AS i (
             chat bigint, seq bigint, version bigint, body text, edited_at timestamptz, reactions jsonb, views bigint)
         WHERE m.chat_id = i.chat AND m.seq = i.seq AND i.chat = ANY (in_held);
@@ -515,7 +526,7 @@ BEGIN
     END IF;
 END
 $$;
-CREATE FUNCTION people.apply_memberships(in_user bigint[], in_chat bigint[], in_kind smallint[], in_role smallint[], in_read bigint[], in_engaged boolean[], in_turn bigint[]) RETURNS TABLE(user_id bigint, chat_id bigint, role smallint, read_seq bigint, request boolean, version bigint)
+CREATE FUNCTION people.apply_memberships(in_user bigint[], in_chat bigint[], in_kind smallint[], in_role smallint[], in_read bigint[], in_engaged boolean[], in_turn bigint[], in_first bigint) RETURNS TABLE(user_id bigint, chat_id bigint, role smallint, read_seq bigint, request boolean, version bigint)
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -527,7 +538,7 @@ BEGIN
     PERFORM 1 FROM users u WHERE u.id IN (
         SELECT i.usr FROM unnest(in_user, in_chat, in_turn) AS i (usr, chat, turn)
         LEFT JOIN user_chats k ON k.user_id = i.usr AND k.chat_id = i.chat
-        WHERE k.turn IS NULL OR k.turn < i.turn
+        WHERE k.turn IS NULL OR k.turn < i.turn OR (k.turn < in_first AND k.turn > i.turn)
     ) ORDER BY u.id FOR NO KEY UPDATE;
     RETURN QUERY
     WITH due AS MATERIALIZED (
@@ -536,7 +547,7 @@ BEGIN
                  AS i (usr, chat, kind, role, read_seq, engaged, turn, ord)
         JOIN users u ON u.id = i.usr
         LEFT JOIN user_chats k ON k.user_id = i.usr AND k.chat_id = i.chat
-        WHERE k.turn IS NULL OR k.turn < i.turn
+        WHERE k.turn IS NULL OR k.turn < i.turn OR (k.turn < in_first AND k.turn > i.turn)
     ),
     bumped AS (
         UPDATE users u SET version = d.last
@@ -794,8 +805,6 @@ ON CONFLICT (call_id, user_id, part) DO UPDATE SET
     region = excluded.region, reported_at = excluded.reported_at
 WHERE q.reports <= excluded.reports
 $$;
-SET default_tablespace = '';
-SET default_table_access_method = heap;
 CREATE TABLE chats._sqlx_migrations (
     version bigint NOT NULL,
     description text NOT NULL,
@@ -911,14 +920,9 @@ CREATE TABLE chats.messages (
     reply_to bigint,
     body jsonb NOT NULL,
     reactions jsonb,
-    views bigint DEFAULT 0 NOT NULL
+    views bigint
 )
 WITH (autovacuum_vacuum_insert_scale_factor='0.1');
-CREATE TABLE chats.meta (
-    only_row boolean DEFAULT true NOT NULL,
-    epoch uuid DEFAULT gen_random_uuid() NOT NULL,
-    CONSTRAINT meta_only_row_check CHECK (only_row)
-);
 CREATE TABLE chats.reactions (
     chat_id bigint NOT NULL,
     seq bigint NOT NULL,
@@ -1198,59 +1202,59 @@ ALTER TABLE ONLY chats.feed ATTACH PARTITION chats.feed_20261129 FOR VALUES FROM
 ALTER TABLE ONLY chats.feed ATTACH PARTITION chats.feed_20261130 FOR VALUES FROM ('2026-11-30 00:00:00+00') TO ('2026-12-01 00:00:00+00');
 ALTER TABLE ONLY chats.feed ATTACH PARTITION chats.feed_rest DEFAULT;
 INSERT INTO chats._sqlx_migrations VALUES
-	(1, 'chats', '2026-11-28 06:42:21.751346+00', true, '\x4dedef4cadf4caa66d71e1cea8e909f001482aabbbcc9e51e9ceb3e1954ad461ac351a6edb0161d9f375bef87151c903', 101638915),
-	(2, 'pages', '2026-11-28 06:42:21.853708+00', true, '\xb7ee5f41e3c90be3f17ec8a4d8889c1a0a068dd01569b93cda658eb0836284ac0092dddf78b92acc01fd2b2f8c50b6ea', 5009300);
+	(1, 'chats', '2026-11-28 06:57:05.863427+00', true, '\x84a62c34a0559ea7a0add2479891b9c706c434ecedc2525f3bbadb4ffb3849a7a55e12b4c49f325bd5981f487db1e01b', 207760642),
+	(2, 'pages', '2026-11-28 06:57:06.077652+00', true, '\xb7ee5f41e3c90be3f17ec8a4d8889c1a0a068dd01569b93cda658eb0836284ac0092dddf78b92acc01fd2b2f8c50b6ea', 7949930);
 INSERT INTO chats.chats VALUES
-	(4100, 0, NULL, NULL, 35, '2026-11-28 06:42:23.512+00', '2026-11-28 06:42:23.539+00', 1, 2, 1, 0),
-	(3075, 2, 'News', 'dump_news', 2, '2026-11-28 06:42:22.749+00', '2026-11-28 06:42:23.103+00', 3, 9, 9, 3),
-	(2050, 1, 'کاروان', NULL, 35, '2026-11-28 06:42:22.712+00', '2026-11-28 06:42:23.924+00', 16, 24, 1, 0),
-	(1025, 0, NULL, NULL, 35, '2026-11-28 06:42:22.633+00', '2026-11-28 06:42:23.119+00', 3, 5, 1, 0);
+	(4100, 0, NULL, NULL, 35, '2026-11-28 06:57:07.322+00', '2026-11-28 06:57:07.344+00', 1, 2, 1, 0),
+	(3075, 2, 'News', 'dump_news', 2, '2026-11-28 06:57:06.754+00', '2026-11-28 06:57:07.038+00', 3, 9, 9, 3),
+	(2050, 1, 'کاروان', NULL, 35, '2026-11-28 06:57:06.722+00', '2026-11-28 06:57:07.914+00', 16, 24, 1, 0),
+	(1025, 0, NULL, NULL, 35, '2026-11-28 06:57:06.583+00', '2026-11-28 06:57:07.052+00', 3, 5, 1, 0);
 INSERT INTO chats.counts VALUES
 	(1025, 2, false, NULL),
 	(2050, 3, false, NULL),
 	(4100, 2, false, NULL),
-	(3075, 3, false, '2026-11-28 06:42:23.773+00');
+	(3075, 3, false, '2026-11-28 06:57:07.77+00');
 INSERT INTO chats.feed_20261128 VALUES
-	(1, '759', '2026-11-28 06:42:22.637833+00', '{1025}', '{0}', '{1}', '{3}', '[[1025, 1025], [1025, 2050]]'),
-	(2, '764', '2026-11-28 06:42:22.713088+00', '{2050}', '{0}', '{1}', '{7}', '[[2050, 1025], [2050, 2050], [2050, 3075], [2050, 5125]]'),
-	(3, '767', '2026-11-28 06:42:22.750108+00', '{3075}', '{0}', '{1}', '{3}', '[[3075, 1025]]'),
-	(4, '770', '2026-11-28 06:42:22.78343+00', '{3075}', '{}', '{}', '{}', '[[3075, 2050]]'),
-	(5, '772', '2026-11-28 06:42:22.833655+00', '{3075}', '{}', '{}', '{}', '[[3075, 3075]]'),
-	(6, '774', '2026-11-28 06:42:22.874247+00', '{3075}', '{}', '{}', '{}', '[[3075, 4100]]'),
-	(7, '778', '2026-11-28 06:42:22.929915+00', '{2050}', '{1}', '{2}', '{4}', NULL),
-	(8, '779', '2026-11-28 06:42:22.941528+00', '{2050}', '{2}', '{3}', '{4}', NULL),
-	(9, '780', '2026-11-28 06:42:22.967488+00', '{2050}', '{3}', '{4}', '{4}', NULL),
-	(10, '781', '2026-11-28 06:42:22.975749+00', '{2050}', '{4}', '{5}', '{4}', NULL),
-	(11, '782', '2026-11-28 06:42:22.985368+00', '{2050}', '{5}', '{6}', '{4}', NULL),
-	(12, '783', '2026-11-28 06:42:23.00357+00', '{2050}', '{6}', '{7}', '{4}', NULL),
-	(13, '784', '2026-11-28 06:42:23.014529+00', '{2050}', '{7}', '{8}', '{4}', NULL),
-	(14, '785', '2026-11-28 06:42:23.020349+00', '{2050}', '{8}', '{9}', '{4}', NULL),
-	(15, '786', '2026-11-28 06:42:23.02856+00', '{2050}', '{9}', '{10}', '{4}', NULL),
-	(16, '787', '2026-11-28 06:42:23.032318+00', '{2050}', '{10}', '{11}', '{4}', NULL),
-	(17, '788', '2026-11-28 06:42:23.04631+00', '{2050}', '{11}', '{12}', '{4}', NULL),
-	(18, '789', '2026-11-28 06:42:23.052263+00', '{2050}', '{12}', '{13}', '{4}', NULL),
-	(19, '790', '2026-11-28 06:42:23.063139+00', '{3075}', '{1}', '{2}', '{4}', NULL),
-	(20, '791', '2026-11-28 06:42:23.06958+00', '{1025}', '{1}', '{2}', '{6}', '[[1025, 2050]]'),
-	(21, '793', '2026-11-28 06:42:23.080666+00', '{3075}', '{2}', '{3}', '{4}', NULL),
-	(22, '794', '2026-11-28 06:42:23.094253+00', '{1025}', '{2}', '{3}', '{4}', NULL),
-	(23, '795', '2026-11-28 06:42:23.104463+00', '{3075}', '{3}', '{4}', '{4}', NULL),
-	(24, '796', '2026-11-28 06:42:23.110579+00', '{1025}', '{3}', '{4}', '{4}', NULL),
-	(25, '797', '2026-11-28 06:42:23.120247+00', '{1025}', '{4}', '{5}', '{24}', NULL),
-	(26, '798', '2026-11-28 06:42:23.262096+00', '{2050}', '{13}', '{14}', '{8}', NULL),
-	(27, '799', '2026-11-28 06:42:23.274405+00', '{2050}', '{14}', '{15}', '{8}', NULL),
-	(28, '800', '2026-11-28 06:42:23.288632+00', '{2050}', '{15}', '{16}', '{24}', NULL),
-	(29, '801', '2026-11-28 06:42:23.304047+00', '{2050}', '{16}', '{17}', '{24}', NULL),
-	(30, '802', '2026-11-28 06:42:23.319747+00', '{2050}', '{17}', '{18}', '{24}', NULL),
-	(31, '804', '2026-11-28 06:42:23.337443+00', '{2050}', '{18}', '{19}', '{24}', NULL),
-	(32, '805', '2026-11-28 06:42:23.350839+00', '{2050}', '{19}', '{20}', '{4}', NULL),
-	(33, '806', '2026-11-28 06:42:23.358134+00', '{2050}', '{20}', '{21}', '{2}', '[[2050, 3075]]'),
-	(34, '808', '2026-11-28 06:42:23.378146+00', '{2050}', '{21}', '{22}', '{2}', '[[2050, 2050]]'),
-	(35, '810', '2026-11-28 06:42:23.396363+00', '{2050}', '{22}', '{23}', '{6}', '[[2050, 5125]]'),
-	(36, '821', '2026-11-28 06:42:23.485709+00', '{3075}', '{}', '{}', '{}', '[[3075, 4100]]'),
-	(37, '824', '2026-11-28 06:42:23.513241+00', '{4100}', '{0}', '{1}', '{3}', '[[4100, 1025], [4100, 4100]]'),
-	(38, '827', '2026-11-28 06:42:23.540358+00', '{4100}', '{1}', '{2}', '{4}', NULL),
-	(39, '832', '2026-11-28 06:42:23.790207+00', '{3075}', '{4}', '{9}', '{25}', NULL),
-	(40, '833', '2026-11-28 06:42:23.926178+00', '{2050}', '{23}', '{24}', '{4}', NULL);
+	(1, '759', '2026-11-28 06:57:06.585358+00', '{1025}', '{0}', '{1}', '{3}', '[[1025, 1025], [1025, 2050]]'),
+	(2, '764', '2026-11-28 06:57:06.727458+00', '{2050}', '{0}', '{1}', '{7}', '[[2050, 1025], [2050, 2050], [2050, 3075], [2050, 5125]]'),
+	(3, '767', '2026-11-28 06:57:06.754965+00', '{3075}', '{0}', '{1}', '{3}', '[[3075, 1025]]'),
+	(4, '770', '2026-11-28 06:57:06.800607+00', '{3075}', '{}', '{}', '{}', '[[3075, 2050]]'),
+	(5, '772', '2026-11-28 06:57:06.848457+00', '{3075}', '{}', '{}', '{}', '[[3075, 3075]]'),
+	(6, '774', '2026-11-28 06:57:06.872395+00', '{3075}', '{}', '{}', '{}', '[[3075, 4100]]'),
+	(7, '776', '2026-11-28 06:57:06.893339+00', '{2050}', '{1}', '{2}', '{4}', NULL),
+	(8, '777', '2026-11-28 06:57:06.901854+00', '{2050}', '{2}', '{3}', '{4}', NULL),
+	(9, '778', '2026-11-28 06:57:06.91306+00', '{2050}', '{3}', '{4}', '{4}', NULL),
+	(10, '779', '2026-11-28 06:57:06.9194+00', '{2050}', '{4}', '{5}', '{4}', NULL),
+	(11, '780', '2026-11-28 06:57:06.928441+00', '{2050}', '{5}', '{6}', '{4}', NULL),
+	(12, '781', '2026-11-28 06:57:06.935456+00', '{2050}', '{6}', '{7}', '{4}', NULL),
+	(13, '782', '2026-11-28 06:57:06.95242+00', '{2050}', '{7}', '{8}', '{4}', NULL),
+	(14, '783', '2026-11-28 06:57:06.959686+00', '{2050}', '{8}', '{9}', '{4}', NULL),
+	(15, '784', '2026-11-28 06:57:06.968111+00', '{2050}', '{9}', '{10}', '{4}', NULL),
+	(16, '785', '2026-11-28 06:57:06.979181+00', '{2050}', '{10}', '{11}', '{4}', NULL),
+	(17, '786', '2026-11-28 06:57:06.99225+00', '{2050}', '{11}', '{12}', '{4}', NULL),
+	(18, '787', '2026-11-28 06:57:06.999589+00', '{2050}', '{12}', '{13}', '{4}', NULL),
+	(19, '788', '2026-11-28 06:57:07.006439+00', '{3075}', '{1}', '{2}', '{4}', NULL),
+	(20, '789', '2026-11-28 06:57:07.017748+00', '{1025}', '{1}', '{2}', '{6}', '[[1025, 2050]]'),
+	(21, '791', '2026-11-28 06:57:07.025314+00', '{3075}', '{2}', '{3}', '{4}', NULL),
+	(22, '792', '2026-11-28 06:57:07.033687+00', '{1025}', '{2}', '{3}', '{4}', NULL),
+	(23, '793', '2026-11-28 06:57:07.039442+00', '{3075}', '{3}', '{4}', '{4}', NULL),
+	(24, '794', '2026-11-28 06:57:07.045136+00', '{1025}', '{3}', '{4}', '{4}', NULL),
+	(25, '795', '2026-11-28 06:57:07.05403+00', '{1025}', '{4}', '{5}', '{24}', NULL),
+	(26, '798', '2026-11-28 06:57:07.150511+00', '{2050}', '{13}', '{14}', '{8}', NULL),
+	(27, '799', '2026-11-28 06:57:07.159351+00', '{2050}', '{14}', '{15}', '{8}', NULL),
+	(28, '800', '2026-11-28 06:57:07.166952+00', '{2050}', '{15}', '{16}', '{24}', NULL),
+	(29, '801', '2026-11-28 06:57:07.173117+00', '{2050}', '{16}', '{17}', '{24}', NULL),
+	(30, '802', '2026-11-28 06:57:07.178154+00', '{2050}', '{17}', '{18}', '{24}', NULL),
+	(31, '803', '2026-11-28 06:57:07.183606+00', '{2050}', '{18}', '{19}', '{24}', NULL),
+	(32, '804', '2026-11-28 06:57:07.188964+00', '{2050}', '{19}', '{20}', '{4}', NULL),
+	(33, '805', '2026-11-28 06:57:07.196285+00', '{2050}', '{20}', '{21}', '{2}', '[[2050, 3075]]'),
+	(34, '807', '2026-11-28 06:57:07.203209+00', '{2050}', '{21}', '{22}', '{2}', '[[2050, 2050]]'),
+	(35, '809', '2026-11-28 06:57:07.21128+00', '{2050}', '{22}', '{23}', '{6}', '[[2050, 5125]]'),
+	(36, '820', '2026-11-28 06:57:07.297388+00', '{3075}', '{}', '{}', '{}', '[[3075, 4100]]'),
+	(37, '824', '2026-11-28 06:57:07.323613+00', '{4100}', '{0}', '{1}', '{3}', '[[4100, 1025], [4100, 4100]]'),
+	(38, '827', '2026-11-28 06:57:07.344888+00', '{4100}', '{1}', '{2}', '{4}', NULL),
+	(39, '832', '2026-11-28 06:57:07.798365+00', '{3075}', '{4}', '{9}', '{25}', NULL),
+	(40, '833', '2026-11-28 06:57:07.91539+00', '{2050}', '{23}', '{24}', '{4}', NULL);
 INSERT INTO chats.members VALUES
 	(3075, 1025, 2, 0, 0, NULL, false, false, true, 0, 1, 1),
 	(3075, 2050, 0, 0, 0, NULL, false, false, false, 0, 1, 0),
@@ -1265,31 +1269,31 @@ INSERT INTO chats.members VALUES
 	(4100, 1025, 0, 0, 0, NULL, false, false, false, 0, 1, 1),
 	(4100, 4100, 0, 0, 0, NULL, false, false, true, 0, 1, 1);
 INSERT INTO chats.messages VALUES
-	(2050, 1, 1, 1025, '440f7f86-83c2-4c66-a215-2722839b2472', 0, '2026-11-28 06:42:22.712+00', NULL, NULL, '{"kind": "service", "action": {"type": "created"}}', NULL, 0),
-	(2050, 2, 2, 1025, 'd3ee50f7-1e3f-4024-8b6f-76c0245e427a', 5079877986014117793, '2026-11-28 06:42:22.918+00', NULL, NULL, '{"kind": "text", "text": "message 0, سلام"}', NULL, 0),
-	(2050, 3, 3, 2050, '99259b26-96b3-4a7d-b542-346d9a635475', -8719699433769394383, '2026-11-28 06:42:22.94+00', NULL, NULL, '{"kind": "text", "text": "message 1, سلام"}', NULL, 0),
-	(2050, 6, 6, 2050, '6110c2c6-6b9e-45b2-a47e-8df62fc7d5d5', -7483791487987367233, '2026-11-28 06:42:22.982+00', NULL, NULL, '{"kind": "text", "text": "message 4, سلام"}', NULL, 0),
-	(2050, 7, 7, 3075, '52ac8c88-fe08-4a8b-aa21-efffe7e56d85', -3541230902914958415, '2026-11-28 06:42:23.002+00', NULL, NULL, '{"kind": "text", "text": "message 5, سلام"}', NULL, 0),
-	(2050, 10, 10, 3075, '1f2aead7-fabf-477c-8fd1-3c62b4b74d1f', 2851096242110168487, '2026-11-28 06:42:23.028+00', NULL, NULL, '{"kind": "text", "text": "message 8, سلام"}', NULL, 0),
-	(2050, 11, 11, 1025, 'ab55ff0f-f9ee-424b-b3d0-0068613196a6', 8490647316977933641, '2026-11-28 06:42:23.032+00', NULL, NULL, '{"kind": "text", "text": "message 9, سلام"}', NULL, 0),
-	(2050, 12, 12, 2050, '7a9ffa96-0c8c-4029-a931-3411e3f4c898', 3538985763286130844, '2026-11-28 06:42:23.045+00', NULL, NULL, '{"kind": "text", "text": "message 10, سلام"}', NULL, 0),
-	(2050, 13, 13, 3075, 'a7e4cf92-47d6-4891-94a3-b2b7a484d367', 2852641451821669395, '2026-11-28 06:42:23.051+00', NULL, NULL, '{"kind": "text", "text": "message 11, سلام"}', NULL, 0),
-	(1025, 2, 3, 2050, 'e3e96806-9c2c-4772-8b8f-ad5201301fa0', 3779675756033172949, '2026-11-28 06:42:23.093+00', NULL, NULL, '{"kind": "text", "text": "to you 2"}', NULL, 0),
-	(1025, 3, 4, 2050, '68af731c-45e4-4e4a-acc6-5449225c54e9', -8735503909936183740, '2026-11-28 06:42:23.109+00', NULL, NULL, '{"kind": "text", "text": "to you 3"}', NULL, 0),
-	(1025, 1, 5, 2050, 'e41f61d8-889f-4612-88d6-d4ea61e04915', 1475193577795634245, '2026-11-28 06:42:23.068+00', NULL, NULL, '{"kind": "text", "text": "to you 1"}', '[{"count": 1, "emoji": "👍"}]', 0),
-	(2050, 5, 14, 1025, 'ef679938-ed51-42d4-8089-ab18369f4e1b', 5600371283883937384, '2026-11-28 06:42:22.975+00', '2026-11-28 06:42:23.257+00', NULL, '{"kind": "text", "text": "edited"}', NULL, 0),
-	(2050, 4, 15, 3075, '383b0679-e5e1-4131-8af4-0e0ccfdd257e', -5201757629930221284, '2026-11-28 06:42:22.965+00', NULL, NULL, '{"kind": "deleted"}', NULL, 0),
-	(2050, 8, 17, 1025, '8ee48bda-c29e-45fa-b57d-0d87b02aae99', 6720065975138937502, '2026-11-28 06:42:23.013+00', NULL, NULL, '{"kind": "text", "text": "message 6, سلام"}', '[{"count": 2, "emoji": "🌹"}]', 0),
-	(2050, 9, 19, 2050, 'f90adbaa-cb00-49ba-8f8d-9fe02d50072a', -7662564929809497490, '2026-11-28 06:42:23.019+00', NULL, NULL, '{"kind": "text", "text": "message 7, سلام"}', NULL, 0),
-	(2050, 14, 20, 2050, '8df00452-8fda-483b-befb-fd1b2959a844', -763455644811483531, '2026-11-28 06:42:23.349+00', NULL, 5, '{"kind": "text", "text": "an answer"}', NULL, 0),
-	(2050, 15, 23, 1025, '0b9153be-8909-42f3-a832-d1f5ed3c2bff', 0, '2026-11-28 06:42:23.395+00', NULL, NULL, '{"kind": "service", "action": {"type": "removed", "user_id": 5125}}', NULL, 0),
-	(4100, 1, 2, 4100, '51921c6c-6327-4d5c-98ea-cade98b27db4', -4588267735438730652, '2026-11-28 06:42:23.539+00', NULL, NULL, '{"kind": "text", "text": "hello, it is me"}', NULL, 0),
-	(3075, 1, 6, 1025, '43f5c622-2ced-4c9f-addc-083a73da2f61', -1381307544300824848, '2026-11-28 06:42:23.062+00', NULL, NULL, '{"kind": "text", "text": "post 1"}', NULL, 1),
-	(3075, 2, 7, 1025, '98f7f82e-00a2-468d-ac1e-617f158235df', 5842486131526898265, '2026-11-28 06:42:23.077+00', NULL, NULL, '{"kind": "text", "text": "post 2"}', '[{"count": 1, "emoji": "👍"}]', 1),
-	(3075, 3, 8, 1025, '9efb29a2-0a83-4954-8de5-04e922760b91', 4355296110260215819, '2026-11-28 06:42:23.103+00', NULL, NULL, '{"kind": "text", "text": "post 3"}', NULL, 1),
-	(2050, 16, 24, 2050, '4bbffe24-d47e-4ae2-9908-fa8560469119', 1424961009048055088, '2026-11-28 06:42:23.924+00', NULL, NULL, '{"kind": "text", "text": "sent once"}', NULL, 0);
+	(2050, 1, 1, 1025, '28b360a0-f45e-4806-99b3-20b6643e4ded', 0, '2026-11-28 06:57:06.722+00', NULL, NULL, '{"kind": "service", "action": {"type": "created"}}', NULL, NULL),
+	(2050, 2, 2, 1025, '7f1d8e44-0ae9-4589-88a1-2408d8c893d1', 5079877986014117793, '2026-11-28 06:57:06.891+00', NULL, NULL, '{"kind": "text", "text": "message 0, سلام"}', NULL, NULL),
+	(2050, 3, 3, 2050, 'e1aa5059-dd7d-4446-9d4b-a11bccff7200', -8719699433769394383, '2026-11-28 06:57:06.901+00', NULL, NULL, '{"kind": "text", "text": "message 1, سلام"}', NULL, NULL),
+	(2050, 6, 6, 2050, 'e40511b7-a4e4-45db-80e3-7bb970248910', -7483791487987367233, '2026-11-28 06:57:06.927+00', NULL, NULL, '{"kind": "text", "text": "message 4, سلام"}', NULL, NULL),
+	(2050, 7, 7, 3075, '7c6b7069-ee42-4b43-af01-9795e659b894', -3541230902914958415, '2026-11-28 06:57:06.934+00', NULL, NULL, '{"kind": "text", "text": "message 5, سلام"}', NULL, NULL),
+	(2050, 10, 10, 3075, '8ca8098d-58c5-4249-be69-a75f410cefda', 2851096242110168487, '2026-11-28 06:57:06.967+00', NULL, NULL, '{"kind": "text", "text": "message 8, سلام"}', NULL, NULL),
+	(2050, 11, 11, 1025, '5d591072-2089-47d0-be07-07843db5ba97', 8490647316977933641, '2026-11-28 06:57:06.977+00', NULL, NULL, '{"kind": "text", "text": "message 9, سلام"}', NULL, NULL),
+	(2050, 12, 12, 2050, 'a9710e18-6183-40aa-a24d-8c3282ead9a3', 3538985763286130844, '2026-11-28 06:57:06.991+00', NULL, NULL, '{"kind": "text", "text": "message 10, سلام"}', NULL, NULL),
+	(2050, 13, 13, 3075, '602a0768-70f0-419a-b7f7-00bc9f086230', 2852641451821669395, '2026-11-28 06:57:06.997+00', NULL, NULL, '{"kind": "text", "text": "message 11, سلام"}', NULL, NULL),
+	(1025, 2, 3, 2050, '64d1a80e-2e1b-475f-b710-ab609c7c4a17', 3779675756033172949, '2026-11-28 06:57:07.033+00', NULL, NULL, '{"kind": "text", "text": "to you 2"}', NULL, NULL),
+	(1025, 3, 4, 2050, '54fe7222-08a8-40df-93e4-d8deec104c78', -8735503909936183740, '2026-11-28 06:57:07.044+00', NULL, NULL, '{"kind": "text", "text": "to you 3"}', NULL, NULL),
+	(1025, 1, 5, 2050, 'd642b0cb-7cac-4a34-aff0-55756f046dd7', 1475193577795634245, '2026-11-28 06:57:07.016+00', NULL, NULL, '{"kind": "text", "text": "to you 1"}', '[{"count": 1, "emoji": "👍"}]', NULL),
+	(2050, 5, 14, 1025, 'a4b106d7-c61c-473d-8364-7bf6645c522c', 5600371283883937384, '2026-11-28 06:57:06.918+00', '2026-11-28 06:57:07.149+00', NULL, '{"kind": "text", "text": "edited"}', NULL, NULL),
+	(2050, 4, 15, 3075, '3aaf895c-218f-4f1d-9e05-128a5eb8e55e', -5201757629930221284, '2026-11-28 06:57:06.912+00', NULL, NULL, '{"kind": "deleted"}', NULL, NULL),
+	(2050, 8, 17, 1025, 'ffe6529f-5837-492d-bc54-1ba00061244f', 6720065975138937502, '2026-11-28 06:57:06.951+00', NULL, NULL, '{"kind": "text", "text": "message 6, سلام"}', '[{"count": 2, "emoji": "🌹"}]', NULL),
+	(2050, 9, 19, 2050, '11499ab0-7ecd-4c3f-ac63-15c8a5f17f1c', -7662564929809497490, '2026-11-28 06:57:06.959+00', NULL, NULL, '{"kind": "text", "text": "message 7, سلام"}', NULL, NULL),
+	(2050, 14, 20, 2050, '70125d25-3648-41a2-9eea-f121e2286fa7', -763455644811483531, '2026-11-28 06:57:07.188+00', NULL, 5, '{"kind": "text", "text": "an answer"}', NULL, NULL),
+	(2050, 15, 23, 1025, '044fe39b-643b-4b97-9af6-bf7b7c49cc46', 0, '2026-11-28 06:57:07.209+00', NULL, NULL, '{"kind": "service", "action": {"type": "removed", "user_id": 5125}}', NULL, NULL),
+	(4100, 1, 2, 4100, '2ed8cda3-1a0a-4929-8f10-695e11eca8ab', -4588267735438730652, '2026-11-28 06:57:07.344+00', NULL, NULL, '{"kind": "text", "text": "hello, it is me"}', NULL, NULL),
+	(3075, 1, 6, 1025, '7a48ed0a-44bd-487b-8f25-e7c1b19e88d2', -1381307544300824848, '2026-11-28 06:57:07.005+00', NULL, NULL, '{"kind": "text", "text": "post 1"}', NULL, 1),
+	(3075, 2, 7, 1025, 'b13a8af6-1718-4175-9569-e71f9c9a9610', 5842486131526898265, '2026-11-28 06:57:07.024+00', NULL, NULL, '{"kind": "text", "text": "post 2"}', '[{"count": 1, "emoji": "👍"}]', 1),
+	(3075, 3, 8, 1025, '86fea960-f1d8-4cfe-8f40-21cb2a6cd463', 4355296110260215819, '2026-11-28 06:57:07.038+00', NULL, NULL, '{"kind": "text", "text": "post 3"}', NULL, 1),
+	(2050, 16, 24, 2050, '89aff39f-a601-420f-9b33-0bbddcf9d226', 1424961009048055088, '2026-11-28 06:57:07.914+00', NULL, NULL, '{"kind": "text", "text": "sent once"}', NULL, NULL);
 INSERT INTO chats.meta VALUES
-	(true, '0d3530f3-005c-401d-9500-155c5d1744d6');
+	(true, 'f5d38019-1e3c-4bdb-88dd-6a3c7e5aa5b3', 0);
 INSERT INTO chats.reactions VALUES
 	(1025, 1, 1025, '👍', 5, '👍'),
 	(2050, 8, 2050, '🌹', 16, '🌹'),
@@ -1301,56 +1305,56 @@ INSERT INTO chats.views VALUES
 	(3075, 2, 1, 1),
 	(3075, 3, 1, 1);
 INSERT INTO people._sqlx_migrations VALUES
-	(1, 'accounts', '2026-11-28 06:42:21.361075+00', true, '\x6d652499090f0b74f4958251f9ea695dfbfb992d5024048c7fcae44368580b3d82ec590e3d901f8c26071bd4e3db83eb', 149500048),
-	(2, 'lists', '2026-11-28 06:42:21.508667+00', true, '\x6925a931717b8495a13e8f2d1e24911d0fa2c41b7e5f38fdaae4bff444130bbc2460770459be1ce288d396e079fe4fac', 34384816),
-	(3, 'items', '2026-11-28 06:42:21.543997+00', true, '\x15e24cf95f855678668782e9f97d9da701f71843ac7ff8b26770b4a00fe8c3ed9c72d340ecd6ff0d33a1dd93f9a90d1c', 15934765),
-	(4, 'strangers', '2026-11-28 06:42:21.56088+00', true, '\x772f941b9ec61a5669fd7e968c09bc7113c5e7fbb7650d3505231bb3c75a9404a62c768e6ee242953798dbfd6d33f14d', 20071137),
-	(5, 'calls', '2026-11-28 06:42:21.587184+00', true, '\xcecb0fa717b92ae9e1b2306840046795a69366a4e174a9e17425a83d14537c290057ee1695616b04da63b991e836128b', 31412426),
-	(6, 'call quality', '2026-11-28 06:42:21.620876+00', true, '\xfd7ca3df476afdab8fc04b00d1cc322816e57aaf7c08c86c88fe726c0b6349045132f9ec61a02696dfd4a87a4b175489', 32583561),
-	(7, 'jobs', '2026-11-28 06:42:21.654256+00', true, '\x1a67f2026f653d9872d70c9530c1203760149a192065233e74aa34373e2d3ab9726a8aa2d8c75279a96c6a67425fd5fe', 23520824);
+	(1, 'accounts', '2026-11-28 06:57:05.363832+00', true, '\x6d652499090f0b74f4958251f9ea695dfbfb992d5024048c7fcae44368580b3d82ec590e3d901f8c26071bd4e3db83eb', 89781799),
+	(2, 'lists', '2026-11-28 06:57:05.457574+00', true, '\x1f5b584b3030552df50b4743ebc44fe8d9924056af77e67a66633e803a3064d7f04fd1571292acd153fdca358e38695a', 42093024),
+	(3, 'items', '2026-11-28 06:57:05.501612+00', true, '\x15e24cf95f855678668782e9f97d9da701f71843ac7ff8b26770b4a00fe8c3ed9c72d340ecd6ff0d33a1dd93f9a90d1c', 20034222),
+	(4, 'strangers', '2026-11-28 06:57:05.525657+00', true, '\x772f941b9ec61a5669fd7e968c09bc7113c5e7fbb7650d3505231bb3c75a9404a62c768e6ee242953798dbfd6d33f14d', 28214180),
+	(5, 'calls', '2026-11-28 06:57:05.557645+00', true, '\xcecb0fa717b92ae9e1b2306840046795a69366a4e174a9e17425a83d14537c290057ee1695616b04da63b991e836128b', 52076338),
+	(6, 'call quality', '2026-11-28 06:57:05.612599+00', true, '\xfd7ca3df476afdab8fc04b00d1cc322816e57aaf7c08c86c88fe726c0b6349045132f9ec61a02696dfd4a87a4b175489', 135248977),
+	(7, 'jobs', '2026-11-28 06:57:05.753878+00', true, '\x1a67f2026f653d9872d70c9530c1203760149a192065233e74aa34373e2d3ab9726a8aa2d8c75279a96c6a67425fd5fe', 55877186);
 INSERT INTO people.calls VALUES
-	('a47860d3-041d-4de8-9b26-2b9f117ba3e8', 1025, 2050, 1025, 'voice', false, '2026-01-02 03:04:05+00', NULL, NULL, '2026-01-02 03:05:05+00', 'missed', NULL, NULL, 1);
+	('64888642-3bd8-4c36-851a-08910386a15e', 1025, 2050, 1025, 'voice', false, '2026-01-02 03:04:05+00', NULL, NULL, '2026-01-02 03:05:05+00', 'missed', NULL, NULL, 1);
 INSERT INTO people.created_chats VALUES
-	(1025, '203b481d-e51b-4c10-91bd-98dcf4b32875', 2050, 1),
-	(1025, '369192d6-33c0-491d-abb0-bbcac5dd9c2c', 3075, 2);
+	(1025, '8f18f949-dce1-40f6-a09e-e46486866d58', 2050, 1),
+	(1025, 'ca6e6e7c-a4aa-4766-b470-25d2d690a677', 3075, 2);
 INSERT INTO people.devices VALUES
-	(1025, 2, '\x67f4269806768789ff972e5a85501588b19f9840299f0d2eab35f5de65b452dc', 'computer', '2026-11-28 06:42:22.567946+00', '2026-11-28 06:42:23.330779+00'),
-	(1025, 1, '\x04b0f68943e6db681bd4894bd859410f9212fa81b76476af3c5b470c1117edab', 'telephone', '2026-11-28 06:42:22.479209+00', '2026-11-28 06:42:23.938196+00'),
-	(2050, 3, '\xac51cc7ffab3333bd53d082873973c2ffb948b1a961bb6ae13a46daa755c840b', 'bulk', '2026-11-28 06:42:22.590479+00', '2026-11-28 06:42:23.938196+00'),
-	(3075, 4, '\x3fc15365cc746e658d6b83604eab0e93ad9f3c5770e5cd06bfc5b95851de3e53', 'bulk', '2026-11-28 06:42:22.590479+00', '2026-11-28 06:42:23.938196+00'),
-	(4100, 5, '\xb16fb33f79fc886d077079dc824e162c08248e54d4da87698975868559629b03', 'bulk', '2026-11-28 06:42:22.590479+00', '2026-11-28 06:42:23.938196+00'),
-	(5125, 6, '\xf360d4684980f4ebc8bc01131c9ee327365b63bb7b3bb1ccf2ed62b5c5e2c98a', 'bulk', '2026-11-28 06:42:22.590479+00', '2026-11-28 06:42:23.938196+00');
+	(1025, 2, '\x2f524a8c5610fc9ed6a75106dab7d0662c67feb36a1948dfb0c689c466b2af14', 'computer', '2026-11-28 06:57:06.503046+00', '2026-11-28 06:57:07.317497+00'),
+	(1025, 1, '\x71f4306a5302840c80cb592f12b0a1f0ffd330e9f9c2604a141d2dee7f790eb4', 'telephone', '2026-11-28 06:57:06.337864+00', '2026-11-28 06:57:07.925383+00'),
+	(2050, 3, '\x733d83c7e64d7e1bae347c719a82e223dc97a7064fd4f65d9fbe071f6d778b2c', 'bulk', '2026-11-28 06:57:06.514096+00', '2026-11-28 06:57:07.925383+00'),
+	(3075, 4, '\x783f005cb6b274f01207d55c893d4b691e143ae3f72094cbc7373bdb0476d177', 'bulk', '2026-11-28 06:57:06.514096+00', '2026-11-28 06:57:07.925383+00'),
+	(4100, 5, '\xea45b4831a86d31a837caef543c8bc86ca4c4746a92754416e4bb63a66b0568c', 'bulk', '2026-11-28 06:57:06.514096+00', '2026-11-28 06:57:07.925383+00'),
+	(5125, 6, '\x980d43b922b878d60be97a7f44da47f00d44e0be43566b6af6488ee1aeb22445', 'bulk', '2026-11-28 06:57:06.514096+00', '2026-11-28 06:57:07.925383+00');
 INSERT INTO people.direct_chats VALUES
 	(1025, 2050, 1025),
 	(1025, 4100, 4100);
 INSERT INTO people.feed_cursors VALUES
-	('lists', '0d3530f3-005c-401d-9500-155c5d1744d6.00000001', '833', 40);
+	('lists', 'f5d38019-1e3c-4bdb-88dd-6a3c7e5aa5b3.00000001', '795', 25);
 INSERT INTO people.handles VALUES
-	('dump_owner', 1025, NULL, true, '2026-11-28 06:42:22.451023+00'),
-	('u0x1', 2050, NULL, true, '2026-11-28 06:42:22.590479+00'),
-	('u0x2', 3075, NULL, true, '2026-11-28 06:42:22.590479+00'),
-	('u0x3', 4100, NULL, true, '2026-11-28 06:42:22.590479+00'),
-	('u0x4', 5125, NULL, true, '2026-11-28 06:42:22.590479+00'),
-	('dump_news', NULL, 3075, true, '2026-11-28 06:42:22.745324+00');
+	('dump_owner', 1025, NULL, true, '2026-11-28 06:57:06.330285+00'),
+	('u0x1', 2050, NULL, true, '2026-11-28 06:57:06.514096+00'),
+	('u0x2', 3075, NULL, true, '2026-11-28 06:57:06.514096+00'),
+	('u0x3', 4100, NULL, true, '2026-11-28 06:57:06.514096+00'),
+	('u0x4', 5125, NULL, true, '2026-11-28 06:57:06.514096+00'),
+	('dump_news', NULL, 3075, true, '2026-11-28 06:57:06.751944+00');
 INSERT INTO people.identities VALUES
-	('password', 'dump_owner', 1025, '$argon2id$v=19$m=19456,t=2,p=1$QKDZ1/qa/vIjL8Q1dbg8wA$vwAHaMkbzAOZqtOvMQBBrENdErcJ5Dz8gd2iDzoyIBs', '2026-11-28 06:42:22.451023+00');
+	('password', 'dump_owner', 1025, '$argon2id$v=19$m=19456,t=2,p=1$IEWHEei9UX+UFIaVXjELZQ$XF+KsuRJI88TkG9vt+BszYMkllRfJ3De8NJYivJ6ziY', '2026-11-28 06:57:06.330285+00');
 INSERT INTO people.items VALUES
 	(1025, 'block', '5125', '{}', 8),
 	(1025, 'contact', '2050', '{"name":"Member"}', 9),
 	(1025, 'draft', '2050', '{"text":{"text":"not sent yet"}}', 10),
 	(1025, 'mute', '3075', NULL, 11);
 INSERT INTO people.jobs OVERRIDING SYSTEM VALUE VALUES
-	(1, 'tend_feed', '01:00:00', '2026-11-28 07:42:22.028592+00', 0, NULL, NULL, NULL),
-	(2, 'expire_claims', '00:10:00', '2026-11-28 06:52:22.06655+00', 0, NULL, NULL, NULL);
+	(2, 'expire_claims', '00:10:00', '2026-11-28 07:07:06.229169+00', 0, NULL, NULL, NULL),
+	(1, 'tend_feed', '01:00:00', '2026-11-28 07:57:06.230025+00', 0, NULL, NULL, NULL);
 INSERT INTO people.known_networks VALUES
-	(1025, '\xd3bb87e01d9664a90cd606461ae8cfe7858fc9808a921bd528cfb9101c13e2cf', '2026-11-28 06:42:22.582663+00');
+	(1025, '\xd3bb87e01d9664a90cd606461ae8cfe7858fc9808a921bd528cfb9101c13e2cf', '2026-11-28 06:57:06.507291+00');
 INSERT INTO people.meta VALUES
-	(true, '381a50d7-b67f-43b0-bdf0-020bc5f543cd');
+	(true, '0bf8099a-166f-4ec2-a7aa-9b0daca435af');
 INSERT INTO people.reports VALUES
-	(3075, 2050, NULL, NULL, 'spam', 'a test', '2026-11-28 06:42:23.569853+00');
+	(3075, 2050, NULL, NULL, 'spam', 'a test', '2026-11-28 06:57:07.367141+00');
 INSERT INTO people.user_calls VALUES
-	(2050, 'a47860d3-041d-4de8-9b26-2b9f117ba3e8', 1025, 2050, 1025, 'voice', 'missed', NULL, '2026-01-02 03:04:05+00', '2026-01-02 03:05:05+00', 0),
-	(1025, 'a47860d3-041d-4de8-9b26-2b9f117ba3e8', 1025, 2050, 1025, 'voice', 'missed', NULL, '2026-01-02 03:04:05+00', '2026-01-02 03:05:05+00', 0);
+	(2050, '64888642-3bd8-4c36-851a-08910386a15e', 1025, 2050, 1025, 'voice', 'missed', NULL, '2026-01-02 03:04:05+00', '2026-01-02 03:05:05+00', 0),
+	(1025, '64888642-3bd8-4c36-851a-08910386a15e', 1025, 2050, 1025, 'voice', 'missed', NULL, '2026-01-02 03:04:05+00', '2026-01-02 03:05:05+00', 0);
 INSERT INTO people.user_chats VALUES
 	(1025, 3075, 2, 2, 0, true, 1, 3, NULL, 0),
 	(2050, 3075, 2, 0, 0, false, 1, 4, NULL, 0),
@@ -1365,11 +1369,11 @@ INSERT INTO people.user_chats VALUES
 	(1025, 4100, 0, 0, 0, false, 1, 6, 4100, 1),
 	(4100, 4100, 0, 0, 0, true, 1, 3, 1025, 0);
 INSERT INTO people.users VALUES
-	(5125, 'u0x4', 'u0x4', 2, '2026-11-28 06:42:22.590479+00', NULL, 0, 0, 0, 0, 0),
-	(2050, 'u0x1', 'u0x1', 7, '2026-11-28 06:42:22.590479+00', NULL, 0, 0, 0, 0, 0),
-	(3075, 'u0x2', 'u0x2', 4, '2026-11-28 06:42:22.590479+00', NULL, 0, 0, 0, 0, 0),
-	(4100, 'u0x3', 'u0x3', 3, '2026-11-28 06:42:22.590479+00', NULL, 0, 0, 0, 0, 0),
-	(1025, 'dump_owner', 'dump_owner', 12, '2026-11-28 06:42:22.451023+00', NULL, 1, 12, 51, 1, 0);
+	(5125, 'u0x4', 'u0x4', 2, '2026-11-28 06:57:06.514096+00', NULL, 0, 0, 0, 0, 0),
+	(2050, 'u0x1', 'u0x1', 7, '2026-11-28 06:57:06.514096+00', NULL, 0, 0, 0, 0, 0),
+	(3075, 'u0x2', 'u0x2', 4, '2026-11-28 06:57:06.514096+00', NULL, 0, 0, 0, 0, 0),
+	(4100, 'u0x3', 'u0x3', 3, '2026-11-28 06:57:06.514096+00', NULL, 0, 0, 0, 0, 0),
+	(1025, 'dump_owner', 'dump_owner', 12, '2026-11-28 06:57:06.330285+00', NULL, 1, 12, 51, 1, 0);
 SELECT pg_catalog.setval('chats.feed_id_seq', 40, true);
 SELECT pg_catalog.setval('people.call_stale_id_seq', 1, false);
 SELECT pg_catalog.setval('people.chat_numbers', 4, true);

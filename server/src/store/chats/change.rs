@@ -88,6 +88,13 @@ async fn round(lease: &mut crate::store::pool::Lease, asked: &[&Asked]) -> Resul
     if written.is_empty() {
         return Ok(Changed { outcomes, written });
     }
+    for it in &mut written {
+        for user in it.rows.members.keys() {
+            if let Some(standing) = it.chat.members.get_mut(user) {
+                standing.turn = standing.turn.max(loaded.first_turn);
+            }
+        }
+    }
     let held: HashSet<ChatId> = write(lease, &written).await?;
     written.retain(|it| {
         let id = it.chat.info.id;

@@ -19,6 +19,8 @@ use crate::store::pool::Lease;
 pub(super) struct Loaded {
     pub(super) chats: HashMap<ChatId, Chat>,
     pub(super) now: Timestamp,
+    /// Where turns of memberships begin in this history of the database.
+    pub(super) first_turn: i64,
 }
 
 /// Each kind of row has an arm of its own; the columns mean something else in each. One statement, because each costs a way to
@@ -49,7 +51,7 @@ const LOAD: &str = "
     FROM unnest($9::bigint[], $10::bigint[], $11::bigint[]) AS i (chat, seq, usr)
     JOIN reactions r ON r.chat_id = i.chat AND r.seq = i.seq AND r.user_id = i.usr WHERE r.emoji IS NOT NULL
     UNION ALL
-    SELECT 5::smallint, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT 5::smallint, 0, first_turn(), NULL, NULL, NULL, NULL, NULL, NULL,
         NULL, NULL, clock_timestamp(), NULL, NULL, NULL, NULL, NULL";
 
 /// What a batch asks for, each once.
@@ -122,8 +124,11 @@ pub(super) async fn load(lease: &mut Lease, asked: &[&Asked]) -> Result<Loaded> 
         .bind(wanted.counts)
         .fetch_all(&mut *lease)
         .await?;
-    let mut loaded =
-        Loaded { chats: HashMap::with_capacity(wanted.chats.len()), now: OffsetDateTime::now_utc().into() };
+    let mut loaded = Loaded {
+        chats: HashMap::with_capacity(wanted.chats.len()),
+        now: OffsetDateTime::now_utc().into(),
+        first_turn: 0,
+    };
     // The chats come first.
     for found in &rows {
         read(found, &mut loaded)?;
@@ -158,6 +163,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
     if arm == 5 {
         // The clock of the database, also where there is no chat yet.
         loaded.now = moment(found, 11)?;
+        loaded.first_turn = number(2)?;
         return Ok(());
     }
     // Members of a chat that is not there: nothing that the judge could use.
@@ -200,7 +206,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
                 edited_at: found.try_get::<Option<OffsetDateTime>, _>(10)?.map(Timestamp::from),
                 body: found.try_get::<Json<Body>, _>(15)?.0,
                 reactions: found.try_get::<Option<Json<Vec<ReactionCount>>>, _>(16)?.map(|it| it.0).unwrap_or_default(),
-                views: u32::try_from(number(7)?).unwrap_or(u32::MAX),
+                views: row::views(found.try_get(7)?),
             };
             chat.messages.insert(message.seq, Stored { message, json: None, hash: number(6)? });
         }

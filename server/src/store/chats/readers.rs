@@ -41,7 +41,8 @@ impl Chats {
     pub async fn move_readers(&self, moves: &[(Reader, Move)]) -> Result<(Vec<Reading>, Vec<Membership>)> {
         let mut lease = self.pool.lease().await?;
         let rows = sqlx::query(
-            "SELECT i.place, c.kind, c.seq, k.members, m.role, m.turn, m.banned, m.went, m.read_seq, m.engaged
+            "SELECT i.place, c.kind, c.seq, k.members, m.role, m.turn, m.banned, m.went, m.read_seq, m.engaged,
+                 first_turn() AS first_turn
              FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS i (chat, usr, place)
              CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
              LEFT JOIN LATERAL (SELECT * FROM counts k WHERE k.chat_id = i.chat LIMIT 1) k ON true
@@ -81,7 +82,8 @@ impl Chats {
                     Err(error) => Reading::Refused(error),
                     Ok(Moved::Already) => Reading::Done,
                     Ok(Moved::NotAReader) => Reading::NotAReader,
-                    Ok(Moved::To(standing)) => {
+                    Ok(Moved::To(mut standing)) => {
+                        standing.turn = standing.turn.max(found.try_get("first_turn")?);
                         due.push((place, standing, turn.unwrap_or(0)));
                         Reading::Missed
                     }
@@ -90,10 +92,11 @@ impl Chats {
         if due.is_empty() {
             return Ok((readings, Vec::new()));
         }
-        let written: Vec<i64> = sqlx::query_scalar("SELECT move_readers($1, $2, $3, $4, $5)")
+        let written: Vec<i64> = sqlx::query_scalar("SELECT move_readers($1, $2, $3, $4, $5, $6)")
             .bind(due.iter().map(|it| moves[it.0].0.chat.0).collect::<Vec<_>>())
             .bind(due.iter().map(|it| moves[it.0].0.user.0).collect::<Vec<_>>())
             .bind(due.iter().map(|it| it.2).collect::<Vec<_>>())
+            .bind(due.iter().map(|it| it.1.turn).collect::<Vec<_>>())
             .bind(due.iter().map(|it| it.1.role.map(row::role_number)).collect::<Vec<_>>())
             .bind(due.iter().map(|it| it.1.read_seq.0).collect::<Vec<_>>())
             .fetch_all(&mut lease)
@@ -109,10 +112,11 @@ impl Chats {
         Ok((readings, standings))
     }
 
-    /// How some people stand in some chats now, for their own lists. Who never was there is left out.
-    pub async fn memberships(&self, who: &[Reader]) -> Result<Vec<Membership>> {
+    /// How some people stand in some chats now, for their own lists, and where turns begin in this history of the database. Who never was
+    /// there is left out.
+    pub async fn memberships(&self, who: &[Reader]) -> Result<(Vec<Membership>, i64)> {
         let rows = sqlx::query(
-            "SELECT m.chat_id, m.user_id, c.kind, m.role, m.read_seq, m.engaged, m.turn
+            "SELECT m.chat_id, m.user_id, c.kind, m.role, m.read_seq, m.engaged, m.turn, first_turn() AS first_turn
              FROM unnest($1::bigint[], $2::bigint[]) AS i (chat, usr)
              CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr LIMIT 1) m
              CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c",
@@ -132,7 +136,8 @@ impl Chats {
                 turn: found.try_get("turn")?,
             })
         };
-        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+        let first = rows.first().map(|found| found.try_get("first_turn")).transpose()?;
+        Ok((rows.iter().map(read).collect::<sqlx::Result<_>>()?, first.unwrap_or(0)))
     }
 
     /// Moves read marks forward in channels, where nobody sees them: by them it is counted how many have seen a post. Doing it twice does

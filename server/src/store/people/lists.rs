@@ -107,11 +107,12 @@ impl People {
     }
 
     /// Brings people's lists into line with how they stand in chats. What is older than what a list says is left out, so it may
-    /// come twice and in any order. Returns what has changed of whose own things.
+    /// come twice and in any order; but turns below `first` are of an earlier history of the chats' side, which has lost some. Returns
+    /// what has changed of whose own things.
     ///
     /// # Errors
     /// With `InDoubt` the outcome is unknown: doing it again does no harm.
-    pub async fn apply(&self, memberships: &[Membership]) -> Result<Vec<(UserId, UserDelta)>> {
+    pub async fn apply(&self, memberships: &[Membership], first: i64) -> Result<Vec<(UserId, UserDelta)>> {
         let mut last: BTreeMap<(UserId, ChatId), &Membership> = BTreeMap::new();
         for it in memberships {
             let known = last.entry((it.user, it.chat)).or_insert(it);
@@ -123,7 +124,7 @@ impl People {
             return Ok(Vec::new());
         }
         let column = |value: fn(&Membership) -> i64| last.values().map(|it| value(it)).collect::<Vec<i64>>();
-        let rows = sqlx::query("SELECT * FROM apply_memberships($1, $2, $3, $4, $5, $6, $7)")
+        let rows = sqlx::query("SELECT * FROM apply_memberships($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(column(|it| it.user.0))
             .bind(column(|it| it.chat.0))
             .bind(last.values().map(|it| row::kind_number(it.kind)).collect::<Vec<_>>())
@@ -131,6 +132,7 @@ impl People {
             .bind(column(|it| it.read_seq.0))
             .bind(last.values().map(|it| it.engaged).collect::<Vec<_>>())
             .bind(column(|it| it.turn))
+            .bind(first)
             .fetch_all(&self.pool)
             .await
             .map_err(|error| StoreError::of_commit(error, last.keys().map(|it| it.0).collect()))?;
