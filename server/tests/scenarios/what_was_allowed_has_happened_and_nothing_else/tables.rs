@@ -19,7 +19,7 @@ impl Room {
                      sender_id, client_id, body, reply_to, edited_at IS NOT NULL, reactions, seq) ORDER BY seq), '[]')
                      FROM messages WHERE chat_id = {chat}),
                  'people', (SELECT coalesce(jsonb_agg(jsonb_build_array(
-                     user_id, role, banned, went, read_seq, rights, denied,
+                     user_id, role, banned OR shut > 0, went, read_seq, rights, denied,
                      floor(extract(epoch FROM denied_until) * 1000)::bigint)), '[]') FROM members WHERE chat_id = {chat}),
                  'reactions', (SELECT coalesce(jsonb_agg(jsonb_build_array(
                      seq, user_id, emoji)), '[]') FROM reactions WHERE chat_id = {chat} AND emoji IS NOT NULL))"
