@@ -253,6 +253,47 @@ mod tests {
         }
     }
 
+    /// Each right, for each role: by what everybody may, what was given to this one, and a restriction that is over, holds, or has no end.
+    #[test]
+    fn each_right_for_each_role_with_and_without_a_restriction() {
+        let actions = [
+            (Rights::WRITE, Write),
+            (Rights::REACT, React),
+            (Rights::ADD, Add),
+            (Rights::REMOVE, Remove(None)),
+            (Rights::DELETE, Delete(OTHER)),
+            (Rights::LIST, List),
+            (Rights::NAME, Name),
+        ];
+        assert_eq!(actions.len(), NAMES.len(), "a right has no line");
+        let until = |millis| Some(Timestamp::from_millis(millis).expect("a time"));
+        let denials = [
+            (Rights::NONE, None, false),
+            (Rights::ALL, until(1000), false),
+            (Rights::ALL, until(1001), true),
+            (Rights::ALL, None, true),
+        ];
+        for (right, action) in actions {
+            for (kind, everybody, given) in [Group, Channel].into_iter().flat_map(|kind| {
+                [(false, false), (false, true), (true, false), (true, true)].map(|(e, g)| (kind, e, g))
+            }) {
+                for (denied, denied_until, holds) in denials {
+                    let some = |has: bool| if has { right } else { Rights::NONE };
+                    let place = Place { rights: some(everybody), ..place(kind) };
+                    let rows =
+                        [(Role::Member, everybody && !holds), (Role::Admin, everybody || given), (Role::Owner, true)];
+                    for (role, may) in rows {
+                        let standing = Standing { rights: some(given), denied, denied_until, ..Standing::with(role) };
+                        let line = format!(
+                            "{action:?} as {role:?}, {kind:?}, everybody {everybody}, given {given}, denied {holds}"
+                        );
+                        assert_eq!(allowed(place, &standing, action), may, "{line}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn strangers_are_told_nothing_of_the_chat() {
         let gone = Standing { role: None, ..Standing::with(Role::Member) };

@@ -34,7 +34,8 @@ fn message(id: u128, text: &str) -> Change {
 }
 
 fn create(kind: ChatKind, members: &[i64]) -> Asked {
-    let (title, handle) = (Some("x".to_owned()), Some("public".to_owned()));
+    let named = |name: &str| (kind != ChatKind::Direct).then(|| name.to_owned());
+    let (title, handle) = (named("x"), named("public"));
     let members = members.iter().map(|id| UserId(*id)).collect();
     asked(1, Change::Create(NewChat { kind, title, handle, members }))
 }
@@ -466,6 +467,8 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (user(), rights()).prop_map(|(user, rights)| Change::SetAdminRights(user, rights)),
         1 => (user(), rights(), until).prop_map(|(user, rights, until)| Change::Restrict(user, rights, until.map(at))),
         1 => user().prop_map(Change::Unban),
+        1 => (user(), any::<bool>()).prop_map(|(user, shut)| Change::Shut(user, shut)),
+        1 => Just(create(ChatKind::Group, &[4, 5]).change),
     ]
 }
 
@@ -476,11 +479,11 @@ proptest! {
     /// trace, seqs and versions are dense, counts are what they count, and somebody owns the chat while anybody is in it.
     #[test]
     fn whoever_hears_everything_knows_everything(
-        kind in prop_oneof![Just(ChatKind::Group), Just(ChatKind::Channel)],
+        kind in prop_oneof![Just(ChatKind::Direct), Just(ChatKind::Group), Just(ChatKind::Channel)],
         changes in vec((1..6_i64, any_change()), 1..60),
         cuts in vec(1..8_usize, 1..60),
     ) {
-        let mut stage = Stage::new(kind, &[2, 3]);
+        let mut stage = Stage::new(kind, if kind == ChatKind::Direct { &[2] } else { &[2, 3] });
         let mut listener = Listener { version: stage.chat().version, ..Listener::default() };
         for (user, standing) in &stage.chat().members {
             listener.members.extend(standing.role.map(|_| (*user, standing.member(*user, kind, Version(0)))));
@@ -524,11 +527,12 @@ proptest! {
         let inside: HashMap<UserId, Role> = chat.members.iter().filter_map(|(user, it)| Some((*user, it.role?))).collect();
         prop_assert_eq!(usize::try_from(chat.count).unwrap_or(0), inside.len());
         let owners = inside.values().filter(|role| **role == Role::Owner).count();
-        prop_assert!(owners == 1 || inside.is_empty(), "{} owners", owners);
+        let owned = if kind == ChatKind::Direct { owners == 0 && inside.len() == 2 } else { owners == 1 || inside.is_empty() };
+        prop_assert!(owned, "{} owners of {}", owners, inside.len());
         prop_assert_eq!(listener.info.as_ref().unwrap_or(&chat.info), &chat.info);
         prop_assert_eq!(&chat.info.rights, &chat.rights.list());
         // Of a channel everybody hears who is above a reader, and of nobody else.
-        let heard_of = |role: Option<Role>| kind == ChatKind::Group && role.is_some() || role > Some(Role::Member);
+        let heard_of = |role: Option<Role>| kind != ChatKind::Channel && role.is_some() || role > Some(Role::Member);
         listener.members.retain(|_, member| heard_of(member.role));
         let real = chat.members.iter().filter(|it| heard_of(it.1.role));
         let real: HashMap<UserId, Member> = real.map(|(user, it)| (*user, it.member(*user, kind, Version(0)))).collect();
