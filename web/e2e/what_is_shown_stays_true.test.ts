@@ -86,13 +86,14 @@ test('somebody takes another name: it stands everywhere at once, in the list, ov
   await john.say(chat, 'hi');
   await john.say(group, 'in the group');
   const tab = mina.device.main;
-  await tab.open('John');
+  await mina.device.visit(`#/chat/${chat}`);
+  await tab.page.getByRole('heading', { name: 'John', exact: true }).first().waitFor();
   await john.call('set_name', { name: 'جان' });
-  await tab.row('جان').waitFor();
+  await tab.list.getByText('جان', { exact: true }).waitFor();
   await tab.page.getByRole('heading', { name: 'جان', exact: true }).first().waitFor();
   await tab.open('سفر');
   await tab.message('in the group').getByText('جان').first().waitFor();
   await john.call('set_name', { name: 'John the second' });
   await tab.message('in the group').getByText('John the second').first().waitFor();
-  await tab.row('John the second').waitFor();
+  await tab.list.getByText('John the second', { exact: true }).waitFor();
 });

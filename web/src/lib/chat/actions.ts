@@ -7,6 +7,7 @@ import type { MenuItem } from '../ui/menu.svelte';
 import { notices } from '../ui/notices.svelte';
 import type { Feed } from './feed.svelte';
 import type { Shown } from './items';
+import { standingOf } from './standing.svelte';
 
 /** What may be known of a message before something is done with it. */
 interface Target {
@@ -52,7 +53,7 @@ const ACTIONS: readonly Action[] = [
     label: (words) => words.common.edit,
     icon: 'edit',
     codes: ['KeyE'],
-    may: ({ stored, text, shown }) => stored && text !== undefined && shown.own,
+    may: ({ stored, text, shown }, on) => stored && text !== undefined && shown.own && on.edits,
     run: ({ seq }, on) => (on.feed.editing = seq),
   },
   {
@@ -108,19 +109,24 @@ export class MessageActions {
   }
 
   get writes(): boolean {
-    const { info, role, request } = this.#chat();
-    if (request) return false;
-    return info.kind !== 'channel' || role === 'owner' || role === 'admin';
+    const chat = this.#chat();
+    return !chat.request && standingOf(chat).rights.has('write');
+  }
+
+  /** Whoever was an admin of a channel when it was posted still answers for it. */
+  get edits(): boolean {
+    return this.writes || this.#chat().info.kind === 'channel';
   }
 
   /** To react is to answer, and tells a stranger that one is there. */
   get reacts(): boolean {
-    return !this.#chat().request;
+    const chat = this.#chat();
+    return !chat.request && standingOf(chat).rights.has('react');
   }
 
   get moderates(): boolean {
-    const { info, role } = this.#chat();
-    return info.kind !== 'direct' && (role === 'owner' || role === 'admin');
+    const chat = this.#chat();
+    return chat.info.kind !== 'direct' && standingOf(chat).rights.has('delete');
   }
 
   items(shown: Shown): MenuItem[] {

@@ -20,6 +20,8 @@ export interface Shown {
   replyTo: number | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
+  /** Of a post in a channel: how many have seen it. */
+  views: number | undefined;
   mark: SendMark | undefined;
   /** Whether it can still be taken back: it was never written to a connection, or failed. */
   discardable: boolean;
@@ -134,6 +136,7 @@ function shownRow(view: MessageView, me: number, othersRead: number, at: Date): 
     replyTo: message.reply_to,
     reactions: message.reactions ?? [],
     myReaction,
+    views: message.views,
     mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
     discardable: false,
     failure: undefined,
@@ -157,6 +160,7 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
     replyTo: item.reply_to,
     reactions: [],
     myReaction: undefined,
+    views: undefined,
     mark: state.state,
     discardable: state.state === 'failed' || (state.state === 'waiting' && !state.written),
     failure: state.state === 'failed' ? state.error.code : undefined,
