@@ -82,7 +82,7 @@ export async function seed(url: string) {
   }
   await mina.read(work, 41);
 
-  const news = await sara.create('channel', 'خبرهای چاپار', [mina], handle('news'));
+  const news = await sara.create('channel', 'خبرهای چاپار', [mina, amir, reza], handle('news'));
   const headline = 'نسخهٔ تازهٔ چاپار آمد';
   const post = await sara.say(news, `${headline}\nتماس صوتی روی شبکهٔ ضعیف هم کار می‌کند.`, {
     entities: [{ offset: 0, length: headline.length, type: 'bold' }],

@@ -46,14 +46,14 @@ const ACTIONS: readonly Action[] = [
     icon: 'reply',
     turns: true,
     codes: ['KeyR'],
-    may: ({ stored, text }, on) => stored && text !== undefined && on.writes,
+    may: ({ stored, shown }, on) => stored && shown.body.answers && on.writes,
     run: ({ seq }, on) => (on.feed.replyTo = seq),
   },
   {
     label: (words) => words.common.edit,
     icon: 'edit',
     codes: ['KeyE'],
-    may: ({ stored, text, shown }, on) => stored && text !== undefined && shown.own && on.edits,
+    may: ({ stored, shown }, on) => stored && shown.body.edits && shown.own && on.edits,
     run: ({ seq }, on) => (on.feed.editing = seq),
   },
   {
@@ -75,7 +75,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'smile',
     codes: ['KeyM'],
     hidden: true,
-    may: ({ stored, text }, on) => stored && text !== undefined && on.reacts,
+    may: ({ stored, shown }, on) => stored && shown.body.reacts && on.reacts,
     run: ({ shown }, on) => on.pickReaction(shown),
   },
   {
@@ -91,7 +91,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'trash',
     danger: true,
     codes: ['Delete'],
-    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.content.type !== 'deleted',
+    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
     run: ({ seq }, on) => on.remove([seq as number]),
   },
 ];
@@ -193,7 +193,7 @@ function targetOf(shown: Shown): Target {
   return {
     shown,
     seq: shown.seq,
-    text: shown.content.type === 'text' ? shown.content.text : undefined,
+    text: shown.words?.text,
     stored: shown.seq !== undefined && shown.mark !== 'failed' && shown.mark !== 'waiting',
   };
 }

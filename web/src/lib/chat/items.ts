@@ -1,5 +1,6 @@
-import type { Entity, Message, MessageView, Outgoing, ServiceAction } from '@chapar/client';
+import type { MessageView, Outgoing, ServiceAction } from '@chapar/client';
 import { startOfDay } from '../time/format';
+import { kindOf, type AnyBody, type Kind, type Words } from './bodies';
 
 /** How far a message of one's own has come. */
 export type SendMark = 'waiting' | 'sent' | 'read' | 'failed';
@@ -14,7 +15,11 @@ export interface Shown {
   clientId: string;
   sender: number;
   own: boolean;
-  content: { type: 'text'; text: string; entities: readonly Entity[] } | { type: 'deleted' } | { type: 'unknown' };
+  /** What its kind of body allows. */
+  body: Kind;
+  /** The body itself. */
+  content: AnyBody;
+  words: Words | undefined;
   at: Date;
   edited: boolean;
   replyTo: number | undefined;
@@ -130,7 +135,7 @@ function shownRow(view: MessageView, me: number, othersRead: number, at: Date): 
     clientId: message.client_id,
     sender: message.sender,
     own,
-    content: contentOf(message),
+    ...drawn(message.body),
     at,
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
@@ -154,7 +159,7 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
     clientId: item.client_id,
     sender: me,
     own: true,
-    content: { type: 'text', text: item.body.text, entities: item.body.entities ?? [] },
+    ...drawn(item.body),
     at: new Date(item.at),
     edited: false,
     replyTo: item.reply_to,
@@ -170,10 +175,7 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
   };
 }
 
-function contentOf({ body }: Message): Shown['content'] {
-  if (body.kind === 'deleted') return { type: 'deleted' };
-  if (body.kind === 'text' && 'text' in body && typeof body.text === 'string') {
-    return { type: 'text', text: body.text, entities: (body.entities as Entity[] | undefined) ?? [] };
-  }
-  return { type: 'unknown' };
+function drawn(content: AnyBody): Pick<Shown, 'body' | 'content' | 'words'> {
+  const body = kindOf(content);
+  return { body, content, words: body.words?.(content) };
 }
