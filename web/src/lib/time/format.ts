@@ -55,7 +55,7 @@ export class Dates {
   /** When something ends, short: the time today, else the day with it. */
   end(at: Date, now: Date): string {
     if (daysBetween(at, now) === 0) return this.clock(at);
-    return `${this.#weekday.format(at)} ${this.#date(at, !this.#sameYear(at, now))}${this.t.common.and}${this.clock(at)}`;
+    return `${this.#date(at, !this.#sameYear(at, now))}${this.t.common.and}${this.clock(at)}`;
   }
 
   /** The separator between the days of a chat: today, yesterday, weekday with day and month, the year when it is another. */

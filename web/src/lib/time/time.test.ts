@@ -26,8 +26,8 @@ describe('dates in words', () => {
 
   it('says when something ends', () => {
     expect(persian.end(new Date(2026, 10, 24, 16, 30), now)).toBe('۱۶:۳۰');
-    expect(persian.end(new Date(2026, 10, 25, 9, 0), now)).toBe('چهارشنبه ۴ آذر، ۰۹:۰۰');
-    expect(english.end(new Date(2027, 0, 1, 9, 0), now)).toBe('Friday 1 January 2027, 09:00');
+    expect(persian.end(new Date(2026, 10, 25, 9, 0), now)).toBe('۴ آذر، ۰۹:۰۰');
+    expect(english.end(new Date(2027, 0, 1, 9, 0), now)).toBe('1 January 2027, 09:00');
   });
 
   it('separates days', () => {
