@@ -1,11 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import ignoring from '../../.dockerignore?raw';
+import building from '../../deploy/Dockerfile?raw';
+import config from '../vite.config.ts?raw';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const lines = (file: string): string[] => readFileSync(`${root}${file}`, 'utf8').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
-const dockerfile = lines('deploy/Dockerfile');
-const ignored = lines('.dockerignore');
+const lines = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+const dockerfile = lines(building);
+const ignored = lines(ignoring);
+/** Folders with sources that node builds. */
+const packages = Object.keys(import.meta.glob(['../package.json', '../../client-sdk/typescript/package.json'])).map((file) =>
+  file.replace(/^\.\.\/package/, '../../web/package').replace(/^\.\.\/\.\.\//, '').replace(/\/package\.json$/, ''),
+);
 
 it('the container builds the web app before the binary, which takes it in', () => {
   const at = (part: string): number => dockerfile.findIndex((line) => line.includes(part));
@@ -16,13 +20,10 @@ it('the container builds the web app before the binary, which takes it in', () =
 
 it('everything that it copies is there, and what the app is built of is copied', () => {
   const copied = dockerfile.filter((line) => line.startsWith('COPY') && !line.includes('--from')).flatMap((line) => line.split(/\s+/).slice(1, -1));
-  for (const source of copied) {
-    expect(existsSync(root + source), source).toBe(true);
-    expect(ignored, source).not.toContain(source);
-  }
+  expect(copied.filter((source) => source !== '.').sort()).toEqual(packages.sort());
   // Sources outside of web/ that its configuration names.
-  const outside = readFileSync(`${root}web/vite.config.ts`, 'utf8').matchAll(/['"]\.\.\/((?!\.)[\w-]+(?:\/[\w-]+)?)/g);
-  for (const [, source] of outside) expect(copied, source).toContain(source);
+  const outside = [...config.matchAll(/['"]\.\.\/((?!\.)[\w-]+(?:\/[\w-]+)?)/g)].map(([, source]) => source);
+  for (const source of outside) expect(copied, source).toContain(source);
 });
 
 it('what people have written, and what was built here, stays out of it', () => {

@@ -17,6 +17,8 @@ class Session {
   #dirty = false;
   readonly #watching = new Watching((userIds) => this.client.watchPresence(userIds));
   #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  #all: ChatView[] = [];
+  #byId = new Map<number, ChatView>();
   #people = $state(0);
   #items = $state(0);
 
@@ -66,8 +68,8 @@ class Session {
   }
 
   chat(chatId: number): ChatView | undefined {
-    const it = (chat: ChatView): boolean => chat.id === chatId;
-    return this.chats.find(it) ?? this.requests.find(it);
+    void [this.chats, this.requests];
+    return this.#byId.get(chatId);
   }
 
   /** Somebody's name; asked for when it is not known, and shown when it comes. */
@@ -136,11 +138,18 @@ class Session {
     this.inStep = client.inStep;
     this.persistent = client.persistent;
     this.signedIn = client.token !== undefined && client.connection.state !== 'stopped' ? true : this.#stillIn(client);
-    const all = client.chats();
-    this.requests = all.filter((chat) => chat.request);
-    this.chats = this.requests.length === 0 ? all : all.filter((chat) => !chat.request);
+    this.#take(client.chats());
     this.outbox = client.outbox();
     this.#watch();
+  }
+
+  /** A line that did not change is the same object as before: where all are, whoever shows the list has nothing to do. */
+  #take(all: ChatView[]): void {
+    if (all.length === this.#all.length && all.every((chat, at) => chat === this.#all[at])) return;
+    this.#all = all;
+    this.#byId = new Map(all.map((chat) => [chat.id, chat]));
+    this.requests = all.filter((chat) => chat.request);
+    this.chats = this.requests.length === 0 ? all : all.filter((chat) => !chat.request);
   }
 
   /** A session that ended for another reason than signing out keeps what it has on the screen. */
