@@ -17,8 +17,6 @@ class Session {
   #dirty = false;
   readonly #watching = new Watching((userIds) => this.client.watchPresence(userIds));
   #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
-  #all: ChatView[] = [];
-  #byId = new Map<number, ChatView>();
   #people = $state(0);
   #items = $state(0);
 
@@ -68,8 +66,8 @@ class Session {
   }
 
   chat(chatId: number): ChatView | undefined {
-    void [this.chats, this.requests];
-    return this.#byId.get(chatId);
+    const it = (chat: ChatView): boolean => chat.id === chatId;
+    return this.chats.find(it) ?? this.requests.find(it);
   }
 
   /** Somebody's name; asked for when it is not known, and shown when it comes. */
@@ -138,18 +136,11 @@ class Session {
     this.inStep = client.inStep;
     this.persistent = client.persistent;
     this.signedIn = client.token !== undefined && client.connection.state !== 'stopped' ? true : this.#stillIn(client);
-    this.#take(client.chats());
-    this.outbox = client.outbox();
-    this.#watch();
-  }
-
-  /** A line that did not change is the same object as before: where all are, whoever shows the list has nothing to do. */
-  #take(all: ChatView[]): void {
-    if (all.length === this.#all.length && all.every((chat, at) => chat === this.#all[at])) return;
-    this.#all = all;
-    this.#byId = new Map(all.map((chat) => [chat.id, chat]));
+    const all = client.chats();
     this.requests = all.filter((chat) => chat.request);
     this.chats = this.requests.length === 0 ? all : all.filter((chat) => !chat.request);
+    this.outbox = client.outbox();
+    this.#watch();
   }
 
   /** A session that ended for another reason than signing out keeps what it has on the screen. */
