@@ -846,7 +846,7 @@ export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_la
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
-export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "user", "data": User } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
 
 /**
  * See [`OwnItem::Folder`].

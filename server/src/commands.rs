@@ -35,7 +35,7 @@ mod set_typing;
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use chapar_protocol::{
-    DeviceId, ErrorCode, UserDelta, UserId, WireError,
+    ChatId, DeviceId, ErrorCode, User, UserDelta, UserId, WireError,
     command::{self as wire, Command},
     event::Typing,
     frame,
@@ -78,6 +78,8 @@ enum Effect {
     Own(UserDelta),
     /// The caller is writing.
     Typing(Typing),
+    /// The caller is called otherwise now, which matters in these chats.
+    Named(User, Vec<ChatId>),
 }
 
 impl<R> Outcome<R> {
@@ -283,6 +285,7 @@ fn tell(app: &App, asker: &Asker, effect: Effect) {
     match effect {
         Effect::Own(delta) => app.fanout.publish_own(asker.user, delta),
         Effect::Typing(typing) => app.fanout.publish_typing(typing),
+        Effect::Named(user, chats) => app.fanout.publish_user(user, &chats),
     }
 }
 

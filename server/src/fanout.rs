@@ -22,7 +22,7 @@ use std::{
 
 use chapar_domain::judge::A_FEW;
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatRow, CloseCode, Epoch, Event, Reacted, Seq, UserDelta, UserId, Version,
+    ChatDelta, ChatId, ChatRow, CloseCode, Epoch, Event, Reacted, Seq, User, UserDelta, UserId, Version,
     call::Party,
     event::{OwnReaction, Read, Typing},
     frame,
@@ -199,6 +199,15 @@ impl Fanout {
     /// Tells the watchers of a chat that somebody is writing.
     pub fn publish_typing(self: &Arc<Self>, typing: Typing) {
         self.send(Topic::Chat(typing.chat_id.0), Parcel::Passing(event_frame(&Event::Typing(typing))));
+    }
+
+    /// Tells somebody's own devices, and those in some chats, what the person is called now.
+    pub fn publish_user(self: &Arc<Self>, user: User, chats: &[ChatId]) {
+        let own = Topic::User(user.id.0);
+        let frame = event_frame(&Event::User(user));
+        for topic in std::iter::once(own).chain(chats.iter().map(|chat| Topic::Chat(chat.0))) {
+            self.send(topic, Parcel::Passing(frame.clone()));
+        }
     }
 
     /// Closes a signed-out device's connections, wherever they are.

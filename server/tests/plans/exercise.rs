@@ -85,6 +85,7 @@ async fn accounts(store: &Store, round: i64) {
     let some: Vec<_> = (5000..5200).map(UserId).collect();
     store.people.last_seen(&some).await.expect("read");
     store.people.set_name(new.id, "Newer").await.expect("set");
+    store.people.chats_that_know(new.id).await.expect("chats");
     assert_eq!(store.people.users(&some).await.expect("read").len(), 200);
     store.people.user_versions(&some).await.expect("read");
     let handles: Vec<_> = (0..20).map(|n| format!("bulk_{n}_{}", &handle[4..16])).collect();

@@ -52,6 +52,7 @@ mod rights;
 mod sent_and_changed_in_one_breath;
 mod settings_say_who_may;
 mod somebody_is_blocked;
+mod somebody_takes_another_name;
 mod somebody_was_away_for_long;
 mod strangers_are_reached_sparingly;
 mod strangers_do_their_worst;

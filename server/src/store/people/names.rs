@@ -126,6 +126,17 @@ impl People {
         Ok(())
     }
 
+    /// The chats whose people see what somebody is called: all but channels that the person only reads.
+    pub async fn chats_that_know(&self, user: UserId) -> Result<Vec<ChatId>> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT chat_id FROM user_chats WHERE user_id = $1 AND role IS NOT NULL AND (kind <> 2 OR role > 0)",
+        )
+        .bind(user.0)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(ChatId).collect())
+    }
+
     /// The direct chat of two people, when its id was given out.
     pub async fn direct_chat(&self, user: UserId, other: UserId) -> Result<Option<ChatId>> {
         let id: Option<i64> =
