@@ -18,9 +18,9 @@ pub fn normal(statement: &str) -> String {
 
 /// The sources of the store without their tests, by name.
 fn sources() -> BTreeMap<String, String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = vec![source.join("store.rs")];
-    for folder in ["store", "store/chats", "store/people"] {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("store/src");
+    let mut files = Vec::new();
+    for folder in ["", "chats", "people"] {
         let folder = fs::read_dir(source.join(folder)).expect("the store");
         files.extend(folder.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file()));
     }
