@@ -2,9 +2,12 @@
 //! alone, then all at once. What the innocent notice is measured, what the attackers were allowed is counted, and the memory
 //! of the node is read from `/proc`.
 //!
-//! The innocent are the load test's own engine with its ledger and audit; the attackers are a child process ([`attack`]).
+//! The innocent are the load test's own engine with its ledger and audit; the attackers are a child process ([`attack`]). Real attackers burn
+//! processors of their own, so these get what others leave; and what they burn all the same is burnt once more by a process that attacks
+//! nobody ([`burn`]): what the innocent notice of that is not the server's doing.
 
 pub mod attack;
+pub mod burn;
 mod kinds;
 mod plan;
 mod world;
@@ -94,6 +97,8 @@ struct Line {
     tally: Tally,
     /// How long the victim took to sign in, at most.
     victim: Option<f64>,
+    /// CPU time of the attackers, in seconds.
+    attackers_cpu: f64,
 }
 
 /// What the attackers may get done with one kind at most, however long; and what must end within how many seconds. People can be
@@ -152,6 +157,7 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     }
     let all = stage.phase("all at once", &names, at_once)?;
     let normal = stage.recovery(&quiet, args)?;
+    let control = stage.control(at_once, all.attackers_cpu)?;
     // Long enough to tell whether those who hold on are let.
     while args.only.is_empty() && !args.at_once && began.elapsed() < HOLD {
         stage.chat(0.5)?;
@@ -162,15 +168,24 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
     stage.judge(&lines, args);
     stage.judge_end(&quiet, &all, normal, args);
     stage.judge_held(&held, lasted);
-    lines.push(all);
+    lines.extend([control, all]);
 
     let mut text = tables(&lines);
-    if let [quiet, .., all] = lines.as_slice() {
+    if let [quiet, .., control, all] = lines.as_slice() {
         let (times, most) = (all.p99_ms / quiet.p99_ms, bound(quiet, args));
         let _ = writeln!(
             text,
             "with all kinds at once p99 of the innocent is {times:.1} times that of the quiet: {:.1} ms after {:.1}, at most {most:.0} are allowed",
             all.p99_ms, quiet.p99_ms
+        );
+        let _ = writeln!(
+            text,
+            "with the same CPU ({:.1} s of {:.1}) burnt without an attack it is {:.1} times that of the quiet: {:.1} ms; the attack makes it {:.1} times that",
+            control.attackers_cpu,
+            all.attackers_cpu,
+            control.p99_ms / quiet.p99_ms,
+            control.p99_ms,
+            all.p99_ms / control.p99_ms
         );
     }
     for (name, tally) in &held {
@@ -234,6 +249,7 @@ impl Stage {
 
     /// The innocent chat for so long, while the attackers do these kinds.
     fn phase(&mut self, what: &str, kinds: &[&str], seconds: f64) -> Result<Line, Error> {
+        let reaped = process::reaped_ms();
         let attackers = if kinds.is_empty() { None } else { Some(self.attack(kinds, seconds, false)?) };
         let over = Arc::new(AtomicBool::new(false));
         let victim = kinds.iter().any(|it| it.starts_with("sign-ins")).then(|| {
@@ -249,6 +265,7 @@ impl Stage {
             }),
             None => Tally::default(),
         };
+        let attackers_cpu = seconds_of(process::reaped_ms() - reaped);
         // What was due in this phase counts for it, however late it comes.
         self.run.engine.until(RECOVERY, |engine| engine.quiescent())?;
         let victim = victim.and_then(|it| it.join().ok()).map(|it| it.as_secs_f64());
@@ -261,11 +278,23 @@ impl Stage {
             memory: memory.max(self.memory()),
             tally,
             victim,
+            attackers_cpu,
         };
         if !what.is_empty() {
             eprintln!("{what}: p50 {:.1} ms, p99 {:.1} ms, {:.0} MiB", line.p50_ms, line.p99_ms, line.memory);
         }
         Ok(line)
+    }
+
+    /// The innocent chat, while a process burns as much CPU as the attackers did, and attacks nobody.
+    fn control(&mut self, seconds: f64, cpu: f64) -> Result<Line, Error> {
+        let reaped = process::reaped_ms();
+        let mut command = rig::command(std::env::current_exe()?, None);
+        command.args(["burn", "--seconds", &seconds.to_string(), "--cpu", &cpu.to_string()]);
+        let mut child = command.stdin(Stdio::null()).spawn()?;
+        let line = self.phase("nothing but the attackers' CPU", &[], seconds);
+        child.wait()?;
+        Ok(Line { attackers_cpu: seconds_of(process::reaped_ms() - reaped), ..line? })
     }
 
     /// The innocent chat. Returns the most memory that the node had meanwhile.
@@ -394,6 +423,11 @@ impl Stage {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]
+fn seconds_of(millis: u64) -> f64 {
+    millis as f64 / 1000.0
+}
+
 /// What the innocent may have to wait with all kinds at once, and after that.
 fn bound(quiet: &Line, args: &AbuseArgs) -> f64 {
     (quiet.p99_ms * 2.0).max(quiet.p99_ms + 50.0) * args.slack
@@ -447,6 +481,7 @@ fn tables(lines: &[Line]) -> String {
         "refused",
         "closed",
         "victim in, s",
+        "attackers' CPU, s",
     ]);
     for line in lines {
         let tally = &line.tally;
@@ -466,6 +501,7 @@ fn tables(lines: &[Line]) -> String {
                 .map(|(code, count)| format!("{count} × {code}"))
                 .chain((tally.not_taken > 0).then(|| format!("{} not taken", tally.not_taken)))),
             line.victim.map_or_else(String::new, |it| format!("{it:.1}")),
+            format!("{:.1}", line.attackers_cpu),
         ]);
     }
     let mut text = format!("{table}\n");

@@ -32,6 +32,16 @@ pub enum Scenario {
     Channel(Channel),
     /// Connections that do nothing: what one costs the server in memory.
     Idle(Idle),
+    /// People who join a channel that a million are in, and leave it, while it posts: how many a second, and what its readers notice.
+    Joins(crate::scenario::joins::Joins),
+    /// People who react to one post: whether all is stored, how often the counts are told, and what its readers notice.
+    Reactions(crate::scenario::reactions::Reactions),
+    /// Somebody in 2,000 chats who comes back: how long until they have what was written in 20 of them, and what that costs.
+    Hello(crate::scenario::hello::HelloArgs),
+    /// All connections break at once: how long until the last one has come back and has everything.
+    Storm(crate::scenario::storm::Storm),
+    /// The same load on one database, and on one for chats and one for people, in turn.
+    Databases(crate::scenario::databases::Databases),
     /// Nodes, Postgres and Redis of its own, frozen, killed and cut in the middle of traffic; nothing may be lost.
     Faults(crate::faults::FaultsArgs),
     /// A node of its own, in which innocent people chat while attackers do their worst: what the innocent notice of it.
@@ -39,6 +49,9 @@ pub enum Scenario {
     /// The attackers of `abuse`, which starts them.
     #[command(hide = true)]
     Attack(crate::abuse::attack::AttackArgs),
+    /// The control of `abuse`, which starts it.
+    #[command(hide = true)]
+    Burn(crate::abuse::burn::BurnArgs),
     /// Calls with sound: how long until both people hear each other.
     #[cfg(feature = "calls")]
     CallSetup(crate::media::CallSetup),
@@ -212,7 +225,7 @@ pub enum Rate {
     Max,
 }
 
-fn rate(text: &str) -> Result<Rate, String> {
+pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     match text {
         "max" => Ok(Rate::Max),
         _ => match text.parse() {

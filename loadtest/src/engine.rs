@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chapar_protocol::Command;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     websocket::{self, Step},
 };
 
-/// Connections that may be under way at once: more would overrun the server's accept queue.
+/// Connections that may be under way at once, unless a scenario says otherwise: more could overrun the server's accept queue.
 const OPENING: usize = 100;
 /// How often every session is looked at for what time alone brings, in microseconds.
 const TICK_US: u64 = 20_000;
@@ -69,6 +70,8 @@ pub struct Engine {
     pub shared: Shared,
     /// Set while a closed loop runs.
     pub closed: Option<ClosedLoop>,
+    /// Connections that may be under way at once.
+    pub opening_at_once: usize,
     poll: Poll,
     events: Events,
     ready: Vec<Ready>,
@@ -100,6 +103,7 @@ impl Engine {
         Ok(Self {
             shared,
             closed: None,
+            opening_at_once: OPENING,
             poll: Poll::new()?,
             events: Events::with_capacity(2048),
             ready: Vec::new(),
@@ -135,6 +139,30 @@ impl Engine {
         let now_us = at_us.max(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX));
         connection.session.pump(&mut self.shared, now_us);
         mark(connection, user as usize, &mut self.dirty);
+    }
+
+    /// Asks something for a user; see [`Session::ask_for`].
+    pub fn ask<C: Command>(&mut self, user: u32, number: u64, command: &C) -> bool {
+        let connection = &mut self.connections[user as usize];
+        let asked = connection.session.ask_for(number, command);
+        mark(connection, user as usize, &mut self.dirty);
+        asked
+    }
+
+    /// Everybody's connection breaks at once. Nobody comes back before the next turn.
+    pub fn cut_all(&mut self) {
+        let now_us = self.now_us();
+        for index in 0..self.connections.len() {
+            if self.connections[index].stream.is_some() {
+                self.lose(index, End::Lost("cut by the load test".into()), now_us);
+            }
+        }
+    }
+
+    /// Everybody comes back from now on; see [`Session::come_back`].
+    pub fn come_back(&mut self) {
+        let now_us = self.now_us();
+        self.connections.iter_mut().for_each(|it| it.session.come_back(now_us));
     }
 
     /// Starts a closed loop.
@@ -230,7 +258,7 @@ impl Engine {
         for index in 0..self.connections.len() {
             let connection = &mut self.connections[index];
             match connection.session.phase {
-                Phase::Down(at) if at <= now_us && self.opening < OPENING => self.connect(index, now_us),
+                Phase::Down(at) if at <= now_us && self.opening < self.opening_at_once => self.connect(index, now_us),
                 Phase::Down(_) | Phase::Dead(_) => {}
                 Phase::Opening | Phase::Greeting | Phase::Live => {
                     let outcome = connection.session.tick(&mut self.shared, now_us);

@@ -40,5 +40,6 @@ pub mod scenario;
 pub mod schedule;
 pub mod session;
 pub mod stats;
+pub mod watch;
 pub mod websocket;
 pub mod world;

@@ -19,8 +19,17 @@ fn main() -> ExitCode {
         Scenario::Calls(args) => (scenario::calls::run(args), &args.common.json),
         Scenario::Channel(args) => (scenario::channel::run(args), &args.common.json),
         Scenario::Idle(args) => (scenario::idle::run(args), &args.common.json),
+        Scenario::Joins(args) => (scenario::joins::run(args), &args.own.json),
+        Scenario::Reactions(args) => (scenario::reactions::run(args), &args.own.json),
+        Scenario::Hello(args) => (scenario::hello::run(args), &args.own.json),
+        Scenario::Storm(args) => (scenario::storm::run(args), &args.own.json),
+        Scenario::Databases(args) => (scenario::databases::run(args), &args.own.json),
         Scenario::Faults(args) => return judged(chapar_loadtest::faults::run(args), args.json.as_deref()),
         Scenario::Abuse(args) => return judged(chapar_loadtest::abuse::run(args), args.json.as_deref()),
+        Scenario::Burn(args) => {
+            chapar_loadtest::abuse::burn::run(args);
+            return ExitCode::SUCCESS;
+        }
         Scenario::Attack(args) => match chapar_loadtest::abuse::attack::run(args) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => {

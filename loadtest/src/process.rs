@@ -113,6 +113,25 @@ fn listening_inodes(table: &str, port: u16) -> Vec<String> {
         .collect()
 }
 
+/// CPU time of the children of this process that have ended, in milliseconds.
+pub fn reaped_ms() -> u64 {
+    stat(std::process::id()).map_or(0, |it| it.reaped_ms)
+}
+
+/// Lets others go first: this process gets what they leave, or little more.
+pub fn be_last() {
+    // Where it is not allowed, all are alike, as before.
+    let _ = rustix::process::nice(10);
+}
+
+/// Lets this process, and those that it starts from now on, open as many files as it may.
+pub fn raise_open_files() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // What it has is looked at before anybody connects.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, most);
+}
+
 /// Fails, saying what to do, when the limit of open files does not allow that many connections.
 ///
 /// # Errors

@@ -108,6 +108,24 @@ pub struct AuditReport {
     pub first: Vec<String>,
 }
 
+impl AuditReport {
+    /// Adds what the audit of another run found.
+    pub fn add(&mut self, other: Self) {
+        self.chats += other.chats;
+        self.messages += other.messages;
+        self.readers += other.readers;
+        self.snapshot_holes_read += other.snapshot_holes_read;
+        self.unknown += other.unknown;
+        self.unknown_existing += other.unknown_existing;
+        self.seconds += other.seconds;
+        self.violations += other.violations;
+        for (kind, count) in other.by_kind {
+            *self.by_kind.entry(kind).or_default() += count;
+        }
+        self.first.extend(other.first);
+    }
+}
+
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
@@ -251,7 +269,9 @@ impl Report {
             }
             section(&table);
         }
-        section(&self.usage());
+        if !self.processes.is_empty() {
+            section(&self.usage());
+        }
         if self.errors.contains_key("rate_limited") {
             let _ = writeln!(
                 text,
@@ -293,12 +313,12 @@ impl Report {
     }
 
     fn latencies(&self) -> Table {
-        let mut table = table(&["latency, ms", "mean", "p50", "p90", "p99", "p99.9", "max"]);
+        let mut table = table(&["latency, ms", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"]);
         let messages = [("send → acknowledged", &self.send_to_ack), ("send → received", &self.send_to_receive)];
         let phases = self.phases.iter().map(|(name, it)| (name.as_str(), it));
         for (name, it) in messages.into_iter().filter(|_| self.phases.is_empty()).chain(phases) {
             let mut row = vec![name.to_owned()];
-            let values = [it.mean_ms, it.p50_ms, it.p90_ms, it.p99_ms, it.p999_ms, it.max_ms];
+            let values = [it.mean_ms, it.p50_ms, it.p90_ms, it.p95_ms, it.p99_ms, it.p999_ms, it.max_ms];
             row.extend(values.map(|value| format!("{value:.2}")));
             table.add_row(row);
         }

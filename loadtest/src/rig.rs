@@ -4,6 +4,7 @@
 //! this value; where `setpriv` is there, also when this process is killed.
 
 mod node;
+mod plain;
 mod postgres;
 mod process;
 mod redis_server;
@@ -17,6 +18,7 @@ use std::{
 };
 
 pub(crate) use node::{NodeProcess, ready};
+pub(crate) use plain::{Databases, Own, Plain};
 pub(crate) use postgres::Postgres;
 pub(crate) use process::{Signal, command, send as send_signal};
 pub(crate) use redis_server::Redis;
@@ -85,7 +87,7 @@ impl Rig {
     pub(crate) fn start(parts: &Parts<'_>) -> io::Result<Self> {
         let scratch = Scratch::new()?;
         let mut free = Ports::new(parts.seed);
-        let postgres = Postgres::start(scratch.path())?;
+        let postgres = Postgres::start(scratch.path(), &[])?;
         let database_wire = Wire::open(Target::Unix(postgres.socket()))?;
         let mut settings: Vec<String> = parts.settings.iter().map(ToString::to_string).collect();
         settings.push("--database-url".into());
@@ -122,10 +124,11 @@ pub(crate) fn server_binary(named: Option<&Path>) -> io::Result<PathBuf> {
     )))
 }
 
-/// Settings that lift the bounds on single people and addresses: here one machine plays everybody.
+/// Settings that lift the bounds on single people and addresses: here one machine plays everybody. A tenth of the connections of an address may be
+/// without a `hello`, and in a storm all are.
 pub(crate) const NO_BUDGETS: &[(&str, &str)] = &[
     ("--messages-per-second", "0"),
-    ("--max-connections-per-address", "20000"),
+    ("--max-connections-per-address", "200000"),
     ("--new-contacts-per-day", "0"),
     ("--stranger-chats-per-day", "0"),
     ("--lookups-per-day", "0"),

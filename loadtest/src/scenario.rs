@@ -1,9 +1,15 @@
 //! The named loads, and what they have in common: set-up, connecting, measuring, the audit.
 
+mod broadcast;
 pub mod calls;
 pub mod channel;
 pub mod chat;
+pub mod databases;
+pub mod hello;
 pub mod idle;
+pub mod joins;
+pub mod reactions;
+pub mod storm;
 
 use std::{
     ops::RangeInclusive,

@@ -14,7 +14,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    Action, ChatCursor, ChatId, ChatSync, CloseCode, Epoch, Resume, Seq, UserDelta, Version, WireError,
+    Action, ChatCursor, ChatId, ChatSync, CloseCode, Command, Epoch, Resume, Seq, UserDelta, Version, WireError,
     command::{Difference, Differences, Hello, UserDifference, Welcome},
     event::Drain,
     frame, limit,
@@ -27,6 +27,7 @@ use crate::{
     ledger::Ledger,
     message::{Ident, Random},
     stats::Stats,
+    watch::{Answer, Watch},
     websocket::{self, Frame, Op},
 };
 
@@ -41,6 +42,10 @@ pub struct Shared {
     pub stats: Stats,
     /// Requests that a connection may have under way, at most 64.
     pub in_flight: usize,
+    /// Answers to what a scenario has asked by [`Session::ask`], until it takes them.
+    pub answers: Vec<Answer>,
+    /// What some users are told of a chat that is not in the ledger.
+    pub watch: Option<Watch>,
     scratch: Vec<u8>,
 }
 
@@ -48,7 +53,15 @@ impl Shared {
     /// For a run.
     pub fn new(ledger: Ledger, in_flight: usize) -> Self {
         let in_flight = in_flight.clamp(1, chapar_protocol::limit::IN_FLIGHT);
-        Self { ledger, frames: Frames::default(), stats: Stats::default(), in_flight, scratch: Vec::new() }
+        Self {
+            ledger,
+            frames: Frames::default(),
+            stats: Stats::default(),
+            in_flight,
+            answers: Vec::new(),
+            watch: None,
+            scratch: Vec::new(),
+        }
     }
 }
 
@@ -80,6 +93,8 @@ const HELLO: u64 = CONTROL_IDS;
 const USER_DIFFERENCE: u64 = CONTROL_IDS + 1;
 /// Plus the index of the cursor.
 const DIFFERENCE: u64 = CONTROL_IDS * 2;
+/// Plus the number of what a scenario asks.
+const ASKED: u64 = CONTROL_IDS * 4;
 /// Deltas kept back until the welcome; further ones are found missing by the version rule.
 const EARLY: usize = 4096;
 /// The longest back-off, in microseconds.
@@ -228,7 +243,11 @@ impl Session {
                     self.early.push(delta);
                 }
             }
-            Incoming::Delta(None) => {}
+            Incoming::Delta(None) => {
+                if let Some(watch) = &mut shared.watch {
+                    watch.heard(self.user, it.payload, now_us);
+                }
+            }
             Incoming::Sent { id, seq, version } => self.sent(id, seq, version, shared, now_us),
             Incoming::Reply { id, ok } => self.reply(id, ok, shared, now_us)?,
             Incoming::Failed { id, error } => self.failed(id, &error, shared, now_us)?,
@@ -298,6 +317,23 @@ impl Session {
     /// Messages that have no answer yet.
     pub fn open_sends(&self) -> usize {
         self.pending.len() + self.under_way.len()
+    }
+
+    /// Asks something of a scenario's own; the answer lands in [`Shared::answers`]. False when nobody is there to be asked.
+    pub fn ask_for<C: Command>(&mut self, number: u64, command: &C) -> bool {
+        let live = self.phase == Phase::Live;
+        if live {
+            self.put(Op::Text, frame::request(ASKED + number, command).as_bytes());
+        }
+        live
+    }
+
+    /// Whoever is not connected comes back from now on, each after a back-off of their own.
+    pub fn come_back(&mut self, now_us: u64) {
+        if let Phase::Down(_) = self.phase {
+            self.attempts = 0;
+            self.phase = Phase::Down(now_us + self.back_off_us());
+        }
     }
 
     fn put(&mut self, op: Op, payload: &[u8]) {
@@ -445,6 +481,7 @@ impl Session {
                 self.welcome(&welcome, shared, now_us);
             }
             USER_DIFFERENCE => self.user_delta(&serde_json::from_str::<UserDelta>(ok.get()).map_err(bad)?),
+            ASKED.. => shared.answers.push(Answer { user: self.user, number: id - ASKED, at_us: now_us, error: None }),
             _ => {
                 let Some(indices) = self.questions.remove(&id) else { return Ok(()) };
                 for index in &indices {
@@ -473,6 +510,11 @@ impl Session {
     fn failed(&mut self, id: Option<u64>, error: &WireError, shared: &mut Shared, now_us: u64) -> Result<(), End> {
         let code = serde_json::to_value(error.code).ok();
         shared.stats.error(code.as_ref().and_then(|it| it.as_str()).unwrap_or("unknown"));
+        if let Some(number) = id.and_then(|id| id.checked_sub(ASKED)) {
+            let error = Some(error.clone());
+            shared.answers.push(Answer { user: self.user, number, at_us: now_us, error });
+            return Ok(());
+        }
         let wait_us = u64::from(error.retry_after_ms.unwrap_or(250)) * 1000;
         let answered = id.and_then(|id| self.answered(id));
         if let Some(ident) = answered {
@@ -488,7 +530,11 @@ impl Session {
         match error.action {
             Action::ReAuthenticate => Err(End::Dead(format!("{:?}", error.code))),
             Action::Resume => Err(End::Lost(format!("error {:?}", error.code))),
-            Action::Retry if id == Some(HELLO) => Err(End::Lost(format!("hello: {:?}", error.code))),
+            Action::Retry if id == Some(HELLO) => {
+                // R15: a time that is named holds in place of the back-off. The server draws it at random.
+                self.drain = error.retry_after_ms;
+                Err(End::Lost(format!("hello: {:?}", error.code)))
+            }
             Action::GiveUp if id == Some(HELLO) || id.is_none() => Err(End::Dead(format!("{:?}", error.code))),
             Action::GiveUp if answered.is_none() => Err(End::Dead(format!("difference: {:?}", error.code))),
             Action::Retry | Action::GiveUp => {

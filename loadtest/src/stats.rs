@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 /// Microseconds from 1 to 10 minutes with three digits.
-fn latencies() -> Histogram<u64> {
+pub(crate) fn latencies() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are constants that fit")
 }
 
@@ -140,6 +140,8 @@ pub struct Percentiles {
     pub p50_ms: f64,
     /// 90 % are at most this.
     pub p90_ms: f64,
+    /// 95 % are at most this.
+    pub p95_ms: f64,
     /// 99 % are at most this.
     pub p99_ms: f64,
     /// 99.9 % are at most this.
@@ -159,6 +161,7 @@ impl From<&Histogram<u64>> for Percentiles {
             mean_ms: (micros.mean()).round() / 1000.0,
             p50_ms: at(0.5),
             p90_ms: at(0.9),
+            p95_ms: at(0.95),
             p99_ms: at(0.99),
             p999_ms: at(0.999),
             max_ms: millis(micros.max()),

@@ -72,11 +72,10 @@ pub fn plan(users: u32, kinds: &[ChatKind], group_size: u32) -> Vec<Chat> {
     chats
 }
 
-/// Groups of 20 for people who are in `chats` of them each. Everybody makes some, within what one person may.
-pub fn circles(users: u32, chats: u32) -> Vec<Chat> {
-    const SIZE: usize = 20;
+/// Groups of `size` for people who are in `chats` of them each. Everybody makes some, within what one person may.
+pub fn circles(users: u32, chats: u32, size: u32) -> Vec<Chat> {
     let everybody: Vec<u32> = (0..users).collect();
-    let groups = everybody.chunks(SIZE).flat_map(|circle| {
+    let groups = everybody.chunks(size.max(1) as usize).flat_map(|circle| {
         (0..chats as usize).map(|turn| {
             let mut members = circle.to_vec();
             members.rotate_left(turn % circle.len());
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn everybody_is_in_as_many_circles_as_wished() {
-        let chats = circles(50, 3);
+        let chats = circles(50, 3, 20);
         for user in 0..50 {
             assert_eq!(chats.iter().filter(|it| it.members.contains(&user)).count(), 3, "user {user}");
         }

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     line::{Came, Heard, Line},
     message::Random,
+    process,
 };
 
 /// See [`crate::args::Scenario::Attack`].
@@ -60,6 +61,7 @@ pub(super) type Kind = (&'static str, usize, fn(&mut Attacker, &mut Tally));
 /// # Errors
 /// When the plan cannot be read, or a kind is unknown.
 pub fn run(args: &AttackArgs) -> io::Result<()> {
+    process::be_last();
     let plan: Plan = serde_json::from_slice(&fs::read(&args.plan)?)?;
     let until = Instant::now() + Duration::try_from_secs_f64(args.seconds).map_err(io::Error::other)?;
     if args.until_eof {

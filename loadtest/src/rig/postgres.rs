@@ -16,13 +16,15 @@ pub(crate) struct Postgres {
     directory: PathBuf,
     binaries: PathBuf,
     account: Option<u32>,
+    /// Settings beside those that every one has.
+    settings: Vec<String>,
     process: Option<Process>,
     /// Backends (and perhaps the postmaster) that are held now.
     frozen: Vec<u32>,
 }
 
 impl Postgres {
-    pub(crate) fn start(scratch: &Path) -> io::Result<Self> {
+    pub(crate) fn start(scratch: &Path, settings: &[&str]) -> io::Result<Self> {
         let (binaries, account) = (binaries()?, account()?);
         let directory = scratch.join("postgres");
         fs::create_dir(&directory)?;
@@ -46,9 +48,20 @@ impl Postgres {
         if !output.status.success() {
             return Err(io::Error::other(format!("initdb: {}", String::from_utf8_lossy(&output.stderr))));
         }
-        let mut it = Self { directory, binaries, account, process: None, frozen: Vec::new() };
+        let settings = settings.iter().map(ToString::to_string).collect();
+        let mut it = Self { directory, binaries, account, settings, process: None, frozen: Vec::new() };
         it.up()?;
         Ok(it)
+    }
+
+    /// Whether it may count statements: the library belongs to Debian's package, and to most others.
+    pub(crate) fn can_count_statements() -> bool {
+        binaries().is_ok_and(|it| it.join("../lib/pg_stat_statements.so").is_file())
+    }
+
+    /// Where a node finds it, over its socket.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://chapar@{}/postgres", self.directory.display().to_string().replace('/', "%2F"))
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -71,6 +84,9 @@ impl Postgres {
         let mut command = process::command(self.binaries.join("postgres"), self.account);
         command.current_dir("/").arg("-D").arg(self.directory.join("pg")).arg("-k").arg(&self.directory);
         for setting in ["listen_addresses=", "max_connections=200", "shared_buffers=128MB", "jit=off"] {
+            command.args(["-c", setting]);
+        }
+        for setting in &self.settings {
             command.args(["-c", setting]);
         }
         Process::start(command, log)

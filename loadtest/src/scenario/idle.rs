@@ -15,7 +15,7 @@ use crate::{
 /// See [`Error`].
 pub fn run(args: &args::Idle) -> Result<Report, Error> {
     let common = &args.common;
-    let set_up = |users| Run::set_up(common, users, world::circles(users, args.chats), 1..=1, 1);
+    let set_up = |users| Run::set_up(common, users, world::circles(users, args.chats, 20), 1..=1, 1);
     // Those who come first pay for what the server makes once: pools, caches, code that was never run.
     let mut first = if args.warmup > 0 { Some(set_up(args.warmup)?) } else { None };
     let mut run = set_up(args.connections)?;
