@@ -1754,7 +1754,7 @@ chat_id: ChatId,
  */
 user_id: UserId, 
 /**
- * Which of `write`, `react`, `add` and `list`; none gives all back.
+ * Which of `write`, `react` and `add`; none gives all back.
  */
 denied: Array<Right>, 
 /**
@@ -1910,7 +1910,7 @@ export type SetChatRights = {
  */
 chat_id: ChatId, 
 /**
- * In a group of `write`, `react`, `add` and `list`; in a channel `react`.
+ * In a group of `write`, `react` and `add`; in a channel `react`. Nobody gives what they do not have.
  */
 rights: Array<Right>, };
 
