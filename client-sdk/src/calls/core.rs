@@ -316,10 +316,9 @@ impl Core {
             self.restrict();
         }
         match standing {
-            Standing::Calling { .. } => {}
             // It was here, and went on elsewhere without this device's hearing of it.
             Standing::TakeOver { .. } if self.open => self.close(),
-            Standing::TakeOver { .. } => {}
+            Standing::Calling { .. } | Standing::TakeOver { .. } => {}
             Standing::Ringing { .. } => {
                 if first {
                     self.ask(CallAsk::Ringing);

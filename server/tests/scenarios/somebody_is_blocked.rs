@@ -86,15 +86,16 @@ async fn in_the_chat_of_the_two() {
     blocks(&sara, &amir, true).await;
     // His tombstone is the one change that he has heard of: nothing told him of the block.
     amir.reaches(chat_id, Version(version.0 + 1)).await;
-    let model = amir.model();
-    assert_eq!(model.version(chat_id), Version(version.0 + 1));
     let tells = |event: &Event| match event {
         Event::Me(delta) => delta.items.iter().any(|item| matches!(item, Item::Chat(mine) if mine.chat_id == chat_id)),
         Event::Presence(_) | Event::Delta(_) => false,
         _ => true,
     };
-    assert!(!model.events.iter().any(tells), "{:?}", model.events);
-    drop(model);
+    {
+        let model = amir.model();
+        assert_eq!(model.version(chat_id), Version(version.0 + 1));
+        assert!(!model.events.iter().any(tells), "{:?}", model.events);
+    }
 
     blocks(&sara, &amir, false).await;
     amir.say(chat_id, "thank you").await;

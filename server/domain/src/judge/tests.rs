@@ -467,7 +467,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (user(), rights()).prop_map(|(user, rights)| Change::SetAdminRights(user, rights)),
         1 => (user(), rights(), until).prop_map(|(user, rights, until)| Change::Restrict(user, rights, until.map(at))),
         1 => user().prop_map(Change::Unban),
-        1 => (user(), any::<bool>()).prop_map(|(user, shut)| Change::Shut(user, shut)),
+        1 => (user(), -9i64..9).prop_map(|(user, since)| Change::Shut(user, since)),
         1 => Just(create(ChatKind::Group, &[4, 5]).change),
     ]
 }

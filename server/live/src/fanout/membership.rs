@@ -200,7 +200,9 @@ impl Fanout {
     /// Where somebody is connected who has come into some chats or gone. Whoever is just being greeted there looks at these again.
     fn devices(&self, topic: Topic, chats: &[ChatId]) -> Vec<Arc<Outbox>> {
         let devices = self.hub.watchers(topic);
-        devices.iter().for_each(|outbox| outbox.has_moved(chats.iter().copied()));
+        for outbox in &devices {
+            outbox.has_moved(chats.iter().copied());
+        }
         devices
     }
 
