@@ -270,15 +270,15 @@ async fn personal(store: &Store, round: i64) {
     let first = store.people.set_items(ME, &set).await.expect("set");
     let again = store.people.set_items(ME, &set).await.expect("so already");
     assert_eq!((again.version, again.delta, again.blocks.len()), (first.version, None, 100));
-    for written in [first.blocks, again.blocks] {
-        let jobs: Vec<_> = written.iter().map(|it| it.1).collect();
-        store.people.take_back_jobs(&jobs).await.expect("taken back");
-    }
     let blocked = UserId(1000 + 100 * round);
     assert_eq!(store.people.blocks_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
     assert!(store.people.block_since(ME, blocked).await.expect("read") > 0);
     let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
-    store.people.set_items(ME, &back).await.expect("taken back");
+    let last = store.people.set_items(ME, &back).await.expect("taken back");
+    for written in [first.blocks, again.blocks, last.blocks] {
+        let jobs: Vec<_> = written.iter().map(|it| it.1).collect();
+        store.people.take_back_jobs(&jobs).await.expect("done already");
+    }
     let (user_id, reason) = (UserId(5000 + round), ReportReason::Spam);
     let report = Report { user_id, reason, chat_id: None, seq: None, note: None };
     store.people.report(ME, &report).await.expect("kept");

@@ -10,6 +10,7 @@ mod a_commit_without_an_answer;
 mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_follower_of_the_feed_dies;
 mod a_locked_person_holds_up_nobody_elses_read_marks;
 mod a_message_is_refused_while_another_edits;
 mod a_neighbour_holds_silent_sockets;
