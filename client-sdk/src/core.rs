@@ -20,7 +20,10 @@ pub mod user;
 #[cfg(test)]
 mod vectors;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use chapar_protocol::{ChatId, Epoch, ErrorCode, User, UserId, Version, WireError, limit, text};
 use uuid::Uuid;
@@ -187,7 +190,8 @@ pub struct Session {
     me: Option<User>,
     epochs: Vec<Epoch>,
     own: Own,
-    chats: BTreeMap<ChatId, Chat>,
+    /// Shared with a state that is on its way to the disk: only what changes meanwhile is copied.
+    chats: BTreeMap<ChatId, Arc<Chat>>,
     catchups: BTreeMap<ChatId, Catchup>,
     /// Chats whose difference is to be asked, in this order.
     to_ask: VecDeque<ChatId>,
@@ -307,7 +311,7 @@ impl Session {
     }
 
     /// The chats held.
-    pub fn chats(&self) -> &BTreeMap<ChatId, Chat> {
+    pub fn chats(&self) -> &BTreeMap<ChatId, Arc<Chat>> {
         &self.chats
     }
 

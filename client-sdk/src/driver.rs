@@ -39,8 +39,19 @@ struct Driver {
     socket: Option<(mpsc::Sender<Outgoing>, Receiver)>,
     owner_known: bool,
     save_at: Option<Instant>,
+    /// Messages to be kept, and those that need not be any more, since the last ones went to the disk.
+    put: Vec<OutboxItem>,
+    removed: Vec<Uuid>,
+    /// Messages on their way to the disk: meanwhile frames are read, and the next ones gather.
+    keeping: Option<Keeping>,
     /// The state on its way to the disk: meanwhile frames are read, and nothing else is saved.
     saving: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// See [`Driver::keeping`].
+struct Keeping {
+    client_ids: Vec<Uuid>,
+    work: JoinHandle<Result<(), Error>>,
 }
 
 /// Calls the store from a thread that may block.
@@ -67,8 +78,20 @@ fn keep_in(store: &dyn Store, put: &[OutboxItem], removed: &[Uuid]) -> io::Resul
 
 /// Runs a session until it is closed.
 pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String, options: Options) {
-    let (connecting, socket, save_at, saving) = (None, None, None, None);
-    let mut driver = Driver { shared, store, url, options, connecting, socket, owner_known: false, save_at, saving };
+    let mut driver = Driver {
+        shared,
+        store,
+        url,
+        options,
+        connecting: None,
+        socket: None,
+        owner_known: false,
+        save_at: None,
+        put: Vec::new(),
+        removed: Vec::new(),
+        keeping: None,
+        saving: None,
+    };
     driver.shared.handle(Input::Tick);
     loop {
         let outputs = driver.shared.session().take();
@@ -80,6 +103,10 @@ pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String,
             break;
         }
         driver.wait().await;
+    }
+    while driver.keeping.is_some() {
+        driver.kept().await;
+        driver.keep();
     }
     // What is on its way first: the last word is the newest.
     driver.saved().await;
@@ -93,8 +120,6 @@ pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String,
 
 impl Driver {
     async fn act(&mut self, outputs: VecDeque<Output>) {
-        let mut put: Vec<OutboxItem> = Vec::new();
-        let mut removed: Vec<Uuid> = Vec::new();
         for output in outputs {
             match output {
                 Output::Connect => {
@@ -108,12 +133,12 @@ impl Driver {
                 }
                 Output::Store(item) => {
                     // A failed message is put again: what was said of it before must not come after.
-                    removed.retain(|client_id| *client_id != item.client_id);
-                    put.push(item);
+                    self.removed.retain(|client_id| *client_id != item.client_id);
+                    self.put.push(item);
                 }
                 Output::Unstore(client_id) => {
-                    put.retain(|item| item.client_id != client_id);
-                    removed.push(client_id);
+                    self.put.retain(|item| item.client_id != client_id);
+                    self.removed.push(client_id);
                 }
                 Output::Answer { ticket, outcome } => self.shared.answer(ticket, outcome),
                 Output::Tell(event) => {
@@ -122,7 +147,7 @@ impl Driver {
                 }
             }
         }
-        self.keep(put, removed).await;
+        self.keep();
         self.note_owner().await;
     }
 
@@ -138,17 +163,36 @@ impl Driver {
         self.shared.handle(Input::Lost { code, reason });
     }
 
-    /// Keeps messages before they go out: the core writes them only when it hears that they are kept.
-    async fn keep(&mut self, put: Vec<OutboxItem>, removed: Vec<Uuid>) {
-        if put.is_empty() && removed.is_empty() {
+    /// Keeps messages before they go out: the core writes them only when it hears that they are kept. One batch after the other, so
+    /// that the last word on a message is the newest.
+    fn keep(&mut self) {
+        if self.keeping.is_some() || (self.put.is_empty() && self.removed.is_empty()) {
             return;
         }
-        let client_ids: Vec<_> = put.iter().map(|item| item.client_id).collect();
-        let kept = blocking(&self.store, move |store| keep_in(store, &put, &removed));
-        let kept = kept.await.inspect_err(|error| tracing::error!(%error, "the outbox cannot be kept"));
+        let (put, removed) = (std::mem::take(&mut self.put), std::mem::take(&mut self.removed));
+        let client_ids = put.iter().map(|item| item.client_id).collect();
+        let store = Arc::clone(&self.store);
+        let work = tokio::spawn(async move { blocking(&store, move |store| keep_in(store, &put, &removed)).await });
+        self.keeping = Some(Keeping { client_ids, work });
+    }
+
+    /// Waits until the messages that are on their way are on the disk, or cannot be.
+    async fn kept(&mut self) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let kept = (&mut keeping.work).await;
+        self.note_kept(kept);
+    }
+
+    fn note_kept(&mut self, kept: Result<Result<(), Error>, JoinError>) {
+        let Some(Keeping { client_ids, .. }) = self.keeping.take() else { return };
+        let kept = kept.unwrap_or_else(|error| Err(Error::Store(error.to_string())));
+        if let Err(error) = &kept {
+            tracing::error!(%error, "the outbox cannot be kept");
+        }
         for client_id in client_ids {
             self.shared.handle(Input::Stored { client_id, ok: kept.is_ok() });
         }
+        self.keep();
     }
 
     async fn note_owner(&mut self) {
@@ -192,7 +236,7 @@ impl Driver {
         let deadline = self.shared.session().deadline(self.shared.now());
         let deadline = deadline.map(|millis| self.shared.origin + Duration::from_millis(millis));
         let save_at = *self.save_at.get_or_insert_with(|| Instant::now() + SAVE_EVERY);
-        let Self { shared, connecting, socket, saving, .. } = self;
+        let Self { shared, connecting, socket, keeping, saving, .. } = self;
         let busy = saving.is_some();
         tokio::select! {
             () = shared.wake.notified() => {}
@@ -201,6 +245,7 @@ impl Driver {
             () = async { if let Some(at) = deadline { sleep_until(at).await } else { pending().await } } => {
                 self.shared.handle(Input::Tick);
             }
+            kept = async { if let Some(it) = keeping { (&mut it.work).await } else { pending().await } } => self.note_kept(kept),
             saved = async { if let Some(it) = saving { it.await } else { pending().await } } => self.note_saved(saved),
             () = sleep_until(save_at), if !busy => self.save(),
         }

@@ -7,9 +7,16 @@
 
 CREATE TABLE meta (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    epoch    uuid NOT NULL DEFAULT gen_random_uuid()
+    epoch    uuid NOT NULL DEFAULT gen_random_uuid(),
+    turns    bigint NOT NULL DEFAULT 0        -- where turns of memberships begin, see first_turn
 );
 INSERT INTO meta DEFAULT VALUES;
+
+-- In each history turns begin above all that an earlier one may have given out and lost since, in a failover (another timeline) or in a
+-- restore (the operator names a new epoch): people's lists, which may know those, follow the highest.
+CREATE FUNCTION first_turn() RETURNS bigint LANGUAGE sql STABLE
+RETURN (SELECT m.turns + CASE WHEN pg_is_in_recovery() THEN 0 ELSE
+            (('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint - 1) << 32 END FROM meta m);
 
 CREATE TABLE chats (
     id           bigint PRIMARY KEY,          -- given out by the people's side
@@ -46,6 +53,7 @@ CREATE TABLE members (
     denied       integer NOT NULL DEFAULT 0,  -- to a member, of those of everybody
     denied_until timestamptz,                 -- null: for good
     banned       boolean NOT NULL DEFAULT false, -- cannot come back by themselves
+    shut         bigint NOT NULL DEFAULT 0,   -- in a direct chat: when the other one blocked them, in microseconds; negative: ended it
     went         boolean NOT NULL DEFAULT false, -- by themselves: others cannot bring them back
     engaged      boolean NOT NULL DEFAULT false, -- has opened the chat, or written in it
     read_seq     bigint NOT NULL DEFAULT 0,   -- in channels nobody sees it: by it views are counted
@@ -70,7 +78,7 @@ CREATE TABLE messages (
     reply_to    bigint,
     body        jsonb NOT NULL,
     reactions   jsonb,                        -- counts, most frequent first
-    views       bigint NOT NULL DEFAULT 0,    -- in a channel, as last told
+    views       bigint,                       -- in a channel, as last told; null: none
     PRIMARY KEY (chat_id, seq),
     UNIQUE (chat_id, sender_id, client_id)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.1);
@@ -154,7 +162,7 @@ SELECT tend_feed();
 -- rests on must move the version, or be checked here: the `turn` of a member.
 --
 -- `in_more` holds the rarer rows, each list optional: created, info, messages (changed ones), members, counts, reactions, counted and viewed
--- and told (of a channel's counters), people.
+-- and told (of a channel's counters), shut, people.
 CREATE FUNCTION write_changes(
     in_chat bigint[], in_from bigint[], in_seq bigint[], in_version bigint[], in_at timestamptz[], in_kinds smallint[],
     in_m_chat bigint[], in_m_seq bigint[], in_m_version bigint[], in_m_sender bigint[], in_m_client uuid[],
@@ -205,7 +213,8 @@ BEGIN
     INSERT INTO feed (chats, froms, tos, kinds, people)
     SELECT array_agg(i.chat), array_agg(i.from_version), array_agg(i.version), array_agg(i.kind), in_more -> 'people'
     FROM unnest(in_chat, in_from, in_version, in_kinds) AS i (chat, from_version, version, kind)
-    WHERE i.version > i.from_version AND (full_batch OR i.chat = ANY (held))
+    -- Also standings that nobody else sees and that moved no version: people's own lists follow the feed.
+    WHERE (i.version > i.from_version OR i.kind & 2 <> 0) AND (full_batch OR i.chat = ANY (held))
     HAVING count(*) > 0;
     RETURN held;
 END
@@ -227,7 +236,7 @@ BEGIN
     END IF;
     IF in_more ? 'messages' THEN
         UPDATE messages m SET version = i.version, body = coalesce(i.body::jsonb, m.body), edited_at = i.edited_at,
-               reactions = i.reactions, views = i.views
+               reactions = i.reactions, views = nullif(i.views, 0)
         FROM jsonb_to_recordset(in_more -> 'messages') AS i (
             chat bigint, seq bigint, version bigint, body text, edited_at timestamptz, reactions jsonb, views bigint)
         WHERE m.chat_id = i.chat AND m.seq = i.seq AND i.chat = ANY (in_held);
@@ -257,6 +266,12 @@ BEGIN
             -- A reader came or went meanwhile, without the chat's lock: what was judged does not hold.
             RAISE EXCEPTION 'a member has moved' USING ERRCODE = 'serialization_failure';
         END IF;
+    END IF;
+    IF in_more ? 'shut' THEN
+        -- Without a version: nobody may learn of it. The later one holds, in whatever order they come.
+        UPDATE members m SET shut = i.since
+        FROM jsonb_to_recordset(in_more -> 'shut') AS i (chat bigint, usr bigint, since bigint)
+        WHERE m.chat_id = i.chat AND m.user_id = i.usr AND abs(m.shut) < abs(i.since) AND i.chat = ANY (in_held);
     END IF;
     IF in_more ? 'reactions' THEN
         INSERT INTO reactions AS r (chat_id, seq, user_id, emoji, version, counted)
@@ -364,9 +379,9 @@ END
 $$;
 
 -- Readers who come into channels or go: no lock of the channel, no version. No (chat, user) twice. `in_before` is the turn that was
--- read; whose turn has moved is left out. Returns the places, from 1, of those that were written.
+-- read, `in_turn` the next; whose turn has moved is left out. Returns the places, from 1, of those that were written.
 CREATE FUNCTION move_readers(
-    in_chat bigint[], in_user bigint[], in_before bigint[], in_role smallint[], in_read bigint[]
+    in_chat bigint[], in_user bigint[], in_before bigint[], in_turn bigint[], in_role smallint[], in_read bigint[]
 ) RETURNS SETOF bigint
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -378,15 +393,15 @@ DECLARE
     nobody_there boolean;
 BEGIN
     WITH i AS MATERIALIZED (
-        SELECT * FROM unnest(in_chat, in_user, in_before, in_role, in_read) WITH ORDINALITY
-            AS i (chat, usr, before, role, read_seq, place) ORDER BY i.chat, i.usr
+        SELECT * FROM unnest(in_chat, in_user, in_before, in_turn, in_role, in_read) WITH ORDINALITY
+            AS i (chat, usr, before, turn, role, read_seq, place) ORDER BY i.chat, i.usr
     ),
     there AS MATERIALIZED (
         SELECT m.chat_id, m.user_id, m.role FROM i JOIN members m ON m.chat_id = i.chat AND m.user_id = i.usr
         WHERE i.before > 0 AND m.turn = i.before ORDER BY m.chat_id, m.user_id FOR NO KEY UPDATE OF m
     ),
     moved AS (
-        UPDATE members m SET role = i.role, turn = i.before + 1, rights = 0, went = i.role IS NULL,
+        UPDATE members m SET role = i.role, turn = i.turn, rights = 0, went = i.role IS NULL,
                banned = m.banned AND i.role IS NULL,
                read_seq = CASE WHEN m.role IS NULL THEN i.read_seq ELSE m.read_seq END
         FROM there t JOIN i ON i.chat = t.chat_id AND i.usr = t.user_id
@@ -395,7 +410,7 @@ BEGIN
     ),
     came AS (
         INSERT INTO members (chat_id, user_id, role, read_seq, turn)
-        SELECT i.chat, i.usr, i.role, i.read_seq, 1 FROM i WHERE i.before = 0 ORDER BY i.chat, i.usr
+        SELECT i.chat, i.usr, i.role, i.read_seq, i.turn FROM i WHERE i.before = 0 ORDER BY i.chat, i.usr
         ON CONFLICT (chat_id, user_id) DO NOTHING RETURNING chat_id, user_id
     ),
     written AS MATERIALIZED (

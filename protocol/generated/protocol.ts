@@ -846,7 +846,7 @@ export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_la
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
-export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "user", "data": User } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
 
 /**
  * See [`OwnItem::Folder`].
@@ -1754,7 +1754,7 @@ chat_id: ChatId,
  */
 user_id: UserId, 
 /**
- * Which of `write`, `react`, `add` and `list`; none gives all back.
+ * Which of `write`, `react` and `add`; none gives all back.
  */
 denied: Array<Right>, 
 /**
@@ -1910,7 +1910,7 @@ export type SetChatRights = {
  */
 chat_id: ChatId, 
 /**
- * In a group of `write`, `react`, `add` and `list`; in a channel `react`.
+ * In a group of `write`, `react` and `add`; in a channel `react`. Nobody gives what they do not have.
  */
 rights: Array<Right>, };
 

@@ -123,7 +123,7 @@ params! {
     SetChatRights {
         /// Where.
         chat_id: ChatId,
-        /// In a group of `write`, `react`, `add` and `list`; in a channel `react`.
+        /// In a group of `write`, `react` and `add`; in a channel `react`. Nobody gives what they do not have.
         rights: Vec<Right>,
     }
     /// Says what an admin may beside what everybody may. For the owner.
@@ -142,7 +142,7 @@ params! {
         chat_id: ChatId,
         /// Whom.
         user_id: UserId,
-        /// Which of `write`, `react`, `add` and `list`; none gives all back.
+        /// Which of `write`, `react` and `add`; none gives all back.
         denied: Vec<Right>,
         /// Until when, in the future; absent for good.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    ChatDelta, ChatId, Reacted, Seq, Timestamp, UserDelta, UserId,
+    ChatDelta, ChatId, Reacted, Seq, Timestamp, User, UserDelta, UserId,
     call::{CallSignaled, CallState},
 };
 
@@ -26,6 +26,9 @@ pub enum Event {
     Typing(Typing),
     /// Somebody whose presence this connection watches came or went.
     Presence(Presence),
+    /// Somebody whom one knows, or oneself on another device, has another name. Not versioned, and not told again to whoever was away:
+    /// after a new connection ask `get_users` for those whom you show.
+    User(User),
     /// How a call stands, as seen from this device. Keep the highest revision of each call.
     Call(CallState),
     /// What the other side of a call sent: an offer, an answer, candidates.

@@ -189,6 +189,7 @@ impl<'a> ServerFrame<'a> {
                 "reacted" => Event::Reacted(serde_json::from_str(data)?),
                 "typing" => Event::Typing(serde_json::from_str(data)?),
                 "presence" => Event::Presence(serde_json::from_str(data)?),
+                "user" => Event::User(serde_json::from_str(data)?),
                 "call" => Event::Call(serde_json::from_str(data)?),
                 "call_signal" => Event::CallSignal(serde_json::from_str(data)?),
                 "drain" => Event::Drain(serde_json::from_str(data)?),

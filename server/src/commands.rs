@@ -4,38 +4,14 @@
 //! The list of `commands!` is the table of contents. `hello` and `watch_presence` belong to a connection and stand in
 //! [`crate::session`].
 
-mod add_members;
-mod answer_request;
-mod call_ask;
-mod call_invite;
-mod call_rate;
-mod call_relays;
-mod change;
-mod create_chat;
-mod get_banned;
-mod get_calls;
-mod get_devices;
-mod get_members;
-mod get_relays;
-mod get_users;
-mod history;
-mod join;
-mod leave;
-mod mark_read;
-mod open_direct;
-mod report;
-mod resolve;
-mod revoke_device;
-mod revoke_other_devices;
-mod see_calls;
-mod set_items;
-mod set_name;
-mod set_typing;
+mod calls;
+mod chats;
+mod people;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use chapar_protocol::{
-    DeviceId, ErrorCode, UserDelta, UserId, WireError,
+    ChatId, DeviceId, ErrorCode, User, UserDelta, UserId, WireError,
     command::{self as wire, Command},
     event::Typing,
     frame,
@@ -51,6 +27,7 @@ use crate::{
         people::{
             accounts::Caller,
             budgets::{BudgetKind, Charge, Toll},
+            doors::Named,
             known::Known,
         },
     },
@@ -77,6 +54,8 @@ enum Effect {
     Own(UserDelta),
     /// The caller is writing.
     Typing(Typing),
+    /// The caller is called otherwise now, which matters in these chats.
+    Named(User, Vec<ChatId>),
 }
 
 impl<R> Outcome<R> {
@@ -135,19 +114,19 @@ macro_rules! commands {
                 app.metrics.requests.get_or_create(&[("method", method.name)]).inc();
             }
             match request.method {
-                "send" => change::start(app, asker, request, change::send),
-                "edit" => change::start(app, asker, request, change::edit),
-                "delete" => change::start(app, asker, request, change::delete),
-                "react" => change::start(app, asker, request, change::react),
-                "remove_member" => change::start(app, asker, request, change::remove_member),
-                "set_role" => change::start(app, asker, request, change::set_role),
-                "set_chat_rights" => change::start(app, asker, request, change::set_chat_rights),
-                "set_admin_rights" => change::start(app, asker, request, change::set_admin_rights),
-                "restrict_member" => change::start(app, asker, request, change::restrict_member),
-                "unban_member" => change::start(app, asker, request, change::unban_member),
-                "call_invite" => call_invite::start(app, asker, request),
-                "call_ask" => call_ask::start(app, asker, request),
-                "call_relays" => call_relays::start(app, asker, request),
+                "send" => chats::change::start(app, asker, request, chats::change::send),
+                "edit" => chats::change::start(app, asker, request, chats::change::edit),
+                "delete" => chats::change::start(app, asker, request, chats::change::delete),
+                "react" => chats::change::start(app, asker, request, chats::change::react),
+                "remove_member" => chats::change::start(app, asker, request, chats::change::remove_member),
+                "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
+                "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
+                "set_admin_rights" => chats::change::start(app, asker, request, chats::change::set_admin_rights),
+                "restrict_member" => chats::change::start(app, asker, request, chats::change::restrict_member),
+                "unban_member" => chats::change::start(app, asker, request, chats::change::unban_member),
+                "call_invite" => calls::call_invite::start(app, asker, request),
+                "call_ask" => calls::call_ask::start(app, asker, request),
+                "call_relays" => calls::call_relays::start(app, asker, request),
                 $($method => spawn(app, asker, request, $run),)+
                 _ => refused(request.id, &WireError::new(ErrorCode::UnknownMethod, "there is no such method")),
             }
@@ -165,32 +144,32 @@ macro_rules! commands {
 
 commands! {
     "ping" => ping, SHORT;
-    "mark_read" => mark_read::run, SHORT;
-    "set_typing" => set_typing::run, SHORT;
-    "history" => history::run, LONG;
-    "difference" => history::difference, LONG;
-    "user_difference" => history::user_difference, LONG;
-    "open_direct" => open_direct::run, LONG;
-    "answer_request" => answer_request::run, SHORT;
-    "report" => report::run, SHORT;
-    "create_chat" => create_chat::run, LONG;
-    "get_chat" => history::get_chat, LONG;
-    "get_members" => get_members::run, LONG;
-    "get_banned" => get_banned::run, LONG;
-    "add_members" => add_members::run, SHORT;
-    "join" => join::run, LONG;
-    "leave" => leave::run, SHORT;
-    "resolve" => resolve::run, SHORT;
-    "get_users" => get_users::run, LONG;
-    "get_relays" => get_relays::run, LONG;
-    "call_rate" => call_rate::run, SHORT;
-    "get_calls" => get_calls::run, LONG;
-    "see_calls" => see_calls::run, SHORT;
-    "set_items" => set_items::run, SHORT;
-    "set_name" => set_name::run, SHORT;
-    "get_devices" => get_devices::run, LONG;
-    "revoke_device" => revoke_device::run, SHORT;
-    "revoke_other_devices" => revoke_other_devices::run, SHORT;
+    "mark_read" => chats::mark_read::run, SHORT;
+    "set_typing" => chats::set_typing::run, SHORT;
+    "history" => chats::history::run, LONG;
+    "difference" => chats::history::difference, LONG;
+    "user_difference" => chats::history::user_difference, LONG;
+    "open_direct" => chats::open_direct::run, LONG;
+    "answer_request" => people::answer_request::run, SHORT;
+    "report" => people::report::run, SHORT;
+    "create_chat" => chats::create_chat::run, LONG;
+    "get_chat" => chats::history::get_chat, LONG;
+    "get_members" => chats::get_members::run, LONG;
+    "get_banned" => chats::get_banned::run, LONG;
+    "add_members" => chats::add_members::run, SHORT;
+    "join" => chats::join::run, LONG;
+    "leave" => chats::leave::run, SHORT;
+    "resolve" => people::resolve::run, SHORT;
+    "get_users" => people::get_users::run, LONG;
+    "get_relays" => calls::get_relays::run, LONG;
+    "call_rate" => calls::call_rate::run, SHORT;
+    "get_calls" => calls::get_calls::run, LONG;
+    "see_calls" => calls::see_calls::run, SHORT;
+    "set_items" => people::set_items::run, SHORT;
+    "set_name" => people::set_name::run, SHORT;
+    "get_devices" => people::get_devices::run, LONG;
+    "revoke_device" => people::revoke_device::run, SHORT;
+    "revoke_other_devices" => people::revoke_other_devices::run, SHORT;
 }
 
 async fn ping(_: Arc<App>, _: Asker, _: wire::Ping) -> Result<wire::Done> {
@@ -282,6 +261,7 @@ fn tell(app: &App, asker: &Asker, effect: Effect) {
     match effect {
         Effect::Own(delta) => app.fanout.publish_own(asker.user, delta),
         Effect::Typing(typing) => app.fanout.publish_typing(typing),
+        Effect::Named(user, chats) => app.fanout.publish_user(user, &chats),
     }
 }
 
@@ -299,40 +279,39 @@ pub fn wire_error(error: StoreError) -> WireError {
 
 /// Those of some people whom the asker may name. With no bound on look-ups everybody may name everybody.
 async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Result<Vec<Known>, StoreError> {
-    if among.is_empty() {
-        return Ok(Vec::new());
-    }
     app.store.people.known_among(asker.user, among, app.settings.lookups_per_day == 0).await
+}
+
+/// How the people stand to the asker whom a command brings into a chat, if the asker may name all of them.
+async fn named(app: &App, asker: &Asker, people: &[UserId]) -> std::result::Result<Named, StoreError> {
+    let everybody = app.settings.lookups_per_day == 0;
+    app.store.people.doors(asker.user, people, everybody).await?.all(people)
 }
 
 /// What it costs to put newcomers into a chat. What the asker may do to strangers grows with the age of their account, and shrinks
 /// by reports.
-async fn toll(
-    app: &App,
-    asker: &Asker,
-    known: &[Known],
-    newcomers: &[UserId],
-) -> std::result::Result<Toll, StoreError> {
-    let strangers = known.iter().filter(|it| !it.has_answered() && newcomers.contains(&it.user));
+fn toll(app: &App, named: &Named, newcomers: &[UserId]) -> Toll {
+    let known = named.doors.iter().map(|door| door.of);
+    let strangers = known.filter(|it| !it.has_answered() && newcomers.contains(&it.user));
     let quarters = strangers.clone().map(|it| it.quarters).sum();
     let mut per_day = app.settings.new_contacts_per_day;
-    if quarters > 0 && per_day > 0 {
-        per_day = app.store.people.repute(asker.user).await?.allows(per_day);
+    if per_day > 0 {
+        per_day = named.asker.allows(per_day);
     }
-    Ok(Toll {
+    Toll {
         own: Charge::quarters(BudgetKind::Contacts, per_day, quarters),
         each: Charge::quarters(BudgetKind::Reached, app.settings.stranger_chats_per_day, 4),
         strangers: strangers.map(|it| it.user).collect(),
-    })
+    }
 }
 
-/// How some people stand to the asker, if all of them let themselves be brought into chats.
-async fn all_take_invitations(app: &App, asker: &Asker, named: &[UserId]) -> std::result::Result<(), StoreError> {
-    let doors = app.store.people.doors(asker.user, named).await?;
-    match doors.iter().find(|door| !door.takes_invitations()) {
+/// Whether some of those named let themselves be brought into chats.
+fn all_take_invitations(named: &Named, newcomers: &[UserId]) -> std::result::Result<(), StoreError> {
+    let mut doors = named.doors.iter().filter(|door| newcomers.contains(&door.of.user));
+    match doors.find(|door| !door.takes_invitations()) {
         None => Ok(()),
         Some(door) => {
-            let message = format!("user {} does not let you add them to chats", door.of);
+            let message = format!("user {} does not let you add them to chats", door.of.user);
             refuse(ErrorCode::RefusedByUser, &message)
         }
     }

@@ -1,37 +1,28 @@
-//! The chat node of Chapar. `docs/ARCHITECTURE.md` is the map.
+//! The chat node of Chapar: it sees all the crates below it, and serves. `docs/ARCHITECTURE.md` is the map.
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod app;
-pub mod bus;
-pub mod call_report;
-pub mod calls;
 pub mod cli;
 pub mod commands;
-pub mod committer;
 pub mod connection;
-pub mod counters;
-pub mod embedded_postgres;
-pub mod fanout;
-pub mod health;
 pub mod http;
-pub mod hub;
-pub mod jobs;
 pub mod limits;
 pub mod listener;
-pub mod lists;
-pub mod metrics;
-pub mod outbox;
 pub mod passwords;
-pub mod readers;
-pub mod relays;
 pub mod resumes;
 pub mod serve;
 pub mod session;
-pub mod settings;
 pub mod shares;
-pub mod store;
 pub mod strangers;
 pub mod telemetry;
 pub mod tls;
 pub mod tokens;
+
+// The crates below.
+pub use chapar_bus as bus;
+pub use chapar_calls::{call_report, calls, relays};
+pub use chapar_live::{blocks, committer, counters, fanout, health, hub, jobs, lists, metrics, outbox, readers};
+pub use chapar_postgres as embedded_postgres;
+pub use chapar_settings as settings;
+pub use chapar_store as store;

@@ -22,6 +22,8 @@ pub struct Limits {
     creations: Buckets<UserId>,
     /// Items that one user sets.
     items: Buckets<UserId>,
+    /// Names that one user takes: each is told to all who know them.
+    names: Buckets<UserId>,
     /// People whom one user reports.
     reports: Buckets<UserId>,
     /// Credentials for relays, asked by one user: each call and each of its moves asks once.
@@ -80,6 +82,7 @@ impl Limits {
             commands: Buckets::new(Duration::from_millis(10), 1000),
             typing: Buckets::new(Duration::from_secs(1), 5),
             creations: Buckets::new(Duration::from_secs(1), 60),
+            names: Buckets::new(Duration::from_mins(1), 20),
             reports: Buckets::new(Duration::from_mins(10), 20),
             items: Buckets::new(Duration::from_millis(20), 5000),
             relays: Buckets::new(Duration::from_secs(2), 30),
@@ -146,6 +149,11 @@ impl Limits {
         self.items.take(&user, items).map_err(|wait| refusal("items set", wait))
     }
 
+    /// For another name.
+    pub fn name(&self, user: UserId) -> Result<(), WireError> {
+        check(&self.names, &user, "names")
+    }
+
     /// For somebody to be reported.
     pub fn report(&self, user: UserId) -> Result<(), WireError> {
         check(&self.reports, &user, "reports")
@@ -202,7 +210,8 @@ impl Limits {
 
     /// Forgets those who have been quiet. To be called every minute or so; the bound on the memory does not need it.
     pub fn forget_idle(&self) {
-        let users = [&self.commands, &self.typing, &self.creations, &self.items, &self.reports, &self.relays];
+        let users =
+            [&self.commands, &self.typing, &self.creations, &self.items, &self.names, &self.reports, &self.relays];
         let some = [&self.messages, &self.answers].into_iter().flatten();
         users.into_iter().chain(some).for_each(Buckets::forget_idle);
         if let Some(calls) = &self.calls {

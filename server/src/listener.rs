@@ -30,7 +30,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use crate::{http::Peer, limits::network, tls};
+use crate::{http::Peer, limits::network, relays::TURN};
 
 use first_bytes::{Rewound, Speaks, look};
 
@@ -232,7 +232,7 @@ async fn begin(
     let Some(tls) = tls else { return share(stream, peer, Transport::Tcp, router, place, relay).await };
     match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
         Ok(Ok(stream)) => match (relay, stream.get_ref().1.alpn_protocol()) {
-            (Some(relay), Some(protocol)) if tls::TURN.contains(&protocol) => {
+            (Some(relay), Some(protocol)) if TURN.contains(&protocol) => {
                 place.is_known();
                 relay.serve_stream(stream, peer, Transport::Tls).await;
             }

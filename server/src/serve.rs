@@ -182,9 +182,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     let call_quality = CallQualities::new(store.upkeep(), metrics.clone());
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
-    tasks.spawn("the runner of jobs", jobs::run(store.upkeep(), metrics.clone()));
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
+    let parts = jobs::Parts { store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };
+    tasks.spawn("the runner of jobs", jobs::run(parts));
     tasks.spawn("the counters of channels", counters.run(committer.clone(), store.upkeep()));
     let shared_calls = match &settings.redis_url {
         Some(url) => {

@@ -200,7 +200,8 @@ impl Session {
 /// `hello`: who it is, and everything that was missed.
 ///
 /// First the connection watches, then the database is read: what is committed in between arrives as an event too, and
-/// the client ignores what it knows.
+/// the client ignores what it knows. Of chats it hears nothing before it is certain which are its own: the list may be older than
+/// the chats, and people come and go meanwhile.
 async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<Greeting>) -> Result<Welcome> {
     if hello.resume.as_ref().is_some_and(|resume| resume.chats.len() > limit::RESUME_CHATS) {
         return Err(WireError::new(ErrorCode::TooLarge, "at most 4000 cursors").into());
@@ -218,6 +219,7 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     // From here on a sign-out reaches this connection, and a failure ends it: it hears already, but may not ask.
     outbox.identify(user, caller.device_id);
     greeting.enter(KNOWN);
+    outbox.begin_greeting();
     app.fanout.watch_user(user, &outbox).await;
     // The turns are for the database alone: what the bus takes its time for keeps nobody else.
     let chats = {
@@ -233,20 +235,13 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     // Left or entered between the list and the answer: that was told before this connection could take it in. Before the
     // user's own stream begins, so that what follows finds the right chats watched.
     let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
-    let entered: Vec<ChatId> = still.iter().copied().filter(|chat| !chats.contains(chat)).collect();
+    let entered: Vec<ChatId> = still.difference(&chats).copied().collect();
     app.fanout.unwatch_chats(chats.difference(&still).copied(), &outbox);
-    app.fanout.watch_chats(&entered, &outbox).await;
     app.fanout.known_to(&outbox, Topic::User(user.0), resumed.user_version);
     for (chat, version) in resumed.versions {
         app.fanout.known_to(&outbox, Topic::Chat(chat.0), version);
     }
-    if !entered.is_empty() {
-        // Watched only after the answer was read: what came in between is filled.
-        for (chat, version) in store.chats.chat_versions(&entered).await? {
-            app.fanout.known(Topic::Chat(chat.0), version);
-            app.fanout.tell_where_it_stands(chat, &outbox);
-        }
-    }
+    app.fanout.settle(user, entered, &outbox).await?;
     // Signed out after the token was looked at and before this connection could hear of it.
     if !store.people.owns_device(user, caller.device_id).await? {
         outbox.close(CloseCode::InvalidToken);

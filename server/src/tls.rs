@@ -5,8 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use chapar_signaling::relay::certificate::{Certificate, CertificateError, LOOK};
 use tokio_rustls::TlsAcceptor;
 
-/// The names of TURN and STUN in TLS (RFC 7443).
-pub const TURN: [&[u8]; 2] = [b"stun.turn", b"stun.nat-discovery"];
+use crate::relays::TURN;
 
 /// Offers TLS with a certificate chain and key in PEM, and takes up newer ones when the files change or on SIGHUP. With
 /// `turn` clients may choose TURN in place of HTTP by its name.

@@ -56,14 +56,14 @@ test('made, filled, given an admin, emptied again; each is offered what each may
 
   // The owner makes an admin of her; the admin is offered more, at once.
   await openInfo(hers, title);
-  expect(await offers(hers, 'سارا')).toEqual([fa.members.message, fa.members.makeAdmin, fa.members.makeOwner, fa.members.remove]);
+  expect(await offers(hers, 'سارا')).toEqual([fa.members.message, fa.members.makeAdmin, fa.members.makeOwner, fa.members.restrict, fa.members.remove]);
   await choose(hers, 'سارا', fa.members.makeAdmin);
   await info(hers).getByText(fa.members.admin, { exact: true }).waitFor();
   await openInfo(his, title);
   await info(his).getByLabel(fa.create.addMember).fill(member.person.handle);
   await info(his).getByRole('button', { name: fa.create.add, exact: true }).click();
   await memberActions(his, 'امیر').waitFor();
-  expect(await offers(his, 'امیر')).toEqual([fa.members.message, fa.members.remove]);
+  expect(await offers(his, 'امیر')).toEqual([fa.members.message, fa.members.restrict, fa.members.remove]);
   expect(await offers(his, 'مینا')).toEqual([fa.members.message]);
   await his.page.keyboard.press('Escape');
   await hers.page.keyboard.press('Escape');

@@ -75,3 +75,25 @@ async function chatOf(tab: Tab): Promise<string> {
   await tab.open('سفر');
   return /chat\/(\d+)/.exec(tab.page.url())?.[1] ?? '';
 }
+
+test('somebody takes another name: it stands everywhere at once, in the list, over the chat, on messages and among the members', async () => {
+  const mina = await somebody('مینا');
+  const john = await Person.register(url(), 'John');
+  const chat = await john.direct(mina.person);
+  const group = await mina.person.create('group', 'سفر', [john]);
+  await mina.person.direct(john);
+  await mina.person.say(chat, 'hello');
+  await john.say(chat, 'hi');
+  await john.say(group, 'in the group');
+  const tab = mina.device.main;
+  await mina.device.visit(`#/chat/${chat}`);
+  await tab.page.getByRole('heading', { name: 'John', exact: true }).first().waitFor();
+  await john.call('set_name', { name: 'جان' });
+  await tab.list.getByRole('link').filter({ hasText: 'hi' }).getByText('جان').waitFor();
+  await tab.page.getByRole('heading', { name: 'جان', exact: true }).first().waitFor();
+  await tab.open('سفر');
+  await tab.message('in the group').getByText('جان').first().waitFor();
+  await john.call('set_name', { name: 'John the second' });
+  await tab.message('in the group').getByText('John the second').first().waitFor();
+  await tab.list.getByRole('link').filter({ hasText: 'hi' }).getByText('John the second').waitFor();
+});

@@ -316,6 +316,8 @@ impl Core {
             self.restrict();
         }
         match standing {
+            // It was here, and went on elsewhere without this device's hearing of it.
+            Standing::TakeOver { .. } if self.open => self.close(),
             Standing::Calling { .. } | Standing::TakeOver { .. } => {}
             Standing::Ringing { .. } => {
                 if first {
@@ -348,6 +350,8 @@ impl Core {
                 self.outputs.push(Output::MakeOffer { generation: in_call.generation, restart });
             }
         }
+        // The word is used: to take the call over once more wants another.
+        self.takes_over = false;
         if !self.open {
             self.open = true;
             self.outputs.push(Output::OpenSound);
@@ -514,9 +518,7 @@ impl Core {
             _ if !self.invited => {}
             // The yes to the call came too late, and meanwhile this device is asked to take over: that wants a yes of its own.
             ErrorCode::CallElsewhere if matches!(self.standing(), Some(Standing::TakeOver { .. })) => {
-                // Unless its person has said so already.
-                (self.accepted, self.accepting, self.open) = (self.takes_over, None, false);
-                self.new_peer(self.generation.unwrap_or(1));
+                self.close();
             }
             // The server knew of it, and does not any more: the one node that kept it died.
             ErrorCode::CallNotFound => self.over(Some(EndReason::NodeLost)),
@@ -526,6 +528,12 @@ impl Core {
             // The state was told again and says what to do; a restart asked too soon is under way.
             _ => {}
         }
+    }
+
+    /// Microphone and speaker are shut until this device's person says that the call goes on here, unless they have said so already.
+    fn close(&mut self) {
+        (self.accepted, self.accepting, self.open) = (self.takes_over, None, false);
+        self.new_peer(self.generation.unwrap_or(1));
     }
 
     fn tick(&mut self, now: Instant) {

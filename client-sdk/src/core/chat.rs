@@ -133,6 +133,11 @@ impl Chat {
         }
     }
 
+    /// Whether a page of history is under way.
+    pub(crate) fn awaits_pages(&self) -> bool {
+        self.beside.is_some()
+    }
+
     /// Notes that no page is under way any more.
     pub(crate) fn pages_lost(&mut self) {
         self.beside = None;

@@ -1,5 +1,7 @@
 //! Coming, greeting, going.
 
+use std::sync::Arc;
+
 use chapar_protocol::{
     Action, CloseCode, Resume, WireError,
     command::{Hello, Ping},
@@ -68,7 +70,7 @@ impl Session {
             chats.sort_by_key(|chat| std::cmp::Reverse(chat.messages.values().next_back().map(|it| it.sent_at)));
             chats.truncate(room);
         }
-        let cursor = |chat: &&Chat| ChatCursor(chat.info.id, chat.version, chat.others_read);
+        let cursor = |chat: &&Arc<Chat>| ChatCursor(chat.info.id, chat.version, chat.others_read);
         Some(Resume { epochs, user_version: self.own.version, chats: chats.iter().map(cursor).collect() })
     }
 
@@ -107,7 +109,9 @@ impl Session {
         self.probe_until = None;
         self.requests.lost();
         self.outbox.lost();
-        self.chats.values_mut().for_each(Chat::pages_lost);
+        for chat in self.chats.values_mut().filter(|chat| chat.awaits_pages()) {
+            Arc::make_mut(chat).pages_lost();
+        }
         self.catchups.clear();
         self.to_ask.clear();
         self.own_catchup = super::sync::OwnCatchup::default();
@@ -193,7 +197,7 @@ impl Session {
             if let Effect::Page(chat_id) = request.effect
                 && let Some(chat) = self.chats.get_mut(&chat_id)
             {
-                chat.page_asked();
+                Arc::make_mut(chat).page_asked();
             }
             let (method, params) = (request.method, request.params.clone());
             let id = self.requests.begin(Awaited::App(request));
@@ -211,7 +215,7 @@ impl Session {
         if let Effect::Page(chat_id) = effect
             && let Some(chat) = self.chats.get_mut(&chat_id)
         {
-            chat.page_failed();
+            Arc::make_mut(chat).page_failed();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the core tells whoever shows it to a person.
 
 use chapar_protocol::{
-    Action, ChatId, Member, Message, OwnItem, Reacted, Seq, Timestamp, Version, WireError,
+    Action, ChatId, Member, Message, OwnItem, Reacted, Seq, Timestamp, User, Version, WireError,
     call::{CallSignaled, CallState},
     event::{Presence, Read, Typing},
 };
@@ -68,6 +68,8 @@ pub enum ClientEvent {
     Typing(Typing),
     /// Somebody came online or went.
     Presence(Presence),
+    /// Somebody, perhaps oneself, has another name.
+    User(User),
     /// So many calls were missed and not looked at yet.
     MissedCalls(u32),
     /// The user has set something, or taken it back (then without a value), on whatever device.

@@ -1,5 +1,7 @@
 //! What a frame means.
 
+use std::sync::Arc;
+
 use chapar_protocol::{
     Action, ChatSnapshot, Event, UserDelta, WireError,
     command::{Differences, Page, Presences, Sent, WatchPresence, Welcome},
@@ -56,7 +58,7 @@ impl Session {
                     return self.keep_read(read);
                 };
                 if let Some(chat) = self.chats.get_mut(&read.chat_id)
-                    && chat.set_read(read.user_id, read.seq, me)
+                    && Arc::make_mut(chat).set_read(read.user_id, read.seq, me)
                 {
                     self.changed = true;
                     self.tell(ClientEvent::Read(read));
@@ -66,13 +68,20 @@ impl Session {
                 // Before the welcome it may be dropped: it comes again with the counts.
                 let Some(me) = self.me.as_ref().map(|me| me.id).filter(|_| self.phase.is_live()) else { return };
                 if let Some(chat) = self.chats.get_mut(&own.chat_id) {
-                    chat.set_reacted(&own.reacted, me);
+                    Arc::make_mut(chat).set_reacted(&own.reacted, me);
                     self.changed = true;
                     self.tell(ClientEvent::Reacted { chat_id: own.chat_id, reacted: own.reacted });
                 }
             }
             Event::Typing(typing) => self.tell(ClientEvent::Typing(typing)),
             Event::Presence(presence) => self.tell(ClientEvent::Presence(presence)),
+            Event::User(user) => {
+                if self.me.as_ref().is_some_and(|me| me.id == user.id) {
+                    self.me = Some(user.clone());
+                    self.changed = true;
+                }
+                self.tell(ClientEvent::User(user));
+            }
             Event::Call(state) => self.tell(ClientEvent::Call(Box::new(state))),
             Event::CallSignal(signaled) => self.tell(ClientEvent::CallSignal(Box::new(signaled))),
             Event::Drain(drain) => {
@@ -142,6 +151,7 @@ impl Session {
             }
             Effect::Page(chat_id) => {
                 if let Some(chat) = self.chats.get_mut(&chat_id) {
+                    let chat = Arc::make_mut(chat);
                     match read::<Page>(reply) {
                         Some(page) => chat.put_page(&page, me),
                         None => chat.page_failed(),

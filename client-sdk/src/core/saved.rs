@@ -1,6 +1,6 @@
 //! What survives the process.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chapar_protocol::{ChatId, Epoch, User};
 use serde::{Deserialize, Serialize};
@@ -29,5 +29,26 @@ pub struct State {
     /// The user's own things.
     pub own: Own,
     /// The chats.
-    pub chats: BTreeMap<ChatId, Chat>,
+    #[serde(with = "shared")]
+    pub chats: BTreeMap<ChatId, Arc<Chat>>,
+}
+
+/// Chats as a store writes and reads them: it need not know that they are shared.
+mod shared {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use chapar_protocol::ChatId;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Chat;
+
+    pub(super) fn serialize<S: Serializer>(chats: &BTreeMap<ChatId, Arc<Chat>>, into: S) -> Result<S::Ok, S::Error> {
+        let chats: BTreeMap<_, &Chat> = chats.iter().map(|(id, chat)| (id, chat.as_ref())).collect();
+        chats.serialize(into)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<ChatId, Arc<Chat>>, D::Error> {
+        let chats = BTreeMap::<ChatId, Chat>::deserialize(from)?;
+        Ok(chats.into_iter().map(|(id, chat)| (id, Arc::new(chat))).collect())
+    }
 }

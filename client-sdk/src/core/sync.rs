@@ -1,6 +1,9 @@
 //! Staying in step: welcome, deltas, gaps, differences, snapshots.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+};
 
 use chapar_protocol::{
     ChatDelta, ChatId, ChatRow, ChatSnapshot, ChatSync, Epoch, UserDelta, UserId, Version, WireError,
@@ -96,13 +99,15 @@ impl Session {
             self.forget_left();
         }
         for (chat_id, seq) in sync.others_read {
-            if let Some(chat) = self.chats.get_mut(&chat_id) {
-                chat.others_read = chat.others_read.max(seq);
+            if let Some(chat) = self.chats.get_mut(&chat_id)
+                && chat.others_read < seq
+            {
+                Arc::make_mut(chat).others_read = seq;
             }
         }
         for read in std::mem::take(&mut self.own_catchup.reads) {
             if let Some(chat) = self.chats.get_mut(&read.chat_id) {
-                chat.set_read(read.user_id, read.seq, me);
+                Arc::make_mut(chat).set_read(read.user_id, read.seq, me);
             }
         }
         let kept: Vec<_> = self.catchups.keys().copied().collect();
@@ -162,9 +167,10 @@ impl Session {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let Some(chat) = Chat::begin(&delta) else { return false };
-                place.insert(chat)
+                place.insert(Arc::new(chat))
             }
         };
+        let chat = Arc::make_mut(chat);
         let own: Vec<_> = own_messages(&delta.rows, me);
         chat.apply(delta, me, self.config.window, &mut told);
         let version = chat.version;
@@ -192,7 +198,7 @@ impl Session {
         }
         chat.others_read = chat.others_read.max(known.map_or(chat.others_read, |known| known.others_read));
         let version = chat.version;
-        self.chats.insert(chat_id, chat);
+        self.chats.insert(chat_id, Arc::new(chat));
         self.changed = true;
         self.tell(ClientEvent::Replaced { chat_id });
         for (client_id, sent) in own {

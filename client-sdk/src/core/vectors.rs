@@ -1,6 +1,6 @@
 //! Runs `protocol/vectors/*.json` against the core. Their format is in `protocol/vectors/README.md`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use chapar_protocol::{ChatSnapshot, Epoch, MyChat, Seq, User, UserId, message::NewBody};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ fn saved(given: &Value) -> Saved {
     let state = State {
         epochs,
         own: Own::at(from(&given["user_version"]), mine),
-        chats: snapshots.map(|chat| (chat.info.id, chat)).collect(),
+        chats: snapshots.map(|chat| (chat.info.id, Arc::new(chat))).collect(),
     };
     Saved { owner: Some(me()), outbox, state: Some(state) }
 }

@@ -18,8 +18,10 @@ import { noteEvents, type View } from "./view.js";
 const SAVE_AFTER = 300;
 /** How long unknown users gather before they are asked for, in milliseconds. */
 const USERS_AFTER = 20;
-/** How long what was told of a user holds, in milliseconds: nobody says when somebody changes their name. */
+/** How long what was told of a user holds, in milliseconds: that somebody has another name is told, and now and then lost. */
 const ASKED_FOR = 15 * 60_000;
+/** After a connection that broke, names are asked for anew within so many milliseconds: not by all who were cut off at once. */
+const RENEW_WITHIN = 20_000;
 /** Most users in one `get_users`. */
 const USERS = 200;
 /** Largest request, in bytes: a larger one would close the connection. */
@@ -75,6 +77,9 @@ export class Host implements Backend {
   /** Users of whom nothing was heard for want of a connection: they are asked for when there is one. */
   #missed = new Set<UserId>();
   #usersTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs from a new connection until names are asked for anew. */
+  #renewTimer: ReturnType<typeof setTimeout> | undefined;
+  #wasOnline = false;
   #watches = new Map<string, UserId[]>();
   #closed = false;
   #toldInStep = false;
@@ -129,13 +134,14 @@ export class Host implements Backend {
     this.#refuseAll({ reason: "closed" });
     this.#closed = true;
     clearTimeout(this.#usersTimer);
+    clearTimeout(this.#renewTimer);
     await this.save();
   }
 
   /** Another tab has the connection and the store from now on: nothing more is written or said, and who waits waits for that one. */
   retire(): void {
     this.#closed = true;
-    for (const timer of [this.#usersTimer, this.#timer, this.#saveTimer]) clearTimeout(timer);
+    for (const timer of [this.#usersTimer, this.#renewTimer, this.#timer, this.#saveTimer]) clearTimeout(timer);
     this.#unsaved = [];
     this.#unsavedUsers = [];
     this.#waiting.clear();
@@ -183,13 +189,31 @@ export class Host implements Backend {
     if (patch.outbox) this.view.outbox = applyOutbox(this.view.outbox, patch.outbox);
     this.view.inStep = session.inStep;
     noteEvents(this.view, events);
-    if (this.#missed.size && events.some((it) => it.type === "connection" && it.connection.state === "online")) {
-      const missed = [...this.#missed];
-      this.#missed.clear();
-      this.#wantUsers(missed);
-    }
+    if (events.some((it) => it.type === "connection" && it.connection.state === "online")) this.#connected();
     this.#schedule();
-    this.#changed(patch, events);
+    this.#changed(patch, events, this.#named(events));
+  }
+
+  /** The users that events name: they are as told. */
+  #named(events: ClientEvent[]): User[] {
+    const users = events.flatMap((it) => (it.type === "users" ? it.users : []));
+    for (const { id } of users) this.#asked.set(id, this.#now());
+    return users;
+  }
+
+  #connected(): void {
+    const missed = [...this.#missed];
+    this.#missed.clear();
+    if (missed.length) this.#wantUsers(missed);
+    // Whoever took another name meanwhile was told to nobody who was away.
+    if (this.#wasOnline) {
+      this.#renewTimer ??= setTimeout(() => {
+        this.#renewTimer = undefined;
+        this.#asked.clear();
+        this.#changed({}, [{ type: "users", users: [] }]);
+      }, Math.random() * RENEW_WITHIN);
+    }
+    this.#wasOnline = true;
   }
 
   #changed(patch: Patch, events: ClientEvent[], users: User[] = [], preference?: [string, unknown]): void {

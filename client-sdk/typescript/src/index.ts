@@ -23,6 +23,7 @@ export type { Outgoing, OutboxItem, SendState, Patch, ChatPatch, ChatHead } from
 export type { Config } from "./core/session_io.js";
 export { Timeline, type TimelineChange } from "./timeline.js";
 export type { ChatView, MessageView } from "./view.js";
+export { ADMINS_RIGHTS, deniedNow, everybodysRights, isBelow, standingIn, type Standing } from "./rights.js";
 export { MemoryStore } from "./store/memory.js";
 export type { CachedRows, Saved, Store } from "./store/store.js";
 export type { SocketConstructor, SocketLike } from "./transport.js";

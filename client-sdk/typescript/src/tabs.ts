@@ -378,6 +378,7 @@ export class Tabs implements Backend {
     this.#number = number;
     const before = this.view.outbox;
     applyChange(this.view, change);
+    if (change.events.some((it) => it.type === "users" && it.users.length === 0)) this.#wanted.clear();
     if (change.patch.outbox) {
       const now = new Set(this.view.outbox.map((it) => it.item.client_id));
       for (const { item } of before) if (!now.has(item.client_id)) this.#remember(item.client_id);

@@ -19,6 +19,8 @@ export interface ChatView {
   readonly peer: UserId | undefined;
   /** The own role; absent in the moment between joining and being told. */
   readonly role: Role | undefined;
+  /** The own row among the members, if it was told: with one's rights, or what was taken from one. See `standingIn`. */
+  readonly own: Member | undefined;
   /** A stranger has begun it: it is a request until `answerRequest` accepts it. */
   readonly request: boolean;
   /** Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted. */
@@ -151,20 +153,21 @@ export function chatView(state: State, chat: Chat): ChatView {
   const me = state.me?.id;
   const members = chat.members.size;
   const last = chat.last();
+  const own = me === undefined ? undefined : chat.members.get(me);
   const before = known.get(chat);
   if (
-    before && before.mine === mine && before.me === me && before.members === members && before.rows === chat.messages.size && before.view.info === chat.info &&
+    before && before.mine === mine && before.view.own === own && before.me === me && before.members === members && before.rows === chat.messages.size && before.view.info === chat.info &&
     before.view.version === chat.version && before.view.lastSeq === chat.last_seq && before.view.lastMessage === last &&
     before.view.othersRead === chat.others_read && before.view.readSeq === (mine?.read_seq ?? 0)
   ) {
     return before.view;
   }
-  const view = makeView(state, chat, mine);
+  const view = makeView(state, chat, mine, own);
   known.set(chat, { view, mine, me, members, rows: chat.messages.size });
   return view;
 }
 
-function makeView(state: State, chat: Chat, mine: MyChat | undefined): ChatView {
+function makeView(state: State, chat: Chat, mine: MyChat | undefined, own: Member | undefined): ChatView {
   const id = chat.info.id;
   const readSeq = mine?.read_seq ?? 0;
   return {
@@ -172,6 +175,7 @@ function makeView(state: State, chat: Chat, mine: MyChat | undefined): ChatView 
     info: chat.info,
     peer: peerOf(chat, state.me?.id),
     role: mine?.role,
+    own,
     request: mine?.request === true,
     unread: unreadOf(chat, readSeq, state.me?.id),
     readSeq,

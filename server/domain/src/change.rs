@@ -49,8 +49,9 @@ pub enum Change {
     Restrict(UserId, Rights, Option<Timestamp>),
     /// Whoever was removed may come back by themselves.
     Unban(UserId),
-    /// Somebody cannot write in a direct chat any more, or can again: whoever asks has blocked them, or has ended that.
-    Shut(UserId, bool),
+    /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks has blocked them, or has ended that, then
+    /// (see [`Standing::shut`](crate::chat::Standing::shut)).
+    Shut(UserId, i64),
     /// Whoever asks comes in.
     Join,
     /// Whoever asks goes.

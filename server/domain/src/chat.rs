@@ -75,8 +75,11 @@ pub struct Standing {
     pub denied: Rights,
     /// Until when.
     pub denied_until: Option<Timestamp>,
-    /// Cannot come back by themselves; in a direct chat: the other one has blocked them.
+    /// Cannot come back by themselves.
     pub banned: bool,
+    /// In a direct chat: when the other one blocked them, or, negative, when that ended; 0 for never. Microseconds, by the clock of the
+    /// people's side, under the lock of whoever blocks: the later one holds, in whatever order they come.
+    pub shut: i64,
     /// Went by themselves: others cannot bring them back.
     pub left: bool,
     /// Has done something here: opened the chat, or written in it.
@@ -96,6 +99,7 @@ impl Standing {
             denied: Rights::NONE,
             denied_until: None,
             banned: false,
+            shut: 0,
             left: false,
             engaged: false,
             read_seq: Seq(0),

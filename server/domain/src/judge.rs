@@ -10,7 +10,7 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, Seq, Timestamp, UserId, Version, WireError};
+use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, Role, Seq, Timestamp, UserId, Version, WireError};
 use uuid::Uuid;
 
 pub use self::{
@@ -76,6 +76,15 @@ pub struct Rows {
     pub left_over: bool,
     /// Views that are told now.
     pub viewed: BTreeMap<Seq, u32>,
+    /// Who was shut out of a direct chat, or let in again, and when: without a version, since nobody may learn of it.
+    pub shut: BTreeMap<UserId, i64>,
+}
+
+impl Rows {
+    /// Whether there is something to write that moves no version.
+    fn is_quiet(&self) -> bool {
+        !self.members.is_empty() || !self.reactions.is_empty() || self.told.is_some() || !self.shut.is_empty()
+    }
 }
 
 /// A reaction of a channel that is told with the counts.
@@ -117,9 +126,11 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
         };
         verdicts.push(verdict);
     }
-    let written = judging
-        .filter(|it| it.chat.version > from || !it.rows.reactions.is_empty() || it.rows.told.is_some())
-        .map(|it| Written { chat: it.chat, from, rows: it.rows });
+    let written = judging.filter(|it| it.chat.version > from || it.rows.is_quiet()).map(|it| Written {
+        chat: it.chat,
+        from,
+        rows: it.rows,
+    });
     Judgement { verdicts, written }
 }
 
@@ -162,7 +173,7 @@ impl Judging {
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
             Change::Restrict(user, denied, until) => self.restrict(by, *user, *denied, *until, now),
             Change::Unban(user) => self.unban(by, *user, now),
-            Change::Shut(user, shut) => self.shut(by, *user, *shut),
+            Change::Shut(user, since) => self.shut(by, *user, *since),
             Change::Join => self.join(by, now, dice),
             Change::Leave => self.leave(by, now, dice),
             Change::Count => self.count(asked.by, now),
@@ -181,6 +192,17 @@ impl Judging {
     fn next(&mut self) -> Version {
         self.chat.version = self.chat.version.next();
         self.chat.version
+    }
+
+    /// The version of a change of standings: none where nobody else sees it, since all in the chat would hear of a version. What such a
+    /// change was judged by is the `turn` of whom it is about.
+    fn step(&mut self, is_seen: bool) -> Version {
+        if is_seen { self.next() } else { self.chat.version }
+    }
+
+    /// Whether others see how somebody with this role stands. Who reads a channel is nobody else's business, nor who has left.
+    fn is_seen(&self, role: Option<Role>) -> bool {
+        role > Some(Role::Member) || role.is_some() && self.chat.info.kind != ChatKind::Channel
     }
 
     /// Notes that somebody's standing is about to change, seen by others at `version`, and counts it.

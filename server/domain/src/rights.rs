@@ -43,11 +43,11 @@ impl Rights {
         }
     }
 
-    /// What everybody can be given, and a member denied.
+    /// What everybody can be given, and a member denied. Who is in a group stands in what all its members hear: it is hidden from none.
     pub const fn of_everybody(kind: ChatKind) -> Self {
         match kind {
             ChatKind::Direct => Self::NONE,
-            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::LIST.0),
+            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0),
             // Readers of a channel do not learn of each other.
             ChatKind::Channel => Self::REACT,
         }
@@ -153,7 +153,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         return Err(refusal(ErrorCode::ChatNotFound));
     };
     if place.kind == ChatKind::Direct
-        && standing.banned
+        && standing.shut > 0
         && matches!(action, Action::Write | Action::Edit(_) | Action::React)
     {
         return Err(refusal(ErrorCode::RefusedByUser));
@@ -253,6 +253,47 @@ mod tests {
         }
     }
 
+    /// Each right, for each role: by what everybody may, what was given to this one, and a restriction that is over, holds, or has no end.
+    #[test]
+    fn each_right_for_each_role_with_and_without_a_restriction() {
+        let actions = [
+            (Rights::WRITE, Write),
+            (Rights::REACT, React),
+            (Rights::ADD, Add),
+            (Rights::REMOVE, Remove(None)),
+            (Rights::DELETE, Delete(OTHER)),
+            (Rights::LIST, List),
+            (Rights::NAME, Name),
+        ];
+        assert_eq!(actions.len(), NAMES.len(), "a right has no line");
+        let until = |millis| Some(Timestamp::from_millis(millis).expect("a time"));
+        let denials = [
+            (Rights::NONE, None, false),
+            (Rights::ALL, until(1000), false),
+            (Rights::ALL, until(1001), true),
+            (Rights::ALL, None, true),
+        ];
+        for (right, action) in actions {
+            for (kind, everybody, given) in [Group, Channel].into_iter().flat_map(|kind| {
+                [(false, false), (false, true), (true, false), (true, true)].map(|(e, g)| (kind, e, g))
+            }) {
+                for (denied, denied_until, holds) in denials {
+                    let some = |has: bool| if has { right } else { Rights::NONE };
+                    let place = Place { rights: some(everybody), ..place(kind) };
+                    let rows =
+                        [(Role::Member, everybody && !holds), (Role::Admin, everybody || given), (Role::Owner, true)];
+                    for (role, may) in rows {
+                        let standing = Standing { rights: some(given), denied, denied_until, ..Standing::with(role) };
+                        let line = format!(
+                            "{action:?} as {role:?}, {kind:?}, everybody {everybody}, given {given}, denied {holds}"
+                        );
+                        assert_eq!(allowed(place, &standing, action), may, "{line}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn strangers_are_told_nothing_of_the_chat() {
         let gone = Standing { role: None, ..Standing::with(Role::Member) };
@@ -294,7 +335,7 @@ mod tests {
 
     #[test]
     fn whoever_is_blocked_adds_nothing_to_the_chat_of_the_two_and_can_take_back_what_they_wrote() {
-        let blocked = Standing { banned: true, ..Standing::with(Role::Member) };
+        let blocked = Standing { shut: 1, ..Standing::with(Role::Member) };
         for action in [Write, React, Edit(ME)] {
             let error = may(place(Direct), ME, Some(&blocked), action).expect_err("blocked");
             assert_eq!(error.code, ErrorCode::RefusedByUser, "{action:?}");

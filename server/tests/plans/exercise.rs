@@ -85,6 +85,7 @@ async fn accounts(store: &Store, round: i64) {
     let some: Vec<_> = (5000..5200).map(UserId).collect();
     store.people.last_seen(&some).await.expect("read");
     store.people.set_name(new.id, "Newer").await.expect("set");
+    store.people.chats_that_know(new.id).await.expect("chats");
     assert_eq!(store.people.users(&some).await.expect("read").len(), 200);
     store.people.user_versions(&some).await.expect("read");
     let handles: Vec<_> = (0..20).map(|n| format!("bulk_{n}_{}", &handle[4..16])).collect();
@@ -200,11 +201,11 @@ async fn writing(store: &Store, size: Size, round: i64) {
     for wish in [Move::Leave, Move::Join] {
         let (readings, moved) = store.chats.move_readers(&[(reader, wish)]).await.expect("moved");
         assert!(matches!(readings[0], Reading::Done), "{readings:?}");
-        store.people.apply(&moved).await.expect("applied");
+        store.people.apply(&moved, 0).await.expect("applied");
     }
     let who: Vec<_> = CHATS.iter().map(|chat| Reader { chat: *chat, user: ME }).collect();
-    let standing = store.chats.memberships(&who).await.expect("read");
-    store.people.apply(&standing).await.expect("nothing to apply");
+    let (standing, first) = store.chats.memberships(&who).await.expect("read");
+    store.people.apply(&standing, first).await.expect("nothing to apply");
     store.chats.places(&who).await.expect("read");
     let marks = who.iter().map(|it| (*it, Seq(10 + round))).collect();
     store.people.mark_read(&marks).await.expect("read");
@@ -220,29 +221,28 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
-    for _ in ["first", "again"] {
-        let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, Some(&handle)).await.expect("claimed");
+    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
+    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
+    let toll = Toll { own: free, each, strangers: vec![UserId(600_000 + round)] };
+    for name in [Some(handle.as_str()), None] {
+        let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, name, &toll).await.expect("claimed");
         done(store, &[&made(ChatKind::Group, chat, &[])], Locks::Skip).await;
         store.people.confirm_handle(&handle, chat).await.expect("confirmed");
     }
-    let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
-    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
-    let strangers = vec![UserId(600_000 + round)];
-    let toll = Toll { own: free, each, strangers };
     store.people.pay(ME, &toll).await.expect("paid");
     store.people.give_back(ME, &toll).await.expect("given back");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
     let stranger = UserId(600_000 + round);
-    let chat = store.people.claim_direct(ME, stranger, true).await.expect("claimed");
+    let chat = store.people.claim_direct(ME, stranger, true, &toll).await.expect("claimed");
     done(store, &[&made(ChatKind::Direct, chat, &[UserId(600_000 + round)])], Locks::Skip).await;
     store.people.engage(ME, chat).await.expect("noted");
     let both = [Reader { chat, user: ME }, Reader { chat, user: stranger }];
-    store.people.apply(&store.chats.memberships(&both[1..]).await.expect("read")).await.expect("applied");
+    store.people.apply(&store.chats.memberships(&both[1..]).await.expect("read").0, 0).await.expect("applied");
     assert_eq!(store.people.requests_among(&both).await.expect("read"), both[1..].iter().copied().collect());
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
     store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
-    store.people.doors(ME, &back).await.expect("read");
+    store.people.doors(ME, &back, true).await.expect("read");
     personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
     store.settle_claim("channel").await.expect("looked");
@@ -267,16 +267,23 @@ async fn jobs(store: &Store) {
 async fn personal(store: &Store, round: i64) {
     let block = |n: i64, value| OwnItem::Block { user_id: UserId(1000 + 100 * round + n), value };
     let set: Vec<_> = (0..100).map(|n| block(n, Some(Block {}))).collect();
-    let (version, _) = store.people.set_items(ME, &set).await.expect("set");
-    assert_eq!(store.people.set_items(ME, &set).await.expect("so already"), (version, None));
-    assert!(store.people.has_blocked(ME, UserId(1000 + 100 * round)).await.expect("read"));
+    let first = store.people.set_items(ME, &set).await.expect("set");
+    let again = store.people.set_items(ME, &set).await.expect("so already");
+    assert_eq!((again.version, again.delta, again.blocks.len()), (first.version, None, 100));
+    let blocked = UserId(1000 + 100 * round);
+    assert_eq!(store.people.blocks_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
+    assert!(store.people.block_since(ME, blocked).await.expect("read") > 0);
     let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
-    store.people.set_items(ME, &back).await.expect("taken back");
+    let last = store.people.set_items(ME, &back).await.expect("taken back");
+    for written in [first.blocks, again.blocks, last.blocks] {
+        let jobs: Vec<_> = written.iter().map(|it| it.1).collect();
+        store.people.take_back_jobs(&jobs).await.expect("done already");
+    }
     let (user_id, reason) = (UserId(5000 + round), ReportReason::Spam);
     let report = Report { user_id, reason, chat_id: None, seq: None, note: None };
     store.people.report(ME, &report).await.expect("kept");
     assert!(!store.people.latest_reports(200).await.expect("read").is_empty());
-    assert_eq!(store.people.repute(user_id).await.expect("read").reports, 1);
+    assert_eq!(store.people.doors(user_id, &[ME], true).await.expect("read").asker.reports, 1);
 }
 
 /// Carries out what nobody refuses.

@@ -46,7 +46,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("k.kind = i.kind AND k.value IS NOT NULL", "counts at most 5,000 items of a kind when there is a new one"),
     ("call_sums(o.slot", "sums up the calls of half hours that are not summed up yet"),
     ("FROM call_sums($1", "sums up the calls of one half hour"),
-    ("WITH mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),
+    ("mine AS MATERIALIZED", "the chats of the asking person are read once, to see who shares one"),
     ("AND d.last_seen_at > d.created_at", "looks up to 200 users and their devices up, some of whom were never online"),
     (
         "d.high_user_id = greatest(i.usr, i.other) LIMIT 1 ) d CROSS JOIN LATERAL",

@@ -1,11 +1,14 @@
 //! Who is removed or leaves hears nothing from that moment on, on any node; who is added hears everything.
 
-use chapar_protocol::{
-    ChatKind, ErrorCode, Role,
-    command::{AddMembers, Leave, Ping, RemoveMember, SetRole},
-};
+use std::time::Duration;
 
-use crate::support::{Device, audit, world::Plan};
+use chapar_protocol::{
+    ChatKind, ErrorCode, MyChat, Role,
+    command::{AddMembers, CreateChat, Join, Leave, Ping, RemoveMember, SetRole},
+};
+use uuid::Uuid;
+
+use crate::support::{Device, World, audit, http, within, world::Plan};
 
 #[tokio::test]
 async fn at_once_and_on_every_device() {
@@ -188,4 +191,90 @@ async fn who_is_added_to_many_chats_at_once_hears_them_all() {
         futures_util::future::join_all(chats.iter().map(|(host, chat_id)| host.must(remove(*chat_id)))).await;
     }
     audit::knows_everything(&added, world.at(0)).await;
+}
+
+/// Waits until somebody waits for a lock over such a statement.
+async fn blocked(world: &World, statement: &str) {
+    let waits = format!(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%{statement}%'"
+    );
+    let waiting = async {
+        while world.database.sql(&waits) == "0" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within("a statement to wait for the lock", waiting).await;
+}
+
+/// The own list has yet to follow, so the next device watches a chat that its person is not in any more; the answer to its `hello`,
+/// in which that comes out, takes its time.
+#[tokio::test]
+async fn while_a_device_is_greeted_whose_list_is_old() {
+    let world = Plan::single().start().await;
+    let [owner, removed, stays] = world.people().await;
+    let chat_id = world.group(&owner, &[&removed, &stays]).await;
+    owner.connect(world.at(0)).await;
+    stays.connect(world.at(0)).await;
+    owner.say(chat_id, "all of us").await;
+    stays.sees(chat_id, "all of us").await;
+    let id = removed.id();
+    let held = format!("SELECT FROM people.users WHERE id = {id} FOR UPDATE; LOCK TABLE people.items");
+    let _held = world.database.meanwhile(&held);
+    owner.must(RemoveMember { chat_id, user_id: id }).await;
+    let greeted = tokio::spawn({
+        let (removed, node) = (removed.clone(), world.at(0));
+        async move { removed.try_connect(node).await }
+    });
+    blocked(&world, "FROM items").await;
+    owner.say(chat_id, "a secret").await;
+    stays.sees(chat_id, "a secret").await;
+    world.database.end_meanwhile();
+    greeted.await.expect("no panic").expect("greeted");
+    // After whatever was told to this connection before.
+    removed.must(Ping {}).await;
+    let heard = format!("{:?}", removed.model().events);
+    assert!(!heard.contains("a secret"), "a removed member heard it");
+    let gone = |mine: &MyChat| mine.role.is_none();
+    removed.until("the list to follow", |model| model.mine.get(&chat_id).is_none_or(gone) && model.settled()).await;
+    audit::knows_everything(&removed, world.at(0)).await;
+}
+
+/// Left after a device had read the list, entered again after it had read it once more: it hears what follows.
+#[tokio::test]
+async fn who_is_back_before_a_device_is_greeted_hears_what_follows() {
+    let world = Plan::single().start().await;
+    let [owner, one] = world.people().await;
+    let other = Device::new(one.account().clone());
+    let (title, handle) = ("کاروان".to_owned(), Some("back_and_forth".to_owned()));
+    let (kind, members) = (ChatKind::Group, vec![one.id()]);
+    let create = CreateChat { client_id: Uuid::new_v4(), kind, title, handle, members };
+    let chat_id = http::call(world.at(0), owner.token(), &create).await.expect("made").chat.id;
+    owner.connect(world.at(0)).await;
+    one.connect(world.at(0)).await;
+    let _first = world.database.meanwhile("LOCK TABLE people.meta");
+    let _second = world.database.meanwhile("LOCK TABLE people.items");
+    let locked =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'people.items'::regclass AND mode = 'AccessExclusiveLock'";
+    while world.database.sql(locked) == "0" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let greeted = tokio::spawn({
+        let (other, node) = (other.clone(), world.at(0));
+        async move { other.try_connect(node).await }
+    });
+    blocked(&world, "meta").await;
+    one.must(Leave { chat_id }).await;
+    world.database.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'PgSleep' AND query LIKE '%people.meta%'",
+    );
+    blocked(&world, "FROM items").await;
+    one.must(Join { handle: "back_and_forth".to_owned() }).await;
+    world.database.end_meanwhile();
+    greeted.await.expect("no panic").expect("greeted");
+    audit::knows_everything(&other, world.at(0)).await;
+    owner.say(chat_id, "welcome back").await;
+    other.sees(chat_id, "welcome back").await;
+    one.sees(chat_id, "welcome back").await;
 }

@@ -3,7 +3,7 @@
 use chapar_protocol::{
     ChatId, ErrorCode, Event, OwnItem, Seq, UserId,
     call::{CallId, CallMedia},
-    command::{AnswerRequest, CallInvite, MarkRead, OpenDirect, React, SetItems, SetTyping, WatchPresence},
+    command::{AddMembers, AnswerRequest, CallInvite, MarkRead, OpenDirect, React, SetItems, SetTyping, WatchPresence},
     item::Contact,
 };
 use uuid::Uuid;
@@ -119,7 +119,8 @@ async fn who_is_no_stranger_need_not_ask() {
     for device in [&sara, &reza, &leila] {
         device.connect(world.at(0)).await;
     }
-    world.group(&owner, &[&sara, &reza]).await;
+    let group = world.group(&owner, &[&sara, &reza]).await;
+    sara.say(group, "salam").await;
     let chat = world.opens(&reza, &sara).await;
     sara.until("the chat", |model| model.mine.contains_key(&chat)).await;
     assert!(!is_request(&sara, chat), "they share a group");
@@ -142,4 +143,27 @@ async fn who_is_no_stranger_need_not_ask() {
     let own = world.opens(&other, &other).await;
     other.connect(world.at(0)).await;
     assert!(!is_request(&other, own));
+}
+
+#[tokio::test]
+async fn to_bring_somebody_into_a_group_is_no_acquaintance() {
+    let world = Plan::single().start().await;
+    let [stranger, person] = world.people().await;
+    stranger.connect(world.at(0)).await;
+    person.connect(world.at(0)).await;
+    let group = world.group(&stranger, &[&person]).await;
+    let chat = world.opens(&stranger, &person).await;
+    stranger.say(chat, "hello?").await;
+    person.sees(chat, "hello?").await;
+    assert!(is_request(&person, chat));
+
+    // Whoever says something there is in company.
+    let [other] = world.people().await;
+    other.connect(world.at(0)).await;
+    person.say(group, "who are you all?").await;
+    stranger.must(AddMembers { chat_id: group, user_ids: vec![other.id()] }).await;
+    let chat = world.opens(&other, &person).await;
+    other.say(chat, "a guest like you").await;
+    person.sees(chat, "a guest like you").await;
+    assert!(!is_request(&person, chat));
 }

@@ -5,12 +5,16 @@
 mod support;
 
 mod a_channel_tells_its_counters_once_a_second;
+mod a_chat_is_made_in_few_steps;
 mod a_commit_without_an_answer;
 mod a_connection_to_the_database_hangs;
 mod a_cut_line_resumes_on_the_other_node;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
+mod a_follower_of_the_feed_dies;
+mod a_locked_person_holds_up_nobody_elses_read_marks;
 mod a_message_is_refused_while_another_edits;
 mod a_neighbour_holds_silent_sockets;
+mod a_newer_version_starts_on_an_older_database;
 mod a_node_dies_in_the_middle_of_a_job;
 mod a_node_drains;
 mod a_node_is_killed_in_mid_traffic;
@@ -49,6 +53,7 @@ mod rights;
 mod sent_and_changed_in_one_breath;
 mod settings_say_who_may;
 mod somebody_is_blocked;
+mod somebody_takes_another_name;
 mod somebody_was_away_for_long;
 mod strangers_are_reached_sparingly;
 mod strangers_do_their_worst;

@@ -50,7 +50,8 @@ async fn write_and_add() {
     assert_eq!(stranger.refused(add).await.code, ErrorCode::RefusedByUser);
     friend.must(open.clone()).await;
     let group = friend.must(create()).await.chat.id;
-    // Whoever shares a group with her is known to her.
+    // Whoever shares a group with her is known to her, once she has said something there.
+    sara.say(group, "salam").await;
     friend.must(AddMembers { chat_id: group, user_ids: vec![stranger.id()] }).await;
     stranger.must(open).await;
     let chat = stranger.model();

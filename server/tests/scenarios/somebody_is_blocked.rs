@@ -1,22 +1,32 @@
 //! Whoever is blocked cannot write, call, add the other to chats, or see when they are there; and can again when it is over.
 
+use std::time::Duration;
+
 use chapar_protocol::{
-    ChatKind, ErrorCode, Event, OwnItem,
+    ChatKind, ErrorCode, Event, Item, OwnItem, Version,
     call::{CallAsk, CallId, CallMedia, EndReason, Standing},
     command::{
         AddMembers, AskCall, CallInvite, CreateChat, Delete, Edit, OpenDirect, React, SetItems, SetTyping,
-        WatchPresence,
+        UserDifference, WatchPresence,
     },
     item::Block,
     message::NewBody,
 };
 use uuid::Uuid;
 
-use crate::support::{Device, device::message, world::Plan};
+use crate::support::{Device, device::message, within, world::Plan};
 
 async fn blocks(who: &Device, whom: &Device, blocked: bool) {
     let value = blocked.then_some(Block {});
     who.must(SetItems { items: vec![OwnItem::Block { user_id: whom.id(), value }] }).await;
+}
+
+/// What her list says, as she gets it anew.
+async fn is_blocked(who: &Device, whom: &Device) -> bool {
+    let all = who.must(UserDifference { from: Version(0) }).await;
+    all.items.iter().any(|item| {
+        matches!(item, Item::Own(kept) if matches!(kept.item, OwnItem::Block { user_id, value: Some(_) } if user_id == whom.id()))
+    })
 }
 
 fn ring(callee: &Device) -> CallInvite {
@@ -36,12 +46,15 @@ async fn in_the_chat_of_the_two() {
     let user_ids = vec![sara.id()];
     assert_eq!(amir.must(WatchPresence { user_ids: user_ids.clone() }).await.presences.len(), 1);
 
+    amir.forget_events();
+    let version = amir.model().version(chat_id);
     blocks(&sara, &amir, true).await;
     let gone = |event: &Event| match event {
         Event::Presence(it) if it.user_id == sara.id() && !it.online => Some(it.last_seen_at),
         _ => None,
     };
-    assert_eq!(amir.event("that she is not seen any more", gone).await, None, "nor when she was");
+    let seen = amir.event("that she is not seen any more", gone).await;
+    assert!(seen.is_some(), "as of anybody who goes: it does not say why");
     assert_eq!(amir.must(WatchPresence { user_ids: user_ids.clone() }).await.presences, []);
     let body = NewBody::text("again");
     let emoji = Some("🌹".to_owned());
@@ -71,6 +84,18 @@ async fn in_the_chat_of_the_two() {
     assert!(amir.must(WatchPresence { user_ids: user_ids.clone() }).await.presences.is_empty());
     // Blocked twice is blocked.
     blocks(&sara, &amir, true).await;
+    // His tombstone is the one change that he has heard of: nothing told him of the block.
+    amir.reaches(chat_id, Version(version.0 + 1)).await;
+    let tells = |event: &Event| match event {
+        Event::Me(delta) => delta.items.iter().any(|item| matches!(item, Item::Chat(mine) if mine.chat_id == chat_id)),
+        Event::Presence(_) | Event::Delta(_) => false,
+        _ => true,
+    };
+    {
+        let model = amir.model();
+        assert_eq!(model.version(chat_id), Version(version.0 + 1));
+        assert!(!model.events.iter().any(tells), "{:?}", model.events);
+    }
 
     blocks(&sara, &amir, false).await;
     amir.say(chat_id, "thank you").await;
@@ -88,8 +113,54 @@ async fn before_there_is_a_chat() {
     blocks(&sara, &amir, true).await;
     let open = OpenDirect { user_id: sara.id() };
     assert_eq!(amir.refused(open.clone()).await.code, ErrorCode::RefusedByUser);
+    // Hers to open; what he may is as before.
+    let chat_id = world.opens(&sara, &amir).await;
+    assert_eq!(amir.refused(message(chat_id, "hello")).await.code, ErrorCode::RefusedByUser);
     blocks(&sara, &amir, false).await;
     amir.must(open).await;
+    amir.say(chat_id, "hello").await;
+}
+
+/// Two devices, on two nodes, set and end the block at the same time: the chat must not think otherwise than the list of blocks.
+#[tokio::test]
+async fn and_let_in_again_at_the_same_moment() {
+    let world = Plan::pair().start().await;
+    let (sara, second) = world.person_with_two_devices("sara_blocks").await;
+    let [amir] = world.people().await;
+    for (device, node) in [(&sara, 0), (&second, 1), (&amir, 0)] {
+        device.connect(world.at(node)).await;
+    }
+    let chat_id = world.direct(&sara, &amir).await;
+    for round in 0..20 {
+        tokio::join!(
+            blocks(&sara, &amir, true),
+            blocks(&second, &amir, false),
+            blocks(&sara, &amir, false),
+            blocks(&second, &amir, true),
+        );
+        let blocked = is_blocked(&sara, &amir).await;
+        let refused = amir.call(&message(chat_id, "well?")).await.is_err();
+        assert_eq!(refused, blocked, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn while_their_chat_cannot_be_changed() {
+    let world = Plan::single().start().await;
+    let [sara, amir] = world.people().await;
+    sara.connect(world.at(0)).await;
+    amir.connect(world.at(0)).await;
+    let chat_id = world.direct(&sara, &amir).await;
+    let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {chat_id} FOR UPDATE"));
+    blocks(&sara, &amir, true).await;
+    world.database.end_meanwhile();
+    drop(holder);
+    let refused = async {
+        while amir.call(&message(chat_id, "well?")).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within("the block to hold in the chat as well", refused).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,17 @@
 //! A failover or a restore may lose commits, and then versions are used a second time. A changed epoch makes clients
 //! forget what they know, so that nobody takes the new for the old.
 
-use chapar_protocol::{ChatSync, CloseCode, Epoch, Version, limit};
+use std::time::Duration;
 
-use crate::support::{Traffic, audit, device::message, postgres::Cluster, traffic::insist, world::Plan};
+use chapar_protocol::{
+    ChatKind, ChatSync, CloseCode, Epoch, Role, Version,
+    command::{AddMembers, Leave},
+    limit,
+};
+
+use crate::support::{
+    Device, Model, Traffic, audit, device::message, http, postgres::Cluster, traffic, within, world::Plan,
+};
 
 #[tokio::test]
 async fn after_a_failover_nobody_mixes_two_histories() {
@@ -28,7 +36,7 @@ async fn after_a_failover_nobody_mixes_two_histories() {
     // The node notices by itself; it may take a look every few seconds.
     assert_eq!(reader.ended().await, Some(CloseCode::EpochChanged.number()));
     let keep = Traffic::start(&[writer.clone(), reader.clone()], group, 1, std::time::Duration::ZERO, &world.routes());
-    insist(&writer, &message(group, "another history")).await;
+    traffic::insist(&writer, &message(group, "another history")).await;
     keep.more(2).await;
     keep.finish().await;
     assert_eq!((writer.model().resets, reader.model().resets), (1, 1));
@@ -63,6 +71,59 @@ async fn after_a_restore_the_operator_names_a_new_epoch() {
     assert!(sync.epochs.iter().all(|epoch| !old.contains(epoch)));
     assert_eq!(reader.model().texts(group), ["one"]);
     audit::knows_everything(&reader, world.at(0)).await;
+}
+
+/// Only the chats' database lost something: lists of people know more of who is where than there is now.
+#[tokio::test]
+async fn lists_follow_the_memberships_that_are_left() {
+    let people = Cluster::shared().database();
+    let world = Plan::single().own_postgres().flags(&["--people-database-url", &people.url()]).start().await;
+    let [owner, member] = world.people().await;
+    let group = world.group(&owner, &[&member]).await;
+    let channel = world.chat(ChatKind::Channel, &owner, &[]).await;
+    let add = AddMembers { chat_id: channel, user_ids: vec![member.id()] };
+    http::call(world.at(0), owner.token(), &add).await.expect("added");
+    world.database.cluster().back_up();
+    for chat_id in [group, channel] {
+        insist(&member, world.at(0), &Leave { chat_id }).await;
+    }
+
+    world.database.cluster().fail_over_to_backup();
+    // In both they are again: the leaving was lost.
+    let told = |chats: [Option<Role>; 2]| {
+        move |model: &Model| [group, channel].map(|chat| model.mine.get(&chat).and_then(|mine| mine.role)) == chats
+    };
+    connect_anew(&member, world.at(0), told([Some(Role::Member); 2])).await;
+    // And what they do from now on is newer than all that was lost.
+    for chat_id in [group, channel] {
+        insist(&member, world.at(0), &Leave { chat_id }).await;
+    }
+    connect_anew(&member, world.at(0), told([None; 2])).await;
+}
+
+/// Asks over HTTP until it is done: the node may not have found its database again.
+async fn insist<C: chapar_protocol::Command>(who: &Device, node: std::net::SocketAddr, command: &C) {
+    let done = async {
+        while let Err(error) = http::call(node, who.token(), command).await {
+            assert_eq!(error.action, chapar_protocol::Action::Retry, "{error:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within(C::METHOD, done).await;
+}
+
+/// Connects, again when the node lets go, until what is told fits.
+async fn connect_anew(who: &Device, node: std::net::SocketAddr, fits: impl Fn(&Model) -> bool) {
+    let told = async {
+        loop {
+            let connected = who.connected() || who.try_connect(node).await.is_ok();
+            if connected && fits(&who.model()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within("what is told to fit", told).await;
 }
 
 /// Each side has a history of its own: what the other one holds stays.

@@ -1,10 +1,11 @@
 //! Random people ask anything of random chats over three nodes, several at once, allowed or not, while Redis is cut, nodes are
-//! killed, backends of Postgres are frozen, batches are refused and connections break. A reference that was written from the
-//! documents says what must have been accepted, what must have been refused and why, and what the tables must hold; in the end every
-//! client equals them. Once over one database, once over two. `CHAPAR_TEST_SEED` replays a run's choices.
+//! killed, backends of Postgres are frozen, either database is away, batches are refused and connections break. A reference that was
+//! written from the documents says what must have been accepted, what must have been refused and why, and what the tables must hold;
+//! in the end every client equals them. Once over one database, once over two. `CHAPAR_TEST_SEED` replays a run's choices.
 
 mod lane;
 mod reference;
+mod tables;
 mod wishes;
 
 use std::{
@@ -13,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chapar_protocol::{ChatKind, ErrorCode, UserId, command::CreateChat};
+use chapar_protocol::{
+    ChatKind, ErrorCode, OwnItem, UserId,
+    command::{CreateChat, SetItems},
+};
+use futures_util::future::join_all;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -54,6 +59,10 @@ enum Fault {
     ANodeDies(usize),
     BackendsFreeze,
     ConnectionsBreak,
+    /// The database of the chats, which may be that of the people as well.
+    TheChatsAreAway,
+    /// Where they have a database of their own.
+    ThePeopleAreAway,
 }
 
 async fn everything(apart: bool) {
@@ -67,11 +76,14 @@ async fn everything(apart: bool) {
         Fault::ANodeDies(fate.random_range(0..3)),
         Fault::BackendsFreeze,
         Fault::ConnectionsBreak,
+        Fault::TheChatsAreAway,
     ];
+    faults.extend(apart.then_some(Fault::ThePeopleAreAway));
     while !faults.is_empty() {
         let fault = faults.swap_remove(fate.random_range(0..faults.len()));
         stage.round(fault, &mut fate).await;
     }
+    join_all(stage.people.iter().flatten().map(|device| knows_everything(device, stage.world.at(0)))).await;
     stage.end();
 }
 
@@ -90,7 +102,7 @@ struct Stage {
 impl Stage {
     async fn start(apart: bool) -> Self {
         let cluster = Cluster::start();
-        let people_in = apart.then(|| cluster.database());
+        let people_in = apart.then(|| Cluster::start().database());
         let mut plan = Plan::pair().over_postgres(cluster);
         if let Some(database) = &people_in {
             plan = plan.flags(&["--people-database-url", &database.url()]);
@@ -154,14 +166,28 @@ impl Stage {
         }
     }
 
+    /// The two of the direct chat block each other no longer: nobody can be brought together with whom they have blocked.
+    async fn make_peace(&mut self) {
+        let [one, other] = [0, 1].map(|n| self.people[n][0].clone());
+        for (by, of) in [(&one, &other), (&other, &one)] {
+            let items = vec![OwnItem::Block { user_id: of.id(), value: None }];
+            http::call(self.world.at(0), by.token(), &SetItems { items }).await.expect("unblocked");
+        }
+        for stand in self.rooms[0].rooms[0].people.values_mut() {
+            stand.banned = false;
+        }
+    }
+
     async fn round(&mut self, fault: Fault, fate: &mut StdRng) {
+        self.make_peace().await;
         self.open_rooms(fate).await;
         let before: usize = self.rooms.iter().map(|lane| lane.done).sum();
         let until = Instant::now() + ROUND;
         let (chats_in, lists_in) = (self.world.database.clone(), self.lists().clone());
         let devices = Arc::new(self.people.iter().flatten().cloned().collect::<Vec<_>>());
         let near = near(&devices);
-        let life = Life { devices, chats_in, lists_in, until };
+        let there = !matches!(fault, Fault::TheChatsAreAway | Fault::ThePeopleAreAway);
+        let life = Life { devices, chats_in, lists_in, there, until };
         let rooms = std::mem::take(&mut self.rooms).into_iter();
         let lives = rooms.map(|lane| tokio::spawn(live(lane, life.clone(), StdRng::seed_from_u64(fate.random()))));
         let lives: Vec<JoinHandle<Lane>> = lives.collect();
@@ -173,17 +199,22 @@ impl Stage {
         if self.rooms.iter().any(|lane| !lane.open.is_empty()) {
             tokio::time::sleep(SETTLED).await;
         }
+        if !there {
+            // A connection that has rested for a second is looked at before it is used: nothing more fails of those that broke.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
         self.all_connected().await;
         for lane in &mut self.rooms {
-            lane.read_again(&self.people).await;
+            lane.set_again(&self.people).await;
             lane.settle(&near, &life.chats_in, &life.lists_in).await;
         }
         let now: usize = self.rooms.iter().map(|lane| lane.done).sum();
         println!("{fault:?}: {} changes", now - before);
         assert!(now > before, "nothing was done under {fault:?}");
-        for device in self.people.iter().flatten() {
-            knows_everything(device, self.world.at(fate.random_range(0..3))).await;
-        }
+        // One device of each now, all of them in the end.
+        let some: Vec<&Device> = self.people.iter().map(|both| &both[fate.random_range(0..2)]).collect();
+        let looks = some.into_iter().map(|device| knows_everything(device, self.world.at(fate.random_range(0..3))));
+        join_all(looks).await;
     }
 
     async fn strike(&mut self, fault: Fault, fate: &mut StdRng) {
@@ -205,6 +236,8 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(fate.random_range(500..3000))).await;
                 drop(frozen);
             }
+            Fault::TheChatsAreAway => away(&self.world.database, fate).await,
+            Fault::ThePeopleAreAway => away(self.lists(), fate).await,
             Fault::ConnectionsBreak => {
                 for _ in 0..12 {
                     let [one, other] = &self.people[fate.random_range(0..PEOPLE)];
@@ -222,7 +255,15 @@ impl Stage {
         let all = || self.past.iter().chain(&self.rooms);
         let refused: BTreeSet<_> = all().flat_map(|lane| lane.refused.iter().copied()).collect();
         println!("refused with {refused:?}");
-        for code in [ErrorCode::Forbidden, ErrorCode::ChatNotFound, ErrorCode::MessageNotFound, ErrorCode::Internal] {
+        let codes = [
+            ErrorCode::Forbidden,
+            ErrorCode::ChatNotFound,
+            ErrorCode::MessageNotFound,
+            ErrorCode::Internal,
+            ErrorCode::RefusedByUser,
+            ErrorCode::BadRequest,
+        ];
+        for code in codes {
             assert!(refused.contains(code.name()), "nothing was refused with {}", code.name());
         }
         for lane in all() {
@@ -230,6 +271,13 @@ impl Stage {
             assert_eq!(&stored, lane.room(), "chat {}", lane.chat);
         }
     }
+}
+
+/// A server of databases is killed, and comes back.
+async fn away(database: &Database, fate: &mut StdRng) {
+    tokio::task::block_in_place(|| database.cluster().kill());
+    tokio::time::sleep(Duration::from_millis(fate.random_range(200..2500))).await;
+    tokio::task::block_in_place(|| database.cluster().restart());
 }
 
 /// Keeps a device connected, now here, now there.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    Body, ChatId, ChatKind, ChatSnapshot, Item, Message, MyChat, Seq, Version,
+    Body, ChatId, ChatKind, ChatSnapshot, Item, Member, Message, MyChat, Seq, Version,
     command::{GetChat, History, UserDifference},
 };
 
@@ -134,9 +134,10 @@ impl Audit {
         let real: Vec<_> = reacted.range(chat.first..).collect();
         assert_eq!(own, real, "own reactions");
         if self.snapshot.chat.kind != ChatKind::Channel {
-            let held: Vec<_> = chat.members.values().map(|member| (member.user_id, member.role)).collect();
-            let mut real: Vec<_> = self.snapshot.members().map(|member| (member.user_id, member.role)).collect();
-            real.sort();
+            let standing = |it: &Member| (it.user_id, it.role, it.rights.clone(), it.denied.clone(), it.denied_until);
+            let held: Vec<_> = chat.members.values().map(standing).collect();
+            let mut real: Vec<_> = self.snapshot.members().map(standing).collect();
+            real.sort_by_key(|it| it.0);
             assert_eq!(held, real, "members");
         }
     }

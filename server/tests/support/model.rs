@@ -179,9 +179,12 @@ impl Model {
                 }
                 Vec::new()
             }
-            Event::Typing(_) | Event::Presence(_) | Event::Call(_) | Event::CallSignal(_) | Event::Drain(_) => {
-                Vec::new()
-            }
+            Event::Typing(_)
+            | Event::Presence(_)
+            | Event::User(_)
+            | Event::Call(_)
+            | Event::CallSignal(_)
+            | Event::Drain(_) => Vec::new(),
         }
     }
 

@@ -212,6 +212,32 @@ impl Database {
         String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
     }
 
+    /// Both sides as SQL, without what only `psql` understands.
+    pub fn dump(&self) -> String {
+        let mut dump = clean(Command::new(binaries().join("pg_dump")));
+        dump.args([
+            "--inserts",
+            "--rows-per-insert=100",
+            "--no-owner",
+            "--no-privileges",
+            "-n",
+            "people",
+            "-n",
+            "chats",
+        ]);
+        dump.args(["-U", "chapar", "-h"]).arg(&self.cluster.directory).arg(&self.name);
+        let dump = String::from_utf8(check(output(&mut dump), "pg_dump").stdout).expect("UTF-8");
+        let lines = dump.lines().filter(|line| !line.starts_with(['\\', '-']) && !line.is_empty());
+        lines.fold(String::new(), |all, line| all + line + "\n")
+    }
+
+    /// Runs what [`Self::dump`] has written.
+    pub async fn restore(&self, dump: &str) {
+        let options: sqlx::postgres::PgConnectOptions = self.url().parse().expect("an address");
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("connected");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(dump)).execute(&mut connection).await.expect("restored");
+    }
+
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }

@@ -106,7 +106,7 @@ fn folder_of_children(path: &str) -> String {
     }
 }
 
-/// `server/src/store/send.rs` is `["crate", "store", "send"]`.
+/// `server/src/commands/send.rs` is `["crate", "commands", "send"]`.
 fn module(path: &str) -> Vec<String> {
     let inside = path.split_once("/src/").map_or(path, |(_, inside)| inside).trim_end_matches(".rs");
     let names = inside.split('/').filter(|name| !matches!(*name, "lib" | "main"));

@@ -28,6 +28,12 @@ async function openInfo(device: Device, tab: Tab): Promise<void> {
   await tab.info.waitFor();
 }
 
+async function members(device: Device, tab: Tab, world: World): Promise<void> {
+  await family(device, tab, world);
+  await openInfo(device, tab);
+  await tab.info.getByText(tab.words.members.title, { exact: true }).waitFor();
+}
+
 /** On a phone the list is hidden behind the chat; everywhere else it stands beside it. */
 async function newChat(device: Device, tab: Tab): Promise<Locator> {
   await device.visit('#/');
@@ -200,10 +206,47 @@ export const SCREENS: Screen[] = [
   },
   {
     name: 'members',
+    go: async (device, tab, world) => members(device, tab, world),
+  },
+  {
+    name: 'rights',
     go: async (device, tab, world) => {
-      await family(device, tab, world);
-      await openInfo(device, tab);
-      await tab.info.getByText(tab.words.members.title, { exact: true }).waitFor();
+      await members(device, tab, world);
+      await tab.info.getByRole('button', { name: tab.words.members.everybodysRights }).click();
+      await tab.dialog(tab.words.members.everybodysRights).waitFor();
+    },
+  },
+  {
+    name: 'admin-rights',
+    go: async (device, tab, world) => {
+      await members(device, tab, world);
+      await tab.info.getByRole('button', { name: tab.words.members.actionsFor(world.sara.name) }).click();
+      await tab.menuItem(tab.words.members.adminRights).click();
+      await tab.dialog(tab.words.members.adminRightsOf(`\u2068${world.sara.name}\u2069`)).waitFor();
+    },
+  },
+  {
+    name: 'restrict',
+    go: async (device, tab, world) => {
+      await members(device, tab, world);
+      await tab.info.getByRole('button', { name: tab.words.members.actionsFor(world.amir.name) }).click();
+      await tab.menuItem(tab.words.members.restrict).click();
+      await tab.dialog(tab.words.members.restrictTitle(`\u2068${world.amir.name}\u2069`)).waitFor();
+    },
+  },
+  {
+    name: 'removed',
+    go: async (device, tab, world) => {
+      await members(device, tab, world);
+      await tab.info.getByRole('button', { name: tab.words.members.banned }).click();
+      await tab.dialog(tab.words.members.banned).getByText(world.john.name).waitFor();
+    },
+  },
+  {
+    name: 'restricted',
+    go: async (device, tab, world) => {
+      await chatOf('club')(device, tab, world);
+      await device.page.locator('.read-only').waitFor();
     },
   },
   {
@@ -311,7 +354,11 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
     await device.page.locator('.composer .about').waitFor({ state: 'detached' });
   }
   if (screen.name === 'formatting') await tab.composer.fill('');
-  if (['about-person', 'members'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
+  if (['rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) {
+    await device.page.keyboard.press('Escape');
+    await tab.info.waitFor();
+  }
+  if (['about-person', 'members', 'rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
   if (screen.name !== 'offline') return;
   await device.context.setOffline(false);
   await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();

@@ -17,6 +17,8 @@ const MARKED = [
   'یک پاراگراف بلند که **پررنگ** و __مورب__ و `کد` دارد و آن‌قدر ادامه پیدا می‌کند که چند سطر شود و با English words in between هم درست بایستد.',
 ];
 
+const later = (days: number): string => new Date(Date.now() + days * 24 * 3_600_000).toISOString();
+
 export async function seed(url: string) {
   const [mina, sara, amir, reza, john] = await Promise.all([
     Person.register(url, 'مینا احمدی', handle('mina')),
@@ -65,6 +67,13 @@ export async function seed(url: string) {
   await amir.say(family, 'ساعت چند؟');
   await mina.read(family, await mina.say(family, 'هشت شب خوب است؟'));
 
+  // Somebody is an admin, somebody was asked to be quiet, and somebody does not come back.
+  await mina.call('set_role', { chat_id: family, user_id: sara.id, role: 'admin' });
+  await mina.call('restrict_member', { chat_id: family, user_id: amir.id, denied: ['write'], until: later(2) });
+  await mina.call('add_members', { chat_id: family, user_ids: [john.id] });
+  await mina.call('remove_member', { chat_id: family, user_id: john.id });
+  await mina.read(family, await sara.say(family, 'پس هشت شب جمعه، همه بیایید'));
+
   const work = await reza.create('group', 'گروه همکاران پروژهٔ بازسازی راه شاهی و چاپارخانه‌های میان شوش و سارد', [mina, sara, amir]);
   const people = [reza, mina, sara, amir];
   for (let number = 0; number < 40; number++) {
@@ -73,18 +82,24 @@ export async function seed(url: string) {
   }
   await mina.read(work, 41);
 
-  const news = await sara.create('channel', 'خبرهای چاپار', [mina], handle('news'));
+  const news = await sara.create('channel', 'خبرهای چاپار', [mina, amir, reza], handle('news'));
   const headline = 'نسخهٔ تازهٔ چاپار آمد';
   const post = await sara.say(news, `${headline}\nتماس صوتی روی شبکهٔ ضعیف هم کار می‌کند.`, {
     entities: [{ offset: 0, length: headline.length, type: 'bold' }],
   });
   await mina.react(news, post, '🎉');
+  await Promise.all([mina, amir, reza].map((each) => each.read(news, post)));
+  const club = await sara.create('group', 'باشگاه کتاب', [mina, amir, john]);
+  await amir.say(club, 'این ماه «بوف کور» را می‌خوانیم؟');
+  await mina.say(club, 'من «کلیدر» را پیشنهاد می‌دهم!');
+  await mina.read(club, await sara.say(club, 'تا رأی‌گیری کمی صبر کنیم.'));
+  await sara.call('restrict_member', { chat_id: club, user_id: mina.id, denied: ['write'], until: later(3) });
   // A stranger has written: it waits apart.
   const negar = await Person.register(url, 'نگار', handle('negar'));
   await negar.finds(mina);
   const { chat: request } = await negar.call<{ chat: { id: number } }>('open_direct', { user_id: mina.id });
   await negar.say(request.id, 'سلام! شمارهٔ شما را سارا داده. برای سفر شنبه یک جای خالی دارید؟');
-  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, request: request.id } };
+  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, club, request: request.id } };
 }
 
 /** The evening on which the pictures are taken: 20:40 in Tehran. */
@@ -98,6 +113,7 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
     [chats.work, 20, 2],
     [chats.news, 325, 1],
     [chats.johnChat, 26 * 60, 4],
+    [chats.club, 30 * 60, 4],
     [chats.amirChat, 51 * 60, 11],
     [chats.rezaChat, 5 * 24 * 60, 1],
     [chats.request, 95, 1],

@@ -2,15 +2,15 @@
 
 import type { Client } from "../client.js";
 import { ChaparError } from "../error.js";
-import type { AskCall, CallId, CallMedia, CallSignaled, CallState, ChatId, DeviceId, IceServer, SideState, UserId } from "../protocol.js";
-import { CallCore, type Step } from "./core.js";
+import type { AskCall, CallMedia, CallSignaled, CallState, DeviceId, IceServer } from "../protocol.js";
+import type { CallCore, Step } from "./core.js";
 import type { Ask, CallHost } from "./host.js";
 import { OwnTracks } from "./own_tracks.js";
 import { Peer } from "./peer.js";
 import { Player } from "./player.js";
 import { Pulse } from "./pulse.js";
 import type { CallStats } from "./quality.js";
-import type { CallStatus } from "./status.js";
+import { ShownCall } from "./shown.js";
 import { Verification } from "./verify.js";
 
 /** How long an interruption may last before another path is asked for, in milliseconds. */
@@ -18,9 +18,7 @@ const RESTART_AFTER = 2_000;
 /** After how long what the server did not hear is told again, in milliseconds. */
 const TELL_AGAIN = 2_000;
 
-export class Call {
-  readonly id: CallId;
-  readonly core: CallCore;
+export class Call extends ShownCall {
   /** What the other side sends: give it to an `<audio>` or `<video>` element. The same object for the whole call. */
   readonly remote = new MediaStream();
   /** What this side sends. The same object for the whole call. */
@@ -46,9 +44,8 @@ export class Call {
   #gone = false;
 
   constructor(host: CallHost, core: CallCore) {
+    super(core);
     this.#host = host;
-    this.core = core;
-    this.id = core.state.call_id;
     this.#own = new OwnTracks(host.devices, (kind) => {
       this.useDevices(kind === "audio" ? "microphone" : "camera").catch((error: ChaparError) => this.#tellProblem(error));
     });
@@ -64,66 +61,6 @@ export class Call {
   }
 
   // ---- What is shown -----------------------------------------------------------------------------------------------
-
-  get state(): CallState {
-    return this.core.state;
-  }
-
-  get chatId(): ChatId {
-    return this.state.chat_id;
-  }
-
-  /** Whether this person called. */
-  get outgoing(): boolean {
-    return this.core.outgoing;
-  }
-
-  /** The other person. */
-  get peer(): UserId {
-    return this.outgoing ? this.state.callee : this.state.caller;
-  }
-
-  /** What the call carries now. */
-  get media(): CallMedia {
-    return this.state.media;
-  }
-
-  get status(): CallStatus {
-    const { state } = this;
-    switch (state.standing) {
-      case "calling":
-        return this.core.here ? (state.ringing ? "ringing_there" : "calling") : "elsewhere";
-      case "in_call":
-        return this.core.here ? state.phase : "elsewhere";
-      default:
-        return state.standing;
-    }
-  }
-
-  /** Whether the media of the call is in this tab. */
-  get here(): boolean {
-    return this.core.here;
-  }
-
-  /** Why it ended. */
-  get endReason(): Extract<CallState, { standing: "ended" }>["reason"] | undefined {
-    return this.state.standing === "ended" ? this.state.reason : undefined;
-  }
-
-  /** What this side shows of itself. */
-  get mine(): SideState | undefined {
-    return this.core.inCall?.mine;
-  }
-
-  /** What the other side shows of itself; `away`: it lost its connection to the server. */
-  get theirs(): SideState | undefined {
-    return this.core.inCall?.theirs;
-  }
-
-  /** Whether the other side asks for video: `allowVideo`. */
-  get videoAsked(): boolean {
-    return this.core.inCall?.video_asked_by === this.peer;
-  }
 
   /** The four emoji to compare; absent until both nonces are known. */
   get emoji(): readonly string[] | undefined {
@@ -367,9 +304,7 @@ export class Call {
 
   takeState(state: CallState): void {
     if (!this.core.takeState(state)) return;
-    const { standing } = state;
-    const seated = standing === "in_call" || standing === "calling";
-    if (standing === "ended" || (this.core.here && !seated && standing !== "take_over" && standing !== "ringing")) this.release();
+    if (this.core.letsGo) this.release();
     if (this.core.inCall && this.core.here) {
       if (state.relay_only === this.#relayOnly || this.#relayOnly) this.#peer?.release();
       this.#heldTracks();

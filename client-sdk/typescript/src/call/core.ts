@@ -40,12 +40,18 @@ interface Came {
 /** Signals of generations to come that are kept at most. */
 const KEPT = 4;
 
+function isSeated({ standing }: CallState): boolean {
+  return standing === "in_call" || standing === "calling";
+}
+
 /** One call as this tab sees it. */
 export class CallCore {
   readonly me: UserId;
   state: CallState;
   /** Whether the media of the call is here: this tab called, accepted or took over. */
   here = false;
+  /** By the state that came last the media is to be let go here: the call has ended, or goes on elsewhere. */
+  letsGo = false;
   #came: Came[] = [];
   /** The generation whose offer was made, or taken, here. */
   #offered = 0;
@@ -91,6 +97,10 @@ export class CallCore {
       this.#toldFlows = undefined;
       this.#flows = false;
     }
+    const { standing } = state;
+    const elsewhere = !isSeated(state) && standing !== "take_over" && standing !== "ringing";
+    // Asked to take over what was here until now: it moved without this device's hearing of it, and wants a new word of the person's.
+    this.letsGo = standing === "ended" || (this.here && (elsewhere || (isSeated(this.state) && standing === "take_over")));
     this.state = state;
     return true;
   }

@@ -58,7 +58,7 @@ export type ClientEvent =
   | { type: "presence"; userId: UserId; presence: Presence }
   /** A message in the outbox has another state; without `state` it is gone: in the chat, or cancelled. */
   | { type: "outbox"; chatId: ChatId; clientId: string; state?: SendState }
-  /** Users were resolved or have another name. */
+  /** Users were resolved or have another name. With none of them: any may have, so ask again (`user`) for those that are shown. */
   | { type: "users"; users: User[] }
   /** A preference of the application was set or removed, perhaps in another tab. */
   | { type: "preference"; key: string }

@@ -1,7 +1,7 @@
 // Whether what the server says has the shape that the core relies on. What fails is left out, never half applied.
 // Fields that the core only hands on (bodies, titles) are not looked into: unknown things must survive (R17).
 
-import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Differences, OwnReaction, Page, Read, Sent, Sync, UserDelta, Welcome, WireError } from "../protocol.js";
+import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Differences, OwnReaction, Page, Read, Sent, Sync, User, UserDelta, Welcome, WireError } from "../protocol.js";
 
 type Fields = Record<string, unknown>;
 
@@ -68,6 +68,9 @@ export const isPage = (it: unknown): it is Page =>
   isObject(it) && listOf(it.messages, isMessage) && maybe(it.reacted, isReacted) && isCount(it.version) && isCount(it.last_seq);
 
 export const isRead = (it: unknown): it is Read => isObject(it) && isId(it.chat_id) && isId(it.user_id) && isCount(it.seq);
+
+export const isUser = (it: unknown): it is User =>
+  isObject(it) && isId(it.id) && typeof it.name === "string" && typeof it.handle === "string";
 
 export const isOwnReaction = (it: unknown): it is OwnReaction => isObject(it) && isId(it.chat_id) && isReacted(it.reacted);
 

@@ -8,7 +8,7 @@ import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
-import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUserDelta, isWelcome, resets, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUser, isUserDelta, isWelcome, resets, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
@@ -361,6 +361,10 @@ export class Session {
         return;
       case "presence":
         return this.#presence(data);
+      case "user":
+        if (!isUser(data)) return;
+        this.#sync.user(data);
+        return this.#tell({ type: "users", users: [data] });
       case "drain": {
         if (!isObject(data) || !isCount(data.reconnect_after_ms)) return;
         const until = now + data.reconnect_after_ms;

@@ -85,6 +85,13 @@ export class SyncPart {
     this.#own = ownCatchup();
   }
 
+  /** Somebody has another name: of oneself it is kept here. */
+  user(user: User): void {
+    if (user.id !== this.state.me?.id) return;
+    this.state.me = user;
+    this.#dirty.me = true;
+  }
+
   welcome(welcome: Welcome): void {
     const { sync } = welcome;
     const { state } = this;

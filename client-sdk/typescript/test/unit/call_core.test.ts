@@ -120,3 +120,25 @@ describe("the callee", () => {
     expect(core.due()).toBeUndefined();
   });
 });
+
+describe("a device of several", () => {
+  const takeOver = (revision: number): CallState => ({ ...base, revision, standing: "take_over", until: "" }) as CallState;
+
+  it("lets go of a call that moved without its hearing of it, when it is asked to take it over again", () => {
+    const core = new CallCore(2, ringing);
+    core.began(false, true, false, false);
+    core.takeState(inCall(2));
+    expect(core.letsGo).toBe(false);
+    core.takeState(takeOver(5));
+    expect(core.letsGo).toBe(true);
+  });
+
+  it("keeps what it has opened to take the call over", () => {
+    const core = new CallCore(2, takeOver(2));
+    core.here = true;
+    core.takeState(takeOver(3));
+    expect(core.letsGo).toBe(false);
+    core.takeState({ ...base, revision: 4, standing: "elsewhere" } as CallState);
+    expect(core.letsGo).toBe(true);
+  });
+});

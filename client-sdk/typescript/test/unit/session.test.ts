@@ -74,3 +74,16 @@ it("without a token it waits for one, and takes messages meanwhile", () => {
   session.handle(0, dice, { type: "token", token: "t" });
   expect(session.phase.at).toBe("connecting");
 });
+
+it("takes over another name, its own too, and leaves out what is none", () => {
+  const session = live();
+  session.takePatch();
+  const hear = (data: unknown) => session.handle(1, dice, { type: "frame", text: JSON.stringify({ event: "user", data }) });
+  hear({ id: 2, handle: "dara", name: "دارا" });
+  hear({ id: 1, handle: "sara", name: "Sara K." });
+  for (const bad of [null, {}, { id: 3 }, { id: 3, handle: "x", name: 7 }]) hear(bad);
+  const named = session.take().flatMap((it) => (it.type === "tell" && it.event.type === "users" ? it.event.users : []));
+  expect(named.map((it) => it.name)).toEqual(["دارا", "Sara K."]);
+  expect(session.state.me?.name).toBe("Sara K.");
+  expect(session.takePatch().me?.name).toBe("Sara K.");
+});

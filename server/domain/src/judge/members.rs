@@ -40,8 +40,7 @@ impl Judging {
         let read_seq = self.chat.seq;
         let nobody = || Standing { role: None, ..Standing::with(Role::Member) };
         let old = self.chat.members.entry(user).or_insert_with(nobody).role;
-        // Who reads a channel is nobody else's business.
-        let quiet = self.chat.info.kind == ChatKind::Channel && role.max(old) <= Some(Role::Member);
+        let quiet = !self.is_seen(role.max(old));
         self.chat.untold.stale |= quiet;
         let Some(standing) = self.turn(user, (!quiet).then_some(version)) else { return };
         if role.is_some() && old.is_none() {
@@ -49,6 +48,10 @@ impl Judging {
             (standing.left, standing.banned) = (false, false);
         }
         standing.role = role;
+        // What is taken from a member is not taken from an admin, and does not come back with the role.
+        if role > Some(Role::Member) {
+            (standing.denied, standing.denied_until) = (Rights::NONE, None);
+        }
         standing.rights = if role == Some(Role::Admin) { Rights::ADMIN } else { Rights::NONE };
         self.chat.count += i64::from(role.is_some()) - i64::from(old.is_some());
     }
@@ -70,6 +73,10 @@ impl Judging {
                 let message = format!("user {user} has left this chat, and comes back only by joining it");
                 return refuse(ErrorCode::HasLeft, &message);
             }
+            if standing.is_some_and(|it| it.banned) && self.may(by, Action::Remove(None), now).is_err() {
+                let message = format!("user {user} was removed from this chat: who may remove people brings them back");
+                return refuse(ErrorCode::Forbidden, &message);
+            }
             if !inside && !newcomers.contains(user) {
                 newcomers.push(*user);
             }
@@ -79,7 +86,7 @@ impl Judging {
             return Ok(self.as_it_is());
         }
         self.has_room(newcomers.len())?;
-        let version = self.next();
+        let version = self.step(self.is_seen(Some(Role::Member)));
         for user in &newcomers {
             self.give(*user, Some(Role::Member), version);
         }
@@ -106,7 +113,7 @@ impl Judging {
         if standing.role.is_none() && standing.banned {
             return Ok(self.as_it_is());
         }
-        let version = self.next();
+        let version = self.step(self.is_seen(standing.role));
         if standing.role.is_some() {
             self.give(user, None, version);
             self.tell(by, ServiceAction::Removed { user_id: user }, version, now, dice);
@@ -120,9 +127,14 @@ impl Judging {
     }
 
     pub(super) fn set_role(&mut self, by: UserId, user: UserId, role: Role, now: Timestamp) -> Verdict {
-        self.may(by, if role == Role::Owner { Action::GiveAway } else { Action::Name }, now)?;
-        if user == by {
-            return refuse(ErrorCode::BadRequest, "an owner stops being one by naming another");
+        let mine = self.standing(by).and_then(|it| it.role);
+        // An admin may become a member again without anybody's leave.
+        let resigns = user == by && mine == Some(Role::Admin) && role == Role::Member;
+        if !resigns {
+            self.may(by, if role == Role::Owner { Action::GiveAway } else { Action::Name }, now)?;
+            if user == by {
+                return refuse(ErrorCode::BadRequest, "an owner stops being one by naming another");
+            }
         }
         let Some(old) = self.standing(user).and_then(|it| it.role) else {
             return Err(refusal(ErrorCode::UserNotFound));
@@ -131,8 +143,8 @@ impl Judging {
             return Ok(self.as_it_is());
         }
         // An admin who may name others names those below, and gives no more than they have.
-        let mine = self.rights_of(by, now);
-        if self.standing(by).and_then(|it| it.role) <= Some(old) || role == Role::Admin && !mine.has(Rights::ADMIN) {
+        let few = role == Role::Admin && !self.rights_of(by, now).has(Rights::ADMIN);
+        if !resigns && (mine <= Some(old) || few) {
             return Err(refusal(ErrorCode::Forbidden));
         }
         let version = self.next();
@@ -144,25 +156,20 @@ impl Judging {
         Ok(Done::Changed(version))
     }
 
-    /// Nobody else hears of it: whoever is shut out learns it by a refusal.
-    pub(super) fn shut(&mut self, by: UserId, user: UserId, shut: bool) -> Verdict {
+    /// Nobody hears of it, and the version stays: whoever is shut out learns it by a refusal, and not before.
+    pub(super) fn shut(&mut self, by: UserId, user: UserId, since: i64) -> Verdict {
         if self.standing(by).is_none_or(|it| it.role.is_none()) {
             return Err(refusal(ErrorCode::ChatNotFound));
         }
         if self.chat.info.kind != ChatKind::Direct || user == by {
             return Err(refusal(ErrorCode::Forbidden));
         }
-        match self.standing(user).map(|it| it.banned) {
-            None => Err(refusal(ErrorCode::UserNotFound)),
-            Some(before) if before == shut => Ok(self.as_it_is()),
-            Some(_) => {
-                let version = self.next();
-                if let Some(standing) = self.turn(user, None) {
-                    standing.banned = shut;
-                }
-                Ok(Done::Changed(version))
-            }
+        let Some(standing) = self.chat.members.get_mut(&user) else { return Err(refusal(ErrorCode::UserNotFound)) };
+        if standing.shut.unsigned_abs() < since.unsigned_abs() {
+            standing.shut = since;
+            self.rows.shut.insert(user, since);
         }
+        Ok(self.as_it_is())
     }
 
     pub(super) fn join(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
@@ -180,6 +187,9 @@ impl Judging {
         self.has_room(1)?;
         let version = self.next();
         self.give(by, Some(Role::Member), version);
+        if let Some(standing) = self.chat.members.get_mut(&by) {
+            standing.engaged = true;
+        }
         self.moment(now);
         self.tell(by, ServiceAction::Joined, version, now, dice);
         Ok(Done::Changed(version))
@@ -192,7 +202,6 @@ impl Judging {
                 && let Some(gone) = self.turn(by, None)
             {
                 gone.left = true;
-                self.next();
             }
             return Ok(self.as_it_is());
         }

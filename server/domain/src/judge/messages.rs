@@ -40,9 +40,10 @@ impl Judging {
         Ok(Done::Sent { seq: stored.seq, version, sent_at: stored.sent_at, existed: false })
     }
 
-    /// Writing or reacting in a chat that somebody else has opened answers it.
+    /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is
+    /// there.
     fn engage(&mut self, user: UserId) {
-        if self.chat.info.kind != ChatKind::Direct {
+        if self.chat.info.kind == ChatKind::Channel {
             return;
         }
         if self.standing(user).is_some_and(|it| !it.engaged)

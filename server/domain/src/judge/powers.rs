@@ -1,6 +1,6 @@
 //! What everybody may, what an admin may, and what is taken from a member.
 
-use chapar_protocol::{ChatKind, ErrorCode, Role, Timestamp, UserId};
+use chapar_protocol::{ErrorCode, Role, Timestamp, UserId};
 
 use super::{Judging, Verdict};
 use crate::{
@@ -21,6 +21,9 @@ impl Judging {
         }
         if self.chat.rights == rights {
             return Ok(self.as_it_is());
+        }
+        if !self.rights_of(by, now).has(rights.without(self.chat.rights)) {
+            return refuse(ErrorCode::Forbidden, "nobody gives what they do not have");
         }
         let version = self.next();
         self.chat.rights = rights;
@@ -78,9 +81,8 @@ impl Judging {
         if (old.denied, old.denied_until) == (denied, until) {
             return Ok(self.as_it_is());
         }
-        let version = self.next();
-        // Who reads a channel is nobody else's business, nor who has left.
-        let seen = self.chat.info.kind != ChatKind::Channel && old.role.is_some();
+        let seen = self.is_seen(old.role);
+        let version = self.step(seen);
         if let Some(standing) = self.turn(user, seen.then_some(version)) {
             (standing.denied, standing.denied_until) = (denied, until);
         }
@@ -94,11 +96,9 @@ impl Judging {
         if !old.banned {
             return Ok(self.as_it_is());
         }
-        let version = self.next();
         if let Some(standing) = self.turn(user, None) {
             standing.banned = false;
         }
-        self.moment(now);
-        Ok(Done::Changed(version))
+        Ok(self.as_it_is())
     }
 }

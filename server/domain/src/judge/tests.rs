@@ -34,7 +34,8 @@ fn message(id: u128, text: &str) -> Change {
 }
 
 fn create(kind: ChatKind, members: &[i64]) -> Asked {
-    let (title, handle) = (Some("x".to_owned()), Some("public".to_owned()));
+    let named = |name: &str| (kind != ChatKind::Direct).then(|| name.to_owned());
+    let (title, handle) = (named("x"), named("public"));
     let members = members.iter().map(|id| UserId(*id)).collect();
     asked(1, Change::Create(NewChat { kind, title, handle, members }))
 }
@@ -149,20 +150,24 @@ fn a_retry_finds_its_message_and_another_text_under_the_same_id_is_refused() {
 fn whoever_is_shut_out_of_a_direct_chat_writes_nothing_more_until_it_is_open_again() {
     let mut stage = Stage::new(ChatKind::Direct, &[2]);
     stage.one(2, message(7, "سلام")).expect("sent");
-    let (verdicts, deltas) = stage.judge(&[asked(1, Change::Shut(UserId(2), true)), asked(2, message(8, "again"))]);
+    let version = |stage: &Stage| stage.chat.as_ref().map(|it| it.version);
+    let before = version(&stage);
+    let (verdicts, deltas) = stage.judge(&[asked(1, Change::Shut(UserId(2), 10)), asked(2, message(8, "again"))]);
     let shut = verdicts[0].clone().expect("shut");
     assert_eq!(code(&verdicts[1]), Some(ErrorCode::RefusedByUser));
-    assert!(deltas.iter().all(|it| it.rows.is_empty()), "nobody hears of it: {deltas:?}");
-    assert_eq!(stage.one(1, Change::Shut(UserId(2), true)), Ok(shut), "twice is once");
+    assert!(deltas.is_empty() && version(&stage) == before, "nobody can tell: {deltas:?}");
+    assert_eq!(stage.one(1, Change::Shut(UserId(2), 10)), Ok(shut), "twice is once");
     stage.one(2, message(7, "سلام")).expect("a retry finds what was sent before");
     stage.one(1, message(9, "my last word")).expect("the other one writes on");
-    stage.one(1, Change::Shut(UserId(2), false)).expect("open");
+    stage.one(1, Change::Shut(UserId(2), -9)).expect("what was before");
+    assert_eq!(code(&stage.one(2, message(8, "again"))), Some(ErrorCode::RefusedByUser), "the later one holds");
+    stage.one(1, Change::Shut(UserId(2), -11)).expect("open");
     stage.one(2, message(8, "again")).expect("sent");
     for (by, whom) in [(1, 1), (1, 9), (9, 1)] {
-        assert!(stage.one(by, Change::Shut(UserId(whom), true)).is_err(), "{by} {whom}");
+        assert!(stage.one(by, Change::Shut(UserId(whom), 12)).is_err(), "{by} {whom}");
     }
     let mut group = Stage::new(ChatKind::Group, &[2]);
-    assert_eq!(code(&group.one(1, Change::Shut(UserId(2), true))), Some(ErrorCode::Forbidden));
+    assert_eq!(code(&group.one(1, Change::Shut(UserId(2), 10))), Some(ErrorCode::Forbidden));
 }
 
 /// A chat with a post and so many people beside its owner.
@@ -271,11 +276,55 @@ fn an_owner_stays_until_another_is_named_and_readers_of_a_channel_are_told_to_no
     assert_eq!(code(&stage.one(1, Change::Leave)), Some(ErrorCode::OwnerCannotLeave));
     let (verdicts, deltas) = stage.judge(&[asked(1, Change::Remove(UserId(3)))]);
     assert!(verdicts[0].is_ok());
-    assert!(deltas[0].rows.iter().all(|row| row.member().is_none()), "a reader who was removed is named to nobody");
+    assert!(deltas.is_empty(), "that a reader was removed is told to nobody");
     assert_eq!(code(&stage.one(3, Change::Join)), Some(ErrorCode::Forbidden), "and stays out");
     stage.one(1, Change::SetRole(UserId(2), Role::Owner)).expect("given away");
     stage.one(1, Change::Leave).expect("free to go");
     assert_eq!(code(&stage.one(1, message(1, "x"))), Some(ErrorCode::ChatNotFound));
+}
+
+#[test]
+fn what_is_done_to_readers_of_a_channel_is_no_change_that_others_hear_of() {
+    let mut stage = Stage::new(ChatKind::Channel, &[2, 3]);
+    let version = stage.chat().version;
+    let asks = [
+        Change::Restrict(UserId(2), Rights::REACT, None),
+        Change::Remove(UserId(2)),
+        Change::Unban(UserId(2)),
+        Change::Add(vec![UserId(2), UserId(4)], Vec::new()),
+    ];
+    for change in asks {
+        let (verdicts, deltas) = stage.judge(&[asked(1, change.clone())]);
+        assert_eq!(verdicts, [Ok(Done::Changed(version))], "{change:?}");
+        assert!(deltas.is_empty(), "{change:?}");
+    }
+    assert_eq!(stage.chat().members[&UserId(2)].role, Some(Role::Member));
+    assert_eq!(stage.chat().members[&UserId(2)].denied, Rights::REACT, "a restriction holds for who comes back");
+}
+
+#[test]
+fn a_ban_is_ended_by_those_only_who_may_remove() {
+    let mut stage = Stage::new(ChatKind::Group, &[2, 3]);
+    stage.one(1, Change::SetRights(Rights::WRITE.with(Rights::ADD))).expect("everybody may add");
+    stage.one(1, Change::Remove(UserId(3))).expect("removed");
+    let back = || Change::Add(vec![UserId(3)], Vec::new());
+    assert_eq!(code(&stage.one(2, back())), Some(ErrorCode::Forbidden));
+    stage.one(1, back()).expect("the owner may");
+}
+
+#[test]
+fn nobody_gives_what_they_do_not_have_and_an_admin_may_resign() {
+    let mut stage = Stage::new(ChatKind::Group, &[2, 3]);
+    stage.one(1, Change::Restrict(UserId(2), Rights::WRITE, None)).expect("restricted");
+    stage.one(1, Change::SetRole(UserId(2), Role::Admin)).expect("named");
+    assert_eq!(stage.chat().members[&UserId(2)].denied, Rights::NONE, "an admin is not restricted");
+    stage.one(1, Change::SetRights(Rights::NONE)).expect("a quiet group");
+    stage.one(1, Change::SetAdminRights(UserId(2), Rights::NAME)).expect("no more than to name");
+    assert_eq!(code(&stage.one(2, Change::SetRights(Rights::ADD))), Some(ErrorCode::Forbidden));
+    assert_eq!(code(&stage.one(2, Change::SetRole(UserId(2), Role::Owner))), Some(ErrorCode::Forbidden));
+    assert_eq!(code(&stage.one(3, Change::SetRole(UserId(3), Role::Member))), Some(ErrorCode::Forbidden));
+    stage.one(2, Change::SetRole(UserId(2), Role::Member)).expect("resigned");
+    assert_eq!(stage.chat().members[&UserId(2)].role, Some(Role::Member));
 }
 
 #[test]
@@ -418,6 +467,8 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (user(), rights()).prop_map(|(user, rights)| Change::SetAdminRights(user, rights)),
         1 => (user(), rights(), until).prop_map(|(user, rights, until)| Change::Restrict(user, rights, until.map(at))),
         1 => user().prop_map(Change::Unban),
+        1 => (user(), -9i64..9).prop_map(|(user, since)| Change::Shut(user, since)),
+        1 => Just(create(ChatKind::Group, &[4, 5]).change),
     ]
 }
 
@@ -428,11 +479,11 @@ proptest! {
     /// trace, seqs and versions are dense, counts are what they count, and somebody owns the chat while anybody is in it.
     #[test]
     fn whoever_hears_everything_knows_everything(
-        kind in prop_oneof![Just(ChatKind::Group), Just(ChatKind::Channel)],
+        kind in prop_oneof![Just(ChatKind::Direct), Just(ChatKind::Group), Just(ChatKind::Channel)],
         changes in vec((1..6_i64, any_change()), 1..60),
         cuts in vec(1..8_usize, 1..60),
     ) {
-        let mut stage = Stage::new(kind, &[2, 3]);
+        let mut stage = Stage::new(kind, if kind == ChatKind::Direct { &[2] } else { &[2, 3] });
         let mut listener = Listener { version: stage.chat().version, ..Listener::default() };
         for (user, standing) in &stage.chat().members {
             listener.members.extend(standing.role.map(|_| (*user, standing.member(*user, kind, Version(0)))));
@@ -476,11 +527,12 @@ proptest! {
         let inside: HashMap<UserId, Role> = chat.members.iter().filter_map(|(user, it)| Some((*user, it.role?))).collect();
         prop_assert_eq!(usize::try_from(chat.count).unwrap_or(0), inside.len());
         let owners = inside.values().filter(|role| **role == Role::Owner).count();
-        prop_assert!(owners == 1 || inside.is_empty(), "{} owners", owners);
+        let owned = if kind == ChatKind::Direct { owners == 0 && inside.len() == 2 } else { owners == 1 || inside.is_empty() };
+        prop_assert!(owned, "{} owners of {}", owners, inside.len());
         prop_assert_eq!(listener.info.as_ref().unwrap_or(&chat.info), &chat.info);
         prop_assert_eq!(&chat.info.rights, &chat.rights.list());
         // Of a channel everybody hears who is above a reader, and of nobody else.
-        let heard_of = |role: Option<Role>| kind == ChatKind::Group && role.is_some() || role > Some(Role::Member);
+        let heard_of = |role: Option<Role>| kind != ChatKind::Channel && role.is_some() || role > Some(Role::Member);
         listener.members.retain(|_, member| heard_of(member.role));
         let real = chat.members.iter().filter(|it| heard_of(it.1.role));
         let real: HashMap<UserId, Member> = real.map(|(user, it)| (*user, it.member(*user, kind, Version(0)))).collect();

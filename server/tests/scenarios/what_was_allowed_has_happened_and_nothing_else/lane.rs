@@ -3,12 +3,16 @@
 use std::{
     collections::BTreeSet,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use chapar_protocol::{
-    Action, ChatId, Command, ErrorCode, Seq, UserId,
-    command::{AddMembers, Delete, Edit, Join, Leave, MarkRead, React, RemoveMember, Send, SetRole},
+    Action, ChatId, Command, ErrorCode, OwnItem, Seq, Timestamp, UserId,
+    command::{
+        AddMembers, Delete, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, React, RemoveMember, RestrictMember,
+        Send, SetAdminRights, SetChatRights, SetItems, SetRole, UnbanMember,
+    },
+    item::Block,
     message::NewBody,
 };
 use futures_util::future::join_all;
@@ -19,6 +23,8 @@ use crate::support::{Device, Failure, postgres::Database, within};
 
 /// So many orders at most explain the answers, then the tables say which it was.
 const MANY: usize = 3;
+/// Milliseconds by which the clocks of the test and of the database may be apart, as they are rounded.
+const CLOCKS: i64 = 5;
 
 /// One chat, with what it must be. What is asked of it at once is looked at as a whole, before more is asked.
 pub(super) struct Lane {
@@ -37,6 +43,8 @@ pub(super) struct Tried {
     by: UserId,
     wish: Wish,
     outcome: Outcome,
+    /// Between these moments it was judged, in milliseconds since 1970: a restriction may have ended meanwhile.
+    moments: [i64; 2],
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +63,8 @@ pub(super) struct Life {
     pub(super) devices: Arc<Vec<Device>>,
     pub(super) chats_in: Database,
     pub(super) lists_in: Database,
+    /// Both can be asked throughout.
+    pub(super) there: bool,
     pub(super) until: Instant,
 }
 
@@ -66,9 +76,8 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
         sequences.retain(|(device, _)| device.connected());
         let (chat, handle) = (lane.chat, lane.handle.clone());
         let sequences = sequences.into_iter().map(async |(device, wishes)| {
-            let answers = join_all(wishes.iter().map(|wish| ask(&device, chat, handle.as_deref(), wish))).await;
-            let tried = wishes.into_iter().zip(answers);
-            tried.map(|(wish, outcome)| Tried { by: device.id(), wish, outcome }).collect::<Vec<_>>()
+            let all = wishes.into_iter().map(|wish| tries(&device, chat, handle.as_deref(), wish));
+            join_all(all).await
         });
         lane.open = join_all(sequences).await;
         lane.count();
@@ -77,6 +86,9 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
         }
         lane.rooms = lane.explanations(&near);
         lane.open.clear();
+        if lane.rooms.len() > MANY && !life.there {
+            return lane;
+        }
         if lane.rooms.len() > MANY {
             let chosen =
                 tokio::task::block_in_place(|| lane.choose(lane.rooms.clone(), &life.chats_in, &life.lists_in));
@@ -136,7 +148,8 @@ impl Lane {
     fn choose(&self, rooms: Vec<Room>, chats: &Database, lists: &Database) -> Result<Room, String> {
         let stored = self.room().stored(self.chat, chats, lists)?;
         let differs = rooms.first().map_or_else(String::new, |it| it.differs(&stored));
-        let same = |it: &Room| it.lines == stored.lines && it.people == stored.people;
+        let held = |it: &Room| (it.lines == stored.lines, it.people == stored.people, it.everybody == stored.everybody);
+        let same = |it: &Room| held(it) == (true, true, true);
         rooms.into_iter().find(same).ok_or_else(|| format!("model / tables: {differs}"))
     }
 
@@ -163,20 +176,24 @@ impl Lane {
         }
     }
 
-    /// A read mark stands at two places: one that may have come to the first alone is set again, as every client does.
-    pub(super) async fn read_again(&mut self, people: &[[Device; 2]]) {
+    /// A read mark and a block stand at two places: one that may have come to the first alone is set again, as every client does.
+    pub(super) async fn set_again(&mut self, people: &[[Device; 2]]) {
         for sequence in &mut self.open {
-            let [Tried { by, wish: wish @ Wish::Read(_), outcome: Outcome::Unknown }] = &sequence[..] else { continue };
+            let [Tried { by, wish: wish @ (Wish::Read(_) | Wish::Block(..)), outcome: Outcome::Unknown, .. }] =
+                &sequence[..]
+            else {
+                continue;
+            };
             let [device, _] = people.iter().find(|it| it[0].id() == *by).expect("one of them");
             let again = async {
                 loop {
-                    match ask(device, self.chat, self.handle.as_deref(), wish).await {
-                        outcome @ Outcome::Known(_) => return outcome,
+                    match tries(device, self.chat, self.handle.as_deref(), wish.clone()).await {
+                        again @ Tried { outcome: Outcome::Known(_), .. } => return again,
                         _ => tokio::time::sleep(Duration::from_millis(100)).await,
                     }
                 }
             };
-            let again = Tried { by: *by, wish: wish.clone(), outcome: within("a read mark to be set", again).await };
+            let again = within("what stands at two places to be set", again).await;
             sequence.push(again);
         }
     }
@@ -193,16 +210,25 @@ fn explain(room: &Room, left: &mut Vec<&[Tried]>, near: &dyn Fn(UserId, UserId) 
         let all = left[at];
         let Some((first, rest)) = all.split_first() else { continue };
         left[at] = rest;
-        let mut next = room.clone();
-        let verdict = next.ask(first.by, &first.wish, near);
+        let mut judged: Vec<(Verdict, Room)> = Vec::new();
+        for now in first.moments {
+            let mut next = room.clone();
+            let verdict = next.ask(first.by, &first.wish, near, now);
+            if !judged.contains(&(verdict, next.clone())) {
+                judged.push((verdict, next));
+            }
+        }
         match &first.outcome {
-            Outcome::Known(answer) if *answer == verdict => explain(&next, left, near, found),
-            Outcome::Known(_) => {}
+            Outcome::Known(answer) => {
+                for (_, next) in judged.iter().filter(|it| it.0 == *answer) {
+                    explain(next, left, near, found);
+                }
+            }
             Outcome::NotDone => explain(room, left, near, found),
             Outcome::Unknown | Outcome::Either => {
                 explain(room, left, near, found);
-                if next != *room {
-                    explain(&next, left, near, found);
+                for (_, next) in judged.iter().filter(|it| it.1 != *room) {
+                    explain(next, left, near, found);
                 }
             }
         }
@@ -220,6 +246,20 @@ async fn call<C: Command>(device: &Device, command: C, seq: impl Fn(C::Reply) ->
         Err(Failure::Refused(error)) => Outcome::Known(Err(error.code)),
         Err(Failure::Lost) => Outcome::Unknown,
     }
+}
+
+/// The clock. What ends between asking and answering may be judged either way.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("not so far")
+}
+
+async fn tries(device: &Device, chat: ChatId, handle: Option<&str>, wish: Wish) -> Tried {
+    let asked = now() - CLOCKS;
+    let outcome = ask(device, chat, handle, &wish).await;
+    let settled = if outcome == Outcome::Unknown { super::SETTLED } else { Duration::ZERO };
+    let judged = now() + CLOCKS + i64::try_from(settled.as_millis()).expect("short");
+    Tried { by: device.id(), wish, outcome, moments: [asked, judged] }
 }
 
 async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish) -> Outcome {
@@ -245,7 +285,11 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
         Wish::Delete(seq) => call(device, Delete { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::React(seq, emoji) => call(device, React { chat_id, seq: Seq(seq), emoji }, |_| None).await,
         Wish::Read(seq) => call(device, MarkRead { chat_id, seq: Seq(seq) }, |_| None).await,
-        Wish::Add(user_ids) => call(device, AddMembers { chat_id, user_ids }, |_| None).await,
+        Wish::Add(user_ids) => match call(device, AddMembers { chat_id, user_ids }, |_| None).await {
+            // One of the direct chat has blocked the other meanwhile, which is none of this chat's business.
+            Outcome::Known(Err(ErrorCode::RefusedByUser)) => Outcome::NotDone,
+            outcome => outcome,
+        },
         Wish::Remove(user_id) => call(device, RemoveMember { chat_id, user_id }, |_| None).await,
         Wish::SetRole(user_id, role) => call(device, SetRole { chat_id, user_id, role }, |_| None).await,
         Wish::Join => match call(device, Join { handle: handle.unwrap_or_default().to_owned() }, |_| None).await {
@@ -254,5 +298,20 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             outcome => outcome,
         },
         Wish::Leave => call(device, Leave { chat_id }, |_| None).await,
+        Wish::SetRights(rights) => call(device, SetChatRights { chat_id, rights }, |_| None).await,
+        Wish::SetAdminRights(user_id, rights) => {
+            call(device, SetAdminRights { chat_id, user_id, rights }, |_| None).await
+        }
+        Wish::Restrict(user_id, denied, until) => {
+            let until = until.map(|until| Timestamp::from_millis(until).expect("a time"));
+            call(device, RestrictMember { chat_id, user_id, denied, until }, |_| None).await
+        }
+        Wish::Unban(user_id) => call(device, UnbanMember { chat_id, user_id }, |_| None).await,
+        Wish::Block(user_id, blocked) => {
+            let items = vec![OwnItem::Block { user_id, value: blocked.then_some(Block {}) }];
+            call(device, SetItems { items }, |_| None).await
+        }
+        Wish::List => call(device, GetMembers { chat_id, after: None }, |_| None).await,
+        Wish::ListBanned => call(device, GetBanned { chat_id, after: None }, |_| None).await,
     }
 }

@@ -3,11 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use chapar_protocol::{Body, ChatId, ChatKind, ErrorCode, Role, ServiceAction, UserId};
-use serde::Deserialize;
+use chapar_protocol::{ChatKind, ErrorCode, Right, Role, ServiceAction, UserId};
 use uuid::Uuid;
-
-use crate::support::postgres::Database;
 
 /// Something that somebody wants in a chat.
 #[derive(Clone, Debug)]
@@ -26,8 +23,19 @@ pub enum Wish {
     Add(Vec<UserId>),
     Remove(UserId),
     SetRole(UserId, Role),
+    SetRights(Vec<Right>),
+    SetAdminRights(UserId, Vec<Right>),
+    /// Until a time, in milliseconds since 1970, or for good.
+    Restrict(UserId, Vec<Right>, Option<i64>),
+    Unban(UserId),
+    /// The other one of a direct chat, or no longer.
+    Block(UserId, bool),
     Join,
     Leave,
+    /// To see who is in it.
+    List,
+    /// To see who cannot come back.
+    ListBanned,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +61,13 @@ pub struct Line {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stand {
     pub role: Option<Role>,
+    /// Of an admin, beside those of everybody.
+    pub rights: Vec<Right>,
+    /// Of those of everybody. It holds over leaving and coming back.
+    pub denied: Vec<Right>,
+    /// Until then, in milliseconds since 1970, or for good.
+    pub until: Option<i64>,
+    /// In a direct chat: the other one has blocked them.
     pub banned: bool,
     pub left: bool,
     /// Of those who are in it.
@@ -64,6 +79,8 @@ pub struct Stand {
 pub struct Room {
     pub kind: ChatKind,
     pub public: bool,
+    /// What everybody may.
+    pub everybody: Vec<Right>,
     pub lines: Vec<Line>,
     pub people: BTreeMap<UserId, Stand>,
     /// What was sent under which client id, and where it stands.
@@ -75,7 +92,12 @@ pub type Verdict = Result<Option<i64>, ErrorCode>;
 
 impl Room {
     pub fn new(kind: ChatKind, public: bool, owner: UserId, others: &[UserId]) -> Self {
-        let mut room = Self { kind, public, lines: Vec::new(), people: BTreeMap::new(), sent: BTreeMap::new() };
+        let everybody = match kind {
+            ChatKind::Channel => vec![Right::React],
+            _ => vec![Right::Write, Right::React, Right::List],
+        };
+        let (lines, people, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let mut room = Self { kind, public, everybody, lines, people, sent };
         let stand = |role| Stand { role: Some(role), ..Stand::default() };
         room.people.extend(others.iter().map(|user| (*user, stand(Role::Member))));
         room.people.insert(owner, stand(if kind == ChatKind::Direct { Role::Member } else { Role::Owner }));
@@ -95,11 +117,40 @@ impl Room {
         self.people.get(&user)?.role
     }
 
-    /// Does what somebody wants, or says why not. `near`: whom of those who have left they may bring back.
+    /// Whether somebody has a right at a moment.
+    fn has(&self, user: UserId, right: Right, now: i64) -> bool {
+        let Some(stand) = self.people.get(&user) else { return false };
+        let everybody = self.everybody.contains(&right);
+        match stand.role {
+            None => false,
+            Some(Role::Owner) => true,
+            Some(Role::Admin) => everybody || stand.rights.contains(&right),
+            Some(Role::Member) => {
+                let denied = stand.until.is_none_or(|until| until > now) && stand.denied.contains(&right);
+                everybody && !denied
+            }
+        }
+    }
+
+    /// Which rights everybody can have, and a member be denied.
+    fn can_be_everybodys(&self, rights: &[Right]) -> bool {
+        let fits = |right: &Right| match self.kind {
+            ChatKind::Direct => false,
+            ChatKind::Group => matches!(right, Right::Write | Right::React | Right::Add),
+            ChatKind::Channel => *right == Right::React,
+        };
+        rights.iter().all(fits)
+    }
+
+    /// Does what somebody wants at a moment, or says why not. `near`: whom of those who have left they may bring back.
     #[expect(clippy::too_many_lines, reason = "a list of short cases")]
-    pub fn ask(&mut self, by: UserId, wish: &Wish, near: &dyn Fn(UserId, UserId) -> bool) -> Verdict {
+    pub fn ask(&mut self, by: UserId, wish: &Wish, near: &dyn Fn(UserId, UserId) -> bool, now: i64) -> Verdict {
         let role = self.role(by);
-        let leads = role >= Some(Role::Admin) && self.kind != ChatKind::Direct;
+        let has = |right| self.kind != ChatKind::Direct && self.has(by, right, now);
+        let (adds, removes, deletes, names) =
+            (has(Right::Add), has(Right::Remove), has(Right::Delete), has(Right::Name));
+        let (writes, reacts) = (self.has(by, Right::Write, now), self.has(by, Right::React, now));
+        let shut_out = self.kind == ChatKind::Direct && self.people.get(&by).is_some_and(|it| it.banned);
         // Whoever is not in it learns nothing of it.
         let inside = role.ok_or(ErrorCode::ChatNotFound);
         match wish {
@@ -112,7 +163,10 @@ impl Room {
                         Err(ErrorCode::ClientIdReused)
                     };
                 }
-                if self.kind == ChatKind::Channel && !leads {
+                if shut_out {
+                    return Err(ErrorCode::RefusedByUser);
+                }
+                if !writes {
                     return Err(ErrorCode::Forbidden);
                 }
                 if reply_to.is_some_and(|to| self.line(to).is_none()) {
@@ -125,18 +179,21 @@ impl Room {
             }
             Wish::Poison(_) => {
                 inside?;
-                if self.kind == ChatKind::Channel && !leads {
-                    Err(ErrorCode::Forbidden)
-                } else {
-                    Err(ErrorCode::Internal)
+                match (shut_out, writes) {
+                    (true, _) => Err(ErrorCode::RefusedByUser),
+                    (false, false) => Err(ErrorCode::Forbidden),
+                    (false, true) => Err(ErrorCode::Internal),
                 }
             }
             Wish::Edit(at, text) => {
                 inside?;
+                let silent = self.kind != ChatKind::Channel && !writes;
                 let line = self.line(*at).ok_or(ErrorCode::MessageNotFound)?;
                 match &mut line.said {
                     Said::Deleted => Err(ErrorCode::MessageNotFound),
-                    Said::Text(old) if line.sender == by => {
+                    Said::Text(_) if shut_out => Err(ErrorCode::RefusedByUser),
+                    // Whoever was an admin of a channel when it was posted still answers for it.
+                    Said::Text(old) if line.sender == by && !silent => {
                         line.edited |= old != text;
                         old.clone_from(text);
                         Ok(None)
@@ -147,7 +204,7 @@ impl Room {
             Wish::Delete(at) => {
                 inside?;
                 let line = self.line(*at).ok_or(ErrorCode::MessageNotFound)?;
-                if line.sender != by && !leads || matches!(line.said, Said::Service(_)) {
+                if line.sender != by && !deletes || matches!(line.said, Said::Service(_)) {
                     return Err(ErrorCode::Forbidden);
                 }
                 line.said = Said::Deleted;
@@ -157,6 +214,12 @@ impl Room {
             Wish::React(at, emoji) => {
                 inside?;
                 let line = self.line(*at).filter(|it| it.said != Said::Deleted).ok_or(ErrorCode::MessageNotFound)?;
+                if shut_out {
+                    return Err(ErrorCode::RefusedByUser);
+                }
+                if !reacts {
+                    return Err(ErrorCode::Forbidden);
+                }
                 match emoji {
                     Some(emoji) => drop(line.reactions.insert(by, emoji.clone())),
                     None => drop(line.reactions.remove(&by)),
@@ -172,12 +235,17 @@ impl Room {
             }
             Wish::Add(users) => {
                 inside?;
-                if !leads {
+                if !adds {
                     return Err(ErrorCode::Forbidden);
                 }
                 let outside: Vec<UserId> = users.iter().copied().filter(|user| self.role(*user).is_none()).collect();
-                if outside.iter().any(|user| self.people.get(user).is_some_and(|it| it.left) && !near(by, *user)) {
-                    return Err(ErrorCode::HasLeft);
+                for (user, stand) in outside.iter().filter_map(|user| Some((user, self.people.get(user)?))) {
+                    if stand.left && !near(by, *user) {
+                        return Err(ErrorCode::HasLeft);
+                    }
+                    if stand.banned && !removes {
+                        return Err(ErrorCode::Forbidden);
+                    }
                 }
                 for user in &outside {
                     self.enter(*user);
@@ -192,15 +260,10 @@ impl Room {
                     return Err(ErrorCode::BadRequest);
                 }
                 inside?;
-                if !leads {
-                    return Err(ErrorCode::Forbidden);
-                }
-                let stand = self.people.get_mut(user).ok_or(ErrorCode::UserNotFound)?;
-                if stand.role >= role {
-                    return Err(ErrorCode::Forbidden);
-                }
+                let stand = self.below(removes, role, *user)?;
                 let was_in = stand.role.take().is_some();
                 (stand.banned, stand.read) = (true, 0);
+                stand.rights.clear();
                 if was_in {
                     self.tell(by, &ServiceAction::Removed { user_id: *user });
                 }
@@ -208,18 +271,91 @@ impl Room {
             }
             Wish::SetRole(user, new) => {
                 inside?;
-                if role != Some(Role::Owner) || self.kind == ChatKind::Direct {
+                let owns = role == Some(Role::Owner) && self.kind != ChatKind::Direct;
+                if *user == by && role == Some(Role::Admin) && *new == Role::Member {
+                    self.people.get_mut(&by).expect("inside").become_one(Role::Member);
+                    return Ok(None);
+                }
+                if !(owns || names && *new != Role::Owner) {
                     return Err(ErrorCode::Forbidden);
                 }
                 if *user == by {
                     return Err(ErrorCode::BadRequest);
                 }
+                let is_as_much = default_admin().iter().all(|right| self.has(by, *right, now));
                 let stand = self.people.get_mut(user).filter(|it| it.role.is_some()).ok_or(ErrorCode::UserNotFound)?;
-                stand.role = Some(*new);
+                if stand.role == Some(*new) {
+                    return Ok(None);
+                }
+                if role <= stand.role || *new == Role::Admin && !is_as_much {
+                    return Err(ErrorCode::Forbidden);
+                }
+                stand.become_one(*new);
                 if *new == Role::Owner {
-                    self.people.get_mut(&by).expect("inside").role = Some(Role::Admin);
+                    self.people.get_mut(&by).expect("inside").become_one(Role::Admin);
                 }
                 Ok(None)
+            }
+            Wish::SetRights(rights) => {
+                inside?;
+                if !names {
+                    return Err(ErrorCode::Forbidden);
+                }
+                if !self.can_be_everybodys(rights) {
+                    return Err(ErrorCode::BadRequest);
+                }
+                let more = rights.iter().filter(|right| !self.everybody.contains(right));
+                if more.into_iter().any(|right| !self.has(by, *right, now)) {
+                    return Err(ErrorCode::Forbidden);
+                }
+                self.everybody.clone_from(rights);
+                Ok(None)
+            }
+            Wish::SetAdminRights(user, rights) => {
+                inside?;
+                if !names {
+                    return Err(ErrorCode::Forbidden);
+                }
+                let stand = self.people.get_mut(user).filter(|it| it.role.is_some()).ok_or(ErrorCode::UserNotFound)?;
+                if stand.role != Some(Role::Admin) {
+                    return Err(ErrorCode::BadRequest);
+                }
+                if role != Some(Role::Owner) {
+                    return Err(ErrorCode::Forbidden);
+                }
+                stand.rights.clone_from(rights);
+                Ok(None)
+            }
+            Wish::Restrict(user, denied, until) => {
+                inside?;
+                let fits = self.can_be_everybodys(denied);
+                let stand = self.below(removes, role, *user)?;
+                if stand.role > Some(Role::Member) || !fits || until.is_some_and(|until| until <= now) {
+                    return Err(ErrorCode::BadRequest);
+                }
+                stand.denied.clone_from(denied);
+                stand.until = until.filter(|_| !denied.is_empty());
+                Ok(None)
+            }
+            Wish::Unban(user) => {
+                inside?;
+                if !removes {
+                    return Err(ErrorCode::Forbidden);
+                }
+                self.people.get_mut(user).ok_or(ErrorCode::UserNotFound)?.banned = false;
+                Ok(None)
+            }
+            Wish::Block(user, blocked) => {
+                self.people.get_mut(user).expect("one of the two").banned = *blocked;
+                Ok(None)
+            }
+            Wish::List => {
+                inside?;
+                if self.has(by, Right::List, now) { Ok(None) } else { Err(ErrorCode::Forbidden) }
+            }
+            Wish::ListBanned => {
+                inside?;
+                if removes { Ok(None) } else { Err(ErrorCode::Forbidden) }
             }
             Wish::Join => {
                 if role.is_some() {
@@ -239,6 +375,15 @@ impl Room {
         }
     }
 
+    /// Somebody whom one in this role may remove or restrict.
+    fn below(&mut self, removes: bool, role: Option<Role>, user: UserId) -> Result<&mut Stand, ErrorCode> {
+        if !removes {
+            return Err(ErrorCode::Forbidden);
+        }
+        let stand = self.people.get_mut(&user).ok_or(ErrorCode::UserNotFound)?;
+        if stand.role >= role { Err(ErrorCode::Forbidden) } else { Ok(stand) }
+    }
+
     fn leave(&mut self, by: UserId) -> Verdict {
         let others = self.people.iter().any(|(user, it)| *user != by && it.role.is_some());
         let stand = self.people.get_mut(&by).ok_or(ErrorCode::ChatNotFound)?;
@@ -250,6 +395,7 @@ impl Room {
         }
         let was_in = stand.role.take().is_some();
         (stand.left, stand.read) = (true, 0);
+        stand.rights.clear();
         if was_in {
             self.tell(by, &ServiceAction::Left);
         }
@@ -258,7 +404,14 @@ impl Room {
 
     fn enter(&mut self, user: UserId) {
         let read = seq(self.lines.len()) - 1;
-        self.people.insert(user, Stand { role: Some(Role::Member), read, ..Stand::default() });
+        let stand = self.people.entry(user).or_default();
+        *stand = Stand {
+            role: Some(Role::Member),
+            read,
+            denied: std::mem::take(&mut stand.denied),
+            until: stand.until,
+            ..Stand::default()
+        };
     }
 
     fn line(&mut self, at: i64) -> Option<&mut Line> {
@@ -271,95 +424,37 @@ impl Room {
             self.lines.push(line(sender, Said::Service(name(action))));
         }
     }
+}
 
-    /// What the tables hold of it. `self` says which form it has.
-    pub fn stored(&self, chat: ChatId, chats: &Database, people: &Database) -> Result<Self, String> {
-        let rows = chats.sql(&format!(
-            "SELECT jsonb_build_object(
-                 'lines', (SELECT coalesce(jsonb_agg(jsonb_build_array(
-                     sender_id, client_id, body, reply_to, edited_at IS NOT NULL, reactions, seq) ORDER BY seq), '[]')
-                     FROM messages WHERE chat_id = {chat}),
-                 'people', (SELECT coalesce(jsonb_agg(jsonb_build_array(
-                     user_id, role, banned, went, read_seq)), '[]') FROM members WHERE chat_id = {chat}),
-                 'reactions', (SELECT coalesce(jsonb_agg(jsonb_build_array(
-                     seq, user_id, emoji)), '[]') FROM reactions WHERE chat_id = {chat} AND emoji IS NOT NULL))"
-        ));
-        // Its counters follow within a second or so.
-        if chats.sql(&format!("SELECT stale FROM counts WHERE chat_id = {chat}")).trim() == "t" {
-            return Err("the counters are not told yet".to_owned());
+impl Stand {
+    /// A new role brings what belongs to it.
+    fn become_one(&mut self, role: Role) {
+        self.role = Some(role);
+        if role > Role::Member {
+            self.denied.clear();
+            self.until = None;
         }
-        let rows: Rows = serde_json::from_str(&rows).map_err(|error| error.to_string())?;
-        let lists = people.sql(&format!(
-            "SELECT coalesce(jsonb_agg(jsonb_build_array(user_id, role, read_seq)), '[]') FROM user_chats
-             WHERE chat_id = {chat} AND role IS NOT NULL"
-        ));
-        let lists: Vec<(UserId, i16, i64)> = serde_json::from_str(&lists).map_err(|error| error.to_string())?;
-        let mut room = Self { lines: Vec::new(), people: BTreeMap::new(), ..self.clone() };
-        for (place, (sender, client_id, body, reply_to, edited, counts, at)) in rows.lines.into_iter().enumerate() {
-            if at != seq(place) {
-                return Err(format!("the seqs have a hole before {at}"));
-            }
-            let (said, client_id) = match body {
-                Body::Text(text) => (Said::Text(text.text), Some(client_id)),
-                Body::Service { action } => (Said::Service(name(&action)), None),
-                Body::Deleted => (Said::Deleted, Some(client_id)),
-                Body::Unknown(body) => return Err(format!("an unknown body: {body}")),
-            };
-            let mine = rows.reactions.iter().filter(|it| it.0 == at && said != Said::Deleted);
-            let reactions: BTreeMap<UserId, String> = mine.map(|it| (it.1, it.2.clone())).collect();
-            let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
-            for emoji in reactions.values() {
-                *counted.entry(emoji).or_default() += 1;
-            }
-            let counts = counts.unwrap_or_default();
-            let told: BTreeMap<&str, u32> = counts.iter().map(|it| (it.emoji.as_str(), it.count)).collect();
-            if told != counted {
-                return Err(format!("message {at} tells {told:?} and has {counted:?}"));
-            }
-            room.lines.push(Line { sender, client_id, said, reply_to, edited, reactions });
-        }
-        for (user, role, banned, left, read) in rows.people {
-            let listed = lists.iter().find(|it| it.0 == user);
-            if listed.map(|it| it.1) != role {
-                return Err(format!("user {user} is {role:?} in the chat and {listed:?} in their list"));
-            }
-            let own = listed.map_or(0, |it| it.2);
-            if role.is_some() && self.kind != ChatKind::Channel && own != read {
-                return Err(format!("user {user} has read up to {own}, and others are told {read}"));
-            }
-            let role = role.map(|role| [Role::Member, Role::Admin, Role::Owner][usize::from(role.unsigned_abs())]);
-            room.people.insert(user, Stand { role, banned, left, read: own });
-        }
-        Ok(room)
-    }
-
-    /// Where another one is not the same, for people who read it.
-    pub fn differs(&self, other: &Self) -> String {
-        let lines = self.lines.iter().zip(&other.lines).enumerate().filter(|(_, (one, other))| one != other);
-        let lines: Vec<String> = lines.map(|(at, (one, two))| format!("{}: {one:?} / {two:?}", seq(at))).collect();
-        let people = self.people.iter().filter(|(user, it)| other.people.get(user) != Some(it));
-        let people: Vec<String> =
-            people.map(|(user, it)| format!("{user}: {it:?} / {:?}", other.people.get(user))).collect();
-        format!("{} / {} lines; {lines:#?}; {people:#?}", self.lines.len(), other.lines.len())
+        self.rights = if role == Role::Admin { default_admin() } else { Vec::new() };
     }
 }
 
-#[derive(Deserialize)]
-struct Rows {
-    #[expect(clippy::type_complexity, reason = "a row as it comes")]
-    lines: Vec<(UserId, Uuid, Body, Option<i64>, bool, Option<Vec<chapar_protocol::ReactionCount>>, i64)>,
-    people: Vec<(UserId, Option<i16>, bool, bool, i64)>,
-    reactions: Vec<(i64, UserId, String)>,
+/// What an admin may who was named without more words: all but to name others.
+fn default_admin() -> Vec<Right> {
+    RIGHTS[..6].to_vec()
 }
 
-fn line(sender: UserId, said: Said) -> Line {
+/// The rights, in the order of their bits in the tables.
+pub(super) const RIGHTS: [Right; 7] =
+    [Right::Write, Right::React, Right::Add, Right::Remove, Right::Delete, Right::List, Right::Name];
+
+pub(super) fn line(sender: UserId, said: Said) -> Line {
     Line { sender, client_id: None, said, reply_to: None, edited: false, reactions: BTreeMap::new() }
 }
 
-fn name(action: &ServiceAction) -> String {
+pub(super) fn name(action: &ServiceAction) -> String {
     serde_json::to_value(action).expect("JSON")["type"].as_str().unwrap_or_default().to_owned()
 }
 
-fn seq(place: usize) -> i64 {
+pub(super) fn seq(place: usize) -> i64 {
     i64::try_from(place).expect("few") + 1
 }

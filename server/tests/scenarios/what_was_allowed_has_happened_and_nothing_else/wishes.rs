@@ -1,10 +1,13 @@
 //! What random people want of a chat, sensible or not.
 
-use chapar_protocol::{ChatKind, Role, UserId};
+use chapar_protocol::{ChatKind, Right, Role, UserId};
 use rand::{RngExt as _, rngs::StdRng};
 use uuid::Uuid;
 
-use super::{lane::Lane, reference::Wish};
+use super::{
+    lane::{Lane, now},
+    reference::{RIGHTS, Wish},
+};
 use crate::support::Device;
 
 impl Lane {
@@ -40,8 +43,8 @@ impl Lane {
         let client_id = Uuid::from_u128(rng.random());
         // Who may much does much.
         match self.room().role(by) {
-            Some(Role::Owner) if rng.random_ratio(1, 3) => return another_role(somebody, rng),
-            Some(Role::Admin) if rng.random_ratio(1, 5) => return Wish::Remove(somebody),
+            Some(Role::Owner) if rng.random_ratio(2, 5) => return self.power(somebody, rng),
+            Some(Role::Admin) if rng.random_ratio(1, 4) => return self.power(somebody, rng),
             _ => {}
         }
         match rng.random_range(0..100) {
@@ -61,15 +64,53 @@ impl Lane {
                 let emoji = ["👍", "😂", "🔥"][rng.random_range(0..3)];
                 Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))
             }
-            80..89 => Wish::Remove(somebody),
-            _ => another_role(somebody, rng),
+            80..85 => Wish::Remove(somebody),
+            _ => self.power(somebody, rng),
         }
+    }
+
+    /// What says who may what.
+    fn power(&self, somebody: UserId, rng: &mut StdRng) -> Wish {
+        match rng.random_range(0..100) {
+            0..30 => another_role(somebody, rng),
+            30..45 => Wish::SetRights(self.rights(rng)),
+            45..60 => Wish::SetAdminRights(somebody, some(&RIGHTS, rng)),
+            60..80 => {
+                let until = match rng.random_range(0..8) {
+                    0 => Some(now() - 1000),
+                    1..5 => Some(now() + rng.random_range(200..1500)),
+                    5 => Some(now() + 3_600_000),
+                    _ => None,
+                };
+                Wish::Restrict(somebody, self.rights(rng), until)
+            }
+            80..90 => Wish::Unban(somebody),
+            _ => Wish::Remove(somebody),
+        }
+    }
+
+    /// Rights that everybody may have here, or now and then one that not everybody can.
+    fn rights(&self, rng: &mut StdRng) -> Vec<Right> {
+        let fitting: &[Right] = match self.room().kind {
+            _ if rng.random_ratio(1, 8) => &RIGHTS,
+            ChatKind::Channel => &[Right::React],
+            _ => &[Right::Write, Right::React, Right::Add, Right::List],
+        };
+        some(fitting, rng)
     }
 
     /// What is answered on its own.
     fn single(&self, by: UserId, people: &[UserId], alone: bool, rng: &mut StdRng) -> Wish {
         let owns_channel = self.room().kind == ChatKind::Channel && self.room().role(by) == Some(Role::Owner);
+        if self.room().kind == ChatKind::Direct && rng.random_ratio(1, 2) {
+            let other = self.room().people.keys().copied().find(|it| *it != by);
+            if let Some(other) = other.filter(|_| self.room().role(by).is_some()) {
+                return Wish::Block(other, rng.random());
+            }
+        }
         match rng.random_range(0..100) {
+            0..8 => Wish::List,
+            8..16 => Wish::ListBanned,
             40..70 => {
                 // Several at once are looked at before they are added: somebody who goes in between is left out.
                 let count = if alone { rng.random_range(1..=3) } else { 1 };
@@ -92,6 +133,11 @@ impl Lane {
 fn another_role(user: UserId, rng: &mut StdRng) -> Wish {
     let roles = [Role::Member, Role::Admin, Role::Admin, Role::Admin, Role::Owner];
     Wish::SetRole(user, roles[rng.random_range(0..roles.len())])
+}
+
+/// About two thirds of some rights, in their order and each once.
+fn some(of: &[Right], rng: &mut StdRng) -> Vec<Right> {
+    RIGHTS.into_iter().filter(|it| of.contains(it) && rng.random_ratio(2, 3)).collect()
 }
 
 fn poison(rng: &mut StdRng) -> Wish {

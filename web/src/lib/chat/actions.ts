@@ -7,6 +7,7 @@ import type { MenuItem } from '../ui/menu.svelte';
 import { notices } from '../ui/notices.svelte';
 import type { Feed } from './feed.svelte';
 import type { Shown } from './items';
+import { standingOf } from './standing.svelte';
 
 /** What may be known of a message before something is done with it. */
 interface Target {
@@ -45,14 +46,14 @@ const ACTIONS: readonly Action[] = [
     icon: 'reply',
     turns: true,
     codes: ['KeyR'],
-    may: ({ stored, text }, on) => stored && text !== undefined && on.writes,
+    may: ({ stored, shown }, on) => stored && shown.body.answers && on.writes,
     run: ({ seq }, on) => (on.feed.replyTo = seq),
   },
   {
     label: (words) => words.common.edit,
     icon: 'edit',
     codes: ['KeyE'],
-    may: ({ stored, text, shown }) => stored && text !== undefined && shown.own,
+    may: ({ stored, shown }, on) => stored && shown.body.edits && shown.own && on.edits,
     run: ({ seq }, on) => (on.feed.editing = seq),
   },
   {
@@ -74,7 +75,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'smile',
     codes: ['KeyM'],
     hidden: true,
-    may: ({ stored, text }, on) => stored && text !== undefined && on.reacts,
+    may: ({ stored, shown }, on) => stored && shown.body.reacts && on.reacts,
     run: ({ shown }, on) => on.pickReaction(shown),
   },
   {
@@ -90,7 +91,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'trash',
     danger: true,
     codes: ['Delete'],
-    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.content.type !== 'deleted',
+    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
     run: ({ seq }, on) => on.remove([seq as number]),
   },
 ];
@@ -108,19 +109,24 @@ export class MessageActions {
   }
 
   get writes(): boolean {
-    const { info, role, request } = this.#chat();
-    if (request) return false;
-    return info.kind !== 'channel' || role === 'owner' || role === 'admin';
+    const chat = this.#chat();
+    return !chat.request && standingOf(chat).rights.has('write');
+  }
+
+  /** Whoever was an admin of a channel when it was posted still answers for it. */
+  get edits(): boolean {
+    return this.writes || this.#chat().info.kind === 'channel';
   }
 
   /** To react is to answer, and tells a stranger that one is there. */
   get reacts(): boolean {
-    return !this.#chat().request;
+    const chat = this.#chat();
+    return !chat.request && standingOf(chat).rights.has('react');
   }
 
   get moderates(): boolean {
-    const { info, role } = this.#chat();
-    return info.kind !== 'direct' && (role === 'owner' || role === 'admin');
+    const chat = this.#chat();
+    return chat.info.kind !== 'direct' && standingOf(chat).rights.has('delete');
   }
 
   items(shown: Shown): MenuItem[] {
@@ -187,7 +193,7 @@ function targetOf(shown: Shown): Target {
   return {
     shown,
     seq: shown.seq,
-    text: shown.content.type === 'text' ? shown.content.text : undefined,
+    text: shown.words?.text,
     stored: shown.seq !== undefined && shown.mark !== 'failed' && shown.mark !== 'waiting',
   };
 }

@@ -66,7 +66,7 @@ describe('toItems', () => {
 
   it('keeps bodies of unknown kinds', () => {
     const [, item] = toItems({ ...base, rows: [row(1, 2, '2026-11-24T12:00:00', { body: { kind: 'poll' } })] });
-    expect(item?.kind === 'message' && item.content).toEqual({ type: 'unknown' });
+    expect(item?.kind === 'message' && [item.content, item.words, item.body.answers]).toEqual([{ kind: 'poll' }, undefined, false]);
   });
 });
 

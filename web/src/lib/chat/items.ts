@@ -1,5 +1,6 @@
-import type { Entity, Message, MessageView, Outgoing, ServiceAction } from '@chapar/client';
+import type { MessageView, Outgoing, ServiceAction } from '@chapar/client';
 import { startOfDay } from '../time/format';
+import { kindOf, type AnyBody, type Kind, type Words } from './bodies';
 
 /** How far a message of one's own has come. */
 export type SendMark = 'waiting' | 'sent' | 'read' | 'failed';
@@ -14,12 +15,18 @@ export interface Shown {
   clientId: string;
   sender: number;
   own: boolean;
-  content: { type: 'text'; text: string; entities: readonly Entity[] } | { type: 'deleted' } | { type: 'unknown' };
+  /** What its kind of body allows. */
+  body: Kind;
+  /** The body itself. */
+  content: AnyBody;
+  words: Words | undefined;
   at: Date;
   edited: boolean;
   replyTo: number | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
+  /** Of a post in a channel: how many have seen it. */
+  views: number | undefined;
   mark: SendMark | undefined;
   /** Whether it can still be taken back: it was never written to a connection, or failed. */
   discardable: boolean;
@@ -128,12 +135,13 @@ function shownRow(view: MessageView, me: number, othersRead: number, at: Date): 
     clientId: message.client_id,
     sender: message.sender,
     own,
-    content: contentOf(message),
+    ...drawn(message.body),
     at,
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
     reactions: message.reactions ?? [],
     myReaction,
+    views: message.views,
     mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
     discardable: false,
     failure: undefined,
@@ -151,12 +159,13 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
     clientId: item.client_id,
     sender: me,
     own: true,
-    content: { type: 'text', text: item.body.text, entities: item.body.entities ?? [] },
+    ...drawn(item.body),
     at: new Date(item.at),
     edited: false,
     replyTo: item.reply_to,
     reactions: [],
     myReaction: undefined,
+    views: undefined,
     mark: state.state,
     discardable: state.state === 'failed' || (state.state === 'waiting' && !state.written),
     failure: state.state === 'failed' ? state.error.code : undefined,
@@ -166,10 +175,7 @@ function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
   };
 }
 
-function contentOf({ body }: Message): Shown['content'] {
-  if (body.kind === 'deleted') return { type: 'deleted' };
-  if (body.kind === 'text' && 'text' in body && typeof body.text === 'string') {
-    return { type: 'text', text: body.text, entities: (body.entities as Entity[] | undefined) ?? [] };
-  }
-  return { type: 'unknown' };
+function drawn(content: AnyBody): Pick<Shown, 'body' | 'content' | 'words'> {
+  const body = kindOf(content);
+  return { body, content, words: body.words?.(content) };
 }

@@ -4,7 +4,7 @@ import { Dates } from '../time/format';
 import fa from './fa';
 import type lateFa from './late/fa';
 import type { Language } from './numbers';
-import { numbers, REGIONS } from './numbers';
+import { numbers, REGIONS, shortNumbers } from './numbers';
 
 export type Catalogue = typeof fa;
 type Late = typeof lateFa;
@@ -28,6 +28,7 @@ interface Speech {
   late: Late | undefined;
   dates: Dates;
   number: (value: number) => string;
+  compact: (value: number) => string;
 }
 
 const speechOf = (language: Language, t: Catalogue, late?: Late): Speech => ({
@@ -36,6 +37,7 @@ const speechOf = (language: Language, t: Catalogue, late?: Late): Speech => ({
   late,
   dates: new Dates(language, t),
   number: numbers(language),
+  compact: shortNumbers(language),
 });
 
 let speech = $state.raw<Speech>(speechOf('fa', fa));
@@ -68,6 +70,7 @@ async function lateWords(): Promise<void> {
 }
 export const dates = (): Dates => speech.dates;
 export const number = (value: number): string => speech.number(value);
+export const compact = (value: number): string => speech.compact(value);
 export const language = (): Language => speech.language;
 export const direction = (): 'rtl' | 'ltr' => REGIONS[speech.language].dir;
 

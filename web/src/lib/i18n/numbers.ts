@@ -19,6 +19,12 @@ export const REGIONS: Record<Language, Region> = {
   ar: { locale: 'ar-IQ-u-ca-gregory-nu-arab', dir: 'rtl', calendar: 'gregory', weekStart: 6, weekend: [5, 6] },
 };
 
+/** Writes numbers short where they are long: ۱۲ هزار, 12K. */
+export function shortNumbers(language: Language): (value: number) => string {
+  const format = new Intl.NumberFormat(REGIONS[language].locale, { notation: 'compact', maximumFractionDigits: 1 });
+  return (value) => format.format(value);
+}
+
 /** Writes whole numbers with the language's digits. */
 export function numbers(language: Language): (value: number) => string {
   const format = new Intl.NumberFormat(REGIONS[language].locale, { maximumFractionDigits: 0 });

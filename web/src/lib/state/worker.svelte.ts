@@ -1,3 +1,5 @@
+import { onReplacing } from './replacing';
+
 /** The service worker as the page sees it: whether a new version waits, and how to change over to it. */
 class Updates {
   waiting = $state.raw<ServiceWorker | undefined>();
@@ -19,14 +21,7 @@ class Updates {
     if (!('serviceWorker' in navigator) || !import.meta.env.PROD) return;
     try {
       const registration = await navigator.serviceWorker.register('/sw.js');
-      const look = (): void => {
-        // Without a controller it is the first visit: nothing is replaced.
-        if (registration.waiting && navigator.serviceWorker.controller) this.waiting = registration.waiting;
-      };
-      look();
-      registration.addEventListener('updatefound', () => {
-        registration.installing?.addEventListener('statechange', look);
-      });
+      onReplacing(registration, (waiting) => (this.waiting = waiting));
       // A page that stays open for days hears of a new version too.
       document.addEventListener('visibilitychange', () => {
         if (document.visibilityState === 'visible') void registration.update().catch(() => {});

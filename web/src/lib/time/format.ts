@@ -52,6 +52,12 @@ export class Dates {
     return `${this.full(at)}${this.t.common.and}${this.clock(at)}`;
   }
 
+  /** When something ends, short: the time today, else the day with it. */
+  end(at: Date, now: Date): string {
+    if (daysBetween(at, now) === 0) return this.clock(at);
+    return `${this.#date(at, !this.#sameYear(at, now))}${this.t.common.and}${this.clock(at)}`;
+  }
+
   /** The separator between the days of a chat: today, yesterday, weekday with day and month, the year when it is another. */
   daySeparator(at: Date, now: Date): string {
     const days = daysBetween(at, now);

@@ -24,6 +24,12 @@ describe('dates in words', () => {
     expect(english.duration(3_725_000)).toBe('1:02:05');
   });
 
+  it('says when something ends', () => {
+    expect(persian.end(new Date(2026, 10, 24, 16, 30), now)).toBe('۱۶:۳۰');
+    expect(persian.end(new Date(2026, 10, 25, 9, 0), now)).toBe('۴ آذر، ۰۹:۰۰');
+    expect(english.end(new Date(2027, 0, 1, 9, 0), now)).toBe('1 January 2027, 09:00');
+  });
+
   it('separates days', () => {
     expect(persian.daySeparator(new Date(2026, 10, 24, 0, 1), now)).toBe('امروز');
     expect(persian.daySeparator(new Date(2026, 10, 23, 23, 59), now)).toBe('دیروز');

@@ -1,0 +1,19 @@
+//! What becomes of a change once it is asked for: the committer stores it, the fan-out tells it, the hub and the outboxes bring it to
+//! each connection. And what looks after that by itself: counters, people's lists, readers, jobs.
+#![forbid(unsafe_code)]
+
+pub mod blocks;
+pub mod committer;
+pub mod counters;
+pub mod fanout;
+pub mod health;
+pub mod hub;
+pub mod jobs;
+pub mod lists;
+pub mod metrics;
+pub mod outbox;
+pub mod readers;
+
+// The crates below.
+use chapar_bus as bus;
+use chapar_store as store;

@@ -1,0 +1,122 @@
+//! People's lists of chats follow who is in which chat: at once by whoever has committed it, else by the chats' feed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use chapar_domain::judge::Membership;
+use chapar_protocol::{ChatKind, Seq, UserDelta, UserId, event::Read};
+use tokio::{sync::Notify, time::timeout};
+
+use crate::{
+    fanout::Fanout,
+    store::{Result, Store, StoreError, chats::readers::Reader},
+};
+
+/// How long whoever has committed a change waits for the lists to follow.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// How often the feed is looked at, when nothing is known to be late. In the ordinary case everything in it is done already.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a look that failed.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Commits read at a time.
+const PAGE: i64 = 500;
+/// Under this name the feed knows how far this has come.
+const FOLLOWER: &str = "lists";
+
+/// See the module.
+pub struct Lists {
+    store: Store,
+    fanout: Arc<Fanout>,
+    late: Notify,
+}
+
+impl Lists {
+    /// With `store` for the work at once, which is somebody's request.
+    pub fn new(store: Store, fanout: Arc<Fanout>) -> Arc<Self> {
+        Arc::new(Self { store, fanout, late: Notify::new() })
+    }
+
+    /// Brings lists into line with what was committed, and tells whose they are. When that cannot be done now, it is done later.
+    pub async fn apply(self: &Arc<Self>, moved: Vec<Membership>) {
+        if moved.is_empty() {
+            return;
+        }
+        let this = self.clone();
+        // Only the waiting ends: what is done after that is told as well.
+        let work = tokio::spawn(async move {
+            if let Err(error) = this.bring_into_line(&this.store, &moved, 0).await {
+                tracing::warn!(%error, changes = moved.len(), "people's lists follow later");
+                this.late.notify_one();
+            }
+        });
+        let _ = timeout(AT_ONCE, work).await;
+    }
+
+    async fn bring_into_line(&self, store: &Store, moved: &[Membership], first: i64) -> Result<()> {
+        match store.people.apply(moved, first).await {
+            Ok(changes) => {
+                let shown = now_shown(moved, &changes);
+                self.fanout.publish_lists(changes);
+                if !shown.is_empty() {
+                    for (Reader { chat, user }, seq) in store.chats.show_read(&shown).await? {
+                        self.fanout.publish_read(Read { chat_id: chat, user_id: user, seq });
+                    }
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if let StoreError::InDoubt { users, .. } = &error {
+                    self.fanout.doubt(None, users.iter().copied());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Follows the feed, one node at a time. Does not end by itself.
+    pub async fn follow(self: Arc<Self>) {
+        let store = self.store.upkeep();
+        loop {
+            let _ = timeout(LOOK, self.late.notified()).await;
+            loop {
+                match self.follow_page(&store).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "people's lists cannot follow the feed now");
+                        tokio::time::sleep(PAUSE).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns whether there may be more.
+    async fn follow_page(&self, store: &Store) -> Result<bool> {
+        let history = store.chats.epoch().await?;
+        // Another node is at it.
+        let Some(turn) = store.people.follow(FOLLOWER, &history).await? else { return Ok(false) };
+        let page = store.chats.moved_since(turn.at(), PAGE).await?;
+        if !page.who.is_empty() {
+            let (moved, first) = store.chats.memberships(&page.who).await?;
+            self.bring_into_line(store, &moved, first).await?;
+        }
+        let more = page.full;
+        turn.end(page.upto).await?;
+        Ok(more)
+    }
+}
+
+/// How far those have read who have done something in a direct chat: while it was a request to them nobody else saw it.
+fn now_shown(moved: &[Membership], changes: &[(UserId, UserDelta)]) -> HashMap<Reader, Seq> {
+    let engaged = moved.iter().filter(|it| it.engaged && it.kind == ChatKind::Direct);
+    let engaged: HashSet<Reader> = engaged.map(|it| Reader { chat: it.chat, user: it.user }).collect();
+    let items = changes.iter().flat_map(|(user, delta)| delta.items.iter().map(|item| (*user, item)));
+    let marks =
+        items.filter_map(|(user, item)| item.chat().map(|mine| (Reader { chat: mine.chat_id, user }, mine.read_seq)));
+    marks.filter(|(reader, seq)| seq.0 > 0 && engaged.contains(reader)).collect()
+}

@@ -1,0 +1,13 @@
+//! Chats: what is said in them, who is in them, what a client has missed.
+
+pub(super) mod add_members;
+pub(super) mod change;
+pub(super) mod create_chat;
+pub(super) mod get_banned;
+pub(super) mod get_members;
+pub(super) mod history;
+pub(super) mod join;
+pub(super) mod leave;
+pub(super) mod mark_read;
+pub(super) mod open_direct;
+pub(super) mod set_typing;

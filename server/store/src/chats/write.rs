@@ -1,0 +1,166 @@
+//! Writes what was judged: one call for all chats of a batch.
+
+use std::collections::HashSet;
+
+use chapar_domain::{
+    chat::Standing,
+    judge::{Membership, Rows, Written},
+};
+use chapar_protocol::{ChatId, ChatKind, Seq, Timestamp, UserId, Version};
+use serde_json::{Value, json};
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Result, row};
+use crate::pool::Lease;
+
+/// Columns of the new messages.
+#[derive(Default)]
+struct Fresh<'a> {
+    chats: Vec<i64>,
+    seqs: Vec<i64>,
+    versions: Vec<i64>,
+    senders: Vec<i64>,
+    clients: Vec<Uuid>,
+    hashes: Vec<i64>,
+    sent_at: Vec<OffsetDateTime>,
+    replies: Vec<Option<i64>>,
+    bodies: Vec<&'a str>,
+}
+
+/// Writes some chats, and says which: those that nobody else has changed or locked since they were read.
+pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<HashSet<ChatId>> {
+    let column = |value: fn(&Written) -> i64| written.iter().map(value).collect::<Vec<i64>>();
+    let mut fresh = Fresh::default();
+    let mut more = serde_json::Map::new();
+    let mut put = |list: &str, row: Value| match more.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+        Value::Array(rows) => rows.push(row),
+        _ => unreachable!("only lists are put in"),
+    };
+    for it in written {
+        fresh.add(it);
+        if it.from == Version(0) {
+            put("created", created(it));
+        } else if let Some(version) = it.rows.info {
+            let told_members = it.chat.info.member_count.unwrap_or(0);
+            put(
+                "info",
+                json!({ "chat": it.chat.info.id, "rights": it.chat.rights.0, "told_members": told_members, "info_version": version }),
+            );
+        }
+        for (seq, stored) in it.rows.changed.iter().filter_map(|seq| Some((seq, it.chat.messages.get(seq)?))) {
+            let message = &stored.message;
+            let reactions = (!message.reactions.is_empty()).then_some(&message.reactions);
+            put(
+                "messages",
+                json!({ "chat": it.chat.info.id, "seq": seq, "version": message.version, "body": stored.json,
+                    "edited_at": message.edited_at, "reactions": reactions, "views": message.views }),
+            );
+        }
+        let mut count = 0;
+        for (user, told) in &it.rows.members {
+            let Some(standing) = it.chat.members.get(user) else { continue };
+            count += i64::from(standing.role.is_some()) - i64::from(told.was_in);
+            put("members", member(it.chat.info.id, *user, standing, told.before, told.version));
+        }
+        if count != 0 {
+            put(
+                "counts",
+                json!({ "chat": it.chat.info.id, "more": count, "left_over": it.chat.count,
+                "stale": it.chat.info.kind == ChatKind::Channel && it.from > Version(0) }),
+            );
+        }
+        for (&(seq, user), version) in &it.rows.reactions {
+            let emoji = it.chat.reactions.get(&(seq, user));
+            put(
+                "reactions",
+                json!({ "chat": it.chat.info.id, "seq": seq, "usr": user, "emoji": emoji, "version": version }),
+            );
+        }
+        for (&(seq, user), counted) in &it.rows.counted {
+            put(
+                "counted",
+                json!({ "chat": it.chat.info.id, "seq": seq, "usr": user, "emoji": counted.emoji, "counted": counted.stands,
+                    "version": counted.version }),
+            );
+        }
+        for (user, since) in &it.rows.shut {
+            put("shut", json!({ "chat": it.chat.info.id, "usr": user, "since": since }));
+        }
+        for (seq, seen) in &it.rows.viewed {
+            put("viewed", json!({ "chat": it.chat.info.id, "seq": seq, "told": seen }));
+        }
+        if let Some(at) = it.rows.told {
+            put("told", json!({ "chat": it.chat.info.id, "at": at }));
+        }
+        for Membership { user, chat, .. } in it.memberships() {
+            put("people", json!([chat, user]));
+        }
+    }
+    let held: Vec<i64> = sqlx::query_scalar(
+        "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    )
+    .bind(column(|it| it.chat.info.id.0))
+    .bind(column(|it| it.from.0))
+    .bind(column(|it| it.chat.seq.0))
+    .bind(column(|it| it.chat.version.0))
+    .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
+    .bind(written.iter().map(|it| kinds(&it.rows)).collect::<Vec<i16>>())
+    .bind(fresh.chats)
+    .bind(fresh.seqs)
+    .bind(fresh.versions)
+    .bind(fresh.senders)
+    .bind(fresh.clients)
+    .bind(fresh.hashes)
+    .bind(fresh.sent_at)
+    .bind(fresh.replies)
+    .bind(fresh.bodies)
+    .bind((!more.is_empty()).then_some(Json(more)))
+    .fetch_one(lease)
+    .await?;
+    Ok(held.into_iter().map(ChatId).collect())
+}
+
+impl<'a> Fresh<'a> {
+    fn add(&mut self, written: &'a Written) {
+        for stored in written.rows.fresh.iter().filter_map(|seq| written.chat.messages.get(seq)) {
+            let message = &stored.message;
+            self.chats.push(written.chat.info.id.0);
+            self.seqs.push(message.seq.0);
+            self.versions.push(message.version.0);
+            self.senders.push(message.sender.0);
+            self.clients.push(message.client_id);
+            self.hashes.push(stored.hash);
+            self.sent_at.push(moment(message.sent_at));
+            self.replies.push(message.reply_to.map(|seq: Seq| seq.0));
+            self.bodies.push(stored.json.as_deref().unwrap_or("null"));
+        }
+    }
+}
+
+fn created(it: &Written) -> Value {
+    let info = &it.chat.info;
+    json!({ "id": info.id, "kind": row::kind_number(info.kind), "title": info.title, "handle": info.handle,
+        "rights": it.chat.rights.0, "created_at": info.created_at, "info_version": it.rows.info, "told_members": info.member_count.unwrap_or(0) })
+}
+
+fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Option<Version>) -> Value {
+    json!({ "chat": chat, "usr": user, "role": it.role.map(row::role_number), "rights": it.rights.0, "denied": it.denied.0,
+        "denied_until": it.denied_until, "banned": it.banned, "went": it.left, "engaged": it.engaged,
+        "read_seq": it.read_seq, "before": before, "turn": it.turn, "version": version.unwrap_or_default() })
+}
+
+/// Which kinds of rows have changed, as the feed says it.
+fn kinds(rows: &Rows) -> i16 {
+    i16::from(rows.info.is_some())
+        + 2 * i16::from(!rows.members.is_empty())
+        + 4 * i16::from(!rows.fresh.is_empty())
+        + 8 * i16::from(!rows.changed.is_empty())
+        + 16 * i16::from(!rows.reactions.is_empty() || !rows.counted.is_empty())
+}
+
+fn moment(at: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.as_millis()) * 1_000_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}

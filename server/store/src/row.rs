@@ -1,0 +1,138 @@
+//! Rows as wire types.
+
+use chapar_domain::{chat::Standing, rights::Rights};
+use chapar_protocol::{
+    Body, ChatId, ChatInfo, ChatKind, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq, Timestamp, UserId,
+    Version,
+};
+use sqlx::{Row, postgres::PgRow, types::Json};
+use time::OffsetDateTime;
+
+/// A chat's kind as it is stored.
+pub(crate) fn kind_number(kind: ChatKind) -> i16 {
+    match kind {
+        ChatKind::Direct => 0,
+        ChatKind::Group => 1,
+        ChatKind::Channel => 2,
+    }
+}
+
+/// A stored kind.
+pub(crate) fn kind(number: i16) -> ChatKind {
+    match number {
+        0 => ChatKind::Direct,
+        1 => ChatKind::Group,
+        _ => ChatKind::Channel,
+    }
+}
+
+/// A role as it is stored.
+pub(crate) fn role_number(role: Role) -> i16 {
+    match role {
+        Role::Member => 0,
+        Role::Admin => 1,
+        Role::Owner => 2,
+    }
+}
+
+/// A stored role.
+pub(crate) fn role(number: Option<i16>) -> Option<Role> {
+    number.map(|number| match number {
+        0 => Role::Member,
+        1 => Role::Admin,
+        _ => Role::Owner,
+    })
+}
+
+fn moment(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
+    Ok(row.try_get::<OffsetDateTime, _>(column)?.into())
+}
+
+/// A message.
+pub(crate) fn message(row: &PgRow) -> sqlx::Result<Message> {
+    Ok(Message {
+        seq: Seq(row.try_get("seq")?),
+        version: Version(row.try_get("version")?),
+        sender: UserId(row.try_get("sender_id")?),
+        client_id: row.try_get("client_id")?,
+        sent_at: moment(row, "sent_at")?,
+        body: row.try_get::<Json<Body>, _>("body")?.0,
+        reply_to: row.try_get::<Option<i64>, _>("reply_to")?.map(Seq),
+        edited_at: row.try_get::<Option<OffsetDateTime>, _>("edited_at")?.map(Timestamp::from),
+        reactions: row.try_get::<Option<Json<Vec<ReactionCount>>>, _>("reactions")?.map(|it| it.0).unwrap_or_default(),
+        views: views(row.try_get("views")?),
+    })
+}
+
+/// By how many a message was seen, as last told.
+pub(crate) fn views(told: Option<i64>) -> u32 {
+    told.map_or(0, |told| u32::try_from(told).unwrap_or(u32::MAX))
+}
+
+/// What all see of a chat.
+pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
+    let kind = kind(row.try_get("kind")?);
+    Ok(ChatInfo {
+        id: ChatId(row.try_get("id")?),
+        version: Version(row.try_get("info_version")?),
+        kind,
+        title: row.try_get("title")?,
+        handle: row.try_get("handle")?,
+        created_at: moment(row, "created_at")?,
+        rights: Rights(row.try_get("rights")?).list(),
+        member_count: member_count(kind, row.try_get("told_members")?),
+    })
+}
+
+/// How many are told to be in a chat: in a channel only, elsewhere one sees who is.
+pub(crate) fn member_count(kind: ChatKind, told: i64) -> Option<u32> {
+    (kind == ChatKind::Channel).then(|| u32::try_from(told).unwrap_or(0))
+}
+
+/// A member, with the read mark unless in a channel.
+pub(crate) fn member(row: &PgRow, of: ChatKind) -> sqlx::Result<Member> {
+    let until: Option<OffsetDateTime> = row.try_get("denied_until")?;
+    let standing = Standing {
+        role: role(row.try_get("role")?),
+        read_seq: Seq(row.try_get("read_seq")?),
+        rights: Rights(row.try_get("rights")?),
+        denied: Rights(row.try_get("denied")?),
+        denied_until: until.map(Timestamp::from),
+        ..Standing::with(Role::Member)
+    };
+    Ok(standing.member(UserId(row.try_get("user_id")?), of, Version(row.try_get("version")?)))
+}
+
+/// A user's view of a chat.
+pub(crate) fn my_chat(row: &PgRow) -> sqlx::Result<MyChat> {
+    Ok(MyChat {
+        chat_id: ChatId(row.try_get("chat_id")?),
+        role: role(row.try_get("role")?),
+        read_seq: Seq(row.try_get("read_seq")?),
+        request: row.try_get("request")?,
+        version: Version(row.try_get("version")?),
+    })
+}
+
+/// A reaction.
+pub(crate) fn reacted(row: &PgRow) -> sqlx::Result<Reacted> {
+    Ok(Reacted {
+        seq: Seq(row.try_get("seq")?),
+        version: Version(row.try_get("version")?),
+        user_id: UserId(row.try_get("user_id")?),
+        emoji: row.try_get("emoji")?,
+    })
+}
+
+/// The asking user's reaction that stands in a row of a page; without emoji: taken back.
+pub(crate) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<Reacted>> {
+    let Some(version) = row.try_get::<Option<i64>, _>("mine_version")?.map(Version) else { return Ok(None) };
+    // It comes with its message: one that was told without moving the counts is not newer for that.
+    let version = version.min(Version(row.try_get("version")?));
+    Ok(Some(Reacted { seq: Seq(row.try_get("seq")?), version, user_id, emoji: row.try_get("mine")? }))
+}
+
+/// The place in what was asked for, from 0.
+pub(crate) fn place(row: &PgRow) -> sqlx::Result<usize> {
+    Ok(usize::try_from(row.try_get::<i32, _>("place")? - 1).unwrap_or(usize::MAX))
+}
