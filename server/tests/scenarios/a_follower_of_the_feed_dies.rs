@@ -70,7 +70,7 @@ async fn and_the_next_one_goes_on_where_it_was_certain() {
             tokio::task::block_in_place(|| database.sql(&begun));
         }
     };
-    let mut seen: Vec<(Cursor, Cursor, BTreeSet<Reader>)> = Vec::new();
+    let mut pages: Vec<(Cursor, Cursor, BTreeSet<Reader>)> = Vec::new();
     let following = async {
         let (mut at, mut certain) = (Cursor::default(), Cursor::default());
         let mut idle = 0;
@@ -83,7 +83,7 @@ async fn and_the_next_one_goes_on_where_it_was_certain() {
                 continue;
             }
             idle = 0;
-            seen.push((at, page.upto, page.who.into_iter().collect()));
+            pages.push((at, page.upto, page.who.into_iter().collect()));
             at = page.upto;
             match rng.random_range(0..3) {
                 // It dies before it has said how far it came.
@@ -103,7 +103,7 @@ async fn and_the_next_one_goes_on_where_it_was_certain() {
     };
     for row in &rows {
         let at = Cursor { xid: row.xid, id: row.id };
-        let told = seen.iter().any(|(after, upto, who)| *after < at && at <= *upto && people(row).is_subset(who));
+        let told = pages.iter().any(|(after, upto, who)| *after < at && at <= *upto && people(row).is_subset(who));
         assert!(told, "row {at:?} was passed over");
     }
     for chat in &chats {
