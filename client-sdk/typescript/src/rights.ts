@@ -9,7 +9,7 @@ const ALL: readonly Right[] = [...ADMINS_RIGHTS, "name"];
 /** What everybody can be given in a chat, and a member denied. */
 export function everybodysRights(kind: ChatKind): readonly Right[] {
   if (kind === "direct") return [];
-  return kind === "group" ? ["write", "react", "add", "list"] : ["react"];
+  return kind === "group" ? ["write", "react", "add"] : ["react"];
 }
 
 /** What somebody may in a chat, and what was taken from them. */

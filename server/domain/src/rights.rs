@@ -53,6 +53,14 @@ impl Rights {
         }
     }
 
+    /// What everybody has and nobody takes: see above.
+    pub const fn kept(kind: ChatKind) -> Self {
+        match kind {
+            ChatKind::Group => Self::LIST,
+            ChatKind::Direct | ChatKind::Channel => Self::NONE,
+        }
+    }
+
     /// The rights of a list; `None` when one is not known.
     pub fn of(list: &[Right]) -> Option<Self> {
         let bits = |right: &Right| NAMES.iter().find(|it| it.0 == *right).map(|it| it.1);

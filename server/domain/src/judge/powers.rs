@@ -16,9 +16,11 @@ impl Judging {
 
     pub(super) fn set_rights(&mut self, by: UserId, rights: Rights, now: Timestamp) -> Verdict {
         self.may(by, Action::Name, now)?;
-        if !Rights::of_everybody(self.chat.info.kind).has(rights) {
+        let kept = Rights::kept(self.chat.info.kind);
+        if !Rights::of_everybody(self.chat.info.kind).with(kept).has(rights) {
             return refuse(ErrorCode::BadRequest, "this cannot be everybody's right here");
         }
+        let rights = rights.with(kept);
         if self.chat.rights == rights {
             return Ok(self.as_it_is());
         }

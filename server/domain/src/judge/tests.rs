@@ -539,3 +539,11 @@ proptest! {
         prop_assert_eq!(&listener.members, &real);
     }
 }
+
+#[test]
+fn who_is_in_a_group_is_hidden_from_none_of_it() {
+    let mut stage = Stage::new(ChatKind::Group, &[2]);
+    stage.one(1, Change::SetRights(Rights::REACT)).expect("a quiet group");
+    assert_eq!(stage.chat().rights, Rights::REACT.with(Rights::LIST));
+    assert_eq!(code(&stage.one(1, Change::Restrict(UserId(2), Rights::LIST, None))), Some(ErrorCode::BadRequest));
+}

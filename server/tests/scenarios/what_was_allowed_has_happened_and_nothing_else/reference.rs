@@ -301,14 +301,21 @@ impl Room {
                 if !names {
                     return Err(ErrorCode::Forbidden);
                 }
-                if !self.can_be_everybodys(rights) {
+                // Who is in a group stands in what all hear: that right stays, whether it is named or not.
+                let group = self.kind == ChatKind::Group;
+                let mut rights: Vec<Right> =
+                    rights.iter().copied().filter(|it| !(group && *it == Right::List)).collect();
+                if !self.can_be_everybodys(&rights) {
                     return Err(ErrorCode::BadRequest);
+                }
+                if group {
+                    rights.push(Right::List);
                 }
                 let more = rights.iter().filter(|right| !self.everybody.contains(right));
                 if more.into_iter().any(|right| !self.has(by, *right, now)) {
                     return Err(ErrorCode::Forbidden);
                 }
-                self.everybody.clone_from(rights);
+                self.everybody = rights;
                 Ok(None)
             }
             Wish::SetAdminRights(user, rights) => {
