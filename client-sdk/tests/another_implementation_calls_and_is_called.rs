@@ -61,6 +61,32 @@ async fn hears(ear: &Ear, hertz: f64) {
     assert!(timeout(PATIENCE, heard).await.is_ok(), "only {:.2} of it is {hertz} Hz", ear.share(hertz));
 }
 
+/// The SDK's network changes: ICE restarts, with another offer and another answer, and they hear each other again.
+async fn they_talk_after_a_restart(call: &mut Call, sara: &Ear, reza: &Heard) {
+    call.network_changed();
+    let again = |it: &View| {
+        let standing = it.state.as_ref().map(|state| &state.standing);
+        matches!(standing, Some(Standing::InCall(it)) if it.generation > 1 && it.phase == MediaPhase::Active)
+    };
+    sees(call, "another generation", again).await;
+    // For longer than the SDK takes to notice that a path is dead.
+    they_hear_more(sara, reza, 3).await;
+    assert!(call.view().hears);
+}
+
+/// So many seconds more of sound on both sides, and of the right sound: packets of the SDK hold up to three frames of 20 ms.
+async fn they_hear_more(sara: &Ear, reza: &Heard, seconds: usize) {
+    let (frames, packets) = (sara.frames() + 50 * seconds, reza.packets() + 50 * seconds / 3);
+    let more = async {
+        while sara.frames() < frames || reza.packets() < packets {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, more).await.is_ok(), "{} frames, {} packets", sara.frames(), reza.packets());
+    hears(sara, REZAS).await;
+    hears(&reza.ear, SARAS).await;
+}
+
 /// Both hear each other for a while, over this kind of path; the same four emoji are returned that the SDK shows.
 async fn they_talk(call: &mut Call, sara: &Ear, reza: &Heard, path: PathKind) -> [&'static str; 4] {
     let active = |it: &View| {
@@ -70,16 +96,7 @@ async fn they_talk(call: &mut Call, sara: &Ear, reza: &Heard, path: PathKind) ->
     sees(call, "active", active).await;
     hears(sara, REZAS).await;
     hears(&reza.ear, SARAS).await;
-    let (frames, packets) = (sara.frames(), reza.packets());
-    let more = async {
-        // A second more on both sides: packets of the SDK hold up to three frames of 20 ms.
-        while sara.frames() < frames + 50 || reza.packets() < packets + 50 / 3 {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(timeout(PATIENCE, more).await.is_ok(), "{} frames, {} packets", sara.frames(), reza.packets());
-    hears(sara, REZAS).await;
-    hears(&reza.ear, SARAS).await;
+    they_hear_more(sara, reza, 1).await;
     let mut stats = call.stats();
     let measured = stats.wait_for(|it| it.as_ref().is_some_and(|it| it.path == path && it.bit_rate_in > 0));
     timeout(PATIENCE, measured).await.expect("such a path").expect("alive");
@@ -93,6 +110,7 @@ async fn end(call: &mut Call, past: tokio::task::JoinHandle<Past>) -> Past {
     sees(call, "the end", |view| view.over.is_some()).await;
     assert_eq!((call.view().over, past.reason), (Some(Some(EndReason::HungUp)), EndReason::HungUp));
     assert!(past.trickled > 0, "candidates came one by one: {past:?}");
+    assert!(past.generations > 1, "{past:?}");
     past
 }
 
@@ -108,6 +126,7 @@ async fn it_calls_and_the_sdk_answers() {
     assert_eq!((ear.frames(), heard.packets()), (0, 0), "nothing is heard before the accept");
     call.accept(Tone::new(SARAS), ear.clone(), CallOptions::default());
     let emoji = they_talk(&mut call, &ear, &heard, PathKind::Direct).await;
+    they_talk_after_a_restart(&mut call, &ear, &heard).await;
     call.hang_up();
     let past = end(&mut call, past).await;
     assert_eq!(past.emoji, Some(emoji), "both have computed the same");
@@ -126,6 +145,7 @@ async fn the_sdk_calls_over_the_relay_alone_and_it_answers() {
     let mut call =
         calls.call(callee, Tone::new(SARAS), ear.clone(), CallOptions::default()).await.expect("it is on its way");
     let emoji = they_talk(&mut call, &ear, &heard, PathKind::RelayUdp).await;
+    they_talk_after_a_restart(&mut call, &ear, &heard).await;
     assert!(call.view().state.is_some_and(|state| state.relay_only));
     call.hang_up();
     let past = end(&mut call, past).await;

@@ -134,7 +134,6 @@ struct Talk {
     generation: u32,
     /// The other side's description is known: its candidates can be taken.
     described: bool,
-    accepted: bool,
     /// Candidates of the other side that came before its description.
     early: Vec<String>,
     /// Own candidates that may pass only once the call is answered.
@@ -181,7 +180,6 @@ impl Talk {
             calls,
             generation: 0,
             described: false,
-            accepted: false,
             early: Vec::new(),
             kept: Vec::new(),
             nonce: Nonce(rand::random()),
@@ -196,7 +194,6 @@ impl Talk {
     }
 
     async fn run(mut self, mut events: Events) -> Past {
-        // What the caller's invite was answered with may say it already.
         let reason = loop {
             tokio::select! {
                 event = events.next() => match event.expect("the client is there") {
@@ -235,7 +232,6 @@ impl Talk {
     async fn stands(&mut self) {
         let Standing::InCall(in_call) = &self.state.standing else { return };
         let (generation, renew) = (in_call.generation, in_call.renew);
-        self.accepted = true;
         self.tell_kept().await;
         if self.calls && generation > self.generation {
             assert_ne!(renew, Renew::Transport, "nobody took over");
@@ -316,7 +312,7 @@ impl Talk {
     async fn found(&mut self, candidate: &RTCIceCandidate) {
         self.kept.push(candidate.to_json().expect("written").candidate);
         let relayed = self.calls && candidate.typ == RTCIceCandidateType::Relay;
-        if self.accepted || relayed {
+        if relayed || matches!(self.state.standing, Standing::InCall(_)) {
             self.tell_kept().await;
         }
     }
@@ -330,6 +326,7 @@ impl Talk {
     }
 
     /// What the person would compare with the other by voice.
+    #[expect(clippy::similar_names, reason = "caller and callee are the field's words")]
     async fn emoji(&self) -> Option<[&'static str; 4]> {
         let [caller_nonce, callee_nonce] = self.nonces.as_ref()?;
         let own = fingerprint(&self.connection.local_description().await?.sdp);
