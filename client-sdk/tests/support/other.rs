@@ -10,10 +10,10 @@ use std::{
 };
 
 use chapar_client::{
-    Client, ClientEvent, Events,
+    Client, ClientEvent, Error, Events,
     calls::audio::{AudioSink as _, AudioSource as _, FRAME, Frame},
     protocol::{
-        UserId,
+        ErrorCode, UserId,
         call::{Answer, CallAsk, CallId, CallMedia, CallSignal, CallState, EndReason, Offer, Renew, Standing},
         command::{AskCall, CallInvite, CallRelays},
     },
@@ -189,8 +189,13 @@ impl Talk {
         }
     }
 
+    /// Asks. What came too late is told as an event: the call went on to another exchange meanwhile, or has ended.
     async fn ask(&self, ask: CallAsk) {
-        self.client.call(&AskCall { call_id: self.state.call_id, ask }).await.expect("done");
+        match self.client.call(&AskCall { call_id: self.state.call_id, ask: ask.clone() }).await {
+            Ok(_) => {}
+            Err(Error::Server(error)) if matches!(error.code, ErrorCode::CallConflict | ErrorCode::CallEnded) => {}
+            Err(error) => panic!("{ask:?}: {error}"),
+        }
     }
 
     async fn run(mut self, mut events: Events) -> Past {
