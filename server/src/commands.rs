@@ -272,11 +272,6 @@ pub fn count_error(app: &App, error: &WireError) {
     }
 }
 
-/// An error as a client sees it.
-pub fn wire_error(error: StoreError) -> WireError {
-    error.into()
-}
-
 /// Those of some people whom the asker may name. With no bound on look-ups everybody may name everybody.
 async fn knows(app: &App, asker: &Asker, among: &[UserId]) -> std::result::Result<Vec<Known>, StoreError> {
     app.store.people.known_among(asker.user, among, app.settings.lookups_per_day == 0).await

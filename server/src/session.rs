@@ -184,7 +184,7 @@ impl Session {
     ) -> Pending {
         let (app, outbox) = (self.app.clone(), self.outbox.clone());
         Box::pin(async move {
-            let reply = work.await.map_err(commands::wire_error);
+            let reply = work.await.map_err(WireError::from);
             if let Err(error) = &reply {
                 commands::count_error(&app, error);
             }

@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{commands, store::StoreError};
+use crate::store::StoreError;
 
 /// An error as an answer: its code's status, its JSON, and `Retry-After` in whole seconds where it says when.
 pub(super) struct Failure(pub(super) WireError);
@@ -26,7 +26,7 @@ impl From<WireError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self(commands::wire_error(error))
+        Self(error.into())
     }
 }
 

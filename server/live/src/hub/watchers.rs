@@ -104,7 +104,7 @@ mod tests {
 
     /// With a search each of 20,000 readers would be compared with 10,000 others: 200 million comparisons under the lock.
     #[test]
-    #[ignore = "measures: cargo test --release -p chapar-server --lib -- --ignored --nocapture a_channel_of_20_000"]
+    #[ignore = "measures: cargo test --release -p chapar-live --lib -- --ignored --nocapture a_channel_of_20_000"]
     fn a_channel_of_20_000_readers_empties_at_once() {
         let outboxes: Vec<_> = (0..20_000).map(|_| Arc::new(Outbox::new())).collect();
         let mut watchers = Watchers::default();

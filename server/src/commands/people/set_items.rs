@@ -24,7 +24,7 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, set: SetItems)
         return refuse(ErrorCode::BadRequest, "an item is named twice");
     }
     app.limits.items(asker.user, items.len())?;
-    // Each is a change of a chat as well, which the other one's devices take in.
+    // Each is a change of a chat as well.
     for _ in items.iter().filter(|it| matches!(it, OwnItem::Block { .. })) {
         app.limits.message(asker.user)?;
     }
