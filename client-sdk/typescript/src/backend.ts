@@ -12,7 +12,10 @@ export type Op =
   | { op: "request"; method: string; params: unknown; effect: Effect; key?: string }
   /** Nobody waits any more for the request of this key. */
   | { op: "abandon"; key: string }
-  | { op: "send"; item: OutboxItem }
+  /** `files`: the bytes of the item's files, in their order. */
+  | { op: "send"; item: OutboxItem; files?: Blob[] }
+  /** The bytes of a file of a message in the outbox. */
+  | { op: "file"; clientId: string; index: number }
   | { op: "cancel"; clientId: string }
   | { op: "retry"; clientId: string }
   | { op: "hurry" }

@@ -10,6 +10,8 @@ import type { Config } from "./core/session_io.js";
 import { Emitter, type EventOf } from "./emitter.js";
 import { endpoint, type Endpoint } from "./endpoint.js";
 import { ChaparError, stopError } from "./error.js";
+import { give, type AlbumFile, type FileOptions } from "./files/give.js";
+import type { FileRef, Links, LinksOfFile } from "./files/links.js";
 import { post } from "./http.js";
 import { openBackend } from "./open.js";
 import type * as wire from "./protocol.js";
@@ -57,6 +59,7 @@ export class Client extends Commands {
   readonly #typed = new Map<wire.ChatId, number>();
   readonly #unlisten: () => void;
   #lastOrder = 0;
+  #links: Promise<Links> | undefined;
 
   private constructor(backend: Backend, emitter: Emitter, at: Endpoint) {
     super();
@@ -74,7 +77,7 @@ export class Client extends Commands {
     const url = options.url ?? (globalThis as { location?: { origin: string } }).location?.origin;
     const at = endpoint(url ?? "");
     const emitter = new Emitter();
-    const backend = await openBackend(options, at.websocket, (events) => emitter.emit(events));
+    const backend = await openBackend(options, at, (events) => emitter.emit(events));
     return new Client(backend, emitter, at);
   }
 
@@ -291,18 +294,39 @@ export class Client extends Commands {
    * server has stored it; whoever does not wait is told by the event `outbox`.
    */
   send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
+    return this.#give(chatId, { body: typeof body === "string" ? textBody(body) : body }, options);
+  }
+
+  /**
+   * Sends a file, whose bytes go up first; it stands in `outbox` at once, with its progress. The upload goes on after a loss of
+   * the network, and after the end of the page where `persistent` is true. `cancel` ends it.
+   */
+  sendFile(chatId: wire.ChatId, file: Blob, options: FileOptions & { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
+    const { body, files, bytes } = give(file, options, 0);
+    return this.#give(chatId, { body, files }, options, bytes);
+  }
+
+  /** Sends 2 to 10 photos, videos, documents or pieces of music as an album: they are stored in one change. `stored` tells of the first. */
+  sendAlbum(chatId: wire.ChatId, album: AlbumFile[], options: { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
+    const given = album.map((it, part) => give(it.file, it, part));
+    const [first, ...others] = given;
+    if (!first || others.length === 0) throw new ChaparError("bad_request", "an album has at least two files");
+    const rest = others.map(({ body }) => ({ client_id: newClientId(), body }));
+    return this.#give(chatId, { body: first.body, files: given.flatMap((it) => it.files), rest }, options, given.flatMap((it) => it.bytes));
+  }
+
+  /** The bytes of a file of a message in the outbox, to show it while it is on its way. */
+  async outgoingFile(clientId: string, index = 0): Promise<Blob | undefined> {
+    return (await this.#do({ op: "file", clientId, index })) as Blob | undefined;
+  }
+
+  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "files" | "rest">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
     const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));
-    const item: OutboxItem = {
-      client_id: clientId,
-      chat_id: chatId,
-      body: typeof body === "string" ? textBody(body) : body,
-      ...(options.replyTo !== undefined && { reply_to: options.replyTo }),
-      at,
-      order,
-    };
-    const stored = this.#do({ op: "send", item }) as Promise<wire.Sent>;
+    const reply = options.replyTo === undefined ? {} : { reply_to: options.replyTo };
+    const item: OutboxItem = { client_id: clientId, chat_id: chatId, ...what, ...reply, at, order };
+    const stored = this.#do({ op: "send", item, ...(files && { files }) }) as Promise<wire.Sent>;
     // Whoever does not await it is told by the event `outbox`.
     stored.catch(() => {});
     return { clientId, stored, then: (done, failed) => stored.then(done, failed) };
@@ -332,6 +356,44 @@ export class Client extends Commands {
     if (!chat || chat.unread === 0) return [];
     const rows = await this.history(chatId, chat.readSeq + 1, 0, 200);
     return rows.filter(({ message }) => message.sender !== this.me?.id && message.body.kind !== "deleted" && message.body.kind !== "service");
+  }
+
+  // ---- Files -------------------------------------------------------------------------------------------------------
+
+  /** Where the files of messages are to be had for a while, in the order asked; undefined for those that may not be read. Kept until they end. */
+  async links(chatId: wire.ChatId, files: FileRef[]): Promise<(LinksOfFile | undefined)[]> {
+    const links = await this.#allLinks();
+    return Promise.all(files.map((it) => links.of(chatId, it)));
+  }
+
+  /** Reads a file of a message: `size` is `original` or the longer side of a smaller picture, `range` the first and the last byte. */
+  async download(chatId: wire.ChatId, file: FileRef, options?: { size?: string; range?: [number, number?]; signal?: AbortSignal }): Promise<Response> {
+    return (await this.#allLinks()).download(chatId, file, options);
+  }
+
+  /** Brings a file up and returns its id when the server has looked at it; for what no message names, such as the own picture. */
+  async upload(file: Blob, options: { kind: wire.FileKind; name?: string; signal?: AbortSignal; onSent?: (bytes: number) => void }): Promise<wire.FileInfo> {
+    const { token } = this.#view;
+    if (token === undefined) throw stopError({ reason: "signed_out", message: "no token" });
+    const { upload, whenReady } = await import("./files/tus.js");
+    const id = await upload(file, { base: this.#endpoint.http, token, type: file.type, ...options });
+    return whenReady(() => this.getFile(id), options.signal);
+  }
+
+  /** Where the picture of a user is, in 80 or 320 pixels. */
+  pictureUrl(photo: wire.FileId, size: 80 | 320): string {
+    return `${this.#endpoint.http}/files/avatar/${photo}/${size}`;
+  }
+
+  #allLinks(): Promise<Links> {
+    this.#links ??= import("./files/links.js").then(
+      ({ Links }) => new Links(this.#endpoint.http, (chatId, files) => this.request("get_links", { chat_id: chatId, files })),
+      (error: unknown) => {
+        this.#links = undefined;
+        throw error;
+      },
+    );
+    return this.#links;
   }
 
   /** A scrollable stretch of a chat that keeps itself up to date. Close it when the chat is left. */

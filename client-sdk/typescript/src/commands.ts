@@ -39,6 +39,16 @@ export abstract class Commands {
     return this.request("edit", { chat_id: chatId, seq, body: typeof body === "string" ? textBody(body) : body });
   }
 
+  /** What the server knows of a file that one has uploaded. */
+  getFile(fileId: wire.FileId): Promise<wire.FileInfo> {
+    return this.request("get_file", { file_id: fileId });
+  }
+
+  /** Makes an uploaded `avatar` the own picture; without one there is none any more. */
+  setAvatar(fileId?: wire.FileId): Promise<wire.User> {
+    return this.request("set_avatar", { ...(fileId !== undefined && { file_id: fileId }) });
+  }
+
   /** Deletes a message for all. */
   delete(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
     return this.request("delete", { chat_id: chatId, seq });

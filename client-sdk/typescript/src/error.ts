@@ -19,6 +19,7 @@ import { actionOf, type Stop } from "./core/event.js";
  * | `bad_reply` | The server answered what this version cannot read. | give_up |
  * | `bad_url` | Not an `http`, `https`, `ws` or `wss` address. | give_up |
  * | `no_websocket` | This platform has no `WebSocket`: pass a constructor in the options. | give_up |
+ * | `file_unreadable` | The file was changed or taken away before all of it was sent, or its bytes did not outlive the page. | give_up |
  * | `media_denied` | Microphone or camera were refused. `message` says which. | give_up |
  * | `media_missing` | There is no microphone or camera, or another program holds it. | give_up |
  * | `no_call` | There is no such call here, or it is not in a state for this. | give_up |
@@ -36,6 +37,7 @@ export type LocalErrorCode =
   | "bad_reply"
   | "bad_url"
   | "no_websocket"
+  | "file_unreadable"
   | "media_denied"
   | "media_missing"
   | "no_call";

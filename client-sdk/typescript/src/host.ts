@@ -1,6 +1,7 @@
 // Does what the core says: opens sockets, writes frames, keeps what changed, answers callers.
 
 import type { Backend, Op } from "./backend.js";
+import { fileKey } from "./core/attached.js";
 import type { ClientEvent, Stop } from "./core/event.js";
 import { applyOutbox, type Patch } from "./core/patch.js";
 import type { Effect } from "./core/requests.js";
@@ -8,6 +9,7 @@ import { Session } from "./core/session.js";
 import type { Config, Input, Output } from "./core/session_io.js";
 import { emptyState } from "./core/sync.js";
 import { ChaparError, refusalError, stopError } from "./error.js";
+import type { Uploads } from "./files/uploads.js";
 import type { User, UserId } from "./protocol.js";
 import { isObject } from "./core/read.js";
 import type { Store } from "./store/store.js";
@@ -34,6 +36,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 /** What a host needs from outside. */
 export interface HostOptions {
   websocketUrl: string;
+  /** The HTTP API, without a slash at the end. */
+  httpUrl: string;
   WebSocket: SocketConstructor | undefined;
   config: Config;
   store: Store;
@@ -81,6 +85,9 @@ export class Host implements Backend {
   #renewTimer: ReturnType<typeof setTimeout> | undefined;
   #wasOnline = false;
   #watches = new Map<string, UserId[]>();
+  /** The bytes of files that the store does not have, or not yet. */
+  readonly #bytes = new Map<string, Blob>();
+  #uploads: Promise<Uploads> | undefined;
   #closed = false;
   #toldInStep = false;
 
@@ -101,13 +108,17 @@ export class Host implements Backend {
       case "abandon":
         return this.#abandon(op.key);
       case "send":
+        for (const [index, file] of (op.files ?? []).entries()) this.#bytes.set(fileKey(op.item.client_id, index), file);
         return this.#ticket((ticket) => ({ type: "send", ticket, item: op.item }));
+      case "file":
+        return this.#fileOf(op.clientId, op.index);
       case "cancel":
         this.#run({ type: "cancel", clientId: op.clientId });
         return !this.view.outbox.some((it) => it.item.client_id === op.clientId);
       case "retry":
         return this.#run({ type: "retry", clientId: op.clientId });
       case "hurry":
+        void this.#uploads?.then((uploads) => uploads.hurry(), () => {});
         return this.#run({ type: "hurry" });
       case "watch":
         return this.#watch(op.tab, op.userIds);
@@ -133,6 +144,7 @@ export class Host implements Backend {
     this.#run({ type: "close", stop: { reason: "closed" } });
     this.#refuseAll({ reason: "closed" });
     this.#closed = true;
+    this.#stopUploads();
     clearTimeout(this.#usersTimer);
     clearTimeout(this.#renewTimer);
     await this.save();
@@ -141,6 +153,7 @@ export class Host implements Backend {
   /** Another tab has the connection and the store from now on: nothing more is written or said, and who waits waits for that one. */
   retire(): void {
     this.#closed = true;
+    this.#stopUploads();
     for (const timer of [this.#usersTimer, this.#renewTimer, this.#timer, this.#saveTimer]) clearTimeout(timer);
     this.#unsaved = [];
     this.#unsavedUsers = [];
@@ -247,7 +260,13 @@ export class Host implements Backend {
         return;
       case "store":
         return this.#keep(output.item);
+      case "upload":
+        return this.#upload(output);
+      case "stop_uploads":
+        void this.#uploads?.then((uploads) => uploads.stop(output.clientId, output.forget), () => {});
+        return;
       case "unstore":
+        for (const key of [...this.#bytes.keys()]) if (key.startsWith(`${output.clientId}/`)) this.#bytes.delete(key);
         // If this is lost, the message is sent once more, which does no harm.
         this.#options.store.removeOutbox([output.clientId]).catch(() => this.#notPersistent());
         return;
@@ -262,12 +281,49 @@ export class Host implements Backend {
 
   #keep(item: Extract<Output, { type: "store" }>["item"]): void {
     const clientId = item.client_id;
-    const kept = (): void => this.#run({ type: "stored", clientId, ok: true });
-    // A full or blocked disk must not keep people from writing: it goes out from memory then, and the flag says so.
-    this.#options.store.putOutbox([item]).then(kept, () => {
-      this.#notPersistent();
-      kept();
-    });
+    const { store } = this.#options;
+    const kept = (fleeting = false): void => this.#run({ type: "stored", clientId, ok: true, fleeting });
+    const keys = (item.files ?? []).map((_, index) => fileKey(clientId, index));
+    const files = keys.flatMap((key) => this.#bytes.get(key) ?? []);
+    const alone = (fleeting = false): void => {
+      // A full or blocked disk must not keep people from writing: it goes out from memory then, and the flag says so.
+      store.putOutbox([item]).then(() => kept(fleeting), () => {
+        this.#notPersistent();
+        kept(fleeting);
+      });
+    };
+    // Bytes that were kept, or could not be, are not tried again with each step of the message.
+    if (files.length === 0 || files.length < keys.length || item.files?.some((it) => it.fleeting || it.id !== undefined)) return alone();
+    store.putFiles(item, files).then(
+      () => {
+        // From now on they are read from there: a file may be changed or taken away from the disk.
+        if (store.persistent) for (const key of keys) this.#bytes.delete(key);
+        kept(!store.persistent);
+      },
+      () => alone(true),
+    );
+  }
+
+  // ---- Files -------------------------------------------------------------------------------------------------------
+
+  async #fileOf(clientId: string, index: number): Promise<Blob | undefined> {
+    return this.#bytes.get(fileKey(clientId, index)) ?? this.#options.store.file(clientId, index).catch(() => undefined);
+  }
+
+  #upload({ clientId, index, file }: Extract<Output, { type: "upload" }>): void {
+    this.#uploads ??= import("./files/uploads.js").then((it) => new it.Uploads(this.#options.httpUrl, () => this.view.token, (input) => this.#run(input)));
+    this.#uploads.then(
+      (uploads) => (this.#closed ? undefined : uploads.begin(clientId, index, file, this.#fileOf(clientId, index))),
+      () => {
+        // That part of the program could not be loaded: it is tried again.
+        this.#uploads = undefined;
+        this.#run({ type: "file", clientId, index, step: { at: "paused" } });
+      },
+    );
+  }
+
+  #stopUploads(): void {
+    void this.#uploads?.then((uploads) => uploads.stopAll(), () => {});
   }
 
   #connect(): void {
@@ -407,6 +463,8 @@ export class Host implements Backend {
     await this.save();
     this.#asked.clear();
     this.#watches.clear();
+    this.#stopUploads();
+    this.#bytes.clear();
     const { view } = this;
     Object.assign(view, { state: emptyState(), outbox: [], inStep: false, token: undefined });
     view.users.clear();

@@ -15,6 +15,9 @@
 
 export { Client, type ClientOptions, type Sending } from "./client.js";
 export { Commands, newClientId, textBody, type Asking } from "./commands.js";
+export type { AlbumPart, FileFacts, OutboxFile } from "./core/attached.js";
+export type { AlbumFile, FileOptions } from "./files/give.js";
+export type { FileRef, LinksOfFile } from "./files/links.js";
 export { ChaparError, type LocalErrorCode } from "./error.js";
 export type { ClientEvent, Connection, Stop } from "./core/event.js";
 export type { ItemKey, ItemKind, ItemOf, ItemValue } from "./core/items.js";

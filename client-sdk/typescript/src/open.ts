@@ -3,7 +3,9 @@
 import type { Backend } from "./backend.js";
 import type { ClientOptions } from "./client.js";
 import type { ClientEvent } from "./core/event.js";
+import { asKept } from "./core/outbox.js";
 import { DEFAULT_CONFIG } from "./core/session_io.js";
+import type { Endpoint } from "./endpoint.js";
 import { Host } from "./host.js";
 import { IndexedDbStore } from "./store/indexeddb.js";
 import { MemoryStore } from "./store/memory.js";
@@ -14,7 +16,7 @@ import { stateOf, type View } from "./view.js";
 /** Opens the store and whoever holds the connection. */
 export async function openBackend(
   options: ClientOptions,
-  websocketUrl: string,
+  at: Endpoint,
   tell: (events: ClientEvent[]) => void,
 ): Promise<Backend> {
   const name = nameOf(options);
@@ -23,7 +25,7 @@ export async function openBackend(
   const alone = tabs !== undefined || options.tabs === false;
   const { store, saved } = await openStore(options.store, alone ? name : undefined);
   const view = viewOf(saved, store.persistent, options.token);
-  const host = { websocketUrl, WebSocket: options.WebSocket, config: { ...DEFAULT_CONFIG, ...options.config }, store };
+  const host = { websocketUrl: at.websocket, httpUrl: at.http, WebSocket: options.WebSocket, config: { ...DEFAULT_CONFIG, ...options.config }, store };
   return tabs && !options.store ? new Tabs(tabs, name, host, view, tell) : new Host({ ...host, onChange: ({ events }) => tell(events) }, view);
 }
 
@@ -62,10 +64,7 @@ export function viewOf(saved: Saved, persistent: boolean, given?: string): View 
   const token = given ?? saved.token;
   return {
     state: stateOf(saved),
-    outbox: saved.outbox.map((item) => ({
-      item,
-      state: item.failed ? { state: "failed", error: item.failed } : { state: "waiting", written: true },
-    })),
+    outbox: saved.outbox.map(asKept),
     connection: token === undefined ? { state: "stopped", stop: { reason: "signed_out", message: "no token" } } : { state: "connecting" },
     inStep: false,
     users: new Map(saved.users.map((user) => [user.id, user])),

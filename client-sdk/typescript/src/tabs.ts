@@ -15,6 +15,7 @@ import { newClientId } from "./commands.js";
 import { Chat } from "./core/chat.js";
 import type { ClientEvent } from "./core/event.js";
 import { placeOfItem, type KeptItem } from "./core/items.js";
+import { asKept } from "./core/outbox.js";
 import type { ChatPatch, Outgoing, OutboxItem, Patch } from "./core/patch.js";
 import { ChaparError, refusalError, stopError } from "./error.js";
 import { Host, type Change, type HostOptions } from "./host.js";
@@ -286,8 +287,14 @@ export class Tabs implements Backend {
     }
     const items = new Map(saved.outbox.filter((it) => !this.#removed.has(it.client_id)).map((it) => [it.client_id, it]));
     for (const { item } of this.view.outbox) items.set(item.client_id, item);
-    for (const { op } of this.#pending.values()) if (op.op === "send") items.delete(op.item.client_id);
-    this.view.outbox = [...items.values()].map((item) => ({ item, state: { state: "waiting", written: true } }));
+    for (const { op } of this.#pending.values()) {
+      if (op.op !== "send") continue;
+      // What was given here is given again, with what the other leader knew of its files: they go on where they stood.
+      const known = items.get(op.item.client_id);
+      if (known?.files) op.item = { ...op.item, files: known.files };
+      items.delete(op.item.client_id);
+    }
+    this.view.outbox = [...items.values()].map(asKept);
     this.#leader = this.#tab;
     this.#number = 0;
     const released = new Promise<void>((resolve) => (this.#release = resolve));
@@ -414,8 +421,7 @@ export class Tabs implements Backend {
 
   #showSending(item: OutboxItem): void {
     this.#mergeSending();
-    const state = { state: "waiting", written: false } as const;
-    this.#tell([{ type: "outbox", chatId: item.chat_id, clientId: item.client_id, state }]);
+    this.#tell([{ type: "outbox", chatId: item.chat_id, clientId: item.client_id, state: asGiven(item).state }]);
   }
 
   /** Puts what this tab sends and the leader has not shown yet at the end of the outbox. */
@@ -426,10 +432,16 @@ export class Tabs implements Backend {
       if (pending.op.op !== "send") continue;
       const { item } = pending.op;
       if (shown.has(item.client_id)) pending.seen = this.#leader !== undefined;
-      else if (!pending.seen) more.push({ item, state: { state: "waiting", written: false } });
+      else if (!pending.seen) more.push(asGiven(item));
     }
     if (more.length) this.view.outbox = [...this.view.outbox, ...more];
   }
+}
+
+/** A message that the leading tab has not shown yet. */
+function asGiven(item: OutboxItem): Outgoing {
+  const kept = asKept(item);
+  return kept.state.state === "waiting" ? { item, state: { state: "waiting", written: false } } : kept;
 }
 
 /** What a view has that the store has not: changes that the leading tab could not save any more. */

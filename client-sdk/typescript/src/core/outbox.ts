@@ -7,15 +7,19 @@
 //     ▼                │   └───────────────┘  ▼
 //   gone               └──────retry()────── failed ──cancel()──► gone
 //
+// One with files goes from saving to uploading, and to waiting when all of them are at the server; what the server has
+// forgotten of them goes up once more.
+//
 // One message of a chat is under way at a time: a second one might be stored while the first is refused with
 // "try again", and would then stand before it for good. Chats do not wait for each other.
 
-import type { ChatId, Send, Sent, Version, WireError } from "../protocol.js";
+import type { ChatId, Sent, Version, WireError } from "../protocol.js";
+import { bodyWithFiles, isWhole, keepsBack, type OutboxFile } from "./attached.js";
 import { Backoff, type Dice } from "./backoff.js";
 import type { Outgoing, OutboxItem, OutboxPatch, SendState } from "./patch.js";
 import { checkBody } from "./size.js";
 
-type Stage = "saving" | "waiting" | "written" | "sent" | "failed";
+type Stage = "saving" | "uploading" | "waiting" | "written" | "sent" | "failed";
 
 export interface Entry {
   item: OutboxItem;
@@ -27,19 +31,44 @@ export interface Entry {
   backoff: Backoff;
   /** Who waits for the answer. */
   tickets: number[];
+  /** Files that go up now, by their index, with the bytes that are at the server. */
+  rising: Map<number, number>;
+  /** Why no file moves, if so. */
+  hindered?: string;
+  /** The server looks at the files. */
+  preparing?: true;
+  /** Whether the files went up a second time. */
+  again?: true;
+}
+
+/** An upload to begin. */
+export interface Rising {
+  clientId: string;
+  index: number;
+  file: OutboxFile;
 }
 
 export function stateOf(entry: Entry): SendState {
   if (entry.sent) return { state: "sent", ...entry.sent };
   if (entry.stage === "failed" && entry.item.failed) return { state: "failed", error: entry.item.failed };
-  return { state: "waiting", written: entry.everWritten };
+  const { files } = entry.item;
+  if (files && !isWhole(files)) {
+    const size = files.reduce((sum, it) => sum + it.size, 0);
+    const sent = files.reduce((sum, it, index) => sum + (it.done ? it.size : (entry.rising.get(index) ?? 0)), 0);
+    return { state: "uploading", sent, size, ...(entry.hindered !== undefined && { hindered: entry.hindered }) };
+  }
+  return { state: "waiting", written: entry.everWritten, ...(entry.preparing && { preparing: true }) };
 }
 
 export const outgoing = (entry: Entry): Outgoing => ({ item: entry.item, state: stateOf(entry) });
 
-/** The request that sends a message. */
-export function sendParams({ chat_id, client_id, body, reply_to }: OutboxItem): Send {
-  return reply_to === undefined ? { chat_id, client_id, body } : { chat_id, client_id, body, reply_to };
+/** The request that sends a message, or an album. */
+export function sendRequest({ chat_id, client_id, body, reply_to, files, rest }: OutboxItem): { method: "send" | "send_album"; params: object } {
+  const own = bodyWithFiles(body, files, 0);
+  const reply = reply_to === undefined ? {} : { reply_to };
+  if (!rest?.length) return { method: "send", params: { chat_id, client_id, body: own, ...reply } };
+  const others = rest.map((it, index) => ({ client_id: it.client_id, body: bodyWithFiles(it.body, files, index + 1) }));
+  return { method: "send_album", params: { chat_id, items: [{ client_id, body: own }, ...others], ...reply } };
 }
 
 const entryOf = (item: OutboxItem, stage: Stage): Entry => ({
@@ -49,7 +78,31 @@ const entryOf = (item: OutboxItem, stage: Stage): Entry => ({
   notBefore: 0,
   backoff: new Backoff(),
   tickets: [],
+  rising: new Map(),
 });
+
+/** Where one that is kept goes on. */
+const after = (item: OutboxItem): Stage => (isWhole(item.files) ? "waiting" : "uploading");
+
+/** What happened to a file on its way up. */
+export type FileStep =
+  /** The server has named it. */
+  | { at: "begun"; id: string }
+  /** So many bytes are at the server. */
+  | { at: "sent"; bytes: number }
+  /** Nothing moves at the moment; it goes on by itself. */
+  | { at: "hindered"; code: string }
+  /** The server does not know it any more: it begins anew. */
+  | { at: "anew" }
+  | { at: "done"; id: string }
+  /** It ended without a fault of its own: it is begun again later. */
+  | { at: "paused" };
+
+/** How long a file rests that could not be begun, in milliseconds. */
+const PAUSE = 5_000;
+
+/** How a message stands that a store had kept. */
+export const asKept = (item: OutboxItem): Outgoing => outgoing({ ...entryOf(item, item.failed ? "failed" : after(item)), everWritten: true });
 
 /** The outbox, in the order in which the messages were given. */
 export class Outbox {
@@ -66,8 +119,8 @@ export class Outbox {
     });
     const sorted = looked.sort((a, b) => a.order - b.order);
     this.#entries = sorted.map((item) => ({
-      ...entryOf(item, item.failed ? "failed" : "waiting"),
-      everWritten: !item.failed,
+      ...entryOf(item, item.failed ? "failed" : after(item)),
+      everWritten: !item.failed && isWhole(item.files),
     }));
   }
 
@@ -106,7 +159,7 @@ export class Outbox {
   /** The store has it. */
   saved(clientId: string): void {
     const entry = this.get(clientId);
-    if (entry?.stage === "saving") this.#move(entry, "waiting");
+    if (entry?.stage === "saving") this.#move(entry, after(entry.item));
   }
 
   /** The store cannot take it. Nothing when that does not matter any more. */
@@ -124,9 +177,16 @@ export class Outbox {
   next(now: number, inFlight: number): OutboxItem | undefined {
     const busy = new Set<ChatId>();
     let written = 0;
+    const rising = new Set<ChatId>();
     let found: Entry | undefined;
     for (const entry of this.#entries) {
       if (entry.stage === "written") written += 1;
+      // Words do not wait for pictures, and nothing for what takes long; small files keep their order.
+      if (entry.stage === "uploading") {
+        if (keepsBack(entry.item.files)) rising.add(entry.item.chat_id);
+        continue;
+      }
+      if (entry.stage === "waiting" && entry.item.files && rising.has(entry.item.chat_id)) continue;
       if (entry.stage === "sent" || entry.stage === "failed" || busy.has(entry.item.chat_id)) continue;
       busy.add(entry.item.chat_id);
       if (!found && entry.stage === "waiting" && entry.notBefore <= now) found = entry;
@@ -135,6 +195,70 @@ export class Outbox {
     found.everWritten = true;
     this.#move(found, "written");
     return found.item;
+  }
+
+  /** Takes files that may go up now, at most so many at once, marking them. */
+  nextUploads(now: number, atOnce: number): Rising[] {
+    let free = atOnce - this.#entries.reduce((sum, it) => sum + it.rising.size, 0);
+    const found: Rising[] = [];
+    for (const entry of this.#entries) {
+      if (entry.stage !== "uploading" || entry.notBefore > now) continue;
+      for (const [index, file] of (entry.item.files ?? []).entries()) {
+        if (file.done || entry.rising.has(index)) continue;
+        if (free-- <= 0) return found;
+        entry.rising.set(index, 0);
+        found.push({ clientId: entry.item.client_id, index, file });
+      }
+    }
+    return found;
+  }
+
+  /** Something happened to a file on its way up. Returns the entry when it is to be kept anew. */
+  risen(clientId: string, index: number, now: number, to: FileStep): Entry | undefined {
+    const entry = this.get(clientId);
+    const file = entry?.item.files?.[index];
+    if (!entry || !file || entry.stage !== "uploading") return undefined;
+    delete entry.hindered;
+    if (to.at === "sent" || to.at === "hindered") {
+      if (to.at === "sent") entry.rising.set(index, to.bytes);
+      else entry.hindered = to.code;
+      this.#changed.add(clientId);
+      return undefined;
+    }
+    if (to.at === "paused") {
+      entry.rising.delete(index);
+      entry.notBefore = now + PAUSE;
+      return undefined;
+    }
+    if (to.at === "done") entry.rising.delete(index);
+    const { id: _, ...rest } = file;
+    const next: OutboxFile = to.at === "anew" ? rest : { ...file, id: to.id, ...(to.at === "done" && { done: true }) };
+    entry.item = { ...entry.item, files: (entry.item.files ?? []).map((it, at) => (at === index ? next : it)) };
+    this.#move(entry, after(entry.item));
+    return entry;
+  }
+
+  /** Whether it is on its way up: only then a failed upload ends it. */
+  isRising(clientId: string): boolean {
+    return this.get(clientId)?.stage === "uploading";
+  }
+
+  /** The server does not have the files any more: they go up once more, if they did not before. */
+  upAgain(clientId: string): Entry | undefined {
+    const entry = this.get(clientId);
+    if (entry?.stage !== "written" || !entry.item.files || entry.again) return undefined;
+    entry.again = true;
+    entry.item = { ...entry.item, files: entry.item.files.map(({ id: _, done: __, ...file }) => file) };
+    this.#move(entry, "uploading");
+    return entry;
+  }
+
+  /** The bytes of a message's files could not be kept. */
+  fleeting(clientId: string): void {
+    const entry = this.get(clientId);
+    if (!entry?.item.files) return;
+    entry.item = { ...entry.item, files: entry.item.files.map((it) => ({ ...it, fleeting: true })) };
+    this.#changed.add(clientId);
   }
 
   /** The server has stored it. Returns the entry, which stays as sent, the first time. */
@@ -148,11 +272,13 @@ export class Outbox {
   }
 
   /** To be tried again, after `after` milliseconds or with back-off. */
-  again(clientId: string, now: number, after: number | undefined, dice: Dice): void {
+  again(clientId: string, now: number, after: number | undefined, dice: Dice, preparing = false): void {
     const entry = this.get(clientId);
     if (entry?.stage !== "written") return;
     const own = entry.backoff.next(dice);
     entry.notBefore = now + (after ?? own);
+    if (preparing) entry.preparing = true;
+    else delete entry.preparing;
     this.#move(entry, "waiting");
   }
 
@@ -161,6 +287,7 @@ export class Outbox {
     const entry = this.get(clientId);
     if (!entry) return undefined;
     entry.item = { ...entry.item, failed: error };
+    entry.rising.clear();
     this.#move(entry, "failed");
     return entry;
   }
@@ -180,6 +307,7 @@ export class Outbox {
     if (entry?.stage !== "failed" || checkBody(entry.item.body)) return undefined;
     const { failed: _, ...item } = entry.item;
     entry.item = item;
+    delete entry.again;
     entry.notBefore = 0;
     entry.backoff.reset();
     this.#move(entry, "saving");
@@ -206,7 +334,8 @@ export class Outbox {
 
   /** When the next message that waits for a time may go. */
   deadline(now: number): number {
-    const times = this.#entries.filter((it) => it.stage === "waiting" && it.notBefore > now).map((it) => it.notBefore);
+    const waits = (it: Entry): boolean => it.stage === "waiting" || it.stage === "uploading";
+    const times = this.#entries.filter((it) => waits(it) && it.notBefore > now).map((it) => it.notBefore);
     return Math.min(...times, Infinity);
   }
 

@@ -1,6 +1,7 @@
 // What changed in a session, as the store and the other tabs take it over.
 
 import type { ChatId, ChatInfo, Epoch, Member, Message, MyChat, Seq, User, UserId, Version, WireError, Timestamp, NewBody } from "../protocol.js";
+import type { AlbumPart, OutboxFile } from "./attached.js";
 import type { KeptItem } from "./items.js";
 
 /** A message as the outbox and the store keep it. */
@@ -17,14 +18,23 @@ export interface OutboxItem {
   at: number;
   /** Its place among all: the outbox keeps this order. */
   order: number;
+  /** Files that go up before it goes out, its own and those of `rest`. */
+  files?: OutboxFile[];
+  /** The other messages of an album: all are stored in one change, or none. */
+  rest?: AlbumPart[];
   /** Why the server will never take it, if so. */
   failed?: WireError;
 }
 
 /** How a message in the outbox stands. */
 export type SendState =
-  /** It will be sent, or was sent and not answered yet. `written`: the server may have it, so it cannot be cancelled. */
-  | { state: "waiting"; written: boolean }
+  /** Its files go up: `sent` of `size` bytes are at the server. `hindered` says why nothing moves at the moment. */
+  | { state: "uploading"; sent: number; size: number; hindered?: string }
+  /**
+   * It will be sent, or was sent and not answered yet. `written`: the server may have it, so it cannot be cancelled.
+   * `preparing`: its files are there, and the server looks at them.
+   */
+  | { state: "waiting"; written: boolean; preparing?: true }
   /** The server has stored it; the chat's delta with it is on its way. */
   | { state: "sent"; seq: Seq; version: Version; sent_at: Timestamp }
   /** The server will never take it. It stays until it is discarded or tried again. */

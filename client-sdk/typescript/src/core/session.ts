@@ -5,7 +5,7 @@
 import { CLOSE_CODES, type Action, type ChatId, type Event, type Sent, type UserId, type Version, type WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import type { ClientEvent, Stop } from "./event.js";
-import { Outbox, outgoing, sendParams, stateOf } from "./outbox.js";
+import { Outbox, outgoing, sendRequest, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
 import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUser, isUserDelta, isWelcome, resets, wireError } from "./read.js";
@@ -24,6 +24,9 @@ const UNDER_WAY = IN_FLIGHT - 16;
 const RESUME_CHATS = Math.min(4_000, Math.floor((131_072 - 2_048) / (3 * 16 + 5)));
 /** After "hurry", how long a connection may stay silent before it counts as dead. */
 const PROBE = 5_000;
+
+/** What the server says of a file that it has no more: it kept it for a day. */
+const FORGOTTEN: ReadonlySet<string> = new Set(["file_not_found", "upload_gone"]);
 
 const hasSocket = (phase: Phase): boolean => phase.at !== "waiting" && phase.at !== "stopped";
 
@@ -145,7 +148,16 @@ export class Session {
       case "send":
         return this.#send(input.ticket, input.item);
       case "stored":
-        return this.#stored(input.clientId, input.ok);
+        return this.#stored(input.clientId, input.ok, input.fleeting === true);
+      case "file": {
+        const kept = this.#outbox.risen(input.clientId, input.index, now, input.step);
+        if (kept) this.#out.push({ type: "store", item: kept.item });
+        return this.#tellOutbox(input.clientId);
+      }
+      case "file_failed":
+        if (!this.#outbox.isRising(input.clientId)) return;
+        this.#out.push({ type: "stop_uploads", clientId: input.clientId, forget: [] });
+        return this.#failed(input.clientId, input.error);
       case "cancel":
         return this.#cancel(input.clientId);
       case "retry": {
@@ -317,7 +329,12 @@ export class Session {
     while (this.#requests.count < IN_FLIGHT) {
       const item = this.#outbox.next(now, this.#config.outboxInFlight);
       if (!item) break;
-      this.#ask({ for: "send", clientId: item.client_id }, "send", sendParams(item));
+      const { method, params } = sendRequest(item);
+      this.#ask({ for: "send", clientId: item.client_id }, method, params);
+    }
+    for (const { clientId, index, file } of this.#outbox.nextUploads(now, this.#config.uploads)) {
+      this.#out.push({ type: "upload", clientId, index, file });
+      this.#tellOutbox(clientId);
     }
   }
 
@@ -404,7 +421,9 @@ export class Session {
       case "difference":
         return this.#sync.differences(now, dice, awaited.chats, isDifferences(reply) ? reply : undefined);
       case "send":
+        // An album is stored in one change: its first message stands for all.
         if (isSent(reply)) this.#sent(awaited.clientId, reply);
+        else if (isObject(reply) && Array.isArray(reply.sent) && isSent(reply.sent[0])) this.#sent(awaited.clientId, reply.sent[0]);
         else this.#outbox.again(awaited.clientId, now, undefined, dice);
         return;
       case "watch":
@@ -482,7 +501,7 @@ export class Session {
       else known.tickets.push(ticket);
       return;
     }
-    const error = checkBody(item.body);
+    const error = checkBody(item.body) ?? item.rest?.map((it) => checkBody(it.body)).find((it) => it !== undefined);
     if (error) return this.#refuse(ticket, { reason: "server", error });
     if (this.#outbox.length >= this.#config.outbox) return this.#refuse(ticket, { reason: "outbox" });
     const kept = this.#outbox.push(item, ticket);
@@ -490,7 +509,8 @@ export class Session {
     this.#out.push({ type: "store", item: kept });
   }
 
-  #stored(clientId: string, ok: boolean): void {
+  #stored(clientId: string, ok: boolean, fleeting: boolean): void {
+    if (fleeting) this.#outbox.fleeting(clientId);
     if (ok) return this.#outbox.saved(clientId);
     const entry = this.#outbox.notSaved(clientId);
     if (!entry) return;
@@ -501,6 +521,8 @@ export class Session {
   #cancel(clientId: string): void {
     const entry = this.#outbox.remove(clientId);
     if (!entry) return;
+    const forget = (entry.item.files ?? []).flatMap((it) => (it.id === undefined ? [] : [it.id]));
+    if (entry.item.files) this.#out.push({ type: "stop_uploads", clientId, forget });
     this.#out.push({ type: "unstore", clientId });
     for (const ticket of entry.tickets) this.#refuse(ticket, { reason: "cancelled" });
     this.#gone([entry]);
@@ -519,11 +541,22 @@ export class Session {
 
   #sendRefused(now: number, dice: Dice, clientId: string, error: WireError): void {
     if (error.action === "retry" || error.action === "resume") {
-      return this.#outbox.again(clientId, now, error.retry_after_ms, dice);
+      const preparing = error.code === "file_not_ready";
+      this.#outbox.again(clientId, now, error.retry_after_ms, dice, preparing);
+      if (preparing) this.#tellOutbox(clientId);
+      return;
+    }
+    if (FORGOTTEN.has(error.code)) {
+      const entry = this.#outbox.upAgain(clientId);
+      if (entry) return void this.#out.push({ type: "store", item: entry.item });
     }
     if (error.action === "re_authenticate") {
       return this.#stop({ reason: "signed_out", message: `${error.code}: ${error.message}` }, 1000);
     }
+    this.#failed(clientId, error);
+  }
+
+  #failed(clientId: string, error: WireError): void {
     const entry = this.#outbox.failed(clientId, error);
     if (!entry) return;
     this.#out.push({ type: "store", item: entry.item });

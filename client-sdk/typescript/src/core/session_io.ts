@@ -2,6 +2,8 @@
 
 import type { UserId, WireError } from "../protocol.js";
 import type { ClientEvent, Stop } from "./event.js";
+import type { OutboxFile } from "./attached.js";
+import type { FileStep } from "./outbox.js";
 import type { OutboxItem } from "./patch.js";
 import type { Effect } from "./requests.js";
 
@@ -13,6 +15,8 @@ export interface Config {
   outbox: number;
   /** Messages on their way to the server at once, each of another chat. */
   outboxInFlight: number;
+  /** Files on their way up at once. */
+  uploads: number;
   /** How long a request may take, reconnections included. */
   requestTimeout: number;
   /** How long `hello` may take. */
@@ -25,6 +29,7 @@ export const DEFAULT_CONFIG: Config = {
   window: 500,
   outbox: 1_000,
   outboxInFlight: 16,
+  uploads: 2,
   requestTimeout: 30_000,
   helloTimeout: 15_000,
   ping: true,
@@ -50,8 +55,12 @@ export type Input =
   | { type: "abandon"; ticket: number }
   /** A message for the outbox. */
   | { type: "send"; ticket: number; item: OutboxItem }
-  /** The store has, or cannot take, a message. */
-  | { type: "stored"; clientId: string; ok: boolean }
+  /** The store has, or cannot take, a message. `fleeting`: it has the message without the bytes of its files. */
+  | { type: "stored"; clientId: string; ok: boolean; fleeting?: boolean }
+  /** Something happened to a file that goes up. */
+  | { type: "file"; clientId: string; index: number; step: FileStep }
+  /** A file will never go up. */
+  | { type: "file_failed"; clientId: string; error: WireError }
   /** Take a message back that was never written, or discard one that failed. */
   | { type: "cancel"; clientId: string }
   /** Try a failed message again. */
@@ -77,6 +86,10 @@ export type Output =
   | { type: "disconnect"; code: number }
   /** Put a message into the store, then say `stored`. */
   | { type: "store"; item: OutboxItem }
+  /** Bring a file of a message up, and tell by `file` how it goes. */
+  | { type: "upload"; clientId: string; index: number; file: OutboxFile }
+  /** Let the uploads of a message be; `forget`: tell the server to forget those, too. */
+  | { type: "stop_uploads"; clientId: string; forget: string[] }
   /** Take a message out of the store. */
   | { type: "unstore"; clientId: string }
   | { type: "answer"; ticket: number; reply: unknown }

@@ -16,14 +16,14 @@ const tooLarge = (message: string): WireError => ({ code: "too_large", message, 
 
 /** Bytes of a body as the server counts them. */
 export function bodyBytes(body: NewBody): number {
-  const { entities, ...rest } = body;
+  const { entities, ...rest } = body as { entities?: unknown[] };
   return bytes(entities?.length ? body : rest);
 }
 
 /** Why a body cannot be sent, if so. */
 export function checkBody(body: NewBody): WireError | undefined {
   // The longest escape makes six bytes of one unit.
-  if (!body.entities?.length && body.text.length <= BODY_BYTES / 8) return undefined;
+  if (body.kind === "text" && !body.entities?.length && body.text.length <= BODY_BYTES / 8) return undefined;
   return bodyBytes(body) > BODY_BYTES
     ? tooLarge("a message has at most 32,768 bytes with its marks and links")
     : undefined;

@@ -11,13 +11,15 @@
 // | reacted | chat, seq | the own reaction |
 // | users | user | User |
 // | outbox | client id | OutboxItem |
+// | files | client id, index | the bytes of its files |
 
+import { fileKey } from "../core/attached.js";
 import type { KeptItem } from "../core/items.js";
 import type { ChatHead, ChatPatch, OutboxItem, Patch } from "../core/patch.js";
 import type { ChatId, Epoch, Member, Message, MyChat, Seq, User, UserId, Version } from "../protocol.js";
 import type { CachedRows, Saved, Store } from "./store.js";
 
-const STORES = ["kv", "own", "items", "chats", "people", "messages", "reacted", "users", "outbox"] as const;
+const STORES = ["kv", "own", "items", "chats", "people", "messages", "reacted", "users", "outbox", "files"] as const;
 /** How long opening may take, in milliseconds: some browsers never answer. */
 const OPENING = 5_000;
 /** Messages of one chat that stay cached. */
@@ -65,7 +67,7 @@ export class IndexedDbStore implements Store {
 
   /** Opens a database of this name. Rejects where there is none, or it is blocked (private windows). */
   static async open(name: string): Promise<IndexedDbStore> {
-    const request = indexedDB.open(`chapar:${name}`, 2);
+    const request = indexedDB.open(`chapar:${name}`, 3);
     request.onupgradeneeded = (event) => {
       const known = request.result.objectStoreNames;
       // A later version adds its own, and finds those of the versions before.
@@ -90,7 +92,8 @@ export class IndexedDbStore implements Store {
   }
 
   async load(): Promise<Saved> {
-    const tx = this.#db.transaction([...STORES]);
+    // Not the files: they may be as large as the disk.
+    const tx = this.#db.transaction(STORES.filter((it) => it !== "files"));
     const all = <T>(store: string): Promise<T[]> => done(tx.objectStore(store).getAll() as IDBRequest<T[]>);
     const kv = tx.objectStore("kv");
     const [keys, values, own, items, heads, peopleOf, people, users, outbox] = await Promise.all([
@@ -131,9 +134,23 @@ export class IndexedDbStore implements Store {
   }
 
   async removeOutbox(clientIds: string[]): Promise<void> {
-    await this.#write(["outbox"], (tx) => {
-      for (const clientId of clientIds) tx.objectStore("outbox").delete(clientId);
+    await this.#write(["outbox", "files"], (tx) => {
+      for (const clientId of clientIds) {
+        tx.objectStore("outbox").delete(clientId);
+        tx.objectStore("files").delete(IDBKeyRange.bound(`${clientId}/`, `${clientId}0`, false, true));
+      }
     });
+  }
+
+  async putFiles(item: OutboxItem, files: Blob[]): Promise<void> {
+    await this.#write(["outbox", "files"], (tx) => {
+      tx.objectStore("outbox").put(item, item.client_id);
+      for (const [index, file] of files.entries()) tx.objectStore("files").put(file, fileKey(item.client_id, index));
+    });
+  }
+
+  async file(clientId: string, index: number): Promise<Blob | undefined> {
+    return done(this.#db.transaction("files").objectStore("files").get(fileKey(clientId, index)) as IDBRequest<Blob | undefined>);
   }
 
   async save(patches: Patch[], users: User[]): Promise<void> {

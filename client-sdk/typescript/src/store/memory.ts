@@ -1,3 +1,4 @@
+import { fileKey } from "../core/attached.js";
 import type { OutboxItem } from "../core/patch.js";
 import type { CachedRows, Saved, Store } from "./store.js";
 
@@ -5,6 +6,7 @@ import type { CachedRows, Saved, Store } from "./store.js";
 export class MemoryStore implements Store {
   readonly persistent = false;
   readonly #outbox = new Map<string, OutboxItem>();
+  readonly #files = new Map<string, Blob>();
   readonly #preferences = new Map<string, unknown>();
   #token: string | undefined;
 
@@ -19,7 +21,19 @@ export class MemoryStore implements Store {
   }
 
   async removeOutbox(clientIds: string[]): Promise<void> {
-    for (const clientId of clientIds) this.#outbox.delete(clientId);
+    for (const clientId of clientIds) {
+      for (const index of this.#outbox.get(clientId)?.files?.keys() ?? []) this.#files.delete(fileKey(clientId, index));
+      this.#outbox.delete(clientId);
+    }
+  }
+
+  async putFiles(item: OutboxItem, files: Blob[]): Promise<void> {
+    this.#outbox.set(item.client_id, item);
+    for (const [index, file] of files.entries()) this.#files.set(fileKey(item.client_id, index), file);
+  }
+
+  async file(clientId: string, index: number): Promise<Blob | undefined> {
+    return this.#files.get(fileKey(clientId, index));
   }
 
   async save(): Promise<void> {}
@@ -41,6 +55,7 @@ export class MemoryStore implements Store {
 
   async clear(): Promise<void> {
     this.#outbox.clear();
+    this.#files.clear();
     this.#preferences.clear();
     this.#token = undefined;
   }

@@ -33,7 +33,11 @@ export interface Store {
   load(): Promise<Saved>;
   /** Keeps messages. When it returns, they survive the end of the page. Rejects when they cannot be kept. */
   putOutbox(items: OutboxItem[]): Promise<void>;
-  /** Forgets messages that the server has. If this is lost, they are sent once more, which does no harm. */
+  /** Keeps a message with the bytes of its files, all together or not at all. */
+  putFiles(item: OutboxItem, files: Blob[]): Promise<void>;
+  /** The bytes of a file of a kept message. */
+  file(clientId: string, index: number): Promise<Blob | undefined>;
+  /** Forgets messages that the server has, with their files. If this is lost, they are sent once more, which does no harm. */
   removeOutbox(clientIds: string[]): Promise<void>;
   /** Keeps changes, all together or not at all. */
   save(patches: Patch[], users: User[]): Promise<void>;

@@ -62,7 +62,7 @@ class Tab {
         return self.visible && !self.asleep;
       },
     };
-    const options = { websocketUrl: "ws://127.0.0.1:1/ws", WebSocket: Silent as never, config: DEFAULT_CONFIG, store: browser.store };
+    const options = { websocketUrl: "ws://127.0.0.1:1/ws", httpUrl: "http://127.0.0.1:1", WebSocket: Silent as never, config: DEFAULT_CONFIG, store: browser.store };
     this.backend = new Tabs(platform, "test", options, view, (events) => this.events.push(...events));
   }
 
