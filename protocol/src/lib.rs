@@ -22,6 +22,7 @@ pub mod frame;
 pub mod id;
 pub mod item;
 pub mod limit;
+pub mod media;
 pub mod message;
 pub mod openapi;
 pub mod text;
