@@ -2,6 +2,8 @@ import type { Entity, Message, NewBody, ServiceAction } from '@chapar/client';
 import { toPreview } from '@chapar/client/text';
 import type { Component } from 'svelte';
 import type { Catalogue } from '../i18n/index.svelte';
+import { boxOf, isMedia, type MediaBody, type PictureBody } from '../media/shapes';
+import type { Shown } from './items';
 import type { IconName } from '../ui/icons';
 
 export type AnyBody = Message['body'] | NewBody;
@@ -31,9 +33,27 @@ export interface Kind {
   /** Beside the line, where nothing else draws the body. */
   readonly icon: IconName;
   /** What draws it besides its words: loaded when the first one is shown. */
-  component?(): Promise<{ default: Component<{ body: AnyBody }> }>;
-  /** How high that is, in rem, before it is there: what comes later moves nothing. */
-  height?(body: AnyBody): number;
+  component?(): Promise<{ default: Component<Drawn> }>;
+  /** Its place before it is there: what comes later moves nothing. */
+  box?(body: AnyBody, shown: Shown): Box;
+  /** It goes up to the edge of the bubble. */
+  flush?: boolean;
+  /** It stands without a bubble around it. */
+  bare?: boolean;
+}
+
+/** A place in the page: as wide in rem, where there is room, and as high, in rem or by the ratio of width to height. */
+export interface Box {
+  width: number;
+  height?: number;
+  ratio?: number;
+}
+
+/** What is given to whatever draws a body. */
+export interface Drawn extends Record<string, unknown> {
+  body: AnyBody;
+  shown: Shown;
+  chatId: number;
 }
 
 const TEXT: Kind = {
@@ -59,12 +79,52 @@ const SERVICE: Kind = {
   line: (body, by) => ('action' in body ? by.service(body.action as ServiceAction) : by.words.service.other),
 };
 
-const KINDS: Readonly<Record<string, Kind | undefined>> = { text: TEXT, deleted: DELETED, service: SERVICE };
+/** What is said of a file in one line: what it is, and what is written under it. */
+const labelled = (label: (words: Catalogue, body: MediaBody) => string) => (body: AnyBody, { words }: Speaker): string => {
+  const { text, entities } = wordsOfText(body) ?? { text: '', entities: [] };
+  const first = label(words, body as MediaBody);
+  return text === '' ? first : `${first}: ${toPreview(text, entities)}`;
+};
+
+const caption = (body: AnyBody): Words | undefined => {
+  const words = wordsOfText(body);
+  return words?.text ? words : undefined;
+};
+
+const FILE = { words: caption, answers: true, reacts: true, edits: true, deletes: true } as const;
+const picture = (body: AnyBody): Box => boxOf((body as PictureBody).width, (body as PictureBody).height);
+/** What has no words under it. */
+const PLAIN = { answers: true, reacts: true, edits: false, deletes: true } as const;
+
+const KINDS: Readonly<Record<string, Kind | undefined>> = {
+  text: TEXT,
+  deleted: DELETED,
+  service: SERVICE,
+  photo: { ...FILE, line: labelled((words) => words.media.photo), icon: 'image', component: () => import('../media/Photo.svelte'), box: picture, flush: true },
+  video: { ...FILE, line: labelled((words) => words.media.video), icon: 'video', component: () => import('../media/Photo.svelte'), box: picture, flush: true },
+  voice: { ...FILE, line: labelled((words) => words.media.voice), icon: 'mic', component: () => import('../media/Voice.svelte'), box: () => ({ width: 17, height: 3 }) },
+  audio: { ...FILE, line: labelled((words, body) => ('title' in body && body.title) || body.file.name || words.media.audio), icon: 'music', component: () => import('../media/Voice.svelte'), box: () => ({ width: 17, height: 3.25 }) },
+  document: { ...FILE, line: labelled((words, body) => body.file.name || words.media.document), icon: 'file', component: () => import('../media/Document.svelte'), box: () => ({ width: 17, height: 3.25 }) },
+  round: { ...PLAIN, line: labelled((words) => words.media.round), icon: 'video', component: () => import('../media/Round.svelte'), box: () => ({ width: 13, ratio: 1 }), bare: true },
+  sticker: { ...PLAIN, line: (body, { words }) => `${'emoji' in body && typeof body.emoji === 'string' ? `${body.emoji} ` : ''}${words.media.sticker}`, icon: 'smile', component: () => import('../media/Sticker.svelte'), box: (body) => boxOf((body as PictureBody).width * 4, (body as PictureBody).height * 4, 11, 11), bare: true },
+  location: { ...PLAIN, line: (_, { words }) => words.media.location, icon: 'pin', component: () => import('../media/Place.svelte'), box: () => ({ width: 17, height: 3.25 }) },
+  contact: { ...PLAIN, line: (body, { words }) => `${words.media.contact}: ${'name' in body ? String(body.name) : ''}`, icon: 'person', component: () => import('../media/Place.svelte'), box: () => ({ width: 17, height: 3.25 }) },
+};
+
+/** Several pictures that were sent together: the words are those of the first that has any. */
+export const ALBUM: Kind = { ...FILE, line: (_, { words }) => words.media.album, icon: 'image', component: () => import('../media/Album.svelte'), box: () => ({ width: 20, ratio: 1 }), flush: true };
 
 /** What is known of a body's kind. One that lacks what its kind needs is of a kind that is not known. */
 export function kindOf(body: AnyBody): Kind {
   const kind = Object.hasOwn(KINDS, body.kind) ? KINDS[body.kind] : undefined;
-  return kind === undefined || (kind === TEXT && wordsOfText(body) === undefined) ? UNKNOWN : kind;
+  return kind === undefined || !isWhole(body, kind) ? UNKNOWN : kind;
+}
+
+function isWhole(body: AnyBody, kind: Kind): boolean {
+  if (kind === TEXT) return wordsOfText(body) !== undefined;
+  if (body.kind === 'location') return typeof body.latitude === 'number' && typeof body.longitude === 'number';
+  if (body.kind === 'contact') return typeof body.name === 'string';
+  return kind === DELETED || kind === SERVICE || isMedia(body);
 }
 
 function wordsOfText(body: AnyBody): Words | undefined {

@@ -1,6 +1,7 @@
-import type { MessageView, Outgoing, ServiceAction } from '@chapar/client';
+import type { MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
-import { kindOf, type AnyBody, type Kind, type Words } from './bodies';
+import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
 
 /** How far a message of one's own has come. */
 export type SendMark = 'waiting' | 'sent' | 'read' | 'failed';
@@ -32,6 +33,12 @@ export interface Shown {
   discardable: boolean;
   /** Why it will never be taken: the server's code. */
   failure: string | undefined;
+  /** How it stands on its way. */
+  sending: SendState | undefined;
+  /** Pictures that were sent together stand together: all of them, this one first. */
+  album: readonly Shown[] | undefined;
+  /** Which message of an album on its way it is. */
+  part: number;
   /** What it was made of. */
   source: MessageView | Outgoing['item'];
   /** The first and the last of a run of one person's messages. */
@@ -79,8 +86,39 @@ function same(a: Item, b: Item): boolean {
   if (a.kind !== b.kind) return false;
   if (a.kind !== 'message' || b.kind !== 'message') return a.kind !== 'service' || (b.kind === 'service' && a.action === b.action);
   return (
-    a.source === b.source && a.seq === b.seq && a.own === b.own && a.mark === b.mark && a.failure === b.failure && a.discardable === b.discardable && a.first === b.first && a.last === b.last
+    a.source === b.source && a.seq === b.seq && a.own === b.own && a.mark === b.mark && a.failure === b.failure && a.sending === b.sending && sameAlbum(a, b) && a.discardable === b.discardable && a.first === b.first && a.last === b.last
   );
+}
+
+function sameAlbum(a: Shown, b: Shown): boolean {
+  return a.album?.length === b.album?.length && (a.album ?? []).every((it, at) => it.source === b.album?.[at]?.source && it.sending === b.album[at].sending && it.mark === b.album[at].mark);
+}
+
+/** The last message of what stands together. */
+export const lastSeq = (item: Item): number | undefined => (item.kind === 'message' ? (item.album?.at(-1)?.seq ?? item.seq) : 'seq' in item ? item.seq : undefined);
+
+/** Whether a message is shown by an item. */
+export const holds = (item: Item, seq: number): boolean => 'seq' in item && (item.seq === seq || (item.kind === 'message' && item.album?.some((it) => it.seq === seq) === true));
+
+const albumOf = ({ content }: Shown): string | undefined => ((content.kind === 'photo' || content.kind === 'video') && 'album' in content && typeof content.album === 'string' ? content.album : undefined);
+
+/** Puts the pictures of one album into one item, where they follow each other. */
+function together(items: Item[]): Item[] {
+  const out: Item[] = [];
+  for (const item of items) {
+    const before = out.at(-1);
+    const album = item.kind === 'message' && item.body.deletes ? albumOf(item) : undefined;
+    if (item.kind === 'message' && before?.kind === 'message' && album !== undefined && before.sender === item.sender && albumOf(before) === album) {
+      const all = [...(before.album ?? [before]), item];
+      out[out.length - 1] = asAlbum(before, all);
+    } else out.push(item);
+  }
+  return out;
+}
+
+function asAlbum(first: Shown, all: readonly Shown[]): Shown {
+  const words = all.find((it) => it.words)?.words;
+  return { ...first, album: all, body: ALBUM, words, last: all.at(-1)?.last ?? first.last };
 }
 
 /** Puts separators between the days and before the unread, and groups what one person wrote in one go. */
@@ -122,7 +160,7 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
     } else put(shownRow(view, me, othersRead, at), at);
   }
   for (const out of outgoing) if (!stored.has(out.item.client_id)) put(shownOutgoing(out, me), new Date(out.item.at));
-  return items;
+  return together(items);
 }
 
 function shownRow(view: MessageView, me: number, othersRead: number, at: Date): Shown {
@@ -145,30 +183,43 @@ function shownRow(view: MessageView, me: number, othersRead: number, at: Date): 
     mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
     discardable: false,
     failure: undefined,
+    sending: undefined,
+    album: undefined,
+    part: 0,
     source: view,
     first: true,
     last: true,
   };
 }
 
-function shownOutgoing({ item, state }: Outgoing, me: number): Shown {
+function shownOutgoing(out: Outgoing, me: number): Shown {
+  const bodies = pendingBodies(out.item);
+  const [first, ...rest] = bodies.map((body, part) => shownPart(out, body, part, me));
+  return rest.length > 0 && first ? asAlbum(first, [first, ...rest]) : (first as Shown);
+}
+
+function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: number): Shown {
+  const clientId = item.rest?.[part - 1]?.client_id ?? item.client_id;
   return {
     kind: 'message',
-    key: `${me}:${item.client_id}`,
-    seq: state.state === 'sent' ? state.seq : undefined,
-    clientId: item.client_id,
+    key: `${me}:${clientId}`,
+    seq: state.state === 'sent' ? state.seq + part : undefined,
+    clientId,
     sender: me,
     own: true,
-    ...drawn(item.body),
+    ...drawn(body),
     at: new Date(item.at),
     edited: false,
     replyTo: item.reply_to,
     reactions: [],
     myReaction: undefined,
     views: undefined,
-    mark: state.state,
-    discardable: state.state === 'failed' || (state.state === 'waiting' && !state.written),
+    mark: state.state === 'uploading' ? 'waiting' : state.state,
+    discardable: state.state === 'failed' || state.state === 'uploading' || (state.state === 'waiting' && !state.written),
     failure: state.state === 'failed' ? state.error.code : undefined,
+    sending: item.files ? state : undefined,
+    album: undefined,
+    part,
     source: item,
     first: true,
     last: true,

@@ -195,8 +195,8 @@ class Session {
 
 export const session = new Session();
 
-/** Whether somebody's words are in a body. */
-export function textOf(message: Pick<Message, 'body'>): string | undefined {
-  const { body } = message;
-  return body.kind === 'text' && 'text' in body && typeof body.text === 'string' ? body.text : undefined;
+/** What somebody has written in a body, as text or under a file; under a file there may be nothing. */
+export function textOf({ body }: Pick<Message, 'body'>): string | undefined {
+  if ('text' in body && typeof body.text === 'string') return body.text;
+  return 'file' in body && body.kind !== 'round' && body.kind !== 'sticker' ? '' : undefined;
 }

@@ -1,0 +1,105 @@
+/** A voice that was recorded. */
+export interface Recorded {
+  blob: Blob;
+  milliseconds: number;
+  /** How loud it was, 0 to 1, ten times a second. */
+  levels: number[];
+}
+
+/** In the order of what plays best elsewhere; the server makes Ogg of all of them. */
+const TYPES = ['audio/ogg;codecs=opus', 'audio/webm;codecs=opus', 'audio/mp4;codecs=opus', 'audio/mp4'];
+/** Speech stays clear, and half a minute is under 110 KB. */
+const BITS = 24_000;
+/** Nobody speaks longer than this into a telephone that was forgotten, in milliseconds. */
+const LONGEST = 15 * 60_000;
+const EVERY = 100;
+/** Bars that are seen while one speaks. */
+const SEEN = 60;
+
+/** The microphone, a recorder and a meter. */
+export class Recording {
+  running = $state(false);
+  milliseconds = $state(0);
+  lately = $state.raw<number[]>([]);
+  #levels: number[] = [];
+  #stream: MediaStream | undefined;
+  #recorder: MediaRecorder | undefined;
+  #context: AudioContext | undefined;
+  #parts: Blob[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #began = 0;
+  #ended: Promise<Recorded | undefined> | undefined;
+  #over = false;
+
+  /** Opens the microphone and begins. Rejects as the browser does, or with `NotSupportedError`. */
+  async start(): Promise<void> {
+    if (typeof MediaRecorder === 'undefined' || !navigator.mediaDevices?.getUserMedia) throw new DOMException('no recorder', 'NotSupportedError');
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true } });
+    if (this.#over) return stopAll(stream);
+    this.#stream = stream;
+    const mimeType = TYPES.find((it) => MediaRecorder.isTypeSupported(it));
+    const recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS, ...(mimeType && { mimeType }) });
+    this.#recorder = recorder;
+    recorder.addEventListener('dataavailable', ({ data }) => (data.size > 0 ? this.#parts.push(data) : undefined));
+    // A headset that is pulled out ends it; what was said stays.
+    recorder.addEventListener('stop', () => void this.stop());
+    recorder.start(1_000);
+    this.#began = performance.now();
+    this.running = true;
+    this.#measure(stream);
+  }
+
+  /** Ends it and gives what was said; nothing where there was no sound. */
+  stop(): Promise<Recorded | undefined> {
+    this.#over = true;
+    return (this.#ended ??= this.#stop());
+  }
+
+  async #stop(): Promise<Recorded | undefined> {
+    clearInterval(this.#timer);
+    const recorder = this.#recorder;
+    const milliseconds = Math.round(performance.now() - this.#began);
+    this.running = false;
+    if (recorder && recorder.state !== 'inactive') {
+      await new Promise<void>((resolve) => {
+        recorder.addEventListener('stop', () => resolve(), { once: true });
+        recorder.stop();
+      });
+    }
+    if (this.#stream) stopAll(this.#stream);
+    void this.#context?.close().catch(() => {});
+    if (!recorder || this.#parts.length === 0) return undefined;
+    this.milliseconds = milliseconds;
+    const type = (recorder.mimeType || 'audio/webm').split(';')[0] ?? 'audio/webm';
+    return { blob: new Blob(this.#parts, { type }), milliseconds, levels: this.#levels };
+  }
+
+  #measure(stream: MediaStream): void {
+    let level = (): number => 0.3;
+    try {
+      const context = (this.#context = new AudioContext());
+      const analyser = context.createAnalyser();
+      analyser.fftSize = 1024;
+      context.createMediaStreamSource(stream).connect(analyser);
+      const samples = new Float32Array(analyser.fftSize);
+      level = () => {
+        analyser.getFloatTimeDomainData(samples);
+        // Speech lies between a hundredth and a third of the whole.
+        return Math.min(Math.sqrt(samples.reduce((sum, it) => sum + it * it, 0) / samples.length) * 4, 1);
+      };
+    } catch {
+      // Without a meter it is recorded all the same.
+    }
+    this.#timer = setInterval(() => {
+      this.milliseconds = performance.now() - this.#began;
+      const now = level();
+      this.#levels.push(now);
+      this.lately = this.#levels.slice(-SEEN);
+      if (this.milliseconds >= LONGEST) this.#recorder?.stop();
+    }, EVERY);
+  }
+}
+
+function stopAll(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}
