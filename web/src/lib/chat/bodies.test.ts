@@ -21,6 +21,15 @@ describe('bodies', () => {
     [{ kind: 'toString', text: 'x' }, undefined, fa.chat.unsupported, 'deletes'],
     [{ kind: 'service' }, undefined, fa.service.other, ''],
     [{ kind: 'service', action: { type: 'left' } }, undefined, 'a service', ''],
+    [{ kind: 'photo', file: { id: 'f', size: 1, mime: 'image/jpeg' }, width: 4, height: 3 }, undefined, fa.media.photo, 'answers reacts edits deletes'],
+    [{ kind: 'photo', file: { id: 'f', size: 1, mime: 'image/jpeg' }, width: 4, height: 3, text: 'سلام' }, 'سلام', `${fa.media.photo}: سلام`, 'answers reacts edits deletes'],
+    [{ kind: 'document', file: { id: 'f', size: 1, mime: 'application/pdf', name: 'a.pdf' } }, undefined, 'a.pdf', 'answers reacts edits deletes'],
+    [{ kind: 'voice', file: { id: 'f', size: 1, mime: 'audio/ogg' }, duration_ms: 900 }, undefined, fa.media.voice, 'answers reacts edits deletes'],
+    [{ kind: 'sticker', file: { id: 'f', size: 1, mime: 'image/webp' }, width: 4, height: 4, emoji: '😀' }, undefined, `😀 ${fa.media.sticker}`, 'answers reacts deletes'],
+    [{ kind: 'location', latitude: 34.6, longitude: 50.9 }, undefined, fa.media.location, 'answers reacts deletes'],
+    [{ kind: 'contact', name: 'Sara' }, undefined, `${fa.media.contact}: Sara`, 'answers reacts deletes'],
+    [{ kind: 'photo', file: { id: 'f' } }, undefined, fa.chat.unsupported, 'deletes'],
+    [{ kind: 'contact' }, undefined, fa.chat.unsupported, 'deletes'],
   ])('%o: its words, its line, and what can be done with it', (body, words, line, may) => {
     expect(of(body).words?.(body as AnyBody)?.text).toBe(words);
     if (line !== undefined) expect(of(body).line(body as AnyBody, by)).toBe(line);

@@ -1,6 +1,6 @@
 import type { MessageView, Outgoing } from '@chapar/client';
 import { describe, expect, it } from 'vitest';
-import { itemMaker, toItems, type Item } from './items';
+import { holds, itemMaker, lastSeq, toItems, type Item } from './items';
 
 const row = (seq: number, sender: number, at: string, more: object = {}): MessageView =>
   ({
@@ -93,5 +93,42 @@ describe('itemMaker', () => {
     const [, after] = make({ ...base, rows: [...rows.slice(0, 1), row(2, 2, '2026-11-24T12:00:10')] });
     expect(before).toMatchObject({ last: true });
     expect(after).toMatchObject({ last: false });
+  });
+});
+
+describe('pictures that were sent together', () => {
+  const picture = (seq: number, album: string | undefined, sender = 1, text?: string): MessageView =>
+    ({ message: { seq, version: seq, sender, client_id: `c${seq}`, sent_at: '2026-01-01T10:00:00Z', body: { kind: 'photo', file: { id: `f${seq}`, size: 1, mime: 'image/jpeg' }, width: 4, height: 3, ...(album && { album }), ...(text && { text }) } }, myReaction: undefined }) as unknown as MessageView;
+  const shown = (rows: MessageView[], outgoing: Outgoing[] = []): Item[] => toItems({ rows, outgoing, me: 1, othersRead: 0, unreadFrom: undefined }).filter((item) => item.kind === 'message');
+
+  it('stand in one bubble, with the words of any of them; others stand for themselves', () => {
+    const items = shown([picture(1, 'a'), picture(2, 'a', 1, 'words'), picture(3, 'b'), picture(4, undefined), picture(5, 'b', 2), picture(6, 'b', 2)]);
+    expect(items.map((item) => (item.kind === 'message' ? (item.album?.map(({ seq }) => seq) ?? item.seq) : 0))).toEqual([[1, 2], 3, 4, [5, 6]]);
+    const [album] = items;
+    expect(album?.kind === 'message' && album.words?.text).toBe('words');
+    expect(album && lastSeq(album)).toBe(2);
+    expect(album && [1, 2, 3].map((seq) => holds(album, seq))).toEqual([true, true, false]);
+  });
+
+  it('keep their bubble when they are stored', () => {
+    const file = { slot: 'file_id', kind: 'photo', type: 'image/jpeg', size: 1 } as const;
+    const out: Outgoing = {
+      item: { client_id: 'c1', chat_id: 1, at: 0, order: 0, body: { kind: 'photo', file_id: '' }, rest: [{ client_id: 'c2', body: { kind: 'photo', file_id: '' } }], files: [{ ...file, part: 0 }, { ...file, part: 1 }] },
+      state: { state: 'uploading', sent: 0, size: 2 },
+    };
+    const [before] = shown([], [out]);
+    const [after] = shown([picture(1, 'a'), picture(2, 'a')]);
+    expect(before?.key).toBe(after?.key);
+    expect(before?.kind === 'message' && before.album?.map(({ key }) => key)).toEqual(after?.kind === 'message' && after.album?.map(({ key }) => key));
+    expect(before?.kind === 'message' && before.discardable).toBe(true);
+  });
+
+  it('that are told again unchanged are the same object, and another when one of them changed', () => {
+    const make = itemMaker();
+    const rows = [picture(1, 'a'), picture(2, 'a')];
+    const of = (given: MessageView[]): Item | undefined => make({ rows: given, outgoing: [], me: 1, othersRead: 0, unreadFrom: undefined }).find((item) => item.kind === 'message');
+    const first = of(rows);
+    expect(of(rows)).toBe(first);
+    expect(of([rows[0] as MessageView, picture(2, 'a')])).not.toBe(first);
   });
 });
