@@ -1,5 +1,5 @@
 import type { SendState } from '@chapar/client';
-import { late, number, t } from '../i18n/index.svelte';
+import { dates, late, number, t } from '../i18n/index.svelte';
 
 /** A length in bytes, in words. */
 export function bytes(count: number): string {
@@ -14,12 +14,7 @@ export function bytes(count: number): string {
 }
 
 /** A time of play. */
-export function playTime(milliseconds: number): string {
-  const seconds = Math.max(Math.round(milliseconds / 1000), 0);
-  const two = (it: number): string => (it < 10 ? `${number(0)}${number(it)}` : number(it));
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return h > 0 ? `${number(h)}:${two(m)}:${two(s)}` : `${number(m)}:${two(s)}`;
-}
+export const playTime = (milliseconds: number): string => dates().duration(Math.round(milliseconds / 1000) * 1000);
 
 /** What a message with files waits for. */
 export function waitsFor(state: SendState | undefined, offline: boolean): string | undefined {

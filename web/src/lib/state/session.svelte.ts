@@ -82,6 +82,11 @@ class Session {
     return userId === this.me?.id ? this.me : this.#client?.user(userId);
   }
 
+  /** Somebody's own picture; asked for when it is not known, and shown when it comes. */
+  photo(userId: number | undefined): string | undefined {
+    return userId === undefined ? undefined : this.user(userId)?.photo;
+  }
+
   isNotes(chat: ChatView): boolean {
     return chat.info.kind === 'direct' && chat.peer === this.me?.id;
   }
