@@ -1,5 +1,7 @@
 //! The feed: what has changed, for all who follow.
 
+use std::time::Duration;
+
 use chapar_protocol::{ChatId, UserId};
 use sqlx::{Row, types::Json};
 
@@ -57,6 +59,19 @@ impl Chats {
         moves.who.sort_unstable();
         moves.who.dedup();
         Ok(moves)
+    }
+
+    /// For how long what follows a cursor next has waited; absent where nothing follows it.
+    pub(crate) async fn feed_waits(&self, after: Cursor) -> Result<Option<Duration>> {
+        let seconds: Option<f64> = sqlx::query_scalar(
+            "SELECT extract(epoch FROM now() - f.at)::float8 FROM feed f WHERE (f.xid, f.id) > ($1::text::xid8, $2)
+             ORDER BY f.xid, f.id LIMIT 1",
+        )
+        .bind(after.xid.to_string())
+        .bind(after.id)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
     }
 
     /// Has everything in the feed followed once more, as if it had been told just now.

@@ -12,6 +12,7 @@ use chapar_protocol::{
     WireError,
     command::{Differences, Page},
     limit,
+    media::FileId,
 };
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
@@ -155,6 +156,20 @@ impl Chats {
     /// A moment in which several chats are read.
     pub(crate) async fn reading(&self) -> Result<Reading> {
         Ok(Reading(self.snapshot().await?))
+    }
+
+    /// Whether a message that somebody may read names a file.
+    pub async fn names_file(&self, chat: ChatId, user: UserId, seq: Seq, file: FileId) -> Result<bool> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM members m WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL)
+                 AND EXISTS (SELECT FROM messages g WHERE g.chat_id = $1 AND g.seq = $3 AND strpos(g.body::text, $4) > 0)",
+        )
+        .bind(chat.0)
+        .bind(user.0)
+        .bind(seq.0)
+        .bind(file.to_string())
+        .fetch_one(&self.pool)
+        .await?)
     }
 
     /// How somebody stands in a chat.
