@@ -27,6 +27,7 @@ use crate::{
     counters::Counters,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
+    file_uses,
     files::{self, Files},
     health::{DiskWatch, Health},
     http, jobs,
@@ -164,6 +165,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let disk = DiskWatch::default();
     let lists = Lists::new(store.clone(), fanout.clone());
     tasks.spawn("the follower of the feed", lists.clone().follow());
+    tasks.spawn("the follower of uses of files", file_uses::follow(store.upkeep()));
     let counters = Arc::<Counters>::default();
     let parts = committer::Parts {
         counters: counters.clone(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chapar_live::file_uses::FOLLOWER;
 use chapar_protocol::media::FileId;
 
 use crate::{Files, receive::blocking};
@@ -18,8 +19,6 @@ const PAGE: i64 = 200;
 const PAGES: usize = 50;
 /// While what follows messages is so far behind, no file is taken away: a message may name it. A file is held for a day.
 const BEHIND: Duration = Duration::from_hours(12);
-/// Who follows which messages name which files.
-pub const FOLLOWER: &str = "file_uses";
 
 impl Files {
     /// Does the job [`COLLECT`].

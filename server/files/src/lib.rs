@@ -42,7 +42,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-pub use collect::{COLLECT, COLLECT_EACH, FOLLOWER};
+pub use collect::{COLLECT, COLLECT_EACH};
 pub use links::{Grant, LinkError, Links};
 pub use objects::OpenError;
 pub use prepare::{Prepared, PrepareError, Preparer, as_it_is};
