@@ -47,7 +47,9 @@ CREATE TABLE files (
     duration_ms  integer,
     preview      text,
     waveform     text,
-    animated     boolean NOT NULL DEFAULT false
+    animated     boolean NOT NULL DEFAULT false,
+    title        text,                        -- of music
+    performer    text
 );
 CREATE INDEX files_by_time ON files (kept_until) WHERE kept_until IS NOT NULL;
 CREATE INDEX files_uploading ON files (user_id) WHERE state = 'uploading';

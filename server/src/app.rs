@@ -11,6 +11,7 @@ use crate::{
     calls::{Calls, quality::CallQualities},
     committer::Committer,
     fanout::Fanout,
+    files::Files,
     health::Health,
     limits::Limits,
     metrics::Metrics,
@@ -40,6 +41,8 @@ pub struct App {
     pub calls: Arc<Calls>,
     /// The way of a change to everybody.
     pub fanout: Arc<Fanout>,
+    /// The files.
+    pub files: Files,
     /// Rate limits.
     pub limits: Limits,
     /// What those may cost whom nobody knows yet.

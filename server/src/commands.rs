@@ -114,7 +114,7 @@ macro_rules! commands {
                 app.metrics.requests.get_or_create(&[("method", method.name)]).inc();
             }
             match request.method {
-                "send" => chats::change::start(app, asker, request, chats::change::send),
+                "send" => chats::send::start(app, asker, request),
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
@@ -144,6 +144,7 @@ macro_rules! commands {
 
 commands! {
     "ping" => ping, SHORT;
+    "send_album" => chats::send_album::run, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;
@@ -167,6 +168,8 @@ commands! {
     "see_calls" => calls::see_calls::run, SHORT;
     "set_items" => people::set_items::run, SHORT;
     "set_name" => people::set_name::run, SHORT;
+    "set_avatar" => people::set_avatar::run, SHORT;
+    "get_file" => people::get_file::run, SHORT;
     "get_devices" => people::get_devices::run, LONG;
     "revoke_device" => people::revoke_device::run, SHORT;
     "revoke_other_devices" => people::revoke_other_devices::run, SHORT;

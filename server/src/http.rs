@@ -4,6 +4,7 @@ mod accounts;
 mod address;
 mod admin;
 mod call;
+mod files;
 mod guard;
 mod operations;
 mod reply;
@@ -55,6 +56,8 @@ pub fn router(app: Arc<App>, registry: Arc<Registry>) -> Router {
         .route("/api/v1/admin/users", post(admin::users))
         .route("/api/v1/admin/calls", get(admin::calls))
         .route("/api/v1/call/{method}", post(call::call))
+        // /files, /files/{id}, /files/d/{token}, /files/avatar/{id}/{size}
+        .merge(files::router(&routes))
         .fallback(web::file)
         .method_not_allowed_fallback(operations::other_method)
         .layer(middleware::from_fn_with_state(routes.clone(), guard::guard))

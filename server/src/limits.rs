@@ -105,6 +105,12 @@ impl Limits {
         self.messages.as_ref().map_or(Ok(()), |limiter| check(limiter, &user, "messages"))
     }
 
+    /// For some that are sent together.
+    pub fn messages(&self, user: UserId, count: usize) -> Result<(), WireError> {
+        let Some(limiter) = &self.messages else { return Ok(()) };
+        limiter.take(&user, u64::try_from(count).unwrap_or(u64::MAX)).map_err(|wait| refusal("messages", wait))
+    }
+
     /// For all other commands.
     pub fn command(&self, user: UserId) -> Result<(), WireError> {
         self.commands(user, 1)

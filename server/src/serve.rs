@@ -27,6 +27,8 @@ use crate::{
     counters::Counters,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
+    file_uses,
+    files::{self, Files},
     health::{DiskWatch, Health},
     http, jobs,
     limits::Limits,
@@ -163,6 +165,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let disk = DiskWatch::default();
     let lists = Lists::new(store.clone(), fanout.clone());
     tasks.spawn("the follower of the feed", lists.clone().follow());
+    tasks.spawn("the follower of uses of files", file_uses::follow(store.upkeep()));
     let counters = Arc::<Counters>::default();
     let parts = committer::Parts {
         counters: counters.clone(),
@@ -184,7 +187,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
-    let parts = jobs::Parts { store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };
+    let preparer = files::as_it_is();
+    let files =
+        Files::open(&settings.files, &settings.data_dir, store.clone(), metrics.clone(), preparer, files::PREPARING).await?;
+    tasks.spawn("the watch over uploads", files.clone().keep_sweeping());
+    let others = files.jobs().into();
+    let parts = jobs::Parts { others, store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };
     tasks.spawn("the runner of jobs", jobs::run(parts));
     tasks.spawn("the counters of channels", counters.run(committer.clone(), store.upkeep()));
     let shared_calls = match &settings.redis_url {
@@ -220,6 +228,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         health: Health::new(disk),
         draining: AtomicBool::new(false),
         store,
+        files,
         committer,
         readers,
         call_quality,

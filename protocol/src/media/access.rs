@@ -147,4 +147,22 @@ impl NewBody {
         };
         *place = Some(album);
     }
+
+    /// Has it name other files in the place of those that it names, as one's own.
+    pub fn rename_files(&mut self, other: impl Fn(FileId) -> FileId) {
+        let (file, poster) = match self {
+            Self::Photo(it) => (&mut it.file, None),
+            Self::Video(it) => (&mut it.file, it.poster.as_mut()),
+            Self::Round(it) => (&mut it.file, it.poster.as_mut()),
+            Self::Voice(it) => (&mut it.file, None),
+            Self::Audio(it) => (&mut it.file, None),
+            Self::Document(it) => (&mut it.file, None),
+            Self::Sticker(it) => (&mut it.file, None),
+            Self::Text(_) | Self::Location(_) | Self::Contact(_) => return,
+        };
+        *file = NamedFile { file_id: other(file.file_id), from: None };
+        if let Some(poster) = poster {
+            *poster = other(*poster);
+        }
+    }
 }

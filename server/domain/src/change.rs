@@ -9,7 +9,7 @@ use chapar_protocol::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Principal, rights::Rights};
+use crate::{Principal, chat::Sent, rights::Rights};
 
 /// A change that somebody asks of a chat. It has passed all checks that need no look at the chat.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub enum Change {
     Create(NewChat),
     /// A new message.
     Send(NewMessage),
+    /// New messages that belong together, one after the other: all or none.
+    SendAlbum(Vec<NewMessage>),
+    /// What stands under these client ids, if all that was sent under them was this: their files cannot be named any more.
+    Recall(Vec<(Uuid, i64)>),
     /// Another text for a message of one's own, or under its file.
     Edit(Seq, NewBody),
     /// A tombstone in place of a message.
@@ -91,7 +95,12 @@ pub struct NewMessage {
 impl NewMessage {
     /// A message of a client: what it sent, by which a retry is known, and what is stored of that.
     pub fn new(client_id: Uuid, sent: &NewBody, stored: Body, reply_to: Option<Seq>) -> Self {
-        Self::with(client_id, fingerprint(said(sent), reply_to), stored, reply_to)
+        Self::with(client_id, Self::hash_of(sent, reply_to), stored, reply_to)
+    }
+
+    /// Tells a retry of a message from another message.
+    pub fn hash_of(sent: &NewBody, reply_to: Option<Seq>) -> i64 {
+        fingerprint(said(sent), reply_to)
     }
 
     /// A line of the server's own. Told twice under the same id, it stands there once.
@@ -117,6 +126,8 @@ impl Asked {
         AROUND
             + match &self.change {
                 Change::Send(message) => message.json.len(),
+                Change::SendAlbum(messages) => messages.iter().map(|it| AROUND + it.json.len()).sum(),
+                Change::Recall(sent) => 24 * sent.len(),
                 Change::Edit(_, body) => said(body).to_string().len(),
                 Change::Add(users, back) => 8 * (users.len() + back.len()),
                 Change::Create(new) => 8 * new.members.len(),
@@ -148,12 +159,15 @@ impl Asked {
         }
     }
 
-    /// The id by which it is known whether it was sent before.
-    pub fn client_id(&self) -> Option<Uuid> {
-        match &self.change {
-            Change::Send(message) => Some(message.client_id),
-            _ => None,
-        }
+    /// The ids by which it is known whether it was sent before.
+    pub fn client_ids(&self) -> impl Iterator<Item = Uuid> {
+        let (messages, recalled) = match &self.change {
+            Change::Send(message) => (std::slice::from_ref(message), &[][..]),
+            Change::SendAlbum(messages) => (messages.as_slice(), &[][..]),
+            Change::Recall(sent) => (&[][..], sent.as_slice()),
+            _ => (&[][..], &[][..]),
+        };
+        messages.iter().map(|it| it.client_id).chain(recalled.iter().map(|it| it.0))
     }
 }
 
@@ -203,7 +217,7 @@ fn strip(value: &mut serde_json::Value) {
 }
 
 /// What becomes of a change that was not refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     /// A message stands in the chat.
     Sent {
@@ -216,8 +230,25 @@ pub enum Done {
         /// It was there already: nothing new to tell others.
         existed: bool,
     },
+    /// Some messages stand in the chat, in their order.
+    Album {
+        /// Where and since when.
+        sent: Vec<Sent>,
+        /// They were there already.
+        existed: bool,
+    },
     /// The chat is as it was asked to be, at this version.
     Changed(chapar_protocol::Version),
+}
+
+impl Done {
+    /// The chat's version that it stands for.
+    pub fn version(&self) -> chapar_protocol::Version {
+        match self {
+            Self::Changed(version) | Self::Sent { version, .. } => *version,
+            Self::Album { sent, .. } => sent.iter().map(|it| it.version).max().unwrap_or_default(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -163,6 +163,8 @@ impl Judging {
                 Ok(self.as_it_is())
             }
             Change::Send(message) => self.send(asked.by, message, now),
+            Change::SendAlbum(messages) => self.send_album(asked.by, messages, now),
+            Change::Recall(sent) => self.recall(by, sent),
             Change::Edit(seq, body) => self.edit(by, *seq, body, now),
             Change::Delete(seq) => self.delete(by, *seq, now),
             Change::React(seq, emoji) => self.react(by, *seq, emoji.as_deref(), now),

@@ -137,9 +137,7 @@ impl Committer {
     /// Why it was not done, or not known to be.
     pub async fn change(&self, by: Principal, chat: ChatId, change: Change) -> Result<Version, WireError> {
         let outcome = self.queue(by, chat, change)?;
-        match outcome.await.unwrap_or_else(|_| Err(going_away()))? {
-            Done::Changed(version) | Done::Sent { version, .. } => Ok(version),
-        }
+        Ok(outcome.await.unwrap_or_else(|_| Err(going_away()))?.version())
     }
 }
 

@@ -12,6 +12,8 @@
 use std::{sync::Arc, time::Duration};
 
 use chapar_protocol::UserId;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -36,9 +38,23 @@ enum Kind {
     ExpireClaims,
 }
 
+/// A kind of job that a crate above this one does.
+pub struct External {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// How often it is done; absent: where a row asks for it.
+    pub every: Option<Duration>,
+    /// How long a try may take.
+    pub patience: Duration,
+    /// Does it, with what the row says it is about.
+    pub attempt: Box<dyn Fn(Value) -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
+}
+
 /// What is needed to do what is due.
 #[derive(Clone)]
 pub struct Parts {
+    /// What is done elsewhere.
+    pub others: Arc<[External]>,
     /// What is kept.
     pub store: Store,
     /// The way of every change of a chat.
@@ -70,12 +86,12 @@ const CLAIMS: i64 = 100;
 
 /// Does what is due. Does not end by itself.
 pub async fn run(parts: Parts) {
-    let Parts { store, metrics, .. } = &parts;
+    let Parts { store, metrics, others, .. } = &parts;
     let mut under_way = JoinSet::new();
     let mut looked = None::<Instant>;
     loop {
         if looked.is_none_or(|at| at.elapsed() >= COUNT) {
-            match look_after(store, metrics).await {
+            match look_after(store, metrics, others).await {
                 Ok(()) => looked = Some(Instant::now()),
                 Err(error) => tracing::warn!(%error, "jobs cannot be looked after now"),
             }
@@ -108,8 +124,9 @@ pub async fn run(parts: Parts) {
 }
 
 /// Sees to it that the recurring jobs are there, and counts the dead letters.
-async fn look_after(store: &Store, metrics: &Metrics) -> crate::store::Result<()> {
-    for (_, name, every) in RECURRING {
+async fn look_after(store: &Store, metrics: &Metrics, others: &[External]) -> crate::store::Result<()> {
+    let own = RECURRING.into_iter().map(|(_, name, every)| (name, every));
+    for (name, every) in own.chain(others.iter().filter_map(|it| Some((it.name, it.every?)))) {
         store.people.keep_job(name, every).await?;
     }
     metrics.jobs_dead.set(store.people.count_dead_jobs().await?);
@@ -118,9 +135,20 @@ async fn look_after(store: &Store, metrics: &Metrics) -> crate::store::Result<()
 
 /// Tries a job, and notes what became of it. When that cannot be noted, another try follows when the lease has run out.
 async fn carry_out(parts: Parts, job: Job) {
-    let result = match timeout(PATIENCE, attempt(&parts, &job)).await {
+    let other = parts.others.iter().find(|it| it.name == job.kind);
+    let patience = other.map_or(PATIENCE, |it| it.patience);
+    let trying = async {
+        let Some(other) = other else { return attempt(&parts, &job).await };
+        match parts.store.people.extend_job(&job, patience + (LEASE - PATIENCE)).await {
+            Ok(true) => (other.attempt)(job.about.clone().unwrap_or_default()).await,
+            // Somebody else does it.
+            Ok(false) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let result = match timeout(patience, trying).await {
         Ok(result) => result,
-        Err(_) => Err(format!("not done within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("not done within {} s", patience.as_secs())),
     };
     let Parts { store, metrics, .. } = &parts;
     let (outcome, noted) = match result {

@@ -6,6 +6,7 @@ pub mod blocks;
 pub mod committer;
 pub mod counters;
 pub mod fanout;
+pub mod file_uses;
 pub mod health;
 pub mod hub;
 pub mod jobs;

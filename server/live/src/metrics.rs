@@ -68,6 +68,22 @@ pub struct Metrics {
     pub jobs: Family<Label, Counter>,
     /// Jobs of the whole cluster that have failed too often.
     pub jobs_dead: Gauge,
+    /// Uploads, by what became of them: begun, complete, ended by whoever began them.
+    pub uploads: Family<Label, Counter>,
+    /// Uploads that are being written to.
+    pub uploads_open: Gauge,
+    /// Bytes of uploads that this node has taken in.
+    pub upload_bytes: Counter,
+    /// Bytes of files that this node has given out.
+    pub download_bytes: Counter,
+    /// Files and their smaller sizes that were stored: new content, or known.
+    pub files_stored: Family<Label, Counter>,
+    /// Files that were prepared, by what came of it.
+    pub files_prepared: Family<Label, Counter>,
+    /// Seconds from a file's turn to be prepared to its end.
+    pub file_prepare_seconds: Histogram,
+    /// What was taken away since nobody needs it: files, blobs, objects.
+    pub files_collected: Family<Label, Counter>,
 }
 
 impl Metrics {
@@ -100,6 +116,14 @@ impl Metrics {
             call_connect_seconds: Histogram::new([0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0]),
             jobs: Family::default(),
             jobs_dead: Gauge::default(),
+            uploads: Family::default(),
+            uploads_open: Gauge::default(),
+            upload_bytes: Counter::default(),
+            download_bytes: Counter::default(),
+            files_stored: Family::default(),
+            files_prepared: Family::default(),
+            file_prepare_seconds: Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]),
+            files_collected: Family::default(),
             calls_recorded: Counter::default(),
             call_record_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]),
         };
@@ -131,6 +155,14 @@ impl Metrics {
         registry.register("call_record_seconds", "Seconds to record a batch of ended calls", m.call_record_seconds);
         registry.register("jobs", "Tries of durable jobs by this node, by what became of them", m.jobs);
         registry.register("jobs_dead", "Jobs of the cluster that have failed too often", m.jobs_dead);
+        registry.register("uploads", "Uploads, by what became of them", m.uploads);
+        registry.register("uploads_open", "Uploads that are being written to", m.uploads_open);
+        registry.register("upload_bytes", "Bytes of uploads taken in", m.upload_bytes);
+        registry.register("download_bytes", "Bytes of files given out", m.download_bytes);
+        registry.register("files_stored", "Files and smaller sizes stored: new content, or known", m.files_stored);
+        registry.register("files_prepared", "Files prepared, by what came of it", m.files_prepared);
+        registry.register("file_prepare_seconds", "Seconds that preparing a file took", m.file_prepare_seconds);
+        registry.register("files_collected", "What was taken away since nobody needs it", m.files_collected);
         (metrics, registry)
     }
 

@@ -5,6 +5,7 @@
 //! told all at once, each naming the setting and the place where its value came from.
 #![forbid(unsafe_code)]
 
+mod files;
 mod flags;
 mod parse;
 mod problem;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
+pub use files::{Bucket, FileSettings, ScannerAddress};
 pub use relay::{RelayListen, RelaySettings};
 pub use secret::Secret;
 pub use sources::{Given, Layers, Source};
@@ -118,6 +120,8 @@ pub struct Settings {
     pub worker_threads: Option<usize>,
     /// What concerns relays.
     pub relay: RelaySettings,
+    /// What concerns files.
+    pub files: FileSettings,
 
     sources: BTreeMap<&'static str, Source>,
 }
@@ -161,6 +165,7 @@ impl Default for Settings {
             call_forbidden_networks: Vec::new(),
             worker_threads: None,
             relay: RelaySettings::default(),
+            files: FileSettings::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -221,6 +226,7 @@ impl Settings {
         from.put("call-forbidden-networks", networks, parse::list(parse::network));
         from.put("worker-threads", &mut settings.worker_threads, parse::some(parse::number(1, 1024)));
         settings.relay.read(&mut from);
+        settings.files.read(&mut from);
         let (sources, mut problems) = from.finish();
         settings.sources = sources;
         problems.extend(settings.contradictions());
@@ -253,6 +259,11 @@ impl Settings {
                 problems.push(self.problem("tls-key", "is set, but tls-cert is not: set both or neither"));
             }
             _ => {}
+        }
+        let s3 = &self.files;
+        if s3.s3_access_key.is_some() != s3.s3_secret_key.is_some() {
+            let name = if s3.s3_access_key.is_some() { "s3-access-key" } else { "s3-secret-key" };
+            problems.push(self.problem(name, "is one of s3-access-key and s3-secret-key: set both or neither"));
         }
         let least = Shares::least(u32::try_from(self.commit_workers).unwrap_or(u32::MAX / 2));
         if self.database_connections < least {
@@ -327,7 +338,7 @@ impl Settings {
             "call-loopback" => self.call_loopback.to_string(),
             "call-forbidden-networks" => joined(&self.call_forbidden_networks, "none"),
             "worker-threads" => or_none(self.worker_threads, "one per core"),
-            other => match self.relay.shown(other) {
+            other => match self.relay.shown(other).or_else(|| self.files.shown(other)) {
                 Some(shown) => shown,
                 None => unreachable!("{other} stands in the table of settings but is not shown"),
             },

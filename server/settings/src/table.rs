@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 45] = [
+pub const SETTINGS: [Setting; 54] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -222,5 +222,39 @@ pub const SETTINGS: [Setting; 45] = [
         "RELAYS",
         "Relays that do not register themselves, such as coturn with the same secret: NAME@REGION=URL URL, separated by \
          commas [default: none]",
+    ),
+    setting(
+        "files-dir",
+        "CHAPAR_FILES_DIR",
+        "DIRECTORY",
+        "Where uploads are received, and complete files lie; several nodes may share it [default: files in data-dir]",
+    ),
+    setting("blob-url", "CHAPAR_BLOB_URL", "URL", "s3://BUCKET/PREFIX, where complete files lie [default: in files-dir]"),
+    setting("s3-endpoint", "CHAPAR_S3_ENDPOINT", "URL", "The S3 server of blob-url [default: that of AWS]"),
+    setting("s3-region", "CHAPAR_S3_REGION", "REGION", "Its region [default: us-east-1]"),
+    setting(
+        "s3-access-key",
+        "CHAPAR_S3_ACCESS_KEY",
+        "KEY",
+        "With what requests to it are signed, together with s3-secret-key [default: the machine's own role]",
+    ),
+    secret("s3-secret-key", "CHAPAR_S3_SECRET_KEY", "SECRET", "The secret of s3-access-key"),
+    setting(
+        "upload-quota",
+        "CHAPAR_UPLOAD_QUOTA",
+        "MIB",
+        "MiB that one account may upload in a day; 0 is no bound [default: 10240]",
+    ),
+    setting(
+        "scanner",
+        "CHAPAR_SCANNER",
+        "ADDRESS",
+        "clamd, as HOST:PORT or the path of its socket: looks through files before anybody gets them [default: none]",
+    ),
+    setting(
+        "scanner-fail-open",
+        "CHAPAR_SCANNER_FAIL_OPEN",
+        "true|false",
+        "Whether files pass that the scanner could not look through [default: false]",
     ),
 ];

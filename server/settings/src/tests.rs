@@ -100,6 +100,15 @@ fn every_setting_can_be_given_as_a_flag_and_is_shown() {
         ("relay-allow", "10.1.0.0/16"),
         ("relay-deny", "10.1.2.0/24,5.5.5.5/32"),
         ("relays", "a@A=turn:a.example:3478 turns:a.example:443?transport=tcp,b@B=turn:b.example"),
+        ("files-dir", "/var/lib/chapar-files"),
+        ("blob-url", "s3://media/chapar"),
+        ("s3-endpoint", "https://s3.example.org"),
+        ("s3-region", "tehran-1"),
+        ("s3-access-key", "AKIAEXAMPLE"),
+        ("s3-secret-key", "hushhushhush"),
+        ("upload-quota", "512"),
+        ("scanner", "127.0.0.1:3310"),
+        ("scanner-fail-open", "true"),
     ];
     let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
     assert_eq!(values.map(|(name, _)| name).to_vec(), names, "a setting is missing in this test");

@@ -3,6 +3,7 @@
 pub(super) mod add_members;
 pub(super) mod change;
 pub(super) mod create_chat;
+pub(super) mod files;
 pub(super) mod get_banned;
 pub(super) mod get_members;
 pub(super) mod history;
@@ -10,4 +11,6 @@ pub(super) mod join;
 pub(super) mod leave;
 pub(super) mod mark_read;
 pub(super) mod open_direct;
+pub(super) mod send;
+pub(super) mod send_album;
 pub(super) mod set_typing;

@@ -89,5 +89,10 @@ fn origin_allowed(headers: &HeaderMap, settings: &Settings) -> bool {
     let Ok(origin) = origin.to_str() else { return false };
     let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let same = own.is_some_and(|host| origin.split_once("://").is_some_and(|(_, it)| it.eq_ignore_ascii_case(host)));
-    same || settings.allowed_origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
+    same || is_allowed(settings, origin)
+}
+
+/// Whether the operator lets pages of an origin in.
+pub(super) fn is_allowed(settings: &Settings, origin: &str) -> bool {
+    settings.allowed_origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
 }

@@ -466,6 +466,13 @@ impl Store {
         Ok(())
     }
 
+    /// For how long what a follower of the feed has yet to follow has waited; absent where it has followed all.
+    pub async fn feed_behind(&self, follower: &str) -> Result<Option<Duration>> {
+        let history = self.chats.epoch().await?;
+        let at = self.people.feed_cursor(follower, &history).await?;
+        self.chats.feed_waits(at).await
+    }
+
     /// Whether both sides are in the same database.
     fn are_one_database(&self) -> bool {
         let place = |options: &PgConnectOptions| {

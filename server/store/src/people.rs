@@ -7,6 +7,7 @@ pub mod call_quality;
 pub mod call_report;
 pub mod calls;
 pub mod doors;
+pub mod file_uses;
 pub mod files;
 pub mod items;
 pub mod jobs;

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod device;
+pub mod files;
 pub mod http;
 pub mod janitor;
 pub mod model;

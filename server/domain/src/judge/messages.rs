@@ -17,29 +17,72 @@ use crate::{
 
 impl Judging {
     pub(super) fn send(&mut self, by: Principal, new: &NewMessage, now: Timestamp) -> Verdict {
-        let user = by.user();
+        if let Some(old) = self.known(by.user(), [(new.client_id, new.hash)].into_iter())?.pop() {
+            return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
+        }
+        self.may_send(by, new.reply_to, now)?;
+        let version = self.next();
+        let stored = self.put(by.user(), new.clone(), version, now);
+        if matches!(by, Principal::User(_)) {
+            self.engage(by.user());
+        }
+        Ok(Done::Sent { seq: stored.seq, version, sent_at: stored.sent_at, existed: false })
+    }
+
+    /// One change, so one version, and seqs that follow on each other.
+    pub(super) fn send_album(&mut self, by: Principal, new: &[NewMessage], now: Timestamp) -> Verdict {
+        let old = self.known(by.user(), new.iter().map(|it| (it.client_id, it.hash)))?;
+        if !old.is_empty() {
+            return Ok(Done::Album { sent: old, existed: true });
+        }
+        for message in new {
+            self.may_send(by, message.reply_to, now)?;
+        }
+        let version = self.next();
+        let sent = new.iter().map(|message| self.put(by.user(), message.clone(), version, now)).collect();
+        self.engage(by.user());
+        Ok(Done::Album { sent, existed: false })
+    }
+
+    pub(super) fn recall(&self, by: UserId, sent: &[(Uuid, i64)]) -> Verdict {
+        let old = self.known(by, sent.iter().copied())?;
+        match old.as_slice() {
+            [] => Err(refusal(ErrorCode::MessageNotFound)),
+            &[Sent { seq, version, sent_at, .. }] => Ok(Done::Sent { seq, version, sent_at, existed: true }),
+            _ => Ok(Done::Album { sent: old, existed: true }),
+        }
+    }
+
+    /// What somebody has sent under these client ids, if it was this: all of it, or nothing.
+    fn known(
+        &self,
+        user: UserId,
+        sent: impl ExactSizeIterator<Item = (Uuid, i64)>,
+    ) -> Result<Vec<Sent>, chapar_protocol::WireError> {
         // Whoever is not in it learns nothing, not even that the message is there.
         if self.standing(user).is_none_or(|it| it.role.is_none()) {
             return Err(refusal(ErrorCode::ChatNotFound));
         }
-        if let Some(old) = self.chat.sent.get(&(user, new.client_id)) {
-            if old.hash != new.hash {
-                return Err(refusal(ErrorCode::ClientIdReused));
+        let (all, mut old) = (sent.len(), Vec::new());
+        for (client_id, hash) in sent {
+            match self.chat.sent.get(&(user, client_id)) {
+                Some(sent) if sent.hash != hash => return Err(refusal(ErrorCode::ClientIdReused)),
+                Some(sent) => old.push(*sent),
+                None => {}
             }
-            return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
         }
+        // What was stored in one change is there as a whole: these ids were used one by one.
+        if !old.is_empty() && old.len() < all { Err(refusal(ErrorCode::ClientIdReused)) } else { Ok(old) }
+    }
+
+    fn may_send(&self, by: Principal, reply_to: Option<Seq>, now: Timestamp) -> Result<(), chapar_protocol::WireError> {
         if matches!(by, Principal::User(_)) {
-            self.may(user, Action::Write, now)?;
+            self.may(by.user(), Action::Write, now)?;
         }
-        if new.reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq) {
+        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq) {
             return Err(refusal(ErrorCode::MessageNotFound));
         }
-        let version = self.next();
-        let stored = self.put(user, new.clone(), version, now);
-        if matches!(by, Principal::User(_)) {
-            self.engage(user);
-        }
-        Ok(Done::Sent { seq: stored.seq, version, sent_at: stored.sent_at, existed: false })
+        Ok(())
     }
 
     /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is

@@ -1,5 +1,7 @@
 //! The judge alone, without a database: random changes by random people against a plain model, and the rules one by one.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
@@ -137,7 +139,7 @@ fn a_retry_finds_its_message_and_another_text_under_the_same_id_is_refused() {
     let mut stage = Stage::new(ChatKind::Group, &[2]);
     let first = stage.one(2, message(7, "سلام")).expect("sent");
     let again = stage.one(2, message(7, "سلام")).expect("sent before");
-    let (Done::Sent { seq, existed: false, .. }, Done::Sent { seq: same, existed: true, .. }) = (first, again) else {
+    let (Done::Sent { seq, existed: false, .. }, Done::Sent { seq: same, existed: true, .. }) = (&first, &again) else {
         panic!("{first:?} {again:?}")
     };
     assert_eq!(seq, same);
@@ -453,6 +455,8 @@ fn any_change() -> impl Strategy<Value = Change> {
     let role = prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)];
     prop_oneof![
         4 => (0..20_u128, "[ab]").prop_map(|(id, text)| message(id, &text)),
+        1 => (0..20_u128, 2..4_u128).prop_map(|(id, count)| files::album(id, count)),
+        1 => (seq(), "[ab]").prop_map(|(seq, text)| files::caption(seq, &text)),
         1 => (seq(), "[ab]").prop_map(|(seq, text)| Change::Edit(seq, NewBody::text(text))),
         1 => seq().prop_map(Change::Delete),
         2 => (seq(), emoji).prop_map(|(seq, emoji)| Change::React(seq, emoji)),

@@ -288,10 +288,13 @@ impl Worker {
                 missed.entry(chat).or_default().push(waiting);
                 continue;
             };
-            match verdict {
+            match &verdict {
                 // Its first try may have ended between the commit and the telling.
-                Ok(Done::Sent { existed: true, version, .. }) => self.fanout.publish_hint(chat, version),
+                Ok(done @ (Done::Sent { existed: true, .. } | Done::Album { existed: true, .. })) => {
+                    self.fanout.publish_hint(chat, done.version());
+                }
                 Ok(Done::Sent { .. }) => drop(self.metrics.messages.inc()),
+                Ok(Done::Album { sent, .. }) => drop(self.metrics.messages.inc_by(sent.len() as u64)),
                 _ => {}
             }
             if waiting.unknown {

@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use chapar_domain::{
     Principal,
-    change::{Change, Done, NewMessage},
+    change::{Change, Done},
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatId, ErrorCode, Right, WireError,
+    ChatId, ErrorCode, Right, WireError,
     command::{
-        Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Send, Sent, SetAdminRights, SetChatRights,
-        SetRole, UnbanMember,
+        Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum, SetAdminRights,
+        SetChatRights, SetRole, UnbanMember,
     },
-    frame,
-    message::NewBody,
-    text,
+    frame, text,
 };
+use tokio::sync::oneshot;
 
 use crate::commands::{Asker, Pending, Request, count_error, refused};
 use crate::{app::App, committer};
@@ -34,10 +33,21 @@ pub(in crate::commands) fn start<C: Command>(
 where
     C::Reply: From<Reply>,
 {
-    let id = request.id;
     let queued = frame::parse_params::<C>(request.params)
         .and_then(|params| check(app, asker, &params))
         .and_then(|(chat, change)| app.committer.queue(Principal::User(asker.user), chat, change));
+    answer::<C>(app, request.id, queued)
+}
+
+/// The reply to what was queued, or to what was not.
+pub(super) fn answer<C: Command>(
+    app: &Arc<App>,
+    id: u64,
+    queued: Result<oneshot::Receiver<committer::Outcome>, WireError>,
+) -> Pending
+where
+    C::Reply: From<Reply>,
+{
     match queued {
         Ok(outcome) => {
             let app = app.clone();
@@ -58,13 +68,11 @@ where
 }
 
 /// What was done, to be told.
-pub(in crate::commands) struct Reply(Done);
+pub(in crate::commands) struct Reply(pub(super) Done);
 
 impl From<Reply> for Changed {
     fn from(Reply(done): Reply) -> Self {
-        match done {
-            Done::Changed(version) | Done::Sent { version, .. } => Self { version },
-        }
+        Self { version: done.version() }
     }
 }
 
@@ -72,15 +80,17 @@ impl From<Reply> for Sent {
     fn from(Reply(done): Reply) -> Self {
         match done {
             Done::Sent { seq, version, sent_at, .. } => Self { seq, version, sent_at },
-            Done::Changed(_) => unreachable!("a message is answered by its place"),
+            Done::Changed(_) | Done::Album { .. } => unreachable!("a message is answered by its place"),
         }
     }
 }
 
-pub(in crate::commands) fn send(app: &App, asker: &Asker, send: &Send) -> Asked {
-    let stored = without_files(text::check_body(send.body.clone())?)?;
-    app.limits.message(asker.user)?;
-    Ok((send.chat_id, Change::Send(NewMessage::new(send.client_id, &send.body, stored, send.reply_to))))
+impl From<Reply> for SentAlbum {
+    fn from(Reply(done): Reply) -> Self {
+        let Done::Album { sent, .. } = done else { unreachable!("an album is answered by its places") };
+        let sent = sent.into_iter().map(|it| Sent { seq: it.seq, version: it.version, sent_at: it.sent_at });
+        Self { sent: sent.collect() }
+    }
 }
 
 pub(in crate::commands) fn edit(app: &App, asker: &Asker, edit: &Edit) -> Asked {
@@ -127,15 +137,6 @@ pub(in crate::commands) fn restrict_member(app: &App, asker: &Asker, restrict: &
 pub(in crate::commands) fn unban_member(app: &App, asker: &Asker, unban: &UnbanMember) -> Asked {
     app.limits.command(asker.user)?;
     Ok((unban.chat_id, Change::Unban(unban.user_id)))
-}
-
-fn without_files(body: NewBody) -> Result<Body, WireError> {
-    match body {
-        NewBody::Text(text) => Ok(Body::Text(text)),
-        NewBody::Location(place) => Ok(Body::Location(place)),
-        NewBody::Contact(contact) => Ok(Body::Contact(contact)),
-        _ => Err(WireError::new(ErrorCode::FileNotFound, "this server takes no files yet")),
-    }
 }
 
 fn rights(list: &[Right]) -> Result<Rights, WireError> {

@@ -1,7 +1,10 @@
 //! The feed: what has changed, for all who follow.
 
-use chapar_protocol::{ChatId, UserId};
-use sqlx::{Row, types::Json};
+use std::{collections::BTreeSet, time::Duration};
+
+use chapar_protocol::{ChatId, FileId, Seq, UserId};
+use sqlx::{Row, postgres::PgRow, types::Json};
+use uuid::Uuid;
 
 use super::{Chats, Result, readers::Reader};
 
@@ -28,7 +31,88 @@ pub struct Moves {
     pub full: bool,
 }
 
+/// Of the kinds of a chat's rows: what its messages name of files has changed.
+pub(super) const FILES: i16 = 32;
+
+/// Some commits of the feed, and which files the messages name that came or went in them.
+#[derive(Debug)]
+pub struct FileMoves {
+    /// Where they end.
+    pub upto: Cursor,
+    /// Each message with all files that it names now: none where it was deleted.
+    pub messages: Vec<Named>,
+    /// Whether there may be more.
+    pub full: bool,
+}
+
+/// A message, and the files that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Where.
+    pub chat: ChatId,
+    /// Which.
+    pub seq: Seq,
+    /// Its files.
+    pub files: Vec<FileId>,
+}
+
 impl Chats {
+    /// Which messages have come to name files, or name them no more, by what follows a cursor, at most `most` commits. See
+    /// [`Self::moved_since`].
+    pub async fn files_moved_since(&self, after: Cursor, most: i64) -> Result<FileMoves> {
+        let rows = sqlx::query(
+            "SELECT f.xid::text::bigint AS xid, f.id, (
+                 SELECT jsonb_agg(jsonb_build_array(i.chat, i.before, i.version))
+                 FROM unnest(f.chats, f.froms, f.tos, f.kinds) AS i (chat, before, version, kind) WHERE i.kind & $4 <> 0
+             ) AS moved
+             FROM feed f
+             WHERE (f.xid, f.id) > ($1::text::xid8, $2) AND f.xid < pg_snapshot_xmin(pg_current_snapshot())
+             ORDER BY f.xid, f.id LIMIT $3",
+        )
+        .bind(after.xid.to_string())
+        .bind(after.id)
+        .bind(most)
+        .bind(FILES)
+        .fetch_all(&self.pool)
+        .await?;
+        let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == most);
+        let mut upto = after;
+        let mut moved: BTreeSet<(i64, i64, i64)> = BTreeSet::new();
+        for found in &rows {
+            upto = Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? };
+            let stretches: Option<Json<Vec<(i64, i64, i64)>>> = found.try_get("moved")?;
+            moved.extend(stretches.map(|it| it.0).unwrap_or_default());
+        }
+        let messages = if moved.is_empty() { Vec::new() } else { self.named(&moved).await? };
+        Ok(FileMoves { upto, messages, full })
+    }
+
+    /// The messages that were last changed in these stretches of versions, as far as they name files or are deleted. One that was changed
+    /// again since stands in a later stretch.
+    async fn named(&self, stretches: &BTreeSet<(i64, i64, i64)>) -> Result<Vec<Named>> {
+        let column = |value: fn(&(i64, i64, i64)) -> i64| stretches.iter().map(value).collect::<Vec<_>>();
+        let rows = sqlx::query(
+            "SELECT i.chat, m.seq, m.body -> 'file' ->> 'id' AS file, m.body ->> 'poster' AS poster
+             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, before, version)
+             JOIN messages m ON m.chat_id = i.chat AND m.version > i.before AND m.version <= i.version AND m.version > 0
+             WHERE m.body ? 'file' OR m.body ->> 'kind' = 'deleted'",
+        )
+        .bind(column(|it| it.0))
+        .bind(column(|it| it.1))
+        .bind(column(|it| it.2))
+        .fetch_all(&self.pool)
+        .await?;
+        let file = |found: &PgRow, column: &str| -> sqlx::Result<Option<FileId>> {
+            let id: Option<&str> = found.try_get(column)?;
+            Ok(id.and_then(|id| Uuid::parse_str(id).ok()).map(FileId))
+        };
+        let read = |found: &PgRow| -> sqlx::Result<Named> {
+            let files = [file(found, "file")?, file(found, "poster")?].into_iter().flatten().collect();
+            Ok(Named { chat: ChatId(found.try_get("chat")?), seq: Seq(found.try_get("seq")?), files })
+        };
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    }
+
     /// Whose membership was changed by what follows a cursor, at most `most` commits, as far as no older transaction is still
     /// running: nothing comes in later before what is read here.
     pub async fn moved_since(&self, after: Cursor, most: i64) -> Result<Moves> {
@@ -57,6 +141,19 @@ impl Chats {
         moves.who.sort_unstable();
         moves.who.dedup();
         Ok(moves)
+    }
+
+    /// For how long what follows a cursor next has waited; absent where nothing follows it.
+    pub(crate) async fn feed_waits(&self, after: Cursor) -> Result<Option<Duration>> {
+        let seconds: Option<f64> = sqlx::query_scalar(
+            "SELECT extract(epoch FROM now() - f.at)::float8 FROM feed f WHERE (f.xid, f.id) > ($1::text::xid8, $2)
+             ORDER BY f.xid, f.id LIMIT 1",
+        )
+        .bind(after.xid.to_string())
+        .bind(after.id)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
     }
 
     /// Has everything in the feed followed once more, as if it had been told just now.

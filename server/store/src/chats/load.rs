@@ -73,7 +73,7 @@ impl Wanted {
             let (chat, user) = (it.chat, it.by.user());
             wanted.chats.insert(chat);
             wanted.people.extend(it.people().map(|user| (chat, user)));
-            wanted.clients.extend(it.client_id().map(|id| (chat, user, id)));
+            wanted.clients.extend(it.client_ids().map(|id| (chat, user, id)));
             wanted.messages.extend(it.message().map(|seq| (chat, seq)));
             wanted.counts |= matches!(it.change, Change::Add(..) | Change::Join | Change::Leave | Change::Count);
             if matches!(it.change, Change::Count) {

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 
 use chapar_domain::{
     chat::Standing,
-    judge::{Membership, Rows, Written},
+    judge::{Membership, Written},
 };
-use chapar_protocol::{ChatId, ChatKind, Seq, Timestamp, UserId, Version};
+use chapar_protocol::{Body, ChatId, ChatKind, Seq, Timestamp, UserId, Version};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, row};
+use super::{Result, feed::FILES, row};
 use crate::pool::Lease;
 
 /// Columns of the new messages.
@@ -106,7 +106,7 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     .bind(column(|it| it.chat.seq.0))
     .bind(column(|it| it.chat.version.0))
     .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
-    .bind(written.iter().map(|it| kinds(&it.rows)).collect::<Vec<i16>>())
+    .bind(written.iter().map(kinds).collect::<Vec<i16>>())
     .bind(fresh.chats)
     .bind(fresh.seqs)
     .bind(fresh.versions)
@@ -151,13 +151,19 @@ fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Optio
         "read_seq": it.read_seq, "before": before, "turn": it.turn, "version": version.unwrap_or_default() })
 }
 
-/// Which kinds of rows have changed, as the feed says it.
-fn kinds(rows: &Rows) -> i16 {
+/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files.
+fn kinds(written: &Written) -> i16 {
+    let rows = &written.rows;
+    let message = |seq| written.chat.messages.get(seq).map(|it| &it.message.body);
+    // Another text under a file changes no use of it.
+    let files = rows.fresh.iter().filter_map(message).any(|body| body.file().is_some())
+        || rows.changed.iter().filter_map(message).any(|body| *body == Body::Deleted);
     i16::from(rows.info.is_some())
         + 2 * i16::from(!rows.members.is_empty())
         + 4 * i16::from(!rows.fresh.is_empty())
         + 8 * i16::from(!rows.changed.is_empty())
         + 16 * i16::from(!rows.reactions.is_empty() || !rows.counted.is_empty())
+        + FILES * i16::from(files)
 }
 
 fn moment(at: Timestamp) -> OffsetDateTime {

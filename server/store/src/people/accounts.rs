@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chapar_protocol::{Device, DeviceId, ErrorCode, Timestamp, User, UserId, Version, limit};
+use chapar_protocol::{Device, DeviceId, ErrorCode, FileId, Timestamp, User, UserId, Version, limit};
 use sqlx::Row;
 use time::OffsetDateTime;
 
@@ -44,7 +44,8 @@ const PASSWORD: &str = "
     ON CONFLICT (kind, subject) DO UPDATE SET user_id = excluded.user_id, secret = excluded.secret";
 
 fn user(row: &sqlx::postgres::PgRow) -> sqlx::Result<User> {
-    Ok(User { id: UserId(row.try_get("id")?), handle: row.try_get("handle")?, name: row.try_get("name")?, photo: None })
+    let photo = row.try_get::<Option<uuid::Uuid>, _>("photo")?.map(FileId);
+    Ok(User { id: UserId(row.try_get("id")?), handle: row.try_get("handle")?, name: row.try_get("name")?, photo })
 }
 
 impl People {
@@ -54,7 +55,7 @@ impl People {
     /// [`ErrorCode::HandleTaken`].
     pub async fn create_user(&self, handle: &str, name: &str, password_hash: Option<&str>) -> Result<User> {
         let mut tx = self.begin().await?;
-        let made = sqlx::query("INSERT INTO users (handle, name) VALUES ($1, $2) RETURNING id, handle, name")
+        let made = sqlx::query("INSERT INTO users (handle, name) VALUES ($1, $2) RETURNING id, handle, name, photo")
             .bind(handle)
             .bind(name)
             .fetch_one(&mut *tx)
@@ -71,7 +72,7 @@ impl People {
     /// An account by its handle, asked for from a network.
     pub async fn credentials(&self, handle: &str, network: &[u8]) -> Result<Option<Credentials>> {
         let found = sqlx::query(
-            "SELECT u.id, u.handle, u.name, i.secret, EXISTS (
+            "SELECT u.id, u.handle, u.name, u.photo, i.secret, EXISTS (
                  SELECT 1 FROM known_networks k
                  WHERE k.user_id = u.id AND k.network = $2 AND k.seen_at > now() - interval '90 days'
              ) AS knows_network
@@ -151,7 +152,7 @@ impl People {
     /// [`ErrorCode::InvalidToken`].
     pub async fn caller(&self, user_id: UserId, token_hash: &[u8]) -> Result<Caller> {
         let found = sqlx::query(
-            "SELECT u.id, u.handle, u.name, d.id AS device_id FROM devices d JOIN users u ON u.id = d.user_id
+            "SELECT u.id, u.handle, u.name, u.photo, d.id AS device_id FROM devices d JOIN users u ON u.id = d.user_id
              WHERE d.user_id = $1 AND d.token_hash = $2",
         )
         .bind(user_id.0)
@@ -280,7 +281,7 @@ impl People {
 
     /// Changes a user's name.
     pub async fn set_name(&self, id: UserId, name: &str) -> Result<User> {
-        let row = sqlx::query("UPDATE users SET name = $2 WHERE id = $1 RETURNING id, handle, name")
+        let row = sqlx::query("UPDATE users SET name = $2 WHERE id = $1 RETURNING id, handle, name, photo")
             .bind(id.0)
             .bind(name)
             .fetch_one(&self.pool)
@@ -288,9 +289,19 @@ impl People {
         Ok(user(&row)?)
     }
 
+    /// Changes a user's picture, or takes it away.
+    pub async fn set_photo(&self, id: UserId, photo: Option<FileId>) -> Result<User> {
+        let row = sqlx::query("UPDATE users SET photo = $2 WHERE id = $1 RETURNING id, handle, name, photo")
+            .bind(id.0)
+            .bind(photo.map(|file| file.0))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(user(&row)?)
+    }
+
     /// Who some users are.
     pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
-        let rows = sqlx::query("SELECT id, handle, name FROM users WHERE id = ANY ($1)")
+        let rows = sqlx::query("SELECT id, handle, name, photo FROM users WHERE id = ANY ($1)")
             .bind(ids.iter().map(|user| user.0).collect::<Vec<_>>())
             .fetch_all(&self.pool)
             .await?;

@@ -23,6 +23,8 @@ pub enum BudgetKind {
     /// Chats into which somebody was put by people whom they have not answered. Paid by who is put there, so that many
     /// strangers together reach one person no oftener than this.
     Reached,
+    /// Bytes uploaded.
+    Uploads,
 }
 
 impl BudgetKind {
@@ -31,6 +33,7 @@ impl BudgetKind {
             Self::Contacts => 0,
             Self::Lookups => 1,
             Self::Reached => 2,
+            Self::Uploads => 3,
         }
     }
 
@@ -38,6 +41,7 @@ impl BudgetKind {
         match self {
             Self::Contacts => WireError::new(ErrorCode::RateLimited, "too many new people in a day"),
             Self::Lookups => WireError::new(ErrorCode::RateLimited, "too many handles looked up in a day"),
+            Self::Uploads => WireError::new(ErrorCode::QuotaExceeded, "too many bytes uploaded in a day"),
             Self::Reached => {
                 let message = format!("strangers have put user {} into too many chats in a day", payer.0);
                 WireError::new(ErrorCode::ReachedTooOften, message)
@@ -59,6 +63,13 @@ impl Charge {
     /// So many quarters, of a budget of `per_day` wholes. Nothing when that is 0: the operator has switched it off.
     pub fn quarters(kind: BudgetKind, per_day: u32, quarters: u32) -> Self {
         let seconds = if per_day == 0 { 0.0 } else { f64::from(quarters) * WINDOW / (f64::from(per_day) * 4.0) };
+        Self { kind, seconds }
+    }
+
+    /// So many, of a budget of `per_day`. Nothing when that is 0: the operator has switched it off.
+    #[expect(clippy::cast_precision_loss, reason = "a few bytes more or less in petabytes")]
+    pub fn of(kind: BudgetKind, per_day: u64, number: u64) -> Self {
+        let seconds = if per_day == 0 { 0.0 } else { number as f64 * WINDOW / per_day as f64 };
         Self { kind, seconds }
     }
 
@@ -222,6 +233,11 @@ impl People {
         self.refusals.heed(&toll.own, paid)?;
         let paid = spend(tx, &toll.strangers, toll.each).await?;
         self.refusals.heed(&toll.each, paid)
+    }
+
+    /// Gives back what one person paid for nothing.
+    pub async fn refund(&self, user: UserId, own: Charge) -> Result<()> {
+        self.give_back(user, &Toll { own, each: Charge { kind: own.kind, seconds: 0.0 }, strangers: Vec::new() }).await
     }
 
     /// Gives back what was paid for nothing.

@@ -41,6 +41,10 @@ pub struct KnownFile {
     pub waveform: Option<String>,
     /// Whether it moves.
     pub animated: bool,
+    /// What a piece of music says of itself.
+    pub title: Option<String>,
+    /// Who plays it.
+    pub performer: Option<String>,
     /// The longer sides in which it is there as a photo.
     pub sizes: Vec<u16>,
     /// Why it was refused.
@@ -90,6 +94,10 @@ pub struct Facts {
     pub waveform: Option<String>,
     /// Whether it moves.
     pub animated: bool,
+    /// What a piece of music says of itself.
+    pub title: Option<String>,
+    /// Who plays it.
+    pub performer: Option<String>,
     /// What is given out instead of what was uploaded: the hash of what is stored already.
     pub replaced: Option<Vec<u8>>,
     /// Smaller sizes: the longer side, and the hash of what is stored already.
@@ -120,7 +128,7 @@ impl People {
                  FROM named n WHERE f.id = n.id AND f.state = 'ready'
              )
              SELECT f.id, f.kind, f.state, coalesce(b.size, f.size, 0) AS size, f.received, f.mime, f.name, f.width, f.height,
-                 f.duration_ms, f.preview, f.waveform, f.animated, f.refused,
+                 f.duration_ms, f.preview, f.waveform, f.animated, f.title, f.performer, f.refused,
                  ARRAY(SELECT v.longer FROM file_variants v WHERE v.file_id = f.id ORDER BY v.longer) AS sizes
              FROM named n JOIN files f ON f.id = n.id LEFT JOIN blobs b ON b.sha256 = f.blob",
         )
@@ -138,7 +146,7 @@ impl People {
     pub async fn file_info(&self, user: UserId, file: FileId) -> Result<KnownFile> {
         let row = sqlx::query(
             "SELECT f.id, f.kind, f.state, coalesce(b.size, f.size, 0) AS size, f.received, f.mime, f.name, f.width, f.height,
-                 f.duration_ms, f.preview, f.waveform, f.animated, f.refused,
+                 f.duration_ms, f.preview, f.waveform, f.animated, f.title, f.performer, f.refused,
                  ARRAY(SELECT v.longer FROM file_variants v WHERE v.file_id = f.id ORDER BY v.longer) AS sizes
              FROM files f LEFT JOIN blobs b ON b.sha256 = f.blob WHERE f.id = $1 AND f.user_id = $2",
         )
@@ -216,7 +224,7 @@ impl People {
         let ready: i64 = sqlx::query_scalar(
             "WITH ready AS (
                  UPDATE files f SET state = 'ready', mime = $2, width = $3, height = $4, duration_ms = $5, preview = $6,
-                     waveform = $7, animated = $8, blob = coalesce($9, f.blob),
+                     waveform = $7, animated = $8, blob = coalesce($9, f.blob), title = $12, performer = $13,
                      kept_until = greatest(f.kept_until, now() + interval '1 day')
                  WHERE f.id = $1 AND f.state = 'preparing' RETURNING f.id
              ), doubted AS (
@@ -241,6 +249,8 @@ impl People {
         .bind(&facts.replaced)
         .bind(longer)
         .bind(blobs)
+        .bind(&facts.title)
+        .bind(&facts.performer)
         .fetch_one(&self.pool)
         .await?;
         Ok(ready > 0)
@@ -313,6 +323,8 @@ fn known(row: &PgRow) -> Result<KnownFile> {
         preview: row.try_get("preview")?,
         waveform: row.try_get("waveform")?,
         animated: row.try_get("animated")?,
+        title: row.try_get("title")?,
+        performer: row.try_get("performer")?,
         sizes: sizes.into_iter().filter_map(|size| u16::try_from(size).ok()).collect(),
         refused: row.try_get::<Option<String>, _>("refused")?.map(|code| code_named(&code)),
     })

@@ -104,6 +104,17 @@ impl People {
         Ok(())
     }
 
+    /// Whoever has a job needs longer for it. False: somebody else has it by now.
+    pub async fn extend_job(&self, job: &Job, lease: Duration) -> Result<bool> {
+        let kept = sqlx::query("UPDATE jobs SET run_at = now() + $3 WHERE id = $1 AND lease = $2")
+            .bind(job.id)
+            .bind(job.lease)
+            .bind(interval(lease))
+            .execute(&self.pool)
+            .await?;
+        Ok(kept.rows_affected() > 0)
+    }
+
     /// A job is done: once and for all, or until its next time. Whoever has lost it to somebody else changes nothing.
     pub async fn job_done(&self, job: &Job) -> Result<()> {
         sqlx::query(

@@ -242,6 +242,17 @@ impl People {
             if known { Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? } } else { Cursor::default() };
         Ok(Some(FollowersTurn { tx, follower, history: history.to_owned(), at }))
     }
+
+    /// How far a follower of the feed has come in a history of the chats' side.
+    pub(crate) async fn feed_cursor(&self, follower: &str, history: &str) -> Result<Cursor> {
+        let found = sqlx::query("SELECT xid::text::bigint AS xid, id FROM feed_cursors WHERE consumer = $1 AND history = $2")
+            .bind(follower)
+            .bind(history)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(found) = found else { return Ok(Cursor::default()) };
+        Ok(Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? })
+    }
 }
 
 /// Rows that each have a version of their own, as the devices of each person hear of them.

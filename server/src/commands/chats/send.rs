@@ -1,0 +1,107 @@
+//! `send`: a message. One without a file is queued at once, so that it keeps its place among what the connection asks of the chat; one with a
+//! file is queued when the people's side has told what the file is.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chapar_domain::{
+    Principal,
+    change::{Change, Done, NewMessage},
+};
+use chapar_protocol::{
+    Action, ChatId, ErrorCode, Seq, WireError,
+    command::{Send, Sent},
+    frame,
+    message::NewBody,
+    text,
+};
+use uuid::Uuid;
+
+use super::{
+    change::{Reply, answer},
+    files,
+};
+use crate::{
+    app::App,
+    commands::{Asker, Outcome, Pending, Request, Result, apart},
+    store::StoreError,
+};
+
+/// Checks, and queues or goes on by itself.
+pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Request<'_>) -> Pending {
+    let checked = frame::parse_params::<Send>(request.params).and_then(|send| {
+        let body = text::check_body(send.body.clone())?;
+        if body.album().is_some() {
+            return Err(WireError::new(
+                ErrorCode::BadRequest,
+                "the messages of an album are sent together: send_album",
+            ));
+        }
+        app.limits.message(asker.user)?;
+        Ok((send, body))
+    });
+    let queued = match checked {
+        Ok((send, body)) if body.file().is_some() => {
+            return apart::<Send>(app, asker, request.id, with_file(app.clone(), asker.clone(), send, body));
+        }
+        Ok((send, body)) => files::stored(body, &HashMap::new()).and_then(|stored| {
+            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to);
+            app.committer.queue(Principal::User(asker.user), send.chat_id, Change::Send(message))
+        }),
+        Err(error) => Err(error),
+    };
+    answer::<Send>(app, request.id, queued)
+}
+
+async fn with_file(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) -> Result<Sent> {
+    let new = New { client_id: send.client_id, sent: send.body, checked };
+    let done = carry_out(&app, &asker, send.chat_id, vec![new], send.reply_to).await?;
+    Ok(Outcome::new(Reply(done).into()))
+}
+
+/// A message to be stored.
+pub(super) struct New {
+    /// The client's id for it.
+    pub(super) client_id: Uuid,
+    /// As it was sent, by which a retry is known.
+    pub(super) sent: NewBody,
+    /// As it may be stored.
+    pub(super) checked: NewBody,
+}
+
+/// Stores one message with a file, or an album of several.
+pub(super) async fn carry_out(
+    app: &App,
+    asker: &Asker,
+    chat: ChatId,
+    new: Vec<New>,
+    reply_to: Option<Seq>,
+) -> std::result::Result<Done, StoreError> {
+    let by = Principal::User(asker.user);
+    let bodies = match files::bodies(app, asker.user, &new).await {
+        Ok(bodies) => bodies,
+        Err(StoreError::Refused(error)) if error.action != Action::Retry => {
+            // A retry may come after the message was deleted and its file with it, or the one from which it was forwarded.
+            let sent = new.iter().map(|it| (it.client_id, NewMessage::hash_of(&it.sent, reply_to))).collect();
+            return match queued(app, by, chat, Change::Recall(sent)).await {
+                Err(none) if none.code == ErrorCode::MessageNotFound => Err(StoreError::Refused(error)),
+                known => known.map_err(StoreError::Refused),
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    let message = |(new, body): (New, _)| NewMessage::new(new.client_id, &new.sent, body, reply_to);
+    let mut messages: Vec<_> = new.into_iter().zip(bodies).map(message).collect();
+    let change = match messages.pop() {
+        Some(one) if messages.is_empty() => Change::Send(one),
+        last => {
+            messages.extend(last);
+            Change::SendAlbum(messages)
+        }
+    };
+    queued(app, by, chat, change).await.map_err(StoreError::Refused)
+}
+
+async fn queued(app: &App, by: Principal, chat: ChatId, change: Change) -> crate::committer::Outcome {
+    let outcome = app.committer.queue(by, chat, change)?;
+    outcome.await.unwrap_or_else(|_| Err(crate::committer::going_away()))
+}
