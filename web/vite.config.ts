@@ -11,6 +11,7 @@ const SERVER = process.env['CHAPAR_URL'] ?? 'http://127.0.0.1:8080';
 
 const proxy = {
   '/api': { target: SERVER },
+  '/files': { target: SERVER },
   '/ws': { target: SERVER, ws: true },
 };
 

@@ -15,7 +15,7 @@ const KINDS: Record<string, string> = {
   woff2: 'font/woff2',
 };
 /** The server's own: what is neither a file of the app nor a place in it. */
-const SERVER = /^\/(api\/|ws$|metrics$|healthz$|readyz$)/;
+const SERVER = /^\/(api\/|files(\/|$)|ws$|metrics$|healthz$|readyz$)/;
 
 /** Which build answers, and which policy goes with its page. */
 export class Front {

@@ -168,6 +168,7 @@ const ar: typeof fa = {
     album: 'ألبوم',
     attach: 'إرفاق ملف',
     record: 'تسجيل رسالة صوتية',
+    sendAsFile: 'إرسال كملف',
     drop: 'أفلت للإرسال',
   },
 

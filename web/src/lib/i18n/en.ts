@@ -151,6 +151,7 @@ const en: typeof fa = {
     album: 'Album',
     attach: 'Attach a file',
     record: 'Record a voice message',
+    sendAsFile: 'Send as a file',
     drop: 'Drop to send',
   },
 

@@ -1,0 +1,82 @@
+// Files that people send, made on the spot, and the ways in which they come into a page.
+import { createHash } from 'node:crypto';
+import { crc32, deflateSync } from 'node:zlib';
+import type { Locator, Page } from 'playwright-core';
+import type { Tab } from './browser';
+
+export interface Given {
+  name: string;
+  mimeType: string;
+  buffer: Buffer;
+}
+
+/** A PNG of two colours that run into each other, so that it can be told from others by looking. */
+export function picture(name: string, width: number, height: number, [from, to]: [[number, number, number], [number, number, number]] = [[200, 60, 40], [40, 90, 200]]): Given {
+  const rows = Buffer.alloc((width * 3 + 1) * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const share = (x / width + y / height) / 2;
+      for (let c = 0; c < 3; c++) rows[y * (width * 3 + 1) + 1 + x * 3 + c] = Math.round((from[c] ?? 0) * (1 - share) + (to[c] ?? 0) * share);
+    }
+  }
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const out = Buffer.alloc(data.length + 12);
+    out.writeUInt32BE(data.length, 0);
+    out.write(type, 4);
+    data.copy(out, 8);
+    out.writeUInt32BE(crc32(out.subarray(4, data.length + 8)), data.length + 8);
+    return out;
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  const buffer = Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+  return { name, mimeType: 'image/png', buffer };
+}
+
+/** Bytes that do not repeat. */
+export function noise(name: string, size: number, mimeType = 'application/octet-stream'): Given {
+  const parts: Buffer[] = [];
+  for (let at = 0; at * 64 < size; at++) parts.push(createHash('sha512').update(`${name} ${at}`).digest());
+  return { name, mimeType, buffer: Buffer.concat(parts).subarray(0, size) };
+}
+
+/** A DataTransfer in the page, as the browser gives one with a paste or a drop. */
+const transfer = (page: Page, files: Given[]) =>
+  page.evaluateHandle(
+    (given) => {
+      const data = new DataTransfer();
+      for (const { name, type, base64 } of given) data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], name, { type }));
+      return data;
+    },
+    files.map(({ name, mimeType, buffer }) => ({ name, type: mimeType, base64: buffer.toString('base64') })),
+  );
+
+export async function paste({ page, composer }: Tab, ...files: Given[]): Promise<void> {
+  const data = await transfer(page, files);
+  await composer.evaluate((field, clipboardData) => field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: clipboardData as DataTransfer, bubbles: true, cancelable: true })), data);
+}
+
+export async function drop({ page, history }: Tab, ...files: Given[]): Promise<void> {
+  const dataTransfer = await transfer(page, files);
+  for (const type of ['dragenter', 'dragover', 'drop']) await history.dispatchEvent(type, { dataTransfer });
+}
+
+/** By the button with the clip. */
+export async function attach({ page, words }: Tab, ...files: Given[]): Promise<void> {
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('button', { name: words.media.attach, exact: true }).click()]);
+  await chooser.setFiles(files);
+}
+
+export const sheet = (tab: Tab, count: number): Locator => tab.dialog(tab.words.media.sheet(count));
+
+export async function send(tab: Tab, count: number): Promise<void> {
+  await sheet(tab, count).getByRole('button', { name: tab.words.chat.send }).click();
+  await sheet(tab, count).waitFor({ state: 'detached' });
+}
+
+/** The pictures in the chat that have really been loaded. */
+export const loaded = (tab: Tab): Promise<number> =>
+  tab.history.locator('.tile img').evaluateAll((images) => images.filter((it) => (it as HTMLImageElement).complete && (it as HTMLImageElement).naturalWidth > 0).length);
