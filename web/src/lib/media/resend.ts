@@ -1,3 +1,4 @@
+import type { Entity } from '@chapar/client';
 import { session } from '../state/session.svelte';
 import type { Shown } from '../chat/items';
 
@@ -11,7 +12,7 @@ export async function resendAsFiles(shown: Shown): Promise<void> {
   const bodies = [source.body, ...(source.rest ?? []).map(({ body }) => body)];
   for (const { blob, name, part } of given) {
     if (!blob) continue;
-    const { text, entities } = (bodies[part] ?? {}) as { text?: string; entities?: never };
+    const { text, entities } = (bodies[part] ?? {}) as { text?: string; entities?: Entity[] };
     client.sendFile(source.chat_id, blob, { kind: 'document', name: name || `file-${part + 1}`, ...(text && { text }), ...(entities && { entities }), ...(source.reply_to !== undefined && part === 0 && { replyTo: source.reply_to }) });
   }
   await client.cancel(source.client_id);
