@@ -28,7 +28,13 @@ mod writers;
 
 pub(crate) use chapar_store as store;
 
-use std::{collections::{HashMap, HashSet}, io, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router, middleware,
@@ -45,7 +51,7 @@ use tokio::sync::Semaphore;
 pub use collect::{COLLECT, COLLECT_EACH};
 pub use links::{Grant, LinkError, Links};
 pub use objects::OpenError;
-pub use prepare::{Prepared, PrepareError, Preparer, as_it_is};
+pub use prepare::{PrepareError, Prepared, Preparer, as_it_is};
 pub use refusal::Refusal;
 pub use tus::Uploader;
 
