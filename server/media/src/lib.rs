@@ -9,10 +9,15 @@
 //! file ([`Format::of`]); everything that parses or decodes happens in the worker.
 #![forbid(unsafe_code)]
 
+mod film;
 mod kind;
 mod magic;
+mod mp4;
 mod picture;
-mod work;
+mod sound;
+mod voice;
+mod webm;
+pub mod work;
 pub mod worker;
 
 use std::{

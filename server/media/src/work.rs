@@ -4,7 +4,7 @@ use std::{fs::File, io, io::Read as _, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FileKind, Format, HEAD, Prepared, Reason, picture};
+use crate::{FileKind, Format, HEAD, Prepared, Reason, film, picture, sound, voice};
 
 /// Why the worker has no [`Prepared`]; [`crate::PrepareError`] that can be written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,9 @@ pub fn work(kind: FileKind, input: &Path, out: &Path) -> Result<Prepared, Refusa
             picture::of_document(format, input, out).or_else(|refusal| unless_failed(refusal, format))
         }
         FileKind::Document => Ok(as_it_is(format)),
-        FileKind::Video | FileKind::Round | FileKind::Voice | FileKind::Audio => Err(WRONG_FORMAT),
+        FileKind::Video | FileKind::Round => film::video(kind, format, input, out),
+        FileKind::Voice => voice::voice(format, input, out),
+        FileKind::Audio => sound::audio(format, input),
     }
 }
 

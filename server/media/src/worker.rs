@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{FileKind, Prepared, work, work::Refusal};
 
-pub use confine::Confined;
+pub use confine::{Confined, confine};
 pub use pool::Workers;
 
 /// What the worker reads from its standard input.
@@ -49,7 +49,7 @@ fn run() -> io::Result<()> {
     let mut job = Vec::new();
     io::stdin().take(LONGEST_JOB).read_to_end(&mut job)?;
     let job: Job = serde_json::from_slice(&job)?;
-    let confined = confine::confine(job.kind, &job.input, &job.out)?;
+    let confined = confine(job.kind, &job.input, &job.out)?;
     let outcome = work(job.kind, &job.input, &job.out);
     let answer = serde_json::to_vec(&Answer { confined, outcome })?;
     io::stdout().write_all(&answer)

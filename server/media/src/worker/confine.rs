@@ -30,8 +30,11 @@ pub enum Confined {
     Not,
 }
 
-/// Gives up everything but what the job needs, for good.
-pub(crate) fn confine(kind: FileKind, input: &Path, out: &Path) -> io::Result<Confined> {
+/// Gives up everything but what the job needs, for good: of this thread and of all that it starts.
+///
+/// # Errors
+/// When `input` or `out` is not there, or the kernel refuses a limit.
+pub fn confine(kind: FileKind, input: &Path, out: &Path) -> io::Result<Confined> {
     // People's chats go first.
     let _ = rustix::process::nice(10);
     let limit = |resource, most: u64| {
