@@ -151,7 +151,7 @@ pub fn sighting(message: &chapar_protocol::Message) -> Sighting<'_> {
         client_id: message.client_id,
         text: match &message.body {
             Body::Text(text) => Some(text.text.as_str()),
-            Body::Service { .. } | Body::Deleted | Body::Unknown(_) => None,
+            _ => None,
         },
     }
 }

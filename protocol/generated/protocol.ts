@@ -19,6 +19,19 @@ chat_id: ChatId,
 user_ids: Array<UserId>, };
 
 /**
+ * One message of an album.
+ */
+export type AlbumItem = { 
+/**
+ * Made by the client, as for a single message.
+ */
+client_id: string, 
+/**
+ * A photo, a video, music or a document.
+ */
+body: NewBody, };
+
+/**
  * A session description that answers.
  */
 export type Answer = { 
@@ -144,6 +157,39 @@ candidates: Array<string>, });
 export type Audience = "everybody" | "known" | "nobody";
 
 /**
+ * Music.
+ */
+export type AudioBody = { 
+/**
+ * The file.
+ */
+file: StoredFile, 
+/**
+ * How long it plays, in milliseconds; 0 when nobody knows.
+ */
+duration_ms: number, 
+/**
+ * What it is called.
+ */
+title?: string, 
+/**
+ * Who plays or sings.
+ */
+performer?: string, 
+/**
+ * The same in all messages of one album.
+ */
+album?: string, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
  * How audio is coded.
  */
 export type AudioCodec = "opus" | "red" | "unknown";
@@ -157,7 +203,7 @@ export type Block = Record<symbol, never>;
  * What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
  * and shows a line such as «update to see this message».
  */
-export type Body = { "kind": "text" } & Text | { "kind": "service", 
+export type Body = { "kind": "text" } & Text | { "kind": "photo" } & PhotoBody | { "kind": "video" } & VideoBody | { "kind": "round" } & RoundBody | { "kind": "voice" } & VoiceBody | { "kind": "audio" } & AudioBody | { "kind": "document" } & DocumentBody | { "kind": "sticker" } & StickerBody | { "kind": "location" } & LocationBody | { "kind": "contact" } & ContactBody | { "kind": "service", 
 /**
  * What happened.
  */
@@ -661,6 +707,23 @@ export type Contact = {
 name?: string, };
 
 /**
+ * Somebody's address.
+ */
+export type ContactBody = { 
+/**
+ * 1 to 128 characters.
+ */
+name: string, 
+/**
+ * Digits, 3 to 15 of them, with or without a `+` before them.
+ */
+phone?: string, 
+/**
+ * Who it is here. The server does not look whether there is somebody.
+ */
+user_id?: UserId, };
+
+/**
  * Makes a group or a channel, with the asking user as owner.
  */
 export type CreateChat = { 
@@ -764,6 +827,43 @@ behind?: Array<ChatId>,
 gone?: Array<ChatId>, };
 
 /**
+ * Any file.
+ */
+export type DocumentBody = { 
+/**
+ * The file, every byte as it was.
+ */
+file: StoredFile, 
+/**
+ * In pixels, where it is a picture.
+ */
+width?: number, 
+/**
+ * In pixels, where it is a picture.
+ */
+height?: number, 
+/**
+ * See [`PhotoBody::preview`].
+ */
+preview?: string, 
+/**
+ * See [`PhotoBody::sizes`].
+ */
+sizes?: Array<number>, 
+/**
+ * The same in all messages of one album.
+ */
+album?: string, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
  * An empty answer.
  */
 export type Done = Record<symbol, never>;
@@ -791,7 +891,8 @@ export type Drain = {
 reconnect_after_ms: number, };
 
 /**
- * Changes the text of one's own message.
+ * Changes the text of one's own message, or the text under its file: the body then is of the same kind and names the same file, and
+ * nothing else of it counts.
  */
 export type Edit = { 
 /**
@@ -841,12 +942,131 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
 export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "user", "data": User } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+
+/**
+ * A file in a message.
+ */
+export type FileAt = { 
+/**
+ * In which message.
+ */
+seq: Seq, 
+/**
+ * Which of its files.
+ */
+file_id: FileId, };
+
+/**
+ * A file, and the upload that brought it: a random UUID, which nobody guesses.
+ */
+export type FileId = string;
+
+/**
+ * What the own user may know of a file of theirs.
+ */
+export type FileInfo = { 
+/**
+ * Which.
+ */
+id: FileId, 
+/**
+ * What it was uploaded as.
+ */
+kind: FileKind, 
+/**
+ * How far it has come.
+ */
+state: FileState, 
+/**
+ * Its length in bytes: of what readers are given, once it is ready.
+ */
+size: number, 
+/**
+ * Bytes of it that are stored.
+ */
+received: number, 
+/**
+ * What it is, once that is known.
+ */
+mime?: string, 
+/**
+ * The name that it was uploaded under.
+ */
+name?: string, 
+/**
+ * In pixels, upright.
+ */
+width?: number, 
+/**
+ * In pixels, upright.
+ */
+height?: number, 
+/**
+ * How long it plays, in milliseconds.
+ */
+duration_ms?: number, 
+/**
+ * A tiny preview: see [`PhotoBody::preview`].
+ */
+preview?: string, 
+/**
+ * How loud it is: see [`VoiceBody::waveform`].
+ */
+waveform?: string, 
+/**
+ * The sizes that were made of it: see [`PhotoBody::sizes`].
+ */
+sizes?: Array<number>, 
+/**
+ * Why it was refused.
+ */
+refused?: ErrorCode, };
+
+/**
+ * What a file was uploaded as (`kind` of the upload's metadata). It decides how large it may be and what is done with it.
+ */
+export type FileKind = "photo" | "video" | "round" | "voice" | "audio" | "document" | "sticker" | "poster" | "avatar";
+
+/**
+ * Where a file is to be had for a while.
+ */
+export type FileLink = { 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * `original`, or one of its sizes: `320` …
+ */
+size: string, 
+/**
+ * A path on this server, with nothing to be added. It is for the asking user alone.
+ */
+url: string, };
+
+/**
+ * A message that shows a file already, where whoever names it may read it: so a file is forwarded.
+ */
+export type FileSource = { 
+/**
+ * In which chat.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, };
+
+/**
+ * How far a file has come.
+ */
+export type FileState = "uploading" | "preparing" | "ready" | "refused" | "held";
 
 /**
  * See [`OwnItem::Folder`].
@@ -904,6 +1124,28 @@ chat_id: ChatId, };
  * The own devices.
  */
 export type GetDevices = Record<symbol, never>;
+
+/**
+ * How far a file of one's own has come.
+ */
+export type GetFile = { 
+/**
+ * Which.
+ */
+file_id: FileId, };
+
+/**
+ * Where some files of one chat's messages are to be had for a while.
+ */
+export type GetLinks = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * At most 100.
+ */
+files: Array<FileAt>, };
 
 /**
  * The members of a chat, by user id. In a channel only for owners and admins.
@@ -1122,6 +1364,36 @@ export type Leave = {
 chat_id: ChatId, };
 
 /**
+ * The answer to [`GetLinks`].
+ */
+export type Links = { 
+/**
+ * For each file one for the original and one for each size. What the asking user may not read is left out.
+ */
+links: Array<FileLink>, 
+/**
+ * Until when they open.
+ */
+expires_at: Timestamp, };
+
+/**
+ * A place on the earth (WGS 84), to a millionth of a degree.
+ */
+export type LocationBody = { 
+/**
+ * In degrees, −90 to 90.
+ */
+latitude: number, 
+/**
+ * In degrees, −180 to 180.
+ */
+longitude: number, 
+/**
+ * How far it may be off, in metres.
+ */
+accuracy_m?: number, };
+
+/**
  * Marks everything up to a message as read, on all own devices. Never goes back.
  */
 export type MarkRead = { 
@@ -1284,9 +1556,227 @@ version: Version, };
 export type NetworkClass = "wired" | "wifi" | "mobile" | "unknown";
 
 /**
+ * Music to be sent.
+ */
+export type NewAudio = { 
+/**
+ * How long it plays, in milliseconds, at most a day. The server counts by itself where it can.
+ */
+duration_ms?: number, 
+/**
+ * What it is called, 1 to 128 characters.
+ */
+title?: string, 
+/**
+ * Who plays or sings, 1 to 128 characters.
+ */
+performer?: string, 
+/**
+ * In `send_album` only: see [`NewPhoto::album`].
+ */
+album?: string, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
  * What a client may put into a new or edited message.
  */
-export type NewBody = { "kind": "text" } & Text;
+export type NewBody = { "kind": "text" } & Text | { "kind": "photo" } & NewPhoto | { "kind": "video" } & NewVideo | { "kind": "round" } & NewRound | { "kind": "voice" } & NewVoice | { "kind": "audio" } & NewAudio | { "kind": "document" } & NewDocument | { "kind": "sticker" } & NewSticker | { "kind": "location" } & LocationBody | { "kind": "contact" } & ContactBody;
+
+/**
+ * Any file to be sent.
+ */
+export type NewDocument = { 
+/**
+ * In `send_album` only: see [`NewPhoto::album`].
+ */
+album?: string, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
+ * A picture to be sent.
+ */
+export type NewPhoto = { 
+/**
+ * Covered until it is touched.
+ */
+spoiler?: boolean, 
+/**
+ * In `send_album` only, the same in all its items; the first client id when absent.
+ */
+album?: string, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
+ * A film in a circle to be sent.
+ */
+export type NewRound = { 
+/**
+ * How long it plays, in milliseconds, at most a day.
+ */
+duration_ms: number, 
+/**
+ * A thumbhash of at most 40 bytes, in base64 without padding.
+ */
+preview?: string, 
+/**
+ * A file of the kind `poster`; where the film is forwarded, its own.
+ */
+poster?: FileId, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, };
+
+/**
+ * A sticker to be sent.
+ */
+export type NewSticker = { 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, };
+
+/**
+ * A film to be sent. What the server finds in the file counts more than what is said here.
+ */
+export type NewVideo = { 
+/**
+ * In pixels, 1 to 65,535.
+ */
+width: number, 
+/**
+ * In pixels, 1 to 65,535.
+ */
+height: number, 
+/**
+ * How long it plays, in milliseconds, at most a day.
+ */
+duration_ms: number, 
+/**
+ * A thumbhash of at most 40 bytes, in base64 without padding.
+ */
+preview?: string, 
+/**
+ * A file of the kind `poster`; where the film is forwarded, its own.
+ */
+poster?: FileId, 
+/**
+ * Covered until it is touched.
+ */
+spoiler?: boolean, 
+/**
+ * In `send_album` only: see [`NewPhoto::album`].
+ */
+album?: string, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
+ * Speech to be sent.
+ */
+export type NewVoice = { 
+/**
+ * How long it plays, in milliseconds, at most a day. The server counts by itself.
+ */
+duration_ms?: number, 
+/**
+ * How loud it is: see [`VoiceBody::waveform`]. The server computes it where it is absent.
+ */
+waveform?: string, 
+/**
+ * One's own, or, with `from`, the one of that message.
+ */
+file_id: FileId, 
+/**
+ * The message that shows it already. The new message then has a file of one's own, of the same content, under another id: it lives
+ * on when the other message is deleted.
+ */
+from?: FileSource, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
 
 /**
  * A session description that asks.
@@ -1423,6 +1913,47 @@ device_id: DeviceId, };
  * How media reaches the other side.
  */
 export type PathKind = "direct" | "relay_udp" | "relay_tcp" | "relay_tls" | "unknown";
+
+/**
+ * A picture.
+ */
+export type PhotoBody = { 
+/**
+ * As large as it is kept.
+ */
+file: StoredFile, 
+/**
+ * In pixels.
+ */
+width: number, 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * What is shown until the picture has come: a thumbhash of at most 40 bytes, in base64 without padding.
+ */
+preview?: string, 
+/**
+ * The smaller sizes in which there is a JPEG of it, by the longer side: of 320, 800, 1280 and 2560.
+ */
+sizes?: Array<number>, 
+/**
+ * Covered until it is touched.
+ */
+spoiler?: boolean, 
+/**
+ * The same in all messages of one album, which stand one after the other.
+ */
+album?: string, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
 
 /**
  * See [`OwnItem::Pin`].
@@ -1804,6 +2335,27 @@ export type Right = "write" | "react" | "add" | "remove" | "delete" | "list" | "
 export type Role = "member" | "admin" | "owner";
 
 /**
+ * A film in a circle, of whoever speaks.
+ */
+export type RoundBody = { 
+/**
+ * The file.
+ */
+file: StoredFile, 
+/**
+ * How long it plays, in milliseconds.
+ */
+duration_ms: number, 
+/**
+ * What is shown until its poster has come: see [`PhotoBody::preview`].
+ */
+preview?: string, 
+/**
+ * The picture that stands for it until it plays.
+ */
+poster?: FileId, };
+
+/**
  * The person has seen the missed calls: their counter is 0 again, on all own devices.
  */
 export type SeeCalls = Record<symbol, never>;
@@ -1830,6 +2382,24 @@ body: NewBody,
 reply_to?: Seq, };
 
 /**
+ * Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
+ * ids and content returns those that exist.
+ */
+export type SendAlbum = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 2 to 10: photos and videos, or music, or documents.
+ */
+items: Array<AlbumItem>, 
+/**
+ * The message that they answer.
+ */
+reply_to?: Seq, };
+
+/**
  * The answer to [`Send`]: the message is stored for good.
  */
 export type Sent = { 
@@ -1845,6 +2415,15 @@ version: Version,
  * When it was stored.
  */
 sent_at: Timestamp, };
+
+/**
+ * The answer to [`SendAlbum`].
+ */
+export type SentAlbum = { 
+/**
+ * For each item, in their order.
+ */
+sent: Array<Sent>, };
 
 /**
  * The place of a message in its chat: 1, 2, 3 … without holes. 0 stands before the first.
@@ -1900,6 +2479,15 @@ user_id: UserId,
  * All of them.
  */
 rights: Array<Right>, };
+
+/**
+ * Changes the own picture, or takes it away. Others see it when they ask next.
+ */
+export type SetAvatar = { 
+/**
+ * A file of one's own of the kind `avatar`; absent to have none.
+ */
+file_id?: FileId, };
 
 /**
  * Says what everybody in a group or channel may. For the owner, and admins who may name admins.
@@ -2014,6 +2602,52 @@ user: User,
 device_id: DeviceId, };
 
 /**
+ * A small picture or animation without a background.
+ */
+export type StickerBody = { 
+/**
+ * The file.
+ */
+file: StoredFile, 
+/**
+ * In pixels.
+ */
+width: number, 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, 
+/**
+ * It moves.
+ */
+animated?: boolean, };
+
+/**
+ * A file as a message shows it.
+ */
+export type StoredFile = { 
+/**
+ * Which.
+ */
+id: FileId, 
+/**
+ * Its length in bytes.
+ */
+size: number, 
+/**
+ * What it is, as the server found: never by its name.
+ */
+mime: string, 
+/**
+ * The name to save it under: no path, and nothing that would turn the text around it.
+ */
+name?: string, };
+
+/**
  * The answer to a [`Resume`]: only what changed.
  */
 export type Sync = { 
@@ -2103,7 +2737,11 @@ handle: string,
 /**
  * The name that people see.
  */
-name: string, };
+name: string, 
+/**
+ * The picture that people see, at `/files/avatar/<id>/80` and `…/320`, without a token.
+ */
+photo?: FileId, };
 
 /**
  * All changes of what belongs to one user, after `from` up to and with `version`.
@@ -2154,6 +2792,76 @@ users: Array<User>, };
  * The count of changes of a chat, or of what belongs to one user: 1, 2, 3 … without holes. 0 stands before the first.
  */
 export type Version = number;
+
+/**
+ * A film.
+ */
+export type VideoBody = { 
+/**
+ * The file.
+ */
+file: StoredFile, 
+/**
+ * In pixels.
+ */
+width: number, 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * How long it plays, in milliseconds.
+ */
+duration_ms: number, 
+/**
+ * What is shown until its poster has come: see [`PhotoBody::preview`].
+ */
+preview?: string, 
+/**
+ * The picture that stands for it until it plays.
+ */
+poster?: FileId, 
+/**
+ * Covered until it is touched.
+ */
+spoiler?: boolean, 
+/**
+ * The same in all messages of one album.
+ */
+album?: string, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
+
+/**
+ * Speech.
+ */
+export type VoiceBody = { 
+/**
+ * Ogg Opus.
+ */
+file: StoredFile, 
+/**
+ * How long it plays, in milliseconds.
+ */
+duration_ms: number, 
+/**
+ * How loud it is: 100 values of 5 bits, packed from the lowest bit on into 63 bytes, in base64 without padding.
+ */
+waveform?: string, 
+/**
+ * At most 4096 UTF-16 code units, without U+0000; absent when there is none.
+ */
+text?: string, 
+/**
+ * The marks, by offset; an outer one before those inside it. At most 100.
+ */
+entities?: Array<Entity>, };
 
 /**
  * Replaces the set of users whose presence this connection watches.
@@ -2215,6 +2923,7 @@ export interface Commands {
   hello: { params: Hello; reply: Welcome };
   ping: { params: Ping; reply: Done };
   send: { params: Send; reply: Sent };
+  send_album: { params: SendAlbum; reply: SentAlbum };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };
@@ -2251,6 +2960,9 @@ export interface Commands {
   get_calls: { params: GetCalls; reply: Calls };
   see_calls: { params: SeeCalls; reply: Done };
   set_name: { params: SetName; reply: User };
+  set_avatar: { params: SetAvatar; reply: User };
+  get_file: { params: GetFile; reply: FileInfo };
+  get_links: { params: GetLinks; reply: Links };
   get_devices: { params: GetDevices; reply: Devices };
   revoke_device: { params: RevokeDevice; reply: Done };
   revoke_other_devices: { params: RevokeOtherDevices; reply: Done };

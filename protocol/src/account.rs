@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{DeviceId, Timestamp, UserId};
+use crate::{DeviceId, FileId, Timestamp, UserId};
 
 /// What everybody may know of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
@@ -15,6 +15,10 @@ pub struct User {
     pub handle: String,
     /// The name that people see.
     pub name: String,
+    /// The picture that people see, at `/files/avatar/<id>/80` and `…/320`, without a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub photo: Option<FileId>,
 }
 
 /// One signed-in device.

@@ -13,6 +13,7 @@ use crate::{
     Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
+    media::{AlbumItem, FileAt, FileId, FileInfo, FileLink},
     message::NewBody,
 };
 
@@ -244,7 +245,25 @@ params! {
         /// When it was stored.
         sent_at: Timestamp,
     }
-    /// Changes the text of one's own message.
+    /// Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
+    /// ids and content returns those that exist.
+    SendAlbum {
+        /// Where.
+        chat_id: ChatId,
+        /// 2 to 10: photos and videos, or music, or documents.
+        items: Vec<AlbumItem>,
+        /// The message that they answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reply_to: Option<Seq>,
+    }
+    /// The answer to [`SendAlbum`].
+    SentAlbum {
+        /// For each item, in their order.
+        sent: Vec<Sent>,
+    }
+    /// Changes the text of one's own message, or the text under its file: the body then is of the same kind and names the same file, and
+    /// nothing else of it counts.
     Edit {
         /// Where.
         chat_id: ChatId,
@@ -463,6 +482,32 @@ params! {
         /// 1 to 128 characters.
         name: String,
     }
+    /// Changes the own picture, or takes it away. Others see it when they ask next.
+    SetAvatar {
+        /// A file of one's own of the kind `avatar`; absent to have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        file_id: Option<FileId>,
+    }
+    /// How far a file of one's own has come.
+    GetFile {
+        /// Which.
+        file_id: FileId,
+    }
+    /// Where some files of one chat's messages are to be had for a while.
+    GetLinks {
+        /// Where.
+        chat_id: ChatId,
+        /// At most 100.
+        files: Vec<FileAt>,
+    }
+    /// The answer to [`GetLinks`].
+    Links {
+        /// For each file one for the original and one for each size. What the asking user may not read is left out.
+        links: Vec<FileLink>,
+        /// Until when they open.
+        expires_at: Timestamp,
+    }
     /// The own devices.
     GetDevices {}
     /// The answer to [`GetDevices`].
@@ -512,6 +557,7 @@ commands! {
     "hello" Hello -> Welcome, http: false;
     "ping" Ping -> Done, http: true;
     "send" Send -> Sent, http: true;
+    "send_album" SendAlbum -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;
@@ -548,6 +594,9 @@ commands! {
     "get_calls" GetCalls -> Calls, http: true;
     "see_calls" SeeCalls -> Done, http: true;
     "set_name" SetName -> User, http: true;
+    "set_avatar" SetAvatar -> User, http: true;
+    "get_file" GetFile -> FileInfo, http: true;
+    "get_links" GetLinks -> Links, http: true;
     "get_devices" GetDevices -> Devices, http: true;
     "revoke_device" RevokeDevice -> Done, http: true;
     "revoke_other_devices" RevokeOtherDevices -> Done, http: true;

@@ -133,6 +133,26 @@ codes! {
     CallConflict = "call_conflict" => GiveUp, 409;
     /// The session description, candidate, commitment or nonce is not one that a call may have.
     BadDescription = "bad_description" => GiveUp, 400;
+    /// There is no such file, or you may not name it.
+    FileNotFound = "file_not_found" => GiveUp, 404;
+    /// The file is not ready yet: not all of it is there, or it is still looked at. Wait for `retry_after_ms`.
+    FileNotReady = "file_not_ready" => Retry, 409;
+    /// The file is not what it was uploaded as, or cannot be read; or this kind of message takes no such file.
+    FileRefused = "file_refused" => GiveUp, 422;
+    /// The operator's scanner found something in the file.
+    FileHeld = "file_held" => GiveUp, 423;
+    /// Files of this kind are not so large.
+    FileTooLarge = "file_too_large" => GiveUp, 413;
+    /// You have uploaded enough for now. Wait for `retry_after_ms`.
+    QuotaExceeded = "quota_exceeded" => Retry, 429;
+    /// The upload has expired or was ended. Begin it anew.
+    UploadGone = "upload_gone" => GiveUp, 410;
+    /// The upload stands at another offset: ask for it, and go on from there.
+    UploadConflict = "upload_conflict" => Retry, 409;
+    /// Another connection writes to this upload.
+    UploadLocked = "upload_locked" => Retry, 423;
+    /// What came is not what the checksum says. Nothing of it was taken.
+    ChecksumMismatch = "checksum_mismatch" => Retry, 460;
     /// Too many requests. Wait for `retry_after_ms`.
     RateLimited = "rate_limited" => Retry, 429;
     /// The server has too much to do. Wait for `retry_after_ms`.

@@ -9,11 +9,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::{
-    ChatId, ErrorCode, MyChat, Seq, Timestamp, UserId, Version, WireError, limit,
-    message::{NewBody, Text},
-    text,
-};
+use crate::{ChatId, ErrorCode, MyChat, Seq, Timestamp, UserId, Version, WireError, limit, message::Text, text};
 
 /// One of a person's own things, in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -343,7 +339,7 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             return refuse(ErrorCode::BadRequest, "a contact or a block is somebody else");
         }
         OwnItem::Draft { chat_id, value: Some(draft) } => {
-            let NewBody::Text(text) = text::check_body(NewBody::Text(draft.text))?;
+            let text = text::check_text_to_send(draft.text)?;
             OwnItem::Draft { chat_id, value: Some(Draft { text, ..draft }) }
         }
         OwnItem::Folder { id, value: Some(folder) } => {

@@ -22,6 +22,7 @@ pub mod frame;
 pub mod id;
 pub mod item;
 pub mod limit;
+pub mod media;
 pub mod message;
 pub mod openapi;
 pub mod text;
@@ -38,6 +39,7 @@ pub use error::{Action, ErrorCode, WireError};
 pub use event::Event;
 pub use id::{ChatId, DeviceId, Seq, UserId, Version};
 pub use item::{Audience, Item, OwnItem};
+pub use media::{FileId, FileKind};
 pub use message::{Body, Entity, EntityKind, Message, Reacted, ReactionCount, ServiceAction};
 pub use timestamp::Timestamp;
 

@@ -55,3 +55,25 @@ pub const ITEM_BYTES: usize = 2 * 1024 * 1024;
 pub const FOLDER_CHATS: usize = 200;
 /// Longest note of a report, in bytes.
 pub const REPORT_BYTES: usize = 1024;
+/// Largest video, piece of music or document, in bytes.
+pub const UPLOAD_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Largest photo, in bytes.
+pub const PHOTO_BYTES: u64 = 50 * 1024 * 1024;
+/// Largest voice message or film in a circle, in bytes.
+pub const VOICE_BYTES: u64 = 100 * 1024 * 1024;
+/// Largest sticker, in bytes.
+pub const STICKER_BYTES: u64 = 1024 * 1024;
+/// Largest picture of a person, or poster of a video, in bytes.
+pub const AVATAR_BYTES: u64 = 20 * 1024 * 1024;
+/// Longest name of a file, in bytes; what is longer is cut, before its ending.
+pub const FILE_NAME_BYTES: usize = 255;
+/// How many messages an album has.
+pub const ALBUM: std::ops::RangeInclusive<usize> = 2..=10;
+/// Longest tiny preview, in bytes before they are written in base64.
+pub const PREVIEW_BYTES: usize = 40;
+/// Length of a waveform, in bytes before they are written in base64: 100 values of 5 bits.
+pub const WAVEFORM_BYTES: usize = 63;
+/// Bytes of [`BODY_BYTES`] that a body with a file leaves to what the server says of the file.
+pub const FACTS_BYTES: usize = 2 * 1024;
+/// Most files for which one `get_links` asks.
+pub const LINKS_PER_COMMAND: usize = 100;

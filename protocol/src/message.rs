@@ -5,7 +5,14 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::{Seq, Timestamp, UserId, Version, call::CallNote};
+use crate::{
+    Seq, Timestamp, UserId, Version,
+    call::CallNote,
+    media::{
+        AudioBody, ContactBody, DocumentBody, LocationBody, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
+        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
+    },
+};
 
 /// A message in its final state. Its identity is (chat, seq).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -52,6 +59,24 @@ fn is_zero(count: &u32) -> bool {
 pub enum Body {
     /// Text with marks.
     Text(Text),
+    /// A picture.
+    Photo(PhotoBody),
+    /// A film.
+    Video(VideoBody),
+    /// A film in a circle.
+    Round(RoundBody),
+    /// Speech.
+    Voice(VoiceBody),
+    /// Music.
+    Audio(AudioBody),
+    /// Any file.
+    Document(DocumentBody),
+    /// A sticker.
+    Sticker(StickerBody),
+    /// A place.
+    Location(LocationBody),
+    /// Somebody's address.
+    Contact(ContactBody),
     /// Something that happened in the chat, told by the server.
     Service {
         /// What happened.
@@ -164,6 +189,24 @@ pub enum ServiceAction {
 pub enum NewBody {
     /// Text with marks.
     Text(Text),
+    /// A picture.
+    Photo(NewPhoto),
+    /// A film.
+    Video(NewVideo),
+    /// A film in a circle.
+    Round(NewRound),
+    /// Speech.
+    Voice(NewVoice),
+    /// Music.
+    Audio(NewAudio),
+    /// Any file.
+    Document(NewDocument),
+    /// A sticker.
+    Sticker(NewSticker),
+    /// A place.
+    Location(LocationBody),
+    /// Somebody's address.
+    Contact(ContactBody),
 }
 
 impl NewBody {
@@ -173,11 +216,10 @@ impl NewBody {
     }
 }
 
-impl From<NewBody> for Body {
-    fn from(new: NewBody) -> Self {
-        match new {
-            NewBody::Text(text) => Self::Text(text),
-        }
+impl Body {
+    /// A plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Text { text: text.into(), entities: Vec::new() })
     }
 }
 
@@ -236,8 +278,31 @@ mod tests {
     }
 
     #[test]
+    fn a_photo_is_a_flat_object_and_what_is_not_there_takes_no_room() {
+        let json = concat!(
+            r#"{"kind":"photo","file":{"id":"6f0c2c55-8c9b-4b8e-9d0e-2b1d6a3f7e10","size":1234,"mime":"image/jpeg"},"#,
+            r#""width":4000,"height":3000,"sizes":[320,1280],"text":"حرم","spoiler":true}"#
+        );
+        let body: Body = serde_json::from_str(json).expect("parses");
+        assert!(matches!(body, Body::Photo(_)), "{body:?}");
+        assert_eq!(serde_json::to_string(&body).expect("serialises"), json);
+        assert_eq!(body.files().count(), 1);
+        let new = r#"{"kind":"voice","file_id":"6f0c2c55-8c9b-4b8e-9d0e-2b1d6a3f7e10"}"#;
+        let voice: NewBody = serde_json::from_str(new).expect("parses");
+        assert_eq!(serde_json::to_string(&voice).expect("serialises"), new);
+    }
+
+    #[test]
+    fn a_photo_of_another_shape_survives_as_what_it_is() {
+        let json = r#"{"kind":"photo","file":"elsewhere"}"#;
+        let body: Body = serde_json::from_str(json).expect("tolerated");
+        let Body::Unknown(whole) = body else { panic!("{body:?}") };
+        assert_eq!(whole, serde_json::from_str::<serde_json::Value>(json).expect("is JSON"));
+    }
+
+    #[test]
     fn known_kinds_are_flat_objects() {
-        let body = Body::from(NewBody::text("سلام"));
+        let body = Body::text("سلام");
         assert_eq!(serde_json::to_string(&body).expect("serialises"), r#"{"kind":"text","text":"سلام"}"#);
         assert_eq!(serde_json::to_string(&Body::Deleted).expect("serialises"), r#"{"kind":"deleted"}"#);
     }

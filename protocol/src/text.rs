@@ -1,7 +1,7 @@
 //! The rules for what people type: texts with entities, handles, titles, reactions. Pure and total: any input gives a value or a typed error.
 
 use crate::{
-    Entity, EntityKind, ErrorCode, WireError, emoji, limit,
+    Entity, EntityKind, ErrorCode, WireError, emoji, limit, media,
     message::{NewBody, Text},
     visible,
 };
@@ -16,33 +16,53 @@ pub fn utf16_len(text: &str) -> usize {
     text.bytes().filter(|byte| byte & 0xC0 != 0x80).count() + text.bytes().filter(|byte| *byte >= 0xF0).count()
 }
 
-/// Checks a new body and puts its entities in order.
+/// Checks a new body, and puts it into the form in which it is stored: entities in order, titles folded.
 ///
 /// # Errors
-/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`], [`ErrorCode::BadEntities`] or [`ErrorCode::TooLarge`].
+/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`], [`ErrorCode::BadEntities`] or [`ErrorCode::TooLarge`]; for bodies that are no
+/// texts those of [`media::check`] too.
 pub fn check_body(body: NewBody) -> Result<NewBody, WireError> {
-    let body = match body {
-        NewBody::Text(text) => check_text(text).map(NewBody::Text)?,
-    };
+    let body = media::check::check(body)?;
     check_body_size(&body)?;
     Ok(body)
 }
 
-/// Checks that a body takes at most [`limit::BODY_BYTES`] in JSON. Clients do so before they keep a message to be sent: one
-/// that no frame can carry would stand in the way of all that follow.
+/// Checks a text, and that a message can carry it.
+///
+/// # Errors
+/// Those of [`check_text`], and [`ErrorCode::TooLarge`].
+pub fn check_text_to_send(text: Text) -> Result<Text, WireError> {
+    let text = check_text(text)?;
+    check_text_size(&text).map(|()| text)
+}
+
+/// Checks that a body takes at most [`limit::BODY_BYTES`] in JSON, and one that names a file [`limit::FACTS_BYTES`] less: what the server
+/// says of the file comes to it. Clients do so before they keep a message to be sent: one that no frame can carry would stand in the
+/// way of all that follow.
 ///
 /// # Errors
 /// [`ErrorCode::TooLarge`].
 pub fn check_body_size(body: &NewBody) -> Result<(), WireError> {
-    let NewBody::Text(text) = body;
+    match body {
+        NewBody::Text(text) => check_text_size(text),
+        _ if body.file().is_some() => fits(body, limit::BODY_BYTES - limit::FACTS_BYTES),
+        _ => fits(body, limit::BODY_BYTES),
+    }
+}
+
+fn check_text_size(text: &Text) -> Result<(), WireError> {
     // The longest escape has six bytes, for one of UTF-8.
     if text.entities.is_empty() && text.text.len() <= limit::BODY_BYTES / 8 {
         return Ok(());
     }
-    if json_len(body) <= limit::BODY_BYTES {
+    fits(text, limit::BODY_BYTES - r#""kind":"text","#.len())
+}
+
+fn fits<T: serde::Serialize>(said: &T, most: usize) -> Result<(), WireError> {
+    if json_len(said) <= most {
         Ok(())
     } else {
-        refuse(ErrorCode::TooLarge, "a message has at most 32,768 bytes with its marks and links")
+        refuse(ErrorCode::TooLarge, "a message has at most 32,768 bytes with its marks, links and file")
     }
 }
 

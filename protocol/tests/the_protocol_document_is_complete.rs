@@ -90,6 +90,17 @@ fn every_limit_stands_with_its_value() {
         ("ITEM_BYTES", limit::ITEM_BYTES.to_string()),
         ("FOLDER_CHATS", limit::FOLDER_CHATS.to_string()),
         ("REPORT_BYTES", limit::REPORT_BYTES.to_string()),
+        ("UPLOAD_BYTES", limit::UPLOAD_BYTES.to_string()),
+        ("PHOTO_BYTES", limit::PHOTO_BYTES.to_string()),
+        ("VOICE_BYTES", limit::VOICE_BYTES.to_string()),
+        ("STICKER_BYTES", limit::STICKER_BYTES.to_string()),
+        ("AVATAR_BYTES", limit::AVATAR_BYTES.to_string()),
+        ("FILE_NAME_BYTES", limit::FILE_NAME_BYTES.to_string()),
+        ("ALBUM", format!("{} to {}", limit::ALBUM.start(), limit::ALBUM.end())),
+        ("PREVIEW_BYTES", limit::PREVIEW_BYTES.to_string()),
+        ("WAVEFORM_BYTES", limit::WAVEFORM_BYTES.to_string()),
+        ("FACTS_BYTES", limit::FACTS_BYTES.to_string()),
+        ("LINKS_PER_COMMAND", limit::LINKS_PER_COMMAND.to_string()),
     ];
     for (name, value) in &limits {
         assert_eq!(&row(&document, &format!("`{name}`"))[2].replace(',', ""), value, "{name}");

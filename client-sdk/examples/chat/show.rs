@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chapar_client::{
     ClientEvent, Connection, SendState,
-    protocol::{Body, ChatId, ChatKind, Message, ReactionCount, Role, Seq, ServiceAction, UserId},
+    protocol::{Body, ChatId, ChatKind, FileKind, Message, ReactionCount, Role, Seq, ServiceAction, UserId},
     view::{ChatView, MessageView},
 };
 
@@ -70,7 +70,23 @@ impl Show {
             Body::Deleted => "— deleted —".into(),
             Body::Service { action } => self.action(action),
             Body::Unknown(_) => "— update to see this message —".into(),
+            Body::Location(place) => format!("— a place: {}, {} —", place.latitude, place.longitude),
+            Body::Contact(contact) => {
+                let phone = contact.phone.as_deref().unwrap_or("no number");
+                format!("— {}: {phone} —", self.bidi.part(&contact.name))
+            }
+            other => self.file(other),
         }
+    }
+
+    /// What a file is, and the text under it.
+    fn file(&self, body: &Body) -> String {
+        let Some(file) = body.file() else { return String::new() };
+        let kind = body.file_kind().map_or("file", FileKind::name);
+        let name = file.name.as_deref().map(|name| format!(" {}", self.bidi.part(name))).unwrap_or_default();
+        let said = body.caption().filter(|it| !it.text.is_empty());
+        let said = said.map(|it| format!(" {}", self.bidi.part(&it.text))).unwrap_or_default();
+        format!("— {kind}{name}, {} bytes —{said}", file.size)
     }
 
     fn action(&self, action: &ServiceAction) -> String {

@@ -250,7 +250,7 @@ impl World {
                 sync.others_read.push((*id, read));
             }
         }
-        let user = User { id: ME, handle: "sara".into(), name: "Sara".into() };
+        let user = User { id: ME, handle: "sara".into(), name: "Sara".into(), photo: None };
         Welcome { user, device_id: chapar_protocol::DeviceId(1), server_time: moment(1), heartbeat_seconds: 30, sync }
     }
 
@@ -308,8 +308,9 @@ impl World {
         }
         let known = self.tables[&send.chat_id].messages.values().any(|it| it.client_id == send.client_id);
         if !known {
+            let NewBody::Text(text) = send.body else { unreachable!("texts alone are sent here") };
             self.change(send.chat_id, |table| {
-                table.write(ME, send.client_id, send.body.into());
+                table.write(ME, send.client_id, Body::Text(text));
             });
         }
         if self.made.is_multiple_of(7) {
@@ -349,7 +350,7 @@ impl World {
                 self.change(Self::chat(chat), |table| {
                     for number in 0..count {
                         let client_id = Uuid::from_u128((made << 64) + u128::from(number) + 1);
-                        table.write(OTHER, client_id, NewBody::text(format!("{made}.{number}")).into());
+                        table.write(OTHER, client_id, Body::text(format!("{made}.{number}")));
                     }
                 });
             }
@@ -357,7 +358,7 @@ impl World {
                 let Some(seq) = table.pick(message) else { return };
                 table.version = table.version.next();
                 let (version, row) = (table.version, table.messages.get_mut(&seq).expect("there"));
-                row.body = NewBody::text(format!("edited at {version}")).into();
+                row.body = Body::text(format!("edited at {version}"));
                 row.version = version;
             }),
             Op::React { chat, message, mine, set } => self.change(Self::chat(chat), |table| {

@@ -33,7 +33,7 @@ struct World {
 }
 
 fn me() -> User {
-    User { id: UserId(ME), handle: "sara".into(), name: "Sara".into() }
+    User { id: UserId(ME), handle: "sara".into(), name: "Sara".into(), photo: None }
 }
 
 fn from<T: serde::de::DeserializeOwned>(value: &Value) -> T {

@@ -120,7 +120,7 @@ pub(super) fn against_reader(view: &View, stored: &Stored) -> Option<String> {
 mod tests {
     use std::time::Instant;
 
-    use chapar_protocol::{ReactionCount, Timestamp, UserId, Version, message::NewBody};
+    use chapar_protocol::{ReactionCount, Timestamp, UserId, Version};
     use uuid::Uuid;
 
     use super::*;
@@ -133,7 +133,7 @@ mod tests {
             sender: UserId(1),
             client_id: Uuid::from_u128(id),
             sent_at: Timestamp::from_millis(0).expect("a time"),
-            body: NewBody::text(text).into(),
+            body: Body::text(text),
             reply_to: None,
             edited_at: None,
             reactions: Vec::new(),

@@ -285,7 +285,7 @@ impl Server {
 impl State {
     fn user(&mut self) -> SignedIn {
         let id = i64::try_from(self.users.len()).expect("few") + 1;
-        let user = User { id: UserId(id), handle: format!("user_{id}"), name: String::new() };
+        let user = User { id: UserId(id), handle: format!("user_{id}"), name: String::new(), photo: None };
         self.users.push(user.clone());
         SignedIn { token: id.to_string(), user, device_id: DeviceId(id) }
     }

@@ -53,7 +53,11 @@ impl Store {
         for row in &rows {
             let id = UserId(row.try_get("id")?);
             let (token, kept) = token(id);
-            users.push((User { id, handle: row.try_get("handle")?, name: row.try_get("name")? }, token, kept));
+            users.push((
+                User { id, handle: row.try_get("handle")?, name: row.try_get("name")?, photo: None },
+                token,
+                kept,
+            ));
         }
         let devices: Vec<i64> = sqlx::query_scalar(
             "INSERT INTO devices (user_id, token_hash, name)

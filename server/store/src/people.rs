@@ -1,11 +1,13 @@
 //! What belongs to people. Every function here names people, and touches their side only.
 
 pub mod accounts;
+pub mod blobs;
 pub mod budgets;
 pub mod call_quality;
 pub mod call_report;
 pub mod calls;
 pub mod doors;
+pub mod files;
 pub mod items;
 pub mod jobs;
 pub mod known;
@@ -13,6 +15,7 @@ pub mod lists;
 pub mod names;
 pub mod reports;
 pub mod unfinished_calls;
+pub mod uploads;
 
 use std::{ops::Deref, sync::Arc};
 

@@ -12,7 +12,7 @@ use chapar_protocol::{
     call_report::CallsBy,
     command::{Report, ReportReason},
     item::Block,
-    message::{NewBody, Text},
+    message::NewBody,
 };
 use chapar_server::store::{
     Store,
@@ -44,8 +44,8 @@ fn soon() -> tokio::time::Instant {
     tokio::time::Instant::now() + std::time::Duration::from_secs(10)
 }
 
-fn text(text: &str) -> NewBody {
-    NewBody::Text(Text { text: text.into(), entities: Vec::new() })
+fn text(text: &str) -> Body {
+    Body::text(text)
 }
 
 pub async fn everything(store: &Store, size: Size, round: i64) {
@@ -147,7 +147,7 @@ async fn reading(store: &Store, size: Size) {
 async fn writing(store: &Store, size: Size, round: i64) {
     let id = Uuid::new_v4;
     let send = |chat: i64, by: UserId, said: &str, reply: Option<Seq>| {
-        let new = NewMessage::new(id(), text(said), text(said), reply);
+        let new = NewMessage::new(id(), &NewBody::text(said), text(said), reply);
         Asked { by: Principal::User(by), chat: ChatId(chat), change: Change::Send(new) }
     };
     let batch: Vec<_> = (0..200)
@@ -171,7 +171,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let reader = UserId(900_000 + round);
     let changes = [
         by(ME, CHANNEL, Change::React(seq, Some("🌹".into()))),
-        by(THE_OWNER, CHANNEL, Change::Edit(seq, Body::from(text("better")))),
+        by(THE_OWNER, CHANNEL, Change::Edit(seq, NewBody::text("better"))),
         by(THE_OWNER, CHANNEL, Change::SetRole(UserId(1000 + round), Role::Admin)),
         by(THE_OWNER, CHANNEL, Change::Remove(UserId(2000 + round))),
     ];

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chapar_protocol::{command::Edit, message::NewBody};
+use chapar_protocol::{Body, command::Edit, message::NewBody};
 use futures_util::future::join_all;
 
 use crate::support::{audit::all_equal, device::message, world::Plan};
@@ -49,5 +49,5 @@ async fn nobody_misses_the_edit() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let audit = all_equal(world.at(1), group, &[writer, editor, reader]).await;
     audit.agrees_with(&world.database);
-    assert_eq!(audit.messages[&seq].body, NewBody::text("edited 119").into());
+    assert_eq!(audit.messages[&seq].body, Body::text("edited 119"));
 }

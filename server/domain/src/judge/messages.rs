@@ -1,6 +1,8 @@
 //! Messages and reactions.
 
-use chapar_protocol::{Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{
+    Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit, message::NewBody,
+};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};
@@ -91,21 +93,21 @@ impl Judging {
         self.chat.messages.get(&seq).map(|it| &it.message).ok_or_else(|| refusal(ErrorCode::MessageNotFound))
     }
 
-    pub(super) fn edit(&mut self, by: UserId, seq: Seq, body: &Body, now: Timestamp) -> Verdict {
+    pub(super) fn edit(&mut self, by: UserId, seq: Seq, new: &NewBody, now: Timestamp) -> Verdict {
         let message = self.found(by, seq)?;
         if message.body == Body::Deleted {
             return Err(refusal(ErrorCode::MessageNotFound));
         }
-        if !matches!(message.body, Body::Text(_)) {
-            return refuse(ErrorCode::Forbidden, "only one's own texts can be edited");
-        }
+        let Some(body) = edited(&message.body, new) else {
+            return refuse(ErrorCode::Forbidden, "only one's own texts can be edited, and those under one's own files");
+        };
         self.may(by, Action::Edit(message.sender), now)?;
         // A retry of an edit that took effect changes nothing.
-        if message.body == *body {
+        if message.body == body {
             return Ok(self.as_it_is());
         }
         let edited_at = self.moment(now);
-        Ok(self.rewrite(seq, body.clone(), |message| message.edited_at = Some(edited_at)))
+        Ok(self.rewrite(seq, body, |message| message.edited_at = Some(edited_at)))
     }
 
     pub(super) fn delete(&mut self, by: UserId, seq: Seq, now: Timestamp) -> Verdict {
@@ -172,4 +174,19 @@ impl Judging {
         }
         Ok(Done::Changed(version))
     }
+}
+
+/// A body with another text, or another text under the same file. Nothing else of a message changes: what it shows stays what others have
+/// answered.
+fn edited(old: &Body, new: &NewBody) -> Option<Body> {
+    if let (Body::Text(_), NewBody::Text(text)) = (old, new) {
+        return Some(Body::Text(text.clone()));
+    }
+    let (kind, named) = new.file()?;
+    if old.file_kind() != Some(kind) || old.file().is_none_or(|file| file.id != named.file_id) {
+        return None;
+    }
+    let mut body = old.clone();
+    *body.caption_mut()? = new.caption()?.clone();
+    Some(body)
 }

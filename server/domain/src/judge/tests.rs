@@ -29,8 +29,7 @@ fn asked(user: i64, change: Change) -> Asked {
 }
 
 fn message(id: u128, text: &str) -> Change {
-    let body = NewBody::text(text);
-    Change::Send(NewMessage::new(Uuid::from_u128(id), body.clone(), body, None))
+    Change::Send(NewMessage::new(Uuid::from_u128(id), &NewBody::text(text), Body::text(text), None))
 }
 
 fn create(kind: ChatKind, members: &[i64]) -> Asked {
@@ -454,7 +453,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     let role = prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)];
     prop_oneof![
         4 => (0..20_u128, "[ab]").prop_map(|(id, text)| message(id, &text)),
-        1 => (seq(), "[ab]").prop_map(|(seq, text)| Change::Edit(seq, Body::from(NewBody::text(text)))),
+        1 => (seq(), "[ab]").prop_map(|(seq, text)| Change::Edit(seq, NewBody::text(text))),
         1 => seq().prop_map(Change::Delete),
         2 => (seq(), emoji).prop_map(|(seq, emoji)| Change::React(seq, emoji)),
         1 => vec(user(), 0..3).prop_map(|users| Change::Add(users.clone(), users)),

@@ -9,12 +9,14 @@ use chapar_domain::{
     rights::Rights,
 };
 use chapar_protocol::{
-    ChatId, ErrorCode, Right, WireError,
+    Body, ChatId, ErrorCode, Right, WireError,
     command::{
         Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Send, Sent, SetAdminRights, SetChatRights,
         SetRole, UnbanMember,
     },
-    frame, text,
+    frame,
+    message::NewBody,
+    text,
 };
 
 use crate::commands::{Asker, Pending, Request, count_error, refused};
@@ -76,14 +78,14 @@ impl From<Reply> for Sent {
 }
 
 pub(in crate::commands) fn send(app: &App, asker: &Asker, send: &Send) -> Asked {
-    let stored = text::check_body(send.body.clone())?;
+    let stored = without_files(text::check_body(send.body.clone())?)?;
     app.limits.message(asker.user)?;
-    Ok((send.chat_id, Change::Send(NewMessage::new(send.client_id, send.body.clone(), stored, send.reply_to))))
+    Ok((send.chat_id, Change::Send(NewMessage::new(send.client_id, &send.body, stored, send.reply_to))))
 }
 
 pub(in crate::commands) fn edit(app: &App, asker: &Asker, edit: &Edit) -> Asked {
     app.limits.message(asker.user)?;
-    Ok((edit.chat_id, Change::Edit(edit.seq, text::check_body(edit.body.clone())?.into())))
+    Ok((edit.chat_id, Change::Edit(edit.seq, text::check_body(edit.body.clone())?)))
 }
 
 pub(in crate::commands) fn delete(app: &App, asker: &Asker, delete: &Delete) -> Asked {
@@ -125,6 +127,15 @@ pub(in crate::commands) fn restrict_member(app: &App, asker: &Asker, restrict: &
 pub(in crate::commands) fn unban_member(app: &App, asker: &Asker, unban: &UnbanMember) -> Asked {
     app.limits.command(asker.user)?;
     Ok((unban.chat_id, Change::Unban(unban.user_id)))
+}
+
+fn without_files(body: NewBody) -> Result<Body, WireError> {
+    match body {
+        NewBody::Text(text) => Ok(Body::Text(text)),
+        NewBody::Location(place) => Ok(Body::Location(place)),
+        NewBody::Contact(contact) => Ok(Body::Contact(contact)),
+        _ => Err(WireError::new(ErrorCode::FileNotFound, "this server takes no files yet")),
+    }
 }
 
 fn rights(list: &[Right]) -> Result<Rights, WireError> {

@@ -44,7 +44,7 @@ const PASSWORD: &str = "
     ON CONFLICT (kind, subject) DO UPDATE SET user_id = excluded.user_id, secret = excluded.secret";
 
 fn user(row: &sqlx::postgres::PgRow) -> sqlx::Result<User> {
-    Ok(User { id: UserId(row.try_get("id")?), handle: row.try_get("handle")?, name: row.try_get("name")? })
+    Ok(User { id: UserId(row.try_get("id")?), handle: row.try_get("handle")?, name: row.try_get("name")?, photo: None })
 }
 
 impl People {

@@ -44,7 +44,7 @@ impl Room {
                 Body::Text(text) => (Said::Text(text.text), Some(client_id)),
                 Body::Service { action } => (Said::Service(name(&action)), None),
                 Body::Deleted => (Said::Deleted, Some(client_id)),
-                Body::Unknown(body) => return Err(format!("an unknown body: {body}")),
+                body => return Err(format!("a body that nobody sent: {body:?}")),
             };
             let mine = rows.reactions.iter().filter(|it| it.0 == at && said != Said::Deleted);
             let reactions: BTreeMap<UserId, String> = mine.map(|it| (it.1, it.2.clone())).collect();
