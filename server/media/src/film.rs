@@ -18,8 +18,7 @@ const LONGEST_ROUND: u64 = 65 * 1000;
 /// What people's devices play, at least some of them.
 const MP4_VIDEO: [&[u8; 4]; 10] =
     [b"avc1", b"avc2", b"avc3", b"hvc1", b"hev1", b"dvh1", b"vp08", b"vp09", b"av01", b"mp4v"];
-const MP4_AUDIO: [&[u8; 4]; 9] =
-    [b"mp4a", b"Opus", b"fLaC", b"alac", b"ac-3", b"ec-3", b".mp3", b"lpcm", b"sowt"];
+const MP4_AUDIO: [&[u8; 4]; 9] = [b"mp4a", b"Opus", b"fLaC", b"alac", b"ac-3", b"ec-3", b".mp3", b"lpcm", b"sowt"];
 const WEBM_VIDEO: [&str; 5] = ["V_VP8", "V_VP9", "V_AV1", "V_MPEG4/ISO/AVC", "V_MPEGH/ISO/HEVC"];
 const WEBM_AUDIO: [&str; 4] = ["A_OPUS", "A_VORBIS", "A_AAC", "A_FLAC"];
 

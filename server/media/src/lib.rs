@@ -27,7 +27,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use kind::FileKind;
+pub use chapar_protocol::FileKind;
 pub use magic::{Format, HEAD, may_stand_inline};
 pub use work::work;
 pub use worker::Workers;

@@ -10,8 +10,7 @@ use std::{
 };
 
 use crate::{
-    Format, Prepared,
-    film,
+    Format, Prepared, film,
     work::{BROKEN, Refusal, WRONG_FORMAT},
 };
 

@@ -24,8 +24,8 @@ const BLOCK: u32 = 0xa1;
 const LARGEST_TABLE: u64 = 1 << 20;
 /// An Opus packet has at most 61 KB (RFC 6716, section 3.4).
 const LARGEST_SOUND: u64 = 64 << 10;
-/// Two gigabytes of film have some hundred thousand.
-const MOST_ELEMENTS: u64 = 20_000_000;
+/// Two gigabytes of film have some hundred thousand, a day of speech four million.
+const MOST_ELEMENTS: u64 = 10_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TrackKind {

@@ -72,7 +72,10 @@ fn false_sizes_are_not_believed() {
     beyond[at..at + 4].copy_from_slice(&0x7fff_ffffu32.to_be_bytes());
     for (what, bytes) in [
         ("a box beyond the end", beyond),
-        ("a box smaller than its head", [ftyp(b"isom"), vec![0, 0, 0, 4, b'm', b'o', b'o', b'v'], mdat.clone()].concat()),
+        (
+            "a box smaller than its head",
+            [ftyp(b"isom"), vec![0, 0, 0, 4, b'm', b'o', b'o', b'v'], mdat.clone()].concat(),
+        ),
         ("no table of contents", [ftyp(b"isom"), mdat.clone()].concat()),
         ("two of them", film(&[good.moov(), good.moov()].concat())),
         ("offsets beyond the end", film(&Film { offset: 1 << 30, ..Film::default() }.moov())),
@@ -109,7 +112,8 @@ fn boxes_a_hundred_thousand_deep_are_walked_past() {
 
 #[test]
 fn a_recording_in_fragments_is_as_long_as_they_are() {
-    let with_mvex = |moov: &[u8]| mp4_box(b"moov", &[&moov[8..], &mp4_box(b"mvex", &full(b"trex", &[0, 1, 1, 0, 0, 0]))].concat());
+    let with_mvex =
+        |moov: &[u8]| mp4_box(b"moov", &[&moov[8..], &mp4_box(b"mvex", &full(b"trex", &[0, 1, 1, 0, 0, 0]))].concat());
     let head = Film { seconds: 0, ..Film::default() };
     let fragment = |begin: u32| {
         let tfhd = full(b"tfhd", &[0x02_0000, 1]);
@@ -128,7 +132,8 @@ fn a_recording_in_fragments_is_as_long_as_they_are() {
 #[test]
 fn the_duration_of_a_browsers_recording_is_counted() {
     let tracks = [track(1, 1, "V_VP9", b"", Some((640, 480))), track(2, 2, "A_OPUS", make::OPUS_HEAD, None)].concat();
-    let second = |at: u32| cluster(at * 1000, &[block(1, 0, b"key"), block(2, 20, b"sound"), block(1, 960, b"x")].concat());
+    let second =
+        |at: u32| cluster(at * 1000, &[block(1, 0, b"key"), block(2, 20, b"sound"), block(1, 960, b"x")].concat());
     let clusters: Vec<u8> = (0..5).flat_map(second).collect();
     let done = send(FileKind::Video, &webm(&tracks, &[], &clusters));
     let prepared = done.prepared();

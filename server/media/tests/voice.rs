@@ -17,11 +17,8 @@ fn ogg(packets: &[Vec<u8>]) -> Vec<u8> {
     let tags = b"OpusTags\x04\0\0\0test\x01\0\0\0\x0a\0\0\0ARTIST=Her";
     writer.write_packet(&tags[..], 7, PacketWriteEndInfo::EndPage, 0).expect("writes");
     for (number, packet) in packets.iter().enumerate() {
-        let end = if number + 1 == packets.len() {
-            PacketWriteEndInfo::EndStream
-        } else {
-            PacketWriteEndInfo::NormalPacket
-        };
+        let end =
+            if number + 1 == packets.len() { PacketWriteEndInfo::EndStream } else { PacketWriteEndInfo::NormalPacket };
         writer.write_packet(packet.as_slice(), 7, end, (number as u64 + 1) * 960).expect("writes");
     }
     drop(writer);

@@ -108,7 +108,12 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Refusal> {
 }
 
 /// The entries of a table that says their number and then holds them, `width` bytes each.
-pub(crate) fn entries(bytes: &[u8], at: usize, end: usize, width: usize) -> Result<std::slice::ChunksExact<'_, u8>, Refusal> {
+pub(crate) fn entries(
+    bytes: &[u8],
+    at: usize,
+    end: usize,
+    width: usize,
+) -> Result<std::slice::ChunksExact<'_, u8>, Refusal> {
     let count = u32_at(bytes, at)? as usize;
     let length = count.checked_mul(width).ok_or(BROKEN)?;
     let table = bytes.get(at + 4..end).and_then(|rest| rest.get(..length)).ok_or(BROKEN)?;

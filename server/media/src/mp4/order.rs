@@ -19,9 +19,9 @@ use crate::work::{BROKEN, Refusal};
 impl Mp4 {
     /// Writes the film as it should be to `path`; nothing is written, and `false` answered, when it is so already.
     pub(crate) fn put_right(mut self, path: &Path) -> Result<bool, Refusal> {
-        let is = |kind: &[u8; 4]| move |top: &Top| &top.kind == kind;
-        let moov = *self.tops.iter().find(|top| is(b"moov")(top)).ok_or(BROKEN)?;
-        let film = self.tops.iter().find(|top| is(b"mdat")(top) || is(b"moof")(top)).map_or(moov.at, |top| top.at);
+        let moov = *self.tops.iter().find(|top| &top.kind == b"moov").ok_or(BROKEN)?;
+        let first = self.tops.iter().find(|top| [b"mdat", b"moof"].contains(&&top.kind));
+        let film = first.map_or(moov.at, |top| top.at);
         let moves = film < moov.at;
         let blanks = self.tops.iter().any(tells) || !self.movie.private.is_empty();
         if !moves && !blanks {

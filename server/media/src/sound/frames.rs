@@ -19,7 +19,11 @@ const BITRATES: [[u64; 15]; 2] = [
 pub(crate) fn mp3(front: &[u8], length: u64) -> Option<u64> {
     // Padding may stand before the first frame.
     let at = front.windows(4).take(64 << 10).position(|it| {
-        it[0] == 0xff && it[1] & 0xe6 == 0xe2 && (it[1] >> 3) & 3 != 1 && !matches!(it[2] >> 4, 0 | 15) && it[2] & 12 != 12
+        it[0] == 0xff
+            && it[1] & 0xe6 == 0xe2
+            && (it[1] >> 3) & 3 != 1
+            && !matches!(it[2] >> 4, 0 | 15)
+            && it[2] & 12 != 12
     })?;
     let frame = &front[at..];
     let first = (frame[1] >> 3) & 3 == 3;

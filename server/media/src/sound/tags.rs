@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn comments_tell_them_too_and_hold_no_control_characters() {
-        let comment = |text: &str| [&u32::try_from(text.len()).expect("short").to_le_bytes()[..], text.as_bytes()].concat();
+        let comment =
+            |text: &str| [&u32::try_from(text.len()).expect("short").to_le_bytes()[..], text.as_bytes()].concat();
         let list = [comment("encoder"), vec![2, 0, 0, 0], comment("Title=A\u{7}B"), comment("ARTIST=C")].concat();
         let mut tags = Tags::default();
         comments(&list, &mut tags);

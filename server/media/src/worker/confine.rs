@@ -9,7 +9,7 @@ use landlock::{
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::FileKind;
+use crate::{FileKind, kind::cpu_seconds};
 
 /// The address space of a worker. Decoding 50 megapixels with transparency takes some 450 MB.
 const MEMORY: u64 = 700 << 20;
@@ -44,7 +44,7 @@ pub fn confine(kind: FileKind, input: &Path, out: &Path) -> io::Result<Confined>
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Fsize, fs::metadata(input)?.len().saturating_add(GROWTH))?;
-    let seconds = kind.cpu_seconds();
+    let seconds = cpu_seconds(kind);
     // The first bound ends it with a signal that says why; the second is the kernel's last word.
     let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds + 1) };
     setrlimit(Resource::Cpu, cpu)?;

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Answer, Confined, Job};
-use crate::{FileKind, PrepareError, Prepared, Reason, work::Refusal};
+use crate::{FileKind, PrepareError, Prepared, Reason, kind::patience, work::Refusal};
 
 /// The largest answer: a preview, a waveform, some paths.
 const LONGEST_ANSWER: u64 = 64 << 10;
@@ -39,12 +39,17 @@ impl Workers {
         Self { exe, places: Semaphore::new(how_many.max(1)), told: AtomicBool::new(false) }
     }
 
+    /// Workers of the running program itself, even after an upgrade has put another one in its place.
+    pub fn of_this_program(how_many: usize) -> Self {
+        Self::new(PathBuf::from("/proc/self/exe"), how_many)
+    }
+
     pub(crate) async fn run(&self, kind: FileKind, input: &Path, out: &Path) -> Result<Prepared, PrepareError> {
         let _place = self.places.acquire().await.map_err(io::Error::other)?;
         // The worker stands elsewhere and knows no other environment.
         let job = Job { kind, input: std::path::absolute(input)?, out: std::path::absolute(out)? };
         let mut child = self.spawn()?;
-        match timeout(kind.patience(), talk(&mut child, &job)).await {
+        match timeout(patience(kind), talk(&mut child, &job)).await {
             Ok(answer) => self.judge(answer?),
             Err(_) => {
                 child.kill().await?;
@@ -56,6 +61,7 @@ impl Workers {
 
     fn spawn(&self) -> io::Result<Child> {
         Command::new(&self.exe)
+            .arg0("chapar")
             .arg("media-worker")
             // Passwords of the database stand in the node's environment.
             .env_clear()
