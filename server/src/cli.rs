@@ -42,6 +42,8 @@ pub enum Command {
     CheckConfig,
     /// Bring the database's schema up to date, and nothing else
     Migrate,
+    /// Look at one file that somebody sent; the server starts this itself, for each file
+    MediaWorker,
     /// Look after accounts and their sessions
     #[command(subcommand)]
     Admin(AdminCommand),

@@ -21,6 +21,10 @@ fn main() -> ExitCode {
     if cli.command() == Command::CheckConfig {
         return cli::check_config(&cli.settings, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE);
     }
+    // Before anything is read or started: what it is asked for comes from a stranger.
+    if cli.command() == Command::MediaWorker {
+        return chapar_media::worker::main();
+    }
     let settings = match Settings::load(&cli.settings) {
         Ok(settings) => settings,
         Err(problems) => {

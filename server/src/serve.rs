@@ -187,9 +187,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
-    let preparer = files::as_it_is();
     let files =
-        Files::open(&settings.files, &settings.data_dir, store.clone(), metrics.clone(), preparer, files::PREPARING).await?;
+        Files::open(&settings.files, &settings.data_dir, store.clone(), metrics.clone(), files::PREPARING).await?;
     tasks.spawn("the watch over uploads", files.clone().keep_sweeping());
     let others = files.jobs().into();
     let parts = jobs::Parts { others, store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Files, magic, names, range, range::Wanted, refusal::Refusal, store::people::files::Served};
+use crate::{Files, names, range, range::Wanted, refusal::Refusal, store::people::files::Served};
 
 /// What browsers do with a file that is opened by itself: nothing runs, nothing is fetched.
 const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox";
@@ -66,7 +66,7 @@ impl Files {
         let hash = served.blob.sha256.get(..16).unwrap_or_default();
         let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash));
         let mime = served.mime.as_deref().unwrap_or("image/jpeg");
-        let shown = magic::may_stand_inline(mime);
+        let shown = chapar_media::may_stand_inline(mime);
         let (status, part) = match range::wanted(asked, &tag, size) {
             Wanted::NotModified => (StatusCode::NOT_MODIFIED, 0..0),
             Wanted::Whole => (StatusCode::OK, 0..size),

@@ -94,7 +94,8 @@ pub(crate) fn creation(headers: &HeaderMap) -> Result<Creation, Refusal> {
         Some(_) => return Err(bad("Upload-Defer-Length can only be 1")),
     };
     match (&concat, size, later) {
-        (Concat::Of(_), None, false) | (Concat::Alone | Concat::Part, Some(_), false) | (Concat::Alone, None, true) => {}
+        (Concat::Of(_), None, false) | (Concat::Alone | Concat::Part, Some(_), false) | (Concat::Alone, None, true) => {
+        }
         (Concat::Of(_), ..) => return Err(bad("what is made of parts has their length")),
         (Concat::Part, _, true) => return Err(bad("a part tells its length at once")),
         _ => return Err(bad("say either Upload-Length or Upload-Defer-Length: 1")),
@@ -120,8 +121,11 @@ fn concat(value: Option<&str>) -> Result<Concat, Refusal> {
     if value == "partial" {
         return Ok(Concat::Part);
     }
-    let Some(urls) = value.strip_prefix("final;") else { return Err(bad("Upload-Concat is partial, or final;URL URL …")) };
-    let id = |url: &str| url.trim_end_matches('/').rsplit('/').next().and_then(|id| Uuid::try_parse(id).ok()).map(FileId);
+    let Some(urls) = value.strip_prefix("final;") else {
+        return Err(bad("Upload-Concat is partial, or final;URL URL …"));
+    };
+    let id =
+        |url: &str| url.trim_end_matches('/').rsplit('/').next().and_then(|id| Uuid::try_parse(id).ok()).map(FileId);
     let ids: Option<Vec<FileId>> = urls.split_ascii_whitespace().map(id).collect();
     match ids {
         Some(ids) if (1..=PARTS).contains(&ids.len()) => Ok(Concat::Of(ids)),

@@ -14,7 +14,6 @@ mod collect;
 mod download;
 mod headers;
 mod links;
-mod magic;
 pub mod names;
 mod objects;
 mod parts;
@@ -28,13 +27,20 @@ mod writers;
 
 pub(crate) use chapar_store as store;
 
-use std::{collections::{HashMap, HashSet}, io, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router, middleware,
     routing::{get, post},
 };
 use chapar_live::{jobs::External, metrics::Metrics};
+use chapar_media::Workers;
 use chapar_protocol::media::FileId;
 use chapar_settings::FileSettings;
 use chapar_store::people::uploads::PREPARE;
@@ -45,7 +51,6 @@ use tokio::sync::Semaphore;
 pub use collect::{COLLECT, COLLECT_EACH};
 pub use links::{Grant, LinkError, Links};
 pub use objects::OpenError;
-pub use prepare::{Prepared, PrepareError, Preparer, as_it_is};
 pub use refusal::Refusal;
 pub use tus::Uploader;
 
@@ -58,7 +63,7 @@ use writers::Writers;
 const UPLOAD_LASTS: Duration = Duration::from_hours(24);
 /// Requests whose bytes are made durable at the same time, and files that are stored.
 const AT_THE_DISK: usize = 4;
-/// Files that are prepared at the same time, where the node does not say.
+/// Files that are prepared at the same time, each in a process of its own.
 pub const PREPARING: usize = 2;
 
 /// How long a try of a job may take.
@@ -90,7 +95,7 @@ pub struct Inner {
     disk: Semaphore,
     turns: Semaphore,
     preparing: Semaphore,
-    preparer: Preparer,
+    workers: Workers,
     scanner: Option<Scanner>,
     metrics: Metrics,
 }
@@ -136,7 +141,6 @@ impl Files {
         beside: &Path,
         store: store::Store,
         metrics: Metrics,
-        preparer: Preparer,
         preparing: usize,
     ) -> Result<Self, StartError> {
         let dir = settings.dir.clone().unwrap_or_else(|| beside.join("files"));
@@ -159,7 +163,7 @@ impl Files {
             disk: Semaphore::new(AT_THE_DISK),
             turns: Semaphore::new(AT_THE_DISK),
             preparing: Semaphore::new(preparing.max(1)),
-            preparer,
+            workers: Workers::of_this_program(preparing.max(1)),
             scanner: settings.scanner.clone().map(|address| Scanner::new(address, settings.scanner_fail_open)),
             metrics,
         })))

@@ -63,7 +63,8 @@ impl Objects {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose());
         }
         let store: Arc<dyn ObjectStore> = Arc::new(builder.build().map_err(OpenError::S3)?);
-        let store = if bucket.prefix.is_empty() { store } else { Arc::new(PrefixStore::new(store, bucket.prefix.as_str())) };
+        let store =
+            if bucket.prefix.is_empty() { store } else { Arc::new(PrefixStore::new(store, bucket.prefix.as_str())) };
         Ok(Self { store, dir: None })
     }
 

@@ -10,14 +10,10 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use chapar_protocol::{
-    ErrorCode,
-    media::{FileId, FileKind},
-};
-use futures_util::future::BoxFuture;
+use chapar_media::PrepareError;
+use chapar_protocol::{ErrorCode, media::FileId};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -31,65 +27,6 @@ use crate::{
         files::{Facts, Outcome, Unprepared},
     },
 };
-
-/// What is known of a file, and what was made of it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prepared {
-    /// What it is.
-    pub mime: String,
-    /// Pixels.
-    pub width: Option<u32>,
-    /// Pixels.
-    pub height: Option<u32>,
-    /// How long it plays.
-    pub duration_ms: Option<u32>,
-    /// A thumbhash, base64.
-    pub preview: Option<String>,
-    /// 100 values of 5 bits, base64.
-    pub waveform: Option<String>,
-    /// Whether it moves.
-    pub animated: bool,
-    /// What a piece of music says of itself.
-    pub title: Option<String>,
-    /// Who plays it.
-    pub performer: Option<String>,
-    /// What is given out instead of what was uploaded.
-    pub replaced: Option<PathBuf>,
-    /// Smaller sizes of a photo: the longer side, and the file.
-    pub variants: Vec<(u16, PathBuf)>,
-}
-
-/// Why a file is not prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// It will never do.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// It has more pixels, frames or seconds than may be.
-    #[error("too large")]
-    TooLarge,
-    /// The machine failed, not the file.
-    #[error("failed: {0}")]
-    Failed(#[from] io::Error),
-}
-
-/// Looks at a file and puts what is made of it into an empty directory. The node brings it.
-pub type Preparer =
-    Arc<dyn Fn(FileKind, PathBuf, PathBuf) -> BoxFuture<'static, Result<Prepared, PrepareError>> + Send + Sync>;
-
-/// Takes every file as it is, and says of it what its first bytes say.
-pub fn as_it_is() -> Preparer {
-    Arc::new(|_, input, _| {
-        Box::pin(async move {
-            let head = blocking(move || {
-                let mut head = Vec::new();
-                File::open(input)?.take(64).read_to_end(&mut head)?;
-                Ok::<_, io::Error>(head)
-            });
-            Ok(Prepared { mime: crate::magic::mime(&head.await?).to_owned(), ..Prepared::default() })
-        })
-    })
-}
 
 /// A directory that is removed when it is dropped.
 struct Workshop(PathBuf);
@@ -200,11 +137,10 @@ impl Files {
                 Err(error) => return Err(format!("the scanner does not answer: {error}")),
             }
         }
-        let made = (self.preparer)(due.kind, input, workshop.0.join("out")).await;
-        let made = match made {
+        let made = match chapar_media::prepare(&self.workers, due.kind, &input, &workshop.0.join("out")).await {
             Ok(made) => made,
             Err(PrepareError::Refused(why)) => {
-                tracing::info!(file = %due.id, why, "a file was refused");
+                tracing::info!(file = %due.id, %why, "a file was refused");
                 return Ok(Outcome::Refused(ErrorCode::FileRefused));
             }
             Err(PrepareError::TooLarge) => return Ok(Outcome::Refused(ErrorCode::FileTooLarge)),

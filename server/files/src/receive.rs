@@ -68,7 +68,10 @@ impl Sink {
         let part = match opened {
             Ok(part) => part.ok_or_else(locked)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Refusal::new(ErrorCode::UploadGone, "what there was of this upload is gone: begin it anew"));
+                return Err(Refusal::new(
+                    ErrorCode::UploadGone,
+                    "what there was of this upload is gone: begin it anew",
+                ));
             }
             Err(error) => return Err(error.into()),
         };
@@ -137,7 +140,11 @@ impl Sink {
             }
             End::Disk(error) => {
                 // Without room what was written can still be made durable; else nobody knows what was written.
-                if is_full(&error) { self.keep(offset, None)? } else { self.cut_back_to(self.durable)? }
+                if is_full(&error) {
+                    self.keep(offset, None)?
+                } else {
+                    self.cut_back_to(self.durable)?
+                }
                 Err(error.into())
             }
         }

@@ -56,7 +56,8 @@ pub(crate) async fn options() -> Response {
         ("tus-max-size", &max),
         ("tus-checksum-algorithm", headers::ALGORITHMS),
     ];
-    (StatusCode::NO_CONTENT, said.map(|(name, value)| (HeaderName::from_static(name), value.to_owned()))).into_response()
+    (StatusCode::NO_CONTENT, said.map(|(name, value)| (HeaderName::from_static(name), value.to_owned())))
+        .into_response()
 }
 
 /// `POST /files`: an upload begins.
@@ -283,7 +284,8 @@ impl Files {
         }
         let hold = self.writers.take(user, id).await?;
         let this = self.clone();
-        let taking = tokio::spawn(async move { this.receive(hold, id, Incoming { offset, most, checksum, body }).await });
+        let taking =
+            tokio::spawn(async move { this.receive(hold, id, Incoming { offset, most, checksum, body }).await });
         match taking.await {
             Ok(taken) => taken,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -126,7 +126,11 @@ fn bucket(text: &str) -> Result<Bucket, String> {
 }
 
 fn word(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(char::is_whitespace) { Err("must be one word".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        Err("must be one word".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn scanner(text: &str) -> Result<ScannerAddress, String> {
@@ -134,5 +138,9 @@ fn scanner(text: &str) -> Result<ScannerAddress, String> {
         return Ok(ScannerAddress::Unix(PathBuf::from(text)));
     }
     let port = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if port { Ok(ScannerAddress::Tcp(text.to_owned())) } else { Err(format!("must be HOST:PORT or the path of a socket, not {text:?}")) }
+    if port {
+        Ok(ScannerAddress::Tcp(text.to_owned()))
+    } else {
+        Err(format!("must be HOST:PORT or the path of a socket, not {text:?}"))
+    }
 }

@@ -22,9 +22,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use files::{Bucket, FileSettings, ScannerAddress};
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
-pub use files::{Bucket, FileSettings, ScannerAddress};
 pub use relay::{RelayListen, RelaySettings};
 pub use secret::Secret;
 pub use sources::{Given, Layers, Source};

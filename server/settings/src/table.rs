@@ -229,7 +229,12 @@ pub const SETTINGS: [Setting; 54] = [
         "DIRECTORY",
         "Where uploads are received, and complete files lie; several nodes may share it [default: files in data-dir]",
     ),
-    setting("blob-url", "CHAPAR_BLOB_URL", "URL", "s3://BUCKET/PREFIX, where complete files lie [default: in files-dir]"),
+    setting(
+        "blob-url",
+        "CHAPAR_BLOB_URL",
+        "URL",
+        "s3://BUCKET/PREFIX, where complete files lie [default: in files-dir]",
+    ),
     setting("s3-endpoint", "CHAPAR_S3_ENDPOINT", "URL", "The S3 server of blob-url [default: that of AWS]"),
     setting("s3-region", "CHAPAR_S3_REGION", "REGION", "Its region [default: us-east-1]"),
     setting(

@@ -40,7 +40,8 @@ pub(super) async fn guard(State(routes): State<Routes>, request: Request, next: 
         }
     }
     // Files come and go for as long as something of them does: their own time-outs see to that.
-    let answered = if is_file { Ok(next.run(request).await) } else { tokio::time::timeout(PATIENCE, next.run(request)).await };
+    let answered =
+        if is_file { Ok(next.run(request).await) } else { tokio::time::timeout(PATIENCE, next.run(request)).await };
     let mut response = answered.unwrap_or_else(|_| {
         let message = "this took too long: whether it took effect is unknown, try again";
         Failure(WireError::new(ErrorCode::Unavailable, message).after_ms(1000)).into_response()

@@ -53,6 +53,7 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     reading(store, size).await;
     writing(store, size, round).await;
     calls(store).await;
+    crate::files::files(store, round).await;
     store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");
@@ -253,6 +254,7 @@ async fn jobs(store: &Store) {
     store.people.keep_job("a_job", std::time::Duration::from_mins(1)).await.expect("kept");
     let lease = std::time::Duration::ZERO;
     for job in store.people.take_jobs(4, lease, 8).await.expect("taken") {
+        store.people.extend_job(&job, lease).await.expect("extended");
         store.people.job_failed(&job, "why", None).await.expect("noted");
         assert_eq!(store.people.dead_jobs().await.expect("read").len(), 1);
         assert!(store.people.retry_job(job.id).await.expect("noted"));

@@ -124,6 +124,15 @@ SELECT 1, {posts} - 100 + s, u, '👍', '👍', {posts} + (s - 1) * {reactions} 
          SELECT setval('user_numbers', 2000000), setval('chat_numbers', 2000000),
                 setval(pg_get_serial_sequence('devices', 'id'), 2000000)"
     ));
+    database.sql(
+        "INSERT INTO blobs (sha256, key, size, doubted_at)
+         SELECT sha256(n::text::bytea), gen_random_uuid(), 1000, NULL FROM generate_series(1, 200000) n;
+         INSERT INTO files (id, user_id, kind, state, size, received, kept_until, blob, name, mime)
+         SELECT gen_random_uuid(), 1 + n % 100, 'photo', 'ready', 1000, 1000, NULL, sha256(n::text::bytea), 'a.jpg', 'image/jpeg'
+         FROM generate_series(1, 200000) n;
+         INSERT INTO file_variants (file_id, longer, blob) SELECT id, 320, blob FROM files;
+         INSERT INTO file_uses (file_id, chat_id, seq) SELECT id, 2, row_number() OVER () FROM files",
+    );
     database.sql(BUILD_INDEXES);
     database.sql(&format!(
         "UPDATE messages SET version = {posts} + (seq - ({posts} - 100)) * {reactions} WHERE chat_id = 1 AND seq > {posts} - 100"

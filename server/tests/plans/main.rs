@@ -9,6 +9,7 @@
 mod support;
 
 mod exercise;
+mod files;
 mod fill;
 mod statements;
 

@@ -15,6 +15,7 @@ pub mod redis;
 pub mod socket;
 pub mod traffic;
 pub mod turn;
+pub mod tus;
 pub mod watchdog;
 pub mod world;
 

@@ -1,11 +1,12 @@
 //! What is stored once for each content, and what nobody needs any more. See `migrations/people/0008_files.sql`.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{People, Result, jobs::interval};
+use crate::{Tx, busy};
 
 /// Content that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,23 @@ impl People {
         sqlx::query("DELETE FROM blob_trash WHERE key = ANY ($1)").bind(keys).execute(&self.pool).await?;
         Ok(())
     }
+}
+
+/// Before content is named, in the same transaction: nobody takes it away meanwhile.
+///
+/// # Errors
+/// [`StoreError::Refused`] where somebody has, because it took too long to come here: it is to be stored again.
+pub(super) async fn name(tx: &mut Tx, hashes: &[Vec<u8>]) -> Result<()> {
+    let hashes: BTreeSet<&[u8]> = hashes.iter().map(Vec::as_slice).collect();
+    let there = sqlx::query(
+        "UPDATE blobs b SET doubted_at = now() FROM (
+             SELECT sha256 FROM blobs WHERE sha256 = ANY ($1) ORDER BY sha256 FOR NO KEY UPDATE
+         ) i WHERE b.sha256 = i.sha256",
+    )
+    .bind(hashes.iter().copied().collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    if there.rows_affected() == hashes.len() as u64 { Ok(()) } else { Err(busy("content was taken away meanwhile")) }
 }
 
 pub(super) fn blob(row: &PgRow) -> Result<Blob> {

@@ -237,6 +237,7 @@ impl People {
 
     /// Gives back what one person paid for nothing.
     pub async fn refund(&self, user: UserId, own: Charge) -> Result<()> {
+        self.refusals.forget(user, own.kind);
         self.give_back(user, &Toll { own, each: Charge { kind: own.kind, seconds: 0.0 }, strangers: Vec::new() }).await
     }
 
@@ -279,6 +280,11 @@ impl Refusals {
     fn wait(&self, user: UserId, charge: &Charge) -> Option<Duration> {
         let full_at = *self.0.lock().get(&(user, charge.kind))?;
         charge.wait(full_at.saturating_duration_since(tokio::time::Instant::now()).as_secs_f64())
+    }
+
+    /// A bucket is fuller than what was seen.
+    fn forget(&self, user: UserId, kind: BudgetKind) {
+        self.0.lock().remove(&(user, kind));
     }
 
     /// Keeps what a payment has shown.

@@ -221,6 +221,9 @@ impl People {
             .iter()
             .map(|(longer, blob)| (i16::try_from(*longer).unwrap_or(i16::MAX), blob.clone()))
             .unzip();
+        let mut tx = self.begin().await?;
+        let named: Vec<Vec<u8>> = blobs.iter().chain(&facts.replaced).cloned().collect();
+        super::blobs::name(&mut tx, &named).await?;
         let ready: i64 = sqlx::query_scalar(
             "WITH ready AS (
                  UPDATE files f SET state = 'ready', mime = $2, width = $3, height = $4, duration_ms = $5, preview = $6,
@@ -251,8 +254,9 @@ impl People {
         .bind(blobs)
         .bind(&facts.title)
         .bind(&facts.performer)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(ready > 0)
     }
 

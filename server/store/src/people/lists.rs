@@ -245,11 +245,12 @@ impl People {
 
     /// How far a follower of the feed has come in a history of the chats' side.
     pub(crate) async fn feed_cursor(&self, follower: &str, history: &str) -> Result<Cursor> {
-        let found = sqlx::query("SELECT xid::text::bigint AS xid, id FROM feed_cursors WHERE consumer = $1 AND history = $2")
-            .bind(follower)
-            .bind(history)
-            .fetch_optional(&self.pool)
-            .await?;
+        let found =
+            sqlx::query("SELECT xid::text::bigint AS xid, id FROM feed_cursors WHERE consumer = $1 AND history = $2")
+                .bind(follower)
+                .bind(history)
+                .fetch_optional(&self.pool)
+                .await?;
         let Some(found) = found else { return Ok(Cursor::default()) };
         Ok(Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? })
     }

@@ -153,6 +153,7 @@ impl People {
     /// whoever does that at once. `None`: somebody else has done this already, or nobody needs it any more.
     pub async fn upload_stored(&self, file: FileId, sha256: &[u8]) -> Result<Option<i64>> {
         let mut tx = self.begin().await?;
+        super::blobs::name(&mut tx, &[sha256.to_vec()]).await?;
         let done = sqlx::query(
             "UPDATE files SET blob = $2, place = NULL WHERE id = $1 AND state = 'preparing' AND blob IS NULL",
         )

@@ -1,0 +1,135 @@
+//! Starts a worker for each file, so many at a time, and outlives every one of them.
+
+use std::{
+    io,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rustix::process::Signal;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, Command},
+    sync::Semaphore,
+    time::timeout,
+};
+
+use super::{Answer, Confined, Job};
+use crate::{FileKind, PrepareError, Prepared, Reason, kind::patience, work::Refusal};
+
+/// The largest answer: a preview, a waveform, some paths.
+const LONGEST_ANSWER: u64 = 64 << 10;
+/// Of what a dying worker says.
+const LONGEST_COMPLAINT: u64 = 4 << 10;
+
+/// Starts workers. A process per file and not a pool of them: its limits are of this file alone, landlock shows it this
+/// file alone, and nothing needs mending after a death. Starting one takes some milliseconds.
+#[derive(Debug)]
+pub struct Workers {
+    exe: PathBuf,
+    places: Semaphore,
+    told: AtomicBool,
+}
+
+impl Workers {
+    /// Workers of `exe` (called with `media-worker`), at most `how_many` at a time; further jobs wait.
+    pub fn new(exe: PathBuf, how_many: usize) -> Self {
+        Self { exe, places: Semaphore::new(how_many.max(1)), told: AtomicBool::new(false) }
+    }
+
+    /// Workers of the running program itself, even after an upgrade has put another one in its place.
+    pub fn of_this_program(how_many: usize) -> Self {
+        Self::new(PathBuf::from("/proc/self/exe"), how_many)
+    }
+
+    pub(crate) async fn run(&self, kind: FileKind, input: &Path, out: &Path) -> Result<Prepared, PrepareError> {
+        let _place = self.places.acquire().await.map_err(io::Error::other)?;
+        // The worker stands elsewhere and knows no other environment.
+        let job = Job { kind, input: std::path::absolute(input)?, out: std::path::absolute(out)? };
+        let mut child = self.spawn()?;
+        match timeout(patience(kind), talk(&mut child, &job)).await {
+            Ok(answer) => self.judge(answer?),
+            Err(_) => {
+                child.kill().await?;
+                // Its processor time was not used up, or it would have died of that: this machine is too busy.
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the worker had no time in a long while").into())
+            }
+        }
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        Command::new(&self.exe)
+            .arg0("chapar")
+            .arg("media-worker")
+            // Passwords of the database stand in the node's environment.
+            .env_clear()
+            // Allocators that reserve much address space at once would not fit the limit.
+            .env("MIMALLOC_ARENA_RESERVE", "32MiB")
+            .env("RUST_BACKTRACE", "0")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+    }
+
+    fn judge(&self, said: Said) -> Result<Prepared, PrepareError> {
+        if !said.status.success() {
+            let complaint = String::from_utf8_lossy(&said.complaint);
+            tracing::warn!(status = %said.status, complaint = complaint.trim(), "a media worker died");
+            return Err(why_it_died(said.status));
+        }
+        let answer: Answer = serde_json::from_slice(&said.answer).map_err(io::Error::other)?;
+        if answer.confined != Confined::Fully && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(confined = ?answer.confined, "this kernel's landlock does not confine media workers fully");
+        }
+        answer.outcome.map_err(|refusal| match refusal {
+            Refusal::Refused(reason) => PrepareError::Refused(reason),
+            Refusal::TooLarge => PrepareError::TooLarge,
+            Refusal::Failed(what) => PrepareError::Failed(io::Error::other(what)),
+        })
+    }
+}
+
+struct Said {
+    status: ExitStatus,
+    answer: Vec<u8>,
+    complaint: Vec<u8>,
+}
+
+async fn talk(child: &mut Child, job: &Job) -> io::Result<Said> {
+    let piped = "the pipes were asked for";
+    let mut stdin = child.stdin.take().expect(piped);
+    let mut stdout = child.stdout.take().expect(piped).take(LONGEST_ANSWER);
+    let mut stderr = child.stderr.take().expect(piped).take(LONGEST_COMPLAINT);
+    let job = serde_json::to_vec(job)?;
+    let (mut answer, mut complaint) = (Vec::new(), Vec::new());
+    let write = async {
+        // One that dies first is judged by its status.
+        let _ = stdin.write_all(&job).await;
+        drop(stdin);
+    };
+    let ((), read, _) = tokio::join!(write, stdout.read_to_end(&mut answer), stderr.read_to_end(&mut complaint));
+    read?;
+    Ok(Said { status: child.wait().await?, answer, complaint })
+}
+
+/// Whether the file killed the worker or somebody else did.
+fn why_it_died(status: ExitStatus) -> PrepareError {
+    /// The exit code of a panic.
+    const PANICKED: i32 = 101;
+    let of_limits = [Signal::ABORT, Signal::XCPU, Signal::XFSZ, Signal::SEGV, Signal::BUS, Signal::ILL];
+    let by_file = match status.signal() {
+        Some(signal) => of_limits.iter().any(|it| it.as_raw() == signal),
+        // A panic is our fault, but the same file would bring it about again.
+        None => status.code() == Some(PANICKED),
+    };
+    if by_file {
+        PrepareError::Refused(Reason::Bomb)
+    } else {
+        PrepareError::Failed(io::Error::other(format!("{status}")))
+    }
+}
