@@ -80,3 +80,41 @@ export async function send(tab: Tab, count: number): Promise<void> {
 /** The pictures in the chat that have really been loaded. */
 export const loaded = (tab: Tab): Promise<number> =>
   tab.history.locator('.tile img').evaluateAll((images) => images.filter((it) => (it as HTMLImageElement).complete && (it as HTMLImageElement).naturalWidth > 0).length);
+
+/** Half silence, half nothing: an Ogg Opus file of so many seconds that any reader takes. */
+export function voice(name: string, seconds: number): Given {
+  const CRC = Array.from({ length: 256 }, (_, at) => {
+    let value = at << 24;
+    for (let bit = 0; bit < 8; bit++) value = value & 0x80000000 ? (value << 1) ^ 0x04c11db7 : value << 1;
+    return value >>> 0;
+  });
+  const page = (number: number, flags: number, granule: number, packets: Buffer[]): Buffer => {
+    const head = Buffer.alloc(27 + packets.length);
+    head.write('OggS', 0);
+    head[5] = flags;
+    head.writeBigInt64LE(BigInt(granule), 6);
+    head.writeUInt32LE(0x1405, 14);
+    head.writeUInt32LE(number, 18);
+    head[26] = packets.length;
+    for (const [at, packet] of packets.entries()) head[27 + at] = packet.length;
+    const whole = Buffer.concat([head, ...packets]);
+    let crc = 0;
+    for (const byte of whole) crc = ((crc << 8) ^ (CRC[((crc >>> 24) ^ byte) & 255] ?? 0)) >>> 0;
+    whole.writeUInt32LE(crc, 22);
+    return whole;
+  };
+  const opusHead = Buffer.alloc(19);
+  opusHead.write('OpusHead', 0);
+  opusHead.set([1, 1], 8);
+  opusHead.writeUInt16LE(312, 10);
+  opusHead.writeUInt32LE(48_000, 12);
+  const tags = Buffer.alloc(16);
+  tags.write('OpusTags', 0);
+  const pages = [page(0, 2, 0, [opusHead]), page(1, 0, 0, [tags])];
+  const frames = seconds * 50;
+  for (let from = 0; from < frames; from += 50) {
+    const many = Math.min(50, frames - from);
+    pages.push(page(pages.length, from + many >= frames ? 4 : 0, (from + many) * 960 + 312, Array.from({ length: many }, () => Buffer.from([0xf8, 0xff, 0xfe]))));
+  }
+  return { name, mimeType: 'audio/ogg', buffer: Buffer.concat(pages) };
+}

@@ -72,6 +72,35 @@ export class Person {
     return (await this.call<{ seq: number }>('send', params)).seq;
   }
 
+  /** Brings a file up and waits until messages can name it. */
+  async upload(kind: string, { name, mimeType, buffer }: { name: string; mimeType: string; buffer: Buffer }): Promise<string> {
+    const of = (text: string): string => Buffer.from(text).toString('base64');
+    const made = await fetch(`${this.url}/files`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${this.token}`,
+        'Tus-Resumable': '1.0.0',
+        'Upload-Length': String(buffer.length),
+        'Upload-Metadata': `kind ${of(kind)},filename ${of(name)},filetype ${of(mimeType)}`,
+        'Content-Type': 'application/offset+octet-stream',
+      },
+      body: new Uint8Array(buffer),
+    });
+    const id = made.headers.get('location')?.split('/').at(-1);
+    if (!made.ok || !id) throw new Error(`${kind}: ${made.status} ${await made.text()}`);
+    for (;;) {
+      const { state } = await this.call<{ state: string }>('get_file', { file_id: id });
+      if (state === 'ready') return id;
+      if (state === 'refused' || state === 'held') throw new Error(`${kind} ${name}: ${state}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Sends a body of any kind; returns its seq. */
+  async give(chatId: number, body: Json): Promise<number> {
+    return (await this.call<{ seq: number }>('send', { chat_id: chatId, client_id: randomUUID(), body })).seq;
+  }
+
   react(chatId: number, seq: number, emoji: string): Promise<unknown> {
     return this.call('react', { chat_id: chatId, seq, emoji });
   }
