@@ -11,6 +11,7 @@ import { Emitter, type EventOf } from "./emitter.js";
 import { endpoint, type Endpoint } from "./endpoint.js";
 import { ChaparError, stopError } from "./error.js";
 import { give, type AlbumFile, type FileOptions } from "./files/give.js";
+import type { Growing } from "./files/tus.js";
 import type { FileRef, Links, LinksOfFile } from "./files/links.js";
 import { post } from "./http.js";
 import { openBackend } from "./open.js";
@@ -378,6 +379,14 @@ export class Client extends Commands {
     const { upload, whenReady } = await import("./files/tus.js");
     const id = await upload(file, { base: this.#endpoint.http, token, type: file.type, ...options });
     return whenReady(() => this.getFile(id), options.signal);
+  }
+
+  /** Brings a file up while it is made, such as a voice that is recorded; then `sendFile` with its id as `uploadId` and the whole of it. */
+  async growing(options: { kind: wire.FileKind; name?: string; type?: string }): Promise<Growing> {
+    const { token } = this.#view;
+    if (token === undefined) throw stopError({ reason: "signed_out", message: "no token" });
+    const { Growing } = await import("./files/tus.js");
+    return new Growing({ base: this.#endpoint.http, token, ...options });
   }
 
   /** Where the picture of a user is, in 80 or 320 pixels. */

@@ -87,6 +87,8 @@ export class Host implements Backend {
   #watches = new Map<string, UserId[]>();
   /** The bytes of files that the store does not have, or not yet. */
   readonly #bytes = new Map<string, Blob>();
+  /** Messages whose bytes are being kept. */
+  readonly #putting = new Set<string>();
   #uploads: Promise<Uploads> | undefined;
   #closed = false;
   #toldInStep = false;
@@ -293,10 +295,12 @@ export class Host implements Backend {
       });
     };
     // Bytes that were kept, or could not be, are not tried again with each step of the message.
-    if (files.length === 0 || files.length < keys.length || item.files?.some((it) => it.fleeting || it.id !== undefined)) return alone();
+    if (files.length === 0 || files.length < keys.length || item.files?.some((it) => it.fleeting) || this.#putting.has(clientId)) return alone();
+    this.#putting.add(clientId);
     store.putFiles(item, files).then(
       () => {
         // From now on they are read from there: a file may be changed or taken away from the disk.
+        this.#putting.delete(clientId);
         if (store.persistent) for (const key of keys) this.#bytes.delete(key);
         kept(!store.persistent);
       },

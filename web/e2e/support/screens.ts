@@ -1,6 +1,7 @@
 // Every screen of the app and how one gets there: what axe looks at, and what the pictures show.
 import type { Locator } from 'playwright-core';
 import type { Device, Tab } from './browser';
+import { noise, paste, picture, sheet } from './files';
 import type { seed } from './seed';
 
 export type World = Awaited<ReturnType<typeof seed>>;
@@ -21,6 +22,12 @@ const chatOf =
   };
 const sara = chatOf('saraChat');
 const family = chatOf('family');
+const files = async (device: Device, tab: Tab, world: World): Promise<void> => {
+  await chatOf('filesChat')(device, tab, world);
+  await device.page.locator('.place, .tile').first().waitFor();
+  await tab.history.evaluate((box) => box.scrollTo(0, 0));
+  await tab.history.locator('.tile img.loaded').first().waitFor();
+};
 
 /** On a wide screen it may be open already: it stays, from chat to chat. */
 async function openInfo(device: Device, tab: Tab): Promise<void> {
@@ -327,6 +334,57 @@ export const SCREENS: Screen[] = [
       await device.page.getByText(tab.words.errors.chat_not_found).first().waitFor();
     },
   },
+  { name: 'files', go: files },
+  {
+    name: 'files-end',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await tab.history.locator('.place').last().waitFor();
+      await tab.history.evaluate((box) => box.scrollTo(0, box.scrollHeight));
+    },
+  },
+  {
+    name: 'viewer',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await tab.history.locator('.album .open').first().click();
+      await device.page.locator('.viewer img.loaded').waitFor();
+    },
+  },
+  {
+    name: 'attach',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await paste(tab, picture('حرم.png', 1200, 800), picture('صحن.png', 800, 1000, [[250, 210, 160], [140, 40, 60]]), noise('برنامه.pdf', 120_000, 'application/pdf'));
+      await sheet(tab, 3).locator('img').nth(1).waitFor();
+    },
+  },
+  {
+    name: 'record',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.media.record, exact: true }).click();
+      await device.page.locator('.recorder .live').waitFor();
+      await device.page.locator('.recorder .wave span').nth(20).waitFor({ state: 'attached' });
+    },
+  },
+  {
+    name: 'player',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await tab.history.locator('.voice .play').first().click();
+      await device.page.locator('section.player').waitFor();
+    },
+  },
+  {
+    name: 'shared',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await openInfo(device, tab);
+      await tab.info.getByRole('button', { name: tab.words.media.shared, exact: true }).click();
+      await tab.dialog(tab.words.media.shared).locator('.grid img').nth(1).waitFor();
+    },
+  },
   {
     name: 'offline',
     go: async (device, tab, world) => {
@@ -353,12 +411,14 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
     await device.page.locator('.composer .about').getByRole('button', { name: tab.words.common.cancel, exact: true }).click();
     await device.page.locator('.composer .about').waitFor({ state: 'detached' });
   }
+  if (screen.name === 'shared') await device.page.keyboard.press('Escape');
+  if (screen.name === 'player') await device.page.locator('section.player').getByRole('button', { name: tab.words.common.close, exact: true }).click();
   if (screen.name === 'formatting') await tab.composer.fill('');
   if (['rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) {
     await device.page.keyboard.press('Escape');
     await tab.info.waitFor();
   }
-  if (['about-person', 'members', 'rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
+  if (['about-person', 'shared', 'members', 'rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
   if (screen.name !== 'offline') return;
   await device.context.setOffline(false);
   await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();

@@ -1,4 +1,6 @@
 // A server full of Persian and English talk, for looking at.
+import { randomUUID } from 'node:crypto';
+import { noise, picture, voice, type Given } from './files';
 import { handle, Person } from './people';
 import { parseMarkup } from '../../../client-sdk/typescript/src/text/index';
 import { sql } from './sql';
@@ -94,12 +96,28 @@ export async function seed(url: string) {
   await mina.say(club, 'من «کلیدر» را پیشنهاد می‌دهم!');
   await mina.read(club, await sara.say(club, 'تا رأی‌گیری کمی صبر کنیم.'));
   await sara.call('restrict_member', { chat_id: club, user_id: mina.id, denied: ['write'], until: later(3) });
+  const narges = await Person.register(url, 'نرگس', handle('narges'));
+  const filesChat = await narges.direct(mina);
+  const shown = async (given: Given): Promise<string> => narges.upload('photo', given);
+  await narges.give(filesChat, { kind: 'photo', file_id: await shown(picture('1.png', 1200, 900, [[240, 180, 90], [30, 60, 120]])), text: 'غروب بین‌الحرمین' });
+  const colours: [[number, number, number], [number, number, number]][] = [[[200, 220, 240], [60, 120, 90]], [[250, 210, 160], [140, 40, 60]], [[90, 140, 200], [20, 30, 60]]];
+  const album = [];
+  for (const [at, colour] of colours.entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(picture(`${at}.png`, at === 1 ? 700 : 1000, at === 1 ? 1000 : 700, colour)) } });
+  await narges.call('send_album', { chat_id: filesChat, items: album });
+  await narges.give(filesChat, { kind: 'document', file_id: await narges.upload('document', noise('برنامهٔ سفر.pdf', 482_000, 'application/pdf')), text: 'این برنامهٔ سفر است' });
+  const loud = Buffer.from(Array.from({ length: 63 }, (_, at) => (at * 37) & 255)).toString('base64').replace(/=+$/, '');
+  await narges.give(filesChat, { kind: 'voice', file_id: await narges.upload('voice', voice('v.ogg', 14)), waveform: loud });
+  await mina.give(filesChat, { kind: 'voice', file_id: await mina.upload('voice', voice('w.ogg', 6)), waveform: loud });
+  await narges.give(filesChat, { kind: 'location', latitude: 34.641, longitude: 50.879, accuracy_m: 12 });
+  await narges.give(filesChat, { kind: 'contact', name: 'هتل نور', phone: '+982537740000' });
+  await mina.read(filesChat, 9);
+
   // A stranger has written: it waits apart.
   const negar = await Person.register(url, 'نگار', handle('negar'));
   await negar.finds(mina);
   const { chat: request } = await negar.call<{ chat: { id: number } }>('open_direct', { user_id: mina.id });
   await negar.say(request.id, 'سلام! شمارهٔ شما را سارا داده. برای سفر شنبه یک جای خالی دارید؟');
-  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, club, request: request.id } };
+  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, club, filesChat, request: request.id } };
 }
 
 /** The evening on which the pictures are taken: 20:40 in Tehran. */
@@ -116,6 +134,7 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
     [chats.club, 30 * 60, 4],
     [chats.amirChat, 51 * 60, 11],
     [chats.rezaChat, 5 * 24 * 60, 1],
+    [chats.filesChat, 14, 4],
     [chats.request, 95, 1],
   ];
   for (const [chat, ago, between] of days) {

@@ -23,6 +23,8 @@ export interface FileOptions {
   facts?: FileFacts;
   /** The picture that stands for a video. */
   poster?: Blob;
+  /** Part of it is at the server already: see `Client.growing`. */
+  uploadId?: string;
 }
 
 /** One of an album. */
@@ -35,7 +37,7 @@ const CAPTIONED: ReadonlySet<string> = new Set(["photo", "video", "voice", "audi
 
 /** A body without its files, the files, and their bytes. */
 export function give(file: Blob, options: FileOptions, part: number): { body: NewBody; files: OutboxFile[]; bytes: Blob[] } {
-  const { kind = "document", text, entities, spoiler, emoji, title, performer, facts, poster } = options;
+  const { kind = "document", text, entities, spoiler, emoji, title, performer, facts, poster, uploadId } = options;
   const name = options.name ?? (file as { name?: string }).name;
   const body: Record<string, unknown> = { kind };
   const put = (values: Record<string, unknown>): void => {
@@ -49,7 +51,7 @@ export function give(file: Blob, options: FileOptions, part: number): { body: Ne
   if (kind === "video" || kind === "round") put({ preview: facts?.preview });
   if (["video", "round", "voice", "audio"].includes(kind) && facts?.duration_ms !== undefined) body.duration_ms = facts.duration_ms;
   if (kind === "voice") put({ waveform: facts?.waveform });
-  const files: OutboxFile[] = [{ part, slot: "file_id", kind, ...(name && { name }), type: file.type, size: file.size, ...(facts && { facts }) }];
+  const files: OutboxFile[] = [{ part, slot: "file_id", kind, ...(name && { name }), type: file.type, size: file.size, ...(facts && { facts }), ...(uploadId !== undefined && { id: uploadId }) }];
   const bytes = [file];
   if (poster && (kind === "video" || kind === "round")) {
     files.push({ part, slot: "poster", kind: "poster", type: poster.type, size: poster.size });

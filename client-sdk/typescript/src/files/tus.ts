@@ -79,9 +79,12 @@ export async function upload(blob: Blob, options: UploadOptions): Promise<string
         offset = made.offset;
         options.onBegin?.(id);
       } else if (offset === undefined) {
-        offset = await look(id, options);
+        const found = await look(id, options);
+        offset = found.offset;
+        // One that has grown beside its recording is whole when the server knows its length, too.
+        if (found.open && offset >= blob.size) offset = await append(id, new Blob([]), offset, options, blob.size);
       } else {
-        offset = await append(id, blob.slice(offset, offset + piece), offset, options);
+        offset = await append(id, blob.slice(offset, offset + piece), offset, options, blob.size);
         piece = paced(piece, performance.now() - began);
       }
       if (offset > before) {
@@ -123,6 +126,54 @@ export async function whenReady(ask: () => Promise<FileInfo>, signal?: AbortSign
   }
 }
 
+/**
+ * An upload that grows while its file is made, such as a voice that is recorded: when it is over, only its end has still to go up.
+ * It tries nothing twice: what of it did not arrive goes up with the message (`uploadId` of `sendFile`).
+ */
+export class Growing {
+  readonly #options: Reach & Pick<UploadOptions, "kind" | "name" | "type">;
+  #id: string | undefined;
+  #offset = 0;
+  #broken = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: Reach & Pick<UploadOptions, "kind" | "name" | "type">) {
+    this.#options = options;
+  }
+
+  /** Puts more at the end. */
+  add(piece: Blob): void {
+    this.#turn = this.#turn.then(() => this.#add(piece));
+  }
+
+  async #add(piece: Blob): Promise<void> {
+    if (this.#broken) return;
+    try {
+      if (this.#id === undefined) {
+        const made = await create(piece, undefined, this.#options);
+        this.#id = made.id;
+        this.#offset = made.offset;
+      } else {
+        this.#offset = await append(this.#id, piece, this.#offset, this.#options);
+      }
+    } catch {
+      this.#broken = true;
+    }
+  }
+
+  /** The id under which the upload goes on, when what was given is there; undefined when nothing of it is. */
+  async settled(): Promise<string | undefined> {
+    await this.#turn;
+    return this.#id;
+  }
+
+  /** The server is to forget it. */
+  async forget(): Promise<void> {
+    const id = await this.settled();
+    if (id !== undefined) await terminate(id, this.#options);
+  }
+}
+
 /** Tells the server to forget an upload. Best effort: what is not told expires. */
 export async function terminate(id: string, options: Pick<UploadOptions, "base" | "token" | "fetch">): Promise<void> {
   await ask(`${options.base}/files/${id}`, "DELETE", {}, undefined, options).catch(() => {});
@@ -134,11 +185,13 @@ function paced(piece: number, took: number): number {
   return Math.round(Math.min(Math.max(fit, FIRST), piece * 4, LARGEST));
 }
 
-async function create(first: Blob, size: number, options: UploadOptions): Promise<{ id: string; offset: number }> {
+type Reach = Pick<UploadOptions, "base" | "token" | "signal" | "fetch">;
+
+async function create(first: Blob, size: number | undefined, options: Reach & Pick<UploadOptions, "kind" | "name" | "type">): Promise<{ id: string; offset: number }> {
   const { base, kind, name, type } = options;
   const meta = [["kind", kind], ["filename", name], ["filetype", type]].filter((it): it is [string, string] => it[1] !== undefined && it[1] !== "");
   const headers = {
-    "Upload-Length": String(size),
+    ...(size === undefined ? { "Upload-Defer-Length": "1" } : { "Upload-Length": String(size) }),
     "Upload-Metadata": meta.map(([key, value]) => `${key} ${base64(value)}`).join(","),
     "Content-Type": "application/offset+octet-stream",
   };
@@ -148,14 +201,20 @@ async function create(first: Blob, size: number, options: UploadOptions): Promis
   return { id, offset: count(response, "Upload-Offset") ?? 0 };
 }
 
-async function look(id: string, options: UploadOptions): Promise<number> {
-  const offset = count(await ask(`${options.base}/files/${id}`, "HEAD", {}, undefined, options), "Upload-Offset");
+async function look(id: string, options: Reach): Promise<{ offset: number; open: boolean }> {
+  const response = await ask(`${options.base}/files/${id}`, "HEAD", {}, undefined, options);
+  const offset = count(response, "Upload-Offset");
   if (offset === undefined) throw misread();
-  return offset;
+  return { offset, open: response.headers.get("Upload-Defer-Length") === "1" };
 }
 
-async function append(id: string, piece: Blob, offset: number, options: UploadOptions): Promise<number> {
-  const headers = { "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
+/** With the whole length, which the server may not know yet. */
+async function append(id: string, piece: Blob, offset: number, options: Reach, whole?: number): Promise<number> {
+  const headers = {
+    "Upload-Offset": String(offset),
+    "Content-Type": "application/offset+octet-stream",
+    ...(whole !== undefined && { "Upload-Length": String(whole) }),
+  };
   const to = count(await ask(`${options.base}/files/${id}`, "PATCH", headers, piece, options), "Upload-Offset");
   if (to === undefined) throw misread();
   return to;

@@ -54,12 +54,14 @@ export class TusServer {
     const id = method === "POST" ? randomUUID() : (request.url?.split("/").at(-1) ?? "");
     if (method === "POST") {
       const meta = Object.fromEntries(String(headers["upload-metadata"]).split(",").map((it) => it.split(" ")).map(([key, value = ""]) => [key, Buffer.from(value, "base64").toString()]));
-      this.uploads.set(id, { bytes: [], length: Number(headers["upload-length"]), meta });
+      this.uploads.set(id, { bytes: [], length: Number(headers["upload-length"] ?? NaN), meta });
     }
     const upload = this.uploads.get(id);
     if (!upload) return end(404);
     const offset = (): number => upload.bytes.reduce((sum, it) => sum + it.length, 0);
-    if (method === "HEAD") return end(200, { "Upload-Offset": String(offset()), "Upload-Length": String(upload.length), "Cache-Control": "no-store" });
+    if (method === "PATCH" && Number.isNaN(upload.length) && headers["upload-length"]) upload.length = Number(headers["upload-length"]);
+    const length = Number.isNaN(upload.length) ? { "Upload-Defer-Length": "1" } : { "Upload-Length": String(upload.length) };
+    if (method === "HEAD") return end(200, { "Upload-Offset": String(offset()), ...length, "Cache-Control": "no-store" } as Record<string, string>);
     if (method === "DELETE") {
       this.uploads.delete(id);
       return end(204);

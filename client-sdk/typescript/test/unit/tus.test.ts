@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { terminate, upload, type UploadOptions } from "../../src/files/tus.js";
+import { Growing, terminate, upload, type UploadOptions } from "../../src/files/tus.js";
 import { TusServer } from "../support/tus.js";
 
 let server: TusServer;
@@ -112,5 +112,54 @@ describe("an upload", () => {
     const id = await upload(new Blob([bytes(10)]), options());
     await terminate(id, { base: server.url, token: "secret" });
     expect(server.uploads.has(id)).toBe(false);
+  });
+});
+
+describe('an upload that grows while its file is made', () => {
+  const pieces = [bytes(3_000, 1), bytes(2_000, 2), bytes(500, 3)];
+  const whole = new Blob(pieces);
+  const growing = (): Growing => new Growing(options({ kind: 'voice' }));
+
+  it('has only its end to send when it is over', async () => {
+    const it = growing();
+    it.add(new Blob(pieces.slice(0, 1)));
+    it.add(new Blob(pieces.slice(1, 2)));
+    const id = await it.settled();
+    server.asked.length = 0;
+    expect(await upload(whole, options({ id }))).toBe(id);
+    expect(server.asked).toEqual(['HEAD', 'PATCH']);
+    expect(server.content(id ?? '').equals(Buffer.from(await whole.arrayBuffer()))).toBe(true);
+    expect(server.uploads.get(id ?? '')?.length).toBe(5_500);
+  });
+
+  it('is whole also when nothing is left but to say so', async () => {
+    const it = growing();
+    for (const piece of pieces) it.add(new Blob([piece]));
+    const id = await it.settled();
+    expect(await upload(whole, options({ id }))).toBe(id);
+    expect(server.uploads.get(id ?? '')?.length).toBe(5_500);
+  });
+
+  it('that broke on the way goes on where it stood', async () => {
+    const it = growing();
+    it.add(new Blob(pieces.slice(0, 1)));
+    await it.settled();
+    server.mischief = [{ cutAfter: 700 }];
+    it.add(new Blob(pieces.slice(1, 2)));
+    it.add(new Blob(pieces.slice(2, 3)));
+    const id = await it.settled();
+    expect(await upload(whole, options({ id }))).toBe(id);
+    expect(server.content(id ?? '').equals(Buffer.from(await whole.arrayBuffer()))).toBe(true);
+  });
+
+  it('that never began is none, and one that is thrown away is forgotten', async () => {
+    server.mischief = [{ status: 503 }];
+    const none = growing();
+    none.add(new Blob(pieces));
+    expect(await none.settled()).toBeUndefined();
+    const some = growing();
+    some.add(new Blob(pieces));
+    await some.forget();
+    expect(server.uploads.size).toBe(0);
   });
 });

@@ -30,6 +30,12 @@ export class Recording {
   #began = 0;
   #ended: Promise<Recorded | undefined> | undefined;
   #over = false;
+  readonly #onPart: (part: Blob, type: string) => void;
+
+  /** Whoever wants to hear of each second as it is said. */
+  constructor(onPart: (part: Blob, type: string) => void = () => {}) {
+    this.#onPart = onPart;
+  }
 
   /** Opens the microphone and begins. Rejects as the browser does, or with `NotSupportedError`. */
   async start(): Promise<void> {
@@ -40,7 +46,11 @@ export class Recording {
     const mimeType = TYPES.find((it) => MediaRecorder.isTypeSupported(it));
     const recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS, ...(mimeType && { mimeType }) });
     this.#recorder = recorder;
-    recorder.addEventListener('dataavailable', ({ data }) => (data.size > 0 ? this.#parts.push(data) : undefined));
+    recorder.addEventListener('dataavailable', ({ data }) => {
+      if (data.size === 0) return;
+      this.#parts.push(data);
+      this.#onPart(data, typeOf(recorder));
+    });
     // A headset that is pulled out ends it; what was said stays.
     recorder.addEventListener('stop', () => void this.stop());
     recorder.start(1_000);
@@ -70,8 +80,7 @@ export class Recording {
     void this.#context?.close().catch(() => {});
     if (!recorder || this.#parts.length === 0) return undefined;
     this.milliseconds = milliseconds;
-    const type = (recorder.mimeType || 'audio/webm').split(';')[0] ?? 'audio/webm';
-    return { blob: new Blob(this.#parts, { type }), milliseconds, levels: this.#levels };
+    return { blob: new Blob(this.#parts, { type: typeOf(recorder) }), milliseconds, levels: this.#levels };
   }
 
   #measure(stream: MediaStream): void {
@@ -99,6 +108,8 @@ export class Recording {
     }, EVERY);
   }
 }
+
+const typeOf = ({ mimeType }: MediaRecorder): string => (mimeType || 'audio/webm').split(';')[0] ?? 'audio/webm';
 
 function stopAll(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
