@@ -160,10 +160,11 @@ impl Builder {
         });
         #[cfg(feature = "calls")]
         let url = self.url.clone();
-        tokio::spawn(driver::run(Arc::clone(&shared), Arc::clone(&self.store), self.url, options));
+        tokio::spawn(driver::run(Arc::clone(&shared), Arc::clone(&self.store), self.url, options, http.clone()));
         Ok(Client(Arc::new(Handle {
             shared,
             http,
+            store: self.store,
             token: Mutex::new(token),
             #[cfg(feature = "calls")]
             url,
@@ -204,7 +205,7 @@ impl Shared {
         self.session().handle(now, &mut dice, input);
     }
 
-    fn tell(&self, input: Input<'_>) {
+    pub(crate) fn tell(&self, input: Input<'_>) {
         self.handle(input);
         self.wake.notify_one();
     }
@@ -231,14 +232,14 @@ impl Shared {
 }
 
 /// A caller that waits for an answer. Dropping it says that nobody waits any more.
-struct Waiting {
+pub(crate) struct Waiting {
     shared: Arc<Shared>,
     ticket: u64,
     receiver: oneshot::Receiver<Result<String, Refusal>>,
 }
 
 impl Waiting {
-    async fn reply<R: DeserializeOwned>(mut self) -> Result<R, Error> {
+    pub(crate) async fn reply<R: DeserializeOwned>(mut self) -> Result<R, Error> {
         let outcome = (&mut self.receiver).await.unwrap_or(Err(Refusal::Stopped(Stop::Closed)));
         serde_json::from_str(&outcome?).map_err(|_| Error::BadReply)
     }
@@ -256,6 +257,7 @@ impl Drop for Waiting {
 struct Handle {
     shared: Arc<Shared>,
     http: Http,
+    store: Arc<dyn Store>,
     token: Mutex<String>,
     #[cfg(feature = "calls")]
     url: String,
@@ -350,6 +352,14 @@ impl Client {
         (&self.0.url, &self.0.trust)
     }
 
+    pub(crate) fn http(&self) -> &Http {
+        &self.0.http
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0.store)
+    }
+
     pub(crate) fn watch(&self, users: Vec<chapar_protocol::UserId>) {
         self.0.shared.tell(Input::Watch(users));
     }
@@ -375,17 +385,17 @@ impl Client {
         body: NewBody,
         reply_to: Option<Seq>,
     ) -> Result<Sent, Error> {
-        self.enqueue(OutboxItem { client_id, chat_id, body, reply_to, failed: None }).reply().await
+        self.enqueue(OutboxItem::new(client_id, chat_id, body, reply_to)).reply().await
     }
 
     /// Puts a message into the outbox without waiting; [`ClientEvent::Outbox`] tells how it goes on.
     pub fn post(&self, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Uuid {
         let client_id = new_client_id();
-        drop(self.enqueue(OutboxItem { client_id, chat_id, body, reply_to, failed: None }));
+        drop(self.enqueue(OutboxItem::new(client_id, chat_id, body, reply_to)));
         client_id
     }
 
-    fn enqueue(&self, item: OutboxItem) -> Waiting {
+    pub(crate) fn enqueue(&self, item: OutboxItem) -> Waiting {
         let waiting = self.0.shared.wait();
         self.0.shared.tell(Input::Send { ticket: waiting.ticket, item });
         waiting

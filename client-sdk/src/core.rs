@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use chapar_protocol::{ChatId, Epoch, ErrorCode, User, UserId, Version, WireError, limit, text};
+use chapar_protocol::{ChatId, Epoch, ErrorCode, FileId, User, UserId, Version, WireError, limit, text};
 use uuid::Uuid;
 
 use self::{
@@ -40,6 +40,8 @@ use self::{
     user::Own,
 };
 
+/// Files that go up at once.
+const UPLOADS: usize = 3;
 /// What a request has around its params.
 const ENVELOPE_BYTES: usize = 128;
 
@@ -120,6 +122,13 @@ pub enum Input<'a> {
         /// Whether it has it.
         ok: bool,
     },
+    /// How the upload of a message's file goes on.
+    Upload {
+        /// Which message.
+        client_id: Uuid,
+        /// What is new.
+        news: UploadNews,
+    },
     /// Take a message back that was never written, or discard one that failed.
     Cancel(Uuid),
     /// Try a failed message again.
@@ -130,6 +139,17 @@ pub enum Input<'a> {
     Token(String),
     /// End it.
     Close,
+}
+
+/// How an upload goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UploadNews {
+    /// It has this id at the server.
+    Begun(FileId),
+    /// All of it is there.
+    Complete(FileId),
+    /// It will never be.
+    Failed(WireError),
 }
 
 /// What is to be done, in this order.
@@ -145,6 +165,10 @@ pub enum Output {
     Store(OutboxItem),
     /// Take a message out of the store.
     Unstore(Uuid),
+    /// Bring a message's file to the server, saying [`Input::Upload`].
+    Upload(OutboxItem),
+    /// Nobody needs the file of this message there any more.
+    EndUpload(Uuid),
     /// Answer a caller: the reply as JSON.
     Answer {
         /// Who waits.
@@ -252,6 +276,7 @@ impl Session {
             Input::Abandon { ticket } => self.requests.abandon(ticket),
             Input::Send { ticket, item } => self.send(ticket, item),
             Input::Stored { client_id, ok } => self.stored(client_id, ok),
+            Input::Upload { client_id, news } => self.upload(client_id, news),
             Input::Cancel(client_id) => self.cancel(client_id),
             Input::Retry(client_id) => {
                 if let Some(item) = self.outbox.retry(client_id) {
@@ -270,6 +295,10 @@ impl Session {
         }
         self.tick(now, dice);
         self.pump(now);
+        if !matches!(self.phase, Phase::Stopped(_)) {
+            let begin = self.outbox.next_uploads(UPLOADS).into_iter().map(Output::Upload);
+            self.out.extend(begin);
+        }
     }
 
     /// Takes what is to be done.
@@ -313,6 +342,11 @@ impl Session {
     /// The chats held.
     pub fn chats(&self) -> &BTreeMap<ChatId, Arc<Chat>> {
         &self.chats
+    }
+
+    /// The secret of the device.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// The messages on their way, in the order in which they were given.
@@ -392,7 +426,27 @@ impl Session {
         }
     }
 
+    fn upload(&mut self, client_id: Uuid, news: UploadNews) {
+        let kept = match news {
+            UploadNews::Begun(file) => self.outbox.upload_begun(client_id, file),
+            UploadNews::Complete(file) => self.outbox.uploaded(client_id, file),
+            UploadNews::Failed(error) if self.outbox.is_uploading(client_id) => {
+                let Some((item, tickets)) = self.outbox.failed(client_id, &error) else { return };
+                for ticket in tickets {
+                    self.answer(ticket, Err(Refusal::Server(error.clone())));
+                }
+                self.tell_outbox(client_id);
+                Some(item)
+            }
+            UploadNews::Failed(_) => None,
+        };
+        self.out.extend(kept.map(Output::Store));
+    }
+
     fn cancel(&mut self, client_id: Uuid) {
+        if self.outbox.is_uploading(client_id) {
+            self.out.push_back(Output::EndUpload(client_id));
+        }
         let Some(entry) = self.outbox.remove(client_id) else { return };
         self.out.push_back(Output::Unstore(client_id));
         for ticket in entry.tickets {

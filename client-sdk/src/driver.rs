@@ -1,6 +1,13 @@
 //! Does what the core says: opens sockets, writes frames, keeps messages, wakes callers.
 
-use std::{collections::VecDeque, future::pending, io, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::pending,
+    io,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
@@ -12,8 +19,10 @@ use uuid::Uuid;
 use crate::{
     Error, Store,
     client::Shared,
-    core::{Input, Output, outbox::OutboxItem, phase::Phase},
+    core::{Input, Output, UploadNews, event::ClientEvent, outbox::OutboxItem, phase::Phase},
+    http::Http,
     transport::{self, ConnectError, Ended, Incoming, Options, Receiver, Sender},
+    upload::{self, Step},
 };
 
 /// Frames that wait to be written. The core has at most 64 requests under way, so more means that nothing moves.
@@ -33,6 +42,9 @@ enum Outgoing {
 struct Driver {
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
+    http: Http,
+    /// Files on their way up.
+    uploads: HashMap<Uuid, JoinHandle<()>>,
     url: String,
     options: Options,
     connecting: Option<Connecting>,
@@ -77,10 +89,12 @@ fn keep_in(store: &dyn Store, put: &[OutboxItem], removed: &[Uuid]) -> io::Resul
 }
 
 /// Runs a session until it is closed.
-pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String, options: Options) {
+pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String, options: Options, http: Http) {
     let mut driver = Driver {
         shared,
         store,
+        http,
+        uploads: HashMap::new(),
         url,
         options,
         connecting: None,
@@ -103,6 +117,9 @@ pub(crate) async fn run(shared: Arc<Shared>, store: Arc<dyn Store>, url: String,
             break;
         }
         driver.wait().await;
+    }
+    for (_, upload) in driver.uploads.drain() {
+        upload.abort();
     }
     while driver.keeping.is_some() {
         driver.kept().await;
@@ -140,6 +157,12 @@ impl Driver {
                     self.put.retain(|item| item.client_id != client_id);
                     self.removed.push(client_id);
                 }
+                Output::Upload(item) => self.begin_upload(item),
+                Output::EndUpload(client_id) => {
+                    if let Some(upload) = self.uploads.remove(&client_id) {
+                        upload.abort();
+                    }
+                }
                 Output::Answer { ticket, outcome } => self.shared.answer(ticket, outcome),
                 Output::Tell(event) => {
                     // Nobody may be listening.
@@ -149,6 +172,29 @@ impl Driver {
         }
         self.keep();
         self.note_owner().await;
+    }
+
+    fn begin_upload(&mut self, item: OutboxItem) {
+        let OutboxItem { client_id, chat_id, upload: Some(upload), .. } = item else { return };
+        let (shared, http) = (Arc::clone(&self.shared), self.http.clone());
+        self.uploads.retain(|_, upload| !upload.is_finished());
+        let work = async move {
+            let size = upload.size;
+            let tell = |step| match step {
+                Step::Begun(file) => shared.tell(Input::Upload { client_id, news: UploadNews::Begun(file) }),
+                Step::Sent(sent) => {
+                    // Nobody may be listening.
+                    let _ = shared.events.send(ClientEvent::Uploading { chat_id, client_id, sent, size });
+                }
+            };
+            let token = || shared.session().token().to_owned();
+            let news = match upload::run(&http, token, &upload, tell).await {
+                Ok(file) => UploadNews::Complete(file),
+                Err(error) => UploadNews::Failed(error),
+            };
+            shared.tell(Input::Upload { client_id, news });
+        };
+        self.uploads.insert(client_id, tokio::spawn(work));
     }
 
     fn write(&mut self, frame: Outgoing) {
@@ -331,7 +377,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_said_to_be_kept_though_another_cannot_be_removed() {
         let (client_id, body) = (Uuid::from_u128(1), NewBody::text("one"));
-        let item = OutboxItem { client_id, chat_id: ChatId(1), body, reply_to: None, failed: None };
+        let item = OutboxItem::new(client_id, ChatId(1), body, None);
         assert!(keep_in(&NeverRemoves, &[item], &[Uuid::from_u128(2)]).is_ok());
     }
 }

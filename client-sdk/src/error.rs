@@ -33,6 +33,9 @@ pub enum Error {
     /// The store cannot be read or written, so nothing was sent. Give up.
     #[error("the store failed: {0}")]
     Store(String),
+    /// A file on this device cannot be read or written. Give up.
+    #[error("the file cannot be read or written: {0}")]
+    File(String),
     /// The server answered what this version cannot read. Give up.
     #[error("an answer that cannot be read")]
     BadReply,
@@ -58,6 +61,7 @@ impl Error {
             Self::OutboxFull => "outbox_full",
             Self::Cancelled => "cancelled",
             Self::Store(_) => "store_failed",
+            Self::File(_) => "file_failed",
             Self::BadReply => "bad_reply",
             Self::BadUrl(_) => "bad_url",
             Self::Tls(_) => "bad_tls",
@@ -70,7 +74,9 @@ impl Error {
             Self::Server(error) => error.action,
             Self::Unreachable(_) | Self::Timeout | Self::OutboxFull => Action::Retry,
             Self::Stopped(stop) => stop.action(),
-            Self::Cancelled | Self::Store(_) | Self::BadReply | Self::BadUrl(_) | Self::Tls(_) => Action::GiveUp,
+            Self::Cancelled | Self::Store(_) | Self::File(_) | Self::BadReply | Self::BadUrl(_) | Self::Tls(_) => {
+                Action::GiveUp
+            }
         }
     }
 }

@@ -1,17 +1,23 @@
-//! What is asked over HTTP: accounts.
+//! What is asked over HTTP: accounts, and the bytes of files.
 
 use chapar_protocol::{
     WireError,
     account::{Register, SignIn, SignedIn},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Duration;
 
 use crate::{Error, endpoint::Endpoint};
+
+/// So long may the server say nothing in the middle of a file.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// The HTTP API of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: reqwest::Client,
+    /// For files: connections are used again, and nothing bounds how long an answer takes that goes on.
+    files: reqwest::Client,
     endpoint: Endpoint,
 }
 
@@ -24,16 +30,31 @@ enum Failure {
 
 impl Http {
     pub(crate) fn new(endpoint: Endpoint, tls: Option<&rustls::ClientConfig>) -> Result<Self, Error> {
-        // HTTP is used a few times in a session: an idle connection would only keep a draining server waiting.
-        let builder = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy();
-        let builder = builder.timeout(std::time::Duration::from_secs(30));
-        let builder = match tls {
-            Some(config) => builder.tls_backend_preconfigured(config.clone()),
-            // Nothing is encrypted then, but reqwest wants a set-up all the same.
-            None => builder.tls_backend_preconfigured(crate::tls::nobody()?),
+        // Nothing is encrypted without a set-up, but reqwest wants one all the same.
+        let tls = tls.map_or_else(crate::tls::nobody, |config| Ok(config.clone()))?;
+        let made = |builder: reqwest::ClientBuilder| {
+            let builder = builder.no_proxy().tls_backend_preconfigured(tls.clone());
+            builder.build().map_err(|error| Error::Unreachable(error.to_string()))
         };
-        let client = builder.build().map_err(|error| Error::Unreachable(error.to_string()))?;
-        Ok(Self { client, endpoint })
+        // HTTP is used a few times in a session: an idle connection would only keep a draining server waiting.
+        let client = made(reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(30)))?;
+        let files = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).read_timeout(SILENCE);
+        let files = made(files.pool_idle_timeout(Duration::from_secs(5)))?;
+        Ok(Self { client, files, endpoint })
+    }
+
+    /// A request about a file. `path` is one of this server, with or without the place under which a proxy serves it.
+    pub(crate) fn file(&self, verb: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.files.request(verb, self.endpoint.http(path))
+    }
+
+    /// What went wrong, of an answer that is no success.
+    pub(crate) async fn failure(response: reqwest::Response) -> Error {
+        let status = response.status().as_u16();
+        match response.bytes().await.map(|body| serde_json::from_slice(&body)) {
+            Ok(Ok(Failure::Plain(error) | Failure::Wrapped { error })) => Error::Server(error),
+            _ => Error::Unreachable(format!("HTTP {status}")),
+        }
     }
 
     pub(crate) async fn register(&self, ask: &Register) -> Result<SignedIn, Error> {

@@ -16,10 +16,12 @@ mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod events;
+pub mod files;
 mod http;
 pub mod store;
 pub mod tls;
 pub mod transport;
+mod upload;
 pub mod view;
 
 // Tests within and without use the same tones and ears.
@@ -30,9 +32,10 @@ pub use chapar_protocol as protocol;
 pub use client::{Builder, Client};
 pub use core::{
     event::{ClientEvent, Connection, SendState, Stop},
-    outbox::OutboxItem,
+    outbox::{OutboxItem, Upload},
 };
 pub use error::Error;
 pub use events::Events;
+pub use files::{Download, FileOf, FileOptions, FileSource};
 pub use store::{FileStore, MemoryStore, Store};
 pub use tls::Trust;

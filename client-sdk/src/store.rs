@@ -4,6 +4,7 @@ mod file;
 
 use std::{
     io,
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
@@ -44,6 +45,14 @@ pub trait Store: Send + Sync + 'static {
     /// When it cannot be written.
     fn remove(&self, client_ids: &[Uuid]) -> io::Result<()>;
 
+    /// Keeps a file that was given as bytes until its message leaves the store, and says where.
+    ///
+    /// # Errors
+    /// When it cannot be kept: it is not sent. So it is unless a store says otherwise.
+    fn keep_bytes(&self, _client_id: Uuid, _bytes: &[u8]) -> io::Result<PathBuf> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this store keeps no files: give a path"))
+    }
+
     /// Keeps cursors and chats, all together or not at all. Without it every start begins with snapshots.
     ///
     /// # Errors
@@ -80,7 +89,15 @@ impl Store for MemoryStore {
 
     fn remove(&self, client_ids: &[Uuid]) -> io::Result<()> {
         self.with(|saved| saved.outbox.retain(|item| !client_ids.contains(&item.client_id)));
+        client_ids.iter().for_each(|client_id| drop(std::fs::remove_file(temporary(*client_id))));
         Ok(())
+    }
+
+    fn keep_bytes(&self, client_id: Uuid, bytes: &[u8]) -> io::Result<PathBuf> {
+        use std::io::Write as _;
+        let path = temporary(client_id);
+        private(&path)?.write_all(bytes)?;
+        Ok(path)
     }
 
     fn save_state(&self, state: &State) -> io::Result<()> {
@@ -106,9 +123,31 @@ impl<S: Store> Store for std::sync::Arc<S> {
         (**self).remove(client_ids)
     }
 
+    fn keep_bytes(&self, client_id: Uuid, bytes: &[u8]) -> io::Result<PathBuf> {
+        (**self).keep_bytes(client_id, bytes)
+    }
+
     fn save_state(&self, state: &State) -> io::Result<()> {
         (**self).save_state(state)
     }
+}
+
+/// Where the file of a message lies that nothing keeps beyond the process.
+fn temporary(client_id: Uuid) -> PathBuf {
+    std::env::temp_dir().join(format!("chapar-{client_id}"))
+}
+
+/// A new file that nobody else on this machine reads.
+#[cfg(unix)]
+fn private(path: &std::path::Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// A new file; whether others read it is up to the folder that the system has for such.
+#[cfg(not(unix))]
+fn private(path: &std::path::Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Puts items into a list: in place if there, else at the end.

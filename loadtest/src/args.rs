@@ -40,6 +40,8 @@ pub enum Scenario {
     Hello(crate::scenario::hello::HelloArgs),
     /// All connections break at once: how long until the last one has come back and has everything.
     Storm(crate::scenario::storm::Storm),
+    /// A large file over a line that is cut again and again, and many at once: goodput against a plain PUT, and the server's memory.
+    Upload(crate::scenario::upload::UploadArgs),
     /// The same load on one database, and on one for chats and one for people, in turn.
     Databases(crate::scenario::databases::Databases),
     /// Nodes, Postgres and Redis of its own, frozen, killed and cut in the middle of traffic; nothing may be lost.

@@ -132,6 +132,7 @@ pub(crate) const NO_BUDGETS: &[(&str, &str)] = &[
     ("--new-contacts-per-day", "0"),
     ("--stranger-chats-per-day", "0"),
     ("--lookups-per-day", "0"),
+    ("--upload-quota", "0"),
 ];
 
 /// Those of the settings that this server knows, as flags: an older one runs too.

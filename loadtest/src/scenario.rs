@@ -10,6 +10,7 @@ pub mod idle;
 pub mod joins;
 pub mod reactions;
 pub mod storm;
+pub mod upload;
 
 use std::{
     ops::RangeInclusive,

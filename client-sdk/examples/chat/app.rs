@@ -1,5 +1,7 @@
 //! The chat itself: lines and events in, lines out.
 
+mod files;
+
 use std::{
     collections::HashMap,
     error::Error,
@@ -8,9 +10,12 @@ use std::{
 
 use chapar_client::{
     Client, ClientEvent, Connection, SendState,
-    protocol::{ChatId, ChatKind, ChatSnapshot, Message, Seq, UserId, message::NewBody},
+    protocol::{ChatId, ChatKind, ChatSnapshot, FileKind, Message, Seq, UserId, message::NewBody},
     view::MessageView,
 };
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::{
     bidi::Bidi,
@@ -28,6 +33,8 @@ const HELP: &str = "\
 /add @a @b               add people                    /history [n] older messages
 /reply N text            answer                        /edit N text change your message
 /delete N                delete for all                /react N 👍  react; without one, take it back
+/file PATH [text]        a file; /photo, /voice, /video, /audio: as such
+/save N [PATH]           the file of a message
 /retry  /cancel          what was not sent             /quit        the end";
 
 struct App {
@@ -38,6 +45,10 @@ struct App {
     /// The last message of the open chat that was shown.
     shown: Seq,
     typed_at: Option<Instant>,
+    /// Files that are being saved, and what is to be said of each in the end.
+    saving: JoinSet<String>,
+    /// How many quarters of each file have gone up.
+    quarters: HashMap<Uuid, u64>,
 }
 
 /// Runs until the input ends.
@@ -47,7 +58,8 @@ pub(crate) async fn run(client: Client, bidi: Bidi) -> Result<(), Box<dyn Error>
     let me = client.me().ok_or("nobody")?;
     let (screen, mut typed) = terminal::open()?;
     let show = Show { bidi, names: HashMap::from([(me.id, me.handle.clone())]), me: me.id };
-    let mut app = App { client, screen, show, open: None, shown: Seq(0), typed_at: None };
+    let (saving, quarters) = (JoinSet::new(), HashMap::new());
+    let mut app = App { client, screen, show, open: None, shown: Seq(0), typed_at: None, saving, quarters };
     app.screen.line(&format!("— you are @{}; /help helps —", me.handle));
     app.chats().await;
     loop {
@@ -62,6 +74,9 @@ pub(crate) async fn run(client: Client, bidi: Bidi) -> Result<(), Box<dyn Error>
                 }
                 None => break,
             },
+            Some(saved) = app.saving.join_next(), if !app.saving.is_empty() => {
+                app.screen.line(&saved.unwrap_or_else(|error| format!("✗ {error}")));
+            }
             event = events.next() => match event {
                 Some(event) => {
                     let over = matches!(event, ClientEvent::Connection(Connection::Stopped(_)));
@@ -75,6 +90,9 @@ pub(crate) async fn run(client: Client, bidi: Bidi) -> Result<(), Box<dyn Error>
         }
     }
     drop(typed);
+    while let Some(saved) = app.saving.join_next().await {
+        app.screen.line(&saved.unwrap_or_else(|error| format!("✗ {error}")));
+    }
     app.finish().await;
     app.screen.close().await;
     Ok(())
@@ -128,6 +146,12 @@ impl App {
                 let (seq, emoji) = seq_and_rest(rest)?;
                 self.client.react(self.here()?, seq, Some(emoji).filter(|emoji| !emoji.is_empty())).await?;
             }
+            "/file" => self.send_file(FileKind::Document, rest).await?,
+            "/photo" | "/voice" | "/video" | "/audio" => {
+                let kind = FileKind::named(&word[1..]).ok_or("there is no such kind")?;
+                self.send_file(kind, rest).await?;
+            }
+            "/save" => self.save(rest)?,
             "/retry" | "/cancel" => self.unsent(word == "/retry"),
             _ if word.starts_with('/') => return Err(format!("{word}? /help helps").into()),
             _ => self.post(line, None)?,
@@ -300,6 +324,7 @@ impl App {
             ClientEvent::Typing(it) => self.learn(&[it.user_id]).await,
             ClientEvent::Read(it) => self.learn(&[it.user_id]).await,
             ClientEvent::Member { member, .. } => self.learn(&[member.user_id]).await,
+            ClientEvent::Uploading { .. } => self.uploading(&event),
             _ => {}
         }
         if let Some(line) = self.show.event(&event, self.open) {

@@ -409,10 +409,7 @@ impl World {
                 let (chat_id, client_id) = (Self::chat(chat), Uuid::from_u128(self.made << 64));
                 self.given.entry(chat_id).or_default().push(client_id);
                 let body = NewBody::text(format!("mine {}", self.made));
-                self.input(Input::Send {
-                    ticket: 0,
-                    item: OutboxItem { client_id, chat_id, body, reply_to: None, failed: None },
-                });
+                self.input(Input::Send { ticket: 0, item: OutboxItem::new(client_id, chat_id, body, None) });
             }
             Op::Serve => self.serve(),
             Op::Deliver { which } => self.deliver(usize::from(which)),

@@ -87,6 +87,17 @@ pub enum ClientEvent {
         /// Its state.
         state: SendState,
     },
+    /// A message's file goes up.
+    Uploading {
+        /// Where the message goes.
+        chat_id: ChatId,
+        /// Which.
+        client_id: Uuid,
+        /// Bytes that the server has.
+        sent: u64,
+        /// Bytes in all.
+        size: u64,
+    },
     /// The reader of events was too slow and this many were dropped: read the local state again. Nothing is missing there.
     Lagged(u64),
 }

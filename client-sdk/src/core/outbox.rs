@@ -1,5 +1,8 @@
 //! Messages on their way out. They keep their order in each chat and their client id for good.
 //!
+//! One with a file that is not at the server goes from Saving to Uploading, and when the file is there to Saving again, now without
+//! it, so that what is sent is the same for good.
+//!
 //! ```text
 //!            saved            written              Sent
 //!  Saving ─────────► Waiting ─────────► Written ──────────► Sent ──► gone when the chat's delta is here
@@ -10,15 +13,38 @@
 //! ```
 //!
 //! One message of a chat is under way at a time: a second one might be stored while the first is refused with
-//! "try again", and would then stand before it for good. Chats do not wait for each other.
+//! "try again", and would then stand before it for good. Chats do not wait for each other. Words do not wait for files on their way
+//! up; small files keep their order among each other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use chapar_protocol::{ChatId, Seq, Version, WireError, command, message::NewBody, text};
+use chapar_protocol::{ChatId, FileId, FileKind, Seq, Version, WireError, command, message::NewBody, text};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Dice, Millis, backoff::Backoff, event::SendState};
+
+/// Bytes up to which a file keeps its place before the files that come after it: larger ones take too long.
+const SMALL: u64 = 8 * 1024 * 1024;
+
+/// A file on this device that is to go up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// Where its bytes are.
+    pub path: PathBuf,
+    /// As what it is sent.
+    pub kind: FileKind,
+    /// The name that others see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its length in bytes, when it was given to the outbox.
+    pub size: u64,
+    /// When it was last changed then, in milliseconds since 1970: a file that has changed since is another file.
+    pub modified: u64,
+    /// The upload at the server, once that has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<FileId>,
+}
 
 /// A message as the outbox and the store keep it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,9 +61,17 @@ pub struct OutboxItem {
     /// Why the server will never take it, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<WireError>,
+    /// The file that goes up before it, while it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Upload>,
 }
 
 impl OutboxItem {
+    /// A message without a file, or whose file is there.
+    pub fn new(client_id: Uuid, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Self {
+        Self { client_id, chat_id, body, reply_to, failed: None, upload: None }
+    }
+
     /// The request that sends it.
     pub(crate) fn command(&self) -> command::Send {
         command::Send {
@@ -52,6 +86,10 @@ impl OutboxItem {
 #[derive(Clone, Debug, PartialEq)]
 enum Stage {
     Saving,
+    /// Its file goes up, or (not begun) is about to.
+    Uploading {
+        begun: bool,
+    },
     Waiting,
     Written,
     Sent(command::Sent),
@@ -82,6 +120,12 @@ impl Entry {
     fn on_its_way(&self) -> bool {
         matches!(self.stage, Stage::Saving | Stage::Waiting | Stage::Written)
     }
+
+    /// Whether files that come later in the same chat wait for its own.
+    fn keeps_files_back(&self) -> bool {
+        let small = self.item.upload.as_ref().is_some_and(|upload| upload.size <= SMALL);
+        matches!(self.stage, Stage::Uploading { .. }) && small
+    }
 }
 
 /// The outbox, in the order in which the messages were given.
@@ -100,8 +144,12 @@ impl Outbox {
             }
         }
         let entry = |item: OutboxItem| Entry {
-            stage: if item.failed.is_some() { Stage::Failed } else { Stage::Waiting },
-            ever_written: item.failed.is_none(),
+            stage: match (&item.failed, &item.upload) {
+                (Some(_), _) => Stage::Failed,
+                (None, Some(_)) => Stage::Uploading { begun: false },
+                (None, None) => Stage::Waiting,
+            },
+            ever_written: item.failed.is_none() && item.upload.is_none(),
             not_before: 0,
             backoff: Backoff::default(),
             tickets: Vec::new(),
@@ -140,7 +188,8 @@ impl Outbox {
         if let Some(entry) = self.get_mut(client_id)
             && entry.stage == Stage::Saving
         {
-            entry.stage = Stage::Waiting;
+            let uploading = Stage::Uploading { begun: false };
+            entry.stage = if entry.item.upload.is_some() { uploading } else { Stage::Waiting };
         }
     }
 
@@ -158,10 +207,20 @@ impl Outbox {
     /// Takes the next message that may be written now, marking it written.
     pub(crate) fn next(&mut self, now: Millis, in_flight: usize) -> Option<OutboxItem> {
         let mut busy = BTreeSet::new();
+        let mut files_wait = BTreeSet::new();
         let mut written = 0;
         let mut found = None;
         for (index, entry) in self.entries.iter().enumerate() {
             written += usize::from(entry.stage == Stage::Written);
+            if entry.keeps_files_back() {
+                files_wait.insert(entry.item.chat_id);
+            }
+            if entry.item.body.file().is_some()
+                && entry.stage == Stage::Waiting
+                && files_wait.contains(&entry.item.chat_id)
+            {
+                continue;
+            }
             if !entry.on_its_way() || !busy.insert(entry.item.chat_id) {
                 continue;
             }
@@ -173,6 +232,39 @@ impl Outbox {
         entry.stage = Stage::Written;
         entry.ever_written = true;
         Some(entry.item.clone())
+    }
+
+    /// Takes files that may go up now, at most so many at once, marking them begun.
+    pub(crate) fn next_uploads(&mut self, at_once: usize) -> Vec<OutboxItem> {
+        let begun = self.entries.iter().filter(|entry| entry.stage == Stage::Uploading { begun: true }).count();
+        let waiting = self.entries.iter_mut().filter(|entry| entry.stage == Stage::Uploading { begun: false });
+        let begin = |entry: &mut Entry| {
+            entry.stage = Stage::Uploading { begun: true };
+            entry.item.clone()
+        };
+        waiting.take(at_once.saturating_sub(begun)).map(begin).collect()
+    }
+
+    /// The server has given a file its id: kept, the upload goes on after the process has ended.
+    pub(crate) fn upload_begun(&mut self, client_id: Uuid, file: FileId) -> Option<OutboxItem> {
+        let entry = self.get_mut(client_id).filter(|entry| matches!(entry.stage, Stage::Uploading { .. }))?;
+        entry.item.upload.as_mut()?.id = Some(file);
+        Some(entry.item.clone())
+    }
+
+    /// All of the file is at the server. What is sent from now on does not change any more: it is kept before it is written.
+    pub(crate) fn uploaded(&mut self, client_id: Uuid, file: FileId) -> Option<OutboxItem> {
+        let entry = self.get_mut(client_id).filter(|entry| matches!(entry.stage, Stage::Uploading { .. }))?;
+        entry.item.body.set_file(file);
+        entry.item.upload = None;
+        entry.stage = Stage::Saving;
+        Some(entry.item.clone())
+    }
+
+    /// Whether its file is on its way up.
+    pub(crate) fn is_uploading(&self, client_id: Uuid) -> bool {
+        let uploading = |entry: &Entry| matches!(entry.stage, Stage::Uploading { .. });
+        self.entries.iter().any(|entry| entry.item.client_id == client_id && uploading(entry))
     }
 
     /// The server has stored it. Returns who waits; the entry stays as sent.
@@ -230,7 +322,8 @@ impl Outbox {
     pub(crate) fn remove(&mut self, client_id: Uuid) -> Option<Entry> {
         let index = self.entries.iter().position(|entry| entry.item.client_id == client_id)?;
         let entry = &self.entries[index];
-        let free = matches!(entry.stage, Stage::Failed) || (!entry.ever_written && entry.on_its_way());
+        let ends = matches!(entry.stage, Stage::Failed | Stage::Uploading { .. });
+        let free = ends || (!entry.ever_written && entry.on_its_way());
         free.then(|| self.entries.remove(index))
     }
 
@@ -263,7 +356,7 @@ mod tests {
 
     fn too_large() -> OutboxItem {
         let body = NewBody::text("a".repeat(limit::BODY_BYTES));
-        OutboxItem { client_id: Uuid::from_u128(1), chat_id: ChatId(7), body, reply_to: None, failed: None }
+        OutboxItem::new(Uuid::from_u128(1), ChatId(7), body, None)
     }
 
     fn session(outbox: Vec<OutboxItem>) -> Session {
@@ -306,5 +399,77 @@ mod tests {
         let params = format!(r#"{{"x":"{}"}}"#, "a".repeat(limit::FRAME_BYTES));
         let request = Input::Request { ticket: 6, method: "edit", params, effect: Effect::None };
         assert!(refused(&handle(&mut session, request), 6));
+    }
+
+    fn with_file(number: u128, size: u64) -> OutboxItem {
+        let json = serde_json::json!({ "kind": "document", "file_id": Uuid::nil() });
+        let body = serde_json::from_value(json).expect("is a body");
+        let (path, kind) = (PathBuf::from("a"), FileKind::Document);
+        let upload = Some(Upload { path, kind, name: None, size, modified: 0, id: None });
+        OutboxItem { upload, ..OutboxItem::new(Uuid::from_u128(number), ChatId(7), body, None) }
+    }
+
+    fn send(outbox: &mut Outbox, item: OutboxItem) {
+        let client_id = item.client_id;
+        outbox.push(item, 0);
+        outbox.saved(client_id);
+    }
+
+    fn next(outbox: &mut Outbox) -> Option<u128> {
+        outbox.next(0, 16).map(|item| item.client_id.as_u128())
+    }
+
+    #[test]
+    fn words_do_not_wait_for_files_and_small_files_keep_their_order() {
+        let mut outbox = Outbox::default();
+        let (file, there) = (FileId(Uuid::from_u128(9)), FileId(Uuid::from_u128(8)));
+        send(&mut outbox, with_file(1, 10));
+        send(&mut outbox, with_file(2, 10));
+        send(&mut outbox, OutboxItem::new(Uuid::from_u128(3), ChatId(7), NewBody::text("x"), None));
+        assert_eq!(outbox.next_uploads(1).len(), 1);
+        assert_eq!(outbox.next_uploads(1).len(), 0, "one at a time");
+        assert_eq!(outbox.next_uploads(2).len(), 1);
+        assert_eq!(next(&mut outbox), Some(3));
+        assert_eq!(next(&mut outbox), None);
+        outbox.sent(Uuid::from_u128(3), &command::Sent { seq: Seq(1), version: Version(1), sent_at: now() });
+        // The second is there first.
+        assert!(outbox.uploaded(Uuid::from_u128(2), there).is_some_and(|item| item.upload.is_none()));
+        outbox.saved(Uuid::from_u128(2));
+        assert_eq!(next(&mut outbox), None, "the first comes first");
+        let item = outbox.uploaded(Uuid::from_u128(1), file).expect("was on its way");
+        assert_eq!(item.body.file().map(|(_, named)| named.file_id), Some(file));
+        outbox.saved(Uuid::from_u128(1));
+        assert_eq!(next(&mut outbox), Some(1));
+        // A large one keeps nobody back.
+        let mut outbox = Outbox::default();
+        send(&mut outbox, with_file(1, SMALL + 1));
+        send(&mut outbox, with_file(2, 10));
+        outbox.uploaded(Uuid::from_u128(2), there);
+        outbox.saved(Uuid::from_u128(2));
+        assert_eq!(next(&mut outbox), Some(2));
+    }
+
+    #[test]
+    fn an_upload_goes_on_after_the_process_has_ended_and_can_be_taken_back() {
+        let mut outbox = Outbox::default();
+        send(&mut outbox, with_file(1, 10));
+        outbox.next_uploads(3);
+        let file = FileId(Uuid::from_u128(9));
+        let kept = outbox.upload_begun(Uuid::from_u128(1), file).expect("is on its way");
+        let mut outbox = Outbox::load(vec![kept]);
+        let again = outbox.next_uploads(3);
+        assert_eq!(again[0].upload.as_ref().and_then(|upload| upload.id), Some(file));
+        assert!(outbox.is_uploading(Uuid::from_u128(1)));
+        assert!(outbox.remove(Uuid::from_u128(1)).is_some(), "the server has no message of it");
+        // Once the file is there the message may have been written by an earlier life of the process.
+        let mut outbox = Outbox::default();
+        send(&mut outbox, with_file(1, 10));
+        let kept = outbox.uploaded(Uuid::from_u128(1), file).expect("is on its way");
+        let mut outbox = Outbox::load(vec![kept]);
+        assert!(outbox.next_uploads(3).is_empty() && outbox.remove(Uuid::from_u128(1)).is_none());
+    }
+
+    fn now() -> chapar_protocol::Timestamp {
+        chapar_protocol::Timestamp::from_millis(0).expect("a time")
     }
 }

@@ -42,13 +42,7 @@ fn from<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 
 fn item(value: &Value) -> OutboxItem {
     let body = NewBody::text(value["text"].as_str().expect("text"));
-    OutboxItem {
-        client_id: from(&value["client_id"]),
-        chat_id: from(&value["chat_id"]),
-        body,
-        reply_to: None,
-        failed: None,
-    }
+    OutboxItem::new(from(&value["client_id"]), from(&value["chat_id"]), body, None)
 }
 
 fn saved(given: &Value) -> Saved {

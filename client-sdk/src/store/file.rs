@@ -131,7 +131,15 @@ impl Store for FileStore {
 
     fn remove(&self, client_ids: &[Uuid]) -> io::Result<()> {
         let lines: Vec<_> = client_ids.iter().copied().map(Line::Remove).collect();
-        self.append(&lines, false)
+        self.append(&lines, false)?;
+        client_ids.iter().for_each(|client_id| drop(fs::remove_file(self.directory.join(client_id.to_string()))));
+        Ok(())
+    }
+
+    fn keep_bytes(&self, client_id: Uuid, bytes: &[u8]) -> io::Result<PathBuf> {
+        let name = client_id.to_string();
+        replace(&self.directory, &name, bytes)?;
+        Ok(self.directory.join(name))
     }
 
     fn save_state(&self, state: &State) -> io::Result<()> {
@@ -208,7 +216,7 @@ mod tests {
 
     fn item(number: u128) -> OutboxItem {
         let (client_id, body) = (Uuid::from_u128(number), NewBody::text(format!("پیام {number}")));
-        OutboxItem { client_id, chat_id: ChatId(1), body, reply_to: None, failed: None }
+        OutboxItem::new(client_id, ChatId(1), body, None)
     }
 
     #[test]

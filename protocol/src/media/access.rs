@@ -53,6 +53,15 @@ impl Body {
         self.file().map(|file| file.id).into_iter().chain(self.poster())
     }
 
+    /// The smaller sizes in which there is a JPEG of it.
+    pub fn sizes(&self) -> &[u16] {
+        match self {
+            Self::Photo(it) => &it.sizes,
+            Self::Document(it) => &it.sizes,
+            _ => &[],
+        }
+    }
+
     /// The text under its file; absent where there can be none.
     pub fn caption(&self) -> Option<&Caption> {
         match self {
@@ -146,6 +155,12 @@ impl NewBody {
             _ => return,
         };
         *place = Some(album);
+    }
+
+    /// Has it name this file, as one's own; its poster stays.
+    pub fn set_file(&mut self, file_id: FileId) {
+        let poster = self.poster();
+        self.rename_files(|id| if Some(id) == poster { id } else { file_id });
     }
 
     /// Has it name other files in the place of those that it names, as one's own.

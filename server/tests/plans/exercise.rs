@@ -7,11 +7,12 @@ use chapar_domain::{
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatCursor, ChatId, ChatKind, DeviceId, OwnItem, Resume, Role, Seq, Timestamp, UserId, Version,
+    Body, ChatCursor, ChatId, ChatKind, DeviceId, FileId, OwnItem, Resume, Role, Seq, Timestamp, UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
     command::{Report, ReportReason},
     item::Block,
+    media::{Caption, PhotoBody, StoredFile},
     message::NewBody,
 };
 use chapar_server::store::{
@@ -217,6 +218,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
 
     jobs(store).await;
+    files(store, size, round).await;
 
     // New chats.
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
@@ -248,6 +250,27 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.chats.info(chat).await.expect("read").expect("there");
     store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
+}
+
+/// Which messages name which files.
+async fn files(store: &Store, size: Size, round: i64) {
+    let file = StoredFile { id: FileId(Uuid::new_v4()), size: 1, mime: "image/jpeg".into(), name: None };
+    let caption = Caption::default();
+    let (preview, sizes, spoiler, album) = (None, Vec::new(), false, None);
+    let body = Body::Photo(PhotoBody { file, width: 1, height: 1, preview, sizes, caption, spoiler, album });
+    let sent = NewMessage::new(Uuid::new_v4(), &NewBody::text("a photo"), body, None);
+    let shown = Asked { by: Principal::User(ME), chat: ChatId(SMALL - round), change: Change::Send(sent) };
+    done(store, &[&shown], Locks::Skip).await;
+    let turn = store.people.follow("files of a test", "a history").await.expect("read").expect("nobody else");
+    let page = store.chats.files_moved_since(turn.at(), 1000).await.expect("read");
+    assert!(!page.messages.is_empty());
+    store.people.set_file_uses(&page.messages).await.expect("noted");
+    turn.end(page.upto).await.expect("noted");
+    let seqs: Vec<Seq> = (1..=100).map(|n| Seq(size.messages / 10 - n)).collect();
+    assert_eq!(store.chats.shown(ME, ChatId(CHANNEL), &seqs).await.expect("read").len(), 100);
+    let copies: Vec<_> = (0..20).map(|_| (FileId(Uuid::new_v4()), FileId(Uuid::new_v4()))).collect();
+    assert_eq!(store.people.copy_files(ME, &copies).await.expect("copied"), []);
+    store.people.set_photo(UserId(5000 + round), None).await.expect("set");
 }
 
 async fn jobs(store: &Store) {

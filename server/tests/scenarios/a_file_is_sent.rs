@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chapar_protocol::{
     Body, ErrorCode, Event, FileId, FileKind, Seq,
-    command::{Delete, Edit, GetFile, GetUsers, Send, SetAvatar},
+    command::{Delete, Edit, GetFile, GetUsers, React, Send, SetAvatar},
     media::{FileState, NamedFile, NewDocument, NewVoice},
     message::NewBody,
 };
@@ -147,6 +147,8 @@ async fn who_collects_files_knows_which_are_named() {
     comes_to_be(&world, file, &[first, second]).await;
     comes_to_be(&world, other, &[third]).await;
     sender.must(Edit { chat_id: chat, seq: first, body: photo(file, "edited") }).await;
+    // The version of a message moves by a reaction, too.
+    reader.must(React { chat_id: chat, seq: first, emoji: Some("🌹".into()) }).await;
     sender.must(Delete { chat_id: chat, seq: second }).await;
     sender.must(Delete { chat_id: chat, seq: third }).await;
     comes_to_be(&world, file, &[first]).await;

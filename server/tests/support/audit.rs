@@ -62,10 +62,17 @@ impl Audit {
     fn check_dense(&self) {
         let last = self.snapshot.last_seq.0;
         assert!(self.messages.keys().map(|seq| seq.0).eq(1..=last), "seqs have holes or doubles");
-        let mut versions = HashSet::new();
+        // The messages of an album come in one change.
+        let mut versions = HashMap::new();
         for message in self.messages.values() {
             assert!(message.version <= self.snapshot.version, "a row from the future: {}", message.seq);
-            assert!(versions.insert(message.version), "version {} was used twice", message.version);
+            let album = message.body.album();
+            let before = versions.insert(message.version, album);
+            assert!(
+                before.is_none_or(|other| album.is_some() && other == album),
+                "version {} was used twice",
+                message.version
+            );
         }
         let clients: HashSet<_> = self.texts().map(|message| (message.sender, message.client_id)).collect();
         assert_eq!(clients.len(), self.texts().count(), "a client id is there twice");

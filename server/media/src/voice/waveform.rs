@@ -6,7 +6,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
-use opus_decoder::OpusDecoder;
+use ropus::{Channels, DecodeMode, Decoder};
 
 use super::{ogg::Reader, packet};
 use crate::work::Refusal;
@@ -17,8 +17,8 @@ const VALUES: usize = 100;
 const LOUDEST: u32 = 31;
 /// Samples that are looked at together: every length of packets is a multiple.
 const STEP: usize = 120;
-/// What is decoded for one value, in samples: 3 seconds. Of a message of hours the rest is passed over.
-const DECODED: u64 = 3 * 48_000;
+/// What is decoded for one value, in samples: a second. Of a message longer than 100 seconds the rest is passed over.
+const DECODED: u64 = 48_000;
 /// Below this peak a message is silence, and is not blown up to look like speech.
 const SILENCE: u32 = 800;
 
@@ -37,8 +37,8 @@ fn peaks(path: &Path) -> Result<[Option<u32>; VALUES], Refusal> {
     }
     let mut reader = Reader::open(path)?;
     let channels = usize::from(reader.head().channels);
-    let failed = |_| Refusal::Failed("no decoder".to_owned());
-    let mut decoder = OpusDecoder::new(48_000, channels).map_err(failed)?;
+    let layout = if channels == 2 { Channels::Stereo } else { Channels::Mono };
+    let mut decoder = Decoder::new(48_000, layout).map_err(|_| Refusal::Failed("no decoder".to_owned()))?;
     let mut pcm = vec![0i16; 5760 * channels];
     let mut peaks = [None; VALUES];
     let mut at = 0;
@@ -47,7 +47,7 @@ fn peaks(path: &Path) -> Result<[Option<u32>; VALUES], Refusal> {
         let begin = value_at(at, total) as u64 * total / VALUES as u64;
         if at < begin + DECODED {
             // One that cannot be decoded is heard as silence, too.
-            let decoded = decoder.decode(&packet, &mut pcm, false).unwrap_or(0);
+            let decoded = decoder.decode(&packet, &mut pcm, DecodeMode::Normal).unwrap_or(0);
             for (step, samples) in pcm[..decoded * channels].chunks(STEP * channels).enumerate() {
                 let peak = samples.iter().map(|it| u32::from(it.unsigned_abs())).max();
                 let value = &mut peaks[value_at(at + (step * STEP) as u64, total)];

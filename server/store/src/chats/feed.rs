@@ -92,10 +92,12 @@ impl Chats {
     async fn named(&self, stretches: &BTreeSet<(i64, i64, i64)>) -> Result<Vec<Named>> {
         let column = |value: fn(&(i64, i64, i64)) -> i64| stretches.iter().map(value).collect::<Vec<_>>();
         let rows = sqlx::query(
-            "SELECT i.chat, m.seq, m.body -> 'file' ->> 'id' AS file, m.body ->> 'poster' AS poster
-             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, before, version)
-             JOIN messages m ON m.chat_id = i.chat AND m.version > i.before AND m.version <= i.version AND m.version > 0
-             WHERE m.body ? 'file' OR m.body ->> 'kind' = 'deleted'",
+            "SELECT i.chat, m.seq, m.file, m.poster FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, before, version)
+             CROSS JOIN LATERAL (
+                 SELECT m.seq, m.body -> 'file' ->> 'id' AS file, m.body ->> 'poster' AS poster FROM messages m
+                 WHERE m.chat_id = i.chat AND m.version > i.before AND m.version <= i.version AND m.version > 0
+                   AND (m.body ? 'file' OR m.body ->> 'kind' = 'deleted') OFFSET 0
+             ) m",
         )
         .bind(column(|it| it.0))
         .bind(column(|it| it.1))

@@ -155,9 +155,9 @@ fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Optio
 fn kinds(written: &Written) -> i16 {
     let rows = &written.rows;
     let message = |seq| written.chat.messages.get(seq).map(|it| &it.message.body);
-    // Another text under a file changes no use of it.
-    let files = rows.fresh.iter().filter_map(message).any(|body| body.file().is_some())
-        || rows.changed.iter().filter_map(message).any(|body| *body == Body::Deleted);
+    // Whatever moves the version of such a message, also a reaction: whoever follows finds it at its last version alone.
+    let mut moved = rows.fresh.union(&rows.changed).filter_map(message);
+    let files = moved.any(|body| body.file().is_some() || *body == Body::Deleted);
     i16::from(rows.info.is_some())
         + 2 * i16::from(!rows.members.is_empty())
         + 4 * i16::from(!rows.fresh.is_empty())
