@@ -1,5 +1,5 @@
 import type { SendState } from '@chapar/client';
-import { dates, late, number, t } from '../i18n/index.svelte';
+import { compact, dates, late, t } from '../i18n/index.svelte';
 
 /** A length in bytes, in words. */
 export function bytes(count: number): string {
@@ -10,7 +10,7 @@ export function bytes(count: number): string {
     value /= 1000;
     at += 1;
   }
-  return late().media.size(number(value >= 100 || at === 0 ? Math.round(value) : Math.round(value * 10) / 10), units[at] ?? 'B');
+  return late().media.size(compact(value >= 100 || at === 0 ? Math.round(value) : Math.round(value * 10) / 10), units[at] ?? 'B');
 }
 
 /** A time of play. */

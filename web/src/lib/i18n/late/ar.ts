@@ -312,7 +312,7 @@ const ar: typeof fa = {
     playNamed: (what, time) => `تشغيل ${what}، ${time}`,
     pause: 'إيقاف مؤقت',
     position: 'موضع التشغيل',
-    speed: (rate) => `السرعة ${n(rate)}×؛ اضغط للتغيير`,
+    speed: (rate) => `السرعة ${rate}×؛ اضغط للتغيير`,
     notHeard: 'لم تُسمع بعد',
     notPlayed: 'تعذّر التشغيل؛ اضغط من جديد',
     player: 'المشغّل',

@@ -312,7 +312,7 @@ const en: typeof fa = {
     playNamed: (what, time) => `Play ${what}, ${time}`,
     pause: 'Pause',
     position: 'Position',
-    speed: (rate) => `Speed ${n(rate)}×; press to change`,
+    speed: (rate) => `Speed ${rate}×; press to change`,
     notHeard: 'not heard yet',
     notPlayed: 'It could not be played; press again',
     player: 'Player',

@@ -312,7 +312,7 @@ const fa = {
     playNamed: (what: string, time: string) => `پخش ${what}، ${time}`,
     pause: 'مکث',
     position: 'جای پخش',
-    speed: (rate: number) => `سرعت ${n(rate)} برابر؛ برای تغییر بزنید`,
+    speed: (rate: string) => `سرعت ${rate} برابر؛ برای تغییر بزنید`,
     notHeard: 'شنیده نشده',
     notPlayed: 'پخش نشد؛ دوباره بزنید',
     player: 'پخش‌کننده',
