@@ -28,10 +28,10 @@ test('an upload that was cut off by a reload goes on where it stood, and can be 
   await hers.say('در راه است');
   await his.message('در راه است').waitFor();
 
+  asked.length = 0;
   await hers.page.reload();
   await hers.history.locator('ol.opened').waitFor();
   await hers.history.getByText('film.bin').waitFor();
-  asked.length = 0;
   shut = false;
   const open = his.history.getByRole('button', { name: /film\.bin/ });
   await open.waitFor();
