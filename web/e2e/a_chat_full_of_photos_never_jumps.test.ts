@@ -23,7 +23,7 @@ test('a chat with 60 photos on 400 kbit/s shows its previews at once, loads what
   const mina = await somebody('مینا', { size: 'phone', before: WATCH });
   const john = await somebody('John', { language: 'en' });
   const chat = await mina.person.direct(john.person);
-  const shapes = [[2000, 1500], [1200, 1600], [1600, 900], [1000, 1000]] as const;
+  const shapes = [[800, 600], [480, 640], [800, 450], [500, 500]] as const;
   const ids: string[] = [];
   for (const [at, [width, height]] of shapes.entries()) ids.push(await john.person.upload('photo', picture(`${at}.png`, width, height, [[40 * at, 160, 220 - 40 * at], [200, 60 * at, 40]])));
   for (let at = 0; at < 60; at++) await john.person.call('send', { chat_id: chat, client_id: randomUUID(), body: { kind: 'photo', file_id: ids[at % ids.length] } });

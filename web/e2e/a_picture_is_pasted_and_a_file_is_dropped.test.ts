@@ -13,7 +13,7 @@ test('a picture is pasted, a file is dropped, and the other one sees the picture
 
   // What stood in the field goes under the picture.
   await hers.composer.fill('صحن **انقلاب**');
-  await paste(hers, picture('shrine.png', 1600, 1200));
+  await paste(hers, picture('shrine.png', 640, 480));
   await sheet(hers, 1).getByRole('textbox', { name: hers.words.media.caption }).waitFor();
   await send(hers, 1);
   expect(await hers.composer.inputValue()).toBe('');

@@ -99,10 +99,10 @@ export async function seed(url: string) {
   const narges = await Person.register(url, 'نرگس', handle('narges'));
   const filesChat = await narges.direct(mina);
   const shown = async (given: Given): Promise<string> => narges.upload('photo', given);
-  await narges.give(filesChat, { kind: 'photo', file_id: await shown(picture('1.png', 1200, 900, [[240, 180, 90], [30, 60, 120]])), text: 'غروب بین‌الحرمین' });
+  await narges.give(filesChat, { kind: 'photo', file_id: await shown(picture('1.png', 600, 450, [[240, 180, 90], [30, 60, 120]])), text: 'غروب بین‌الحرمین' });
   const colours: [[number, number, number], [number, number, number]][] = [[[200, 220, 240], [60, 120, 90]], [[250, 210, 160], [140, 40, 60]], [[90, 140, 200], [20, 30, 60]]];
   const album = [];
-  for (const [at, colour] of colours.entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(picture(`${at}.png`, at === 1 ? 700 : 1000, at === 1 ? 1000 : 700, colour)) } });
+  for (const [at, colour] of colours.entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(picture(`${at}.png`, at === 1 ? 350 : 500, at === 1 ? 500 : 350, colour)) } });
   await narges.call('send_album', { chat_id: filesChat, items: album });
   await narges.give(filesChat, { kind: 'document', file_id: await narges.upload('document', noise('برنامهٔ سفر.pdf', 482_000, 'application/pdf')), text: 'این برنامهٔ سفر است' });
   const loud = Buffer.from(Array.from({ length: 63 }, (_, at) => (at * 37) & 255)).toString('base64').replace(/=+$/, '');
