@@ -118,7 +118,7 @@ impl Client {
         file: impl Into<FileSource>,
         options: FileOptions,
     ) -> Result<Sent, Error> {
-        let item = self.item(chat_id, file.into(), options).await?;
+        let item = self.message_with(chat_id, file.into(), options).await?;
         self.enqueue(item).reply().await
     }
 
@@ -129,13 +129,13 @@ impl Client {
         file: impl Into<FileSource>,
         options: FileOptions,
     ) -> Result<Uuid, Error> {
-        let item = self.item(chat_id, file.into(), options).await?;
+        let item = self.message_with(chat_id, file.into(), options).await?;
         let client_id = item.client_id;
         drop(self.enqueue(item));
         Ok(client_id)
     }
 
-    async fn item(&self, chat_id: ChatId, file: FileSource, options: FileOptions) -> Result<OutboxItem, Error> {
+    async fn message_with(&self, chat_id: ChatId, file: FileSource, options: FileOptions) -> Result<OutboxItem, Error> {
         let client_id = options.client_id.unwrap_or_else(new_client_id);
         let (path, own_name) = match file {
             FileSource::Path(path) => {
