@@ -192,6 +192,10 @@ impl Client {
         let response = ask.send().await.map_err(unreachable)?;
         match response.status() {
             StatusCode::OK => Ok(Download { size: response.content_length(), from: 0, response }),
+            // All of it is there already.
+            StatusCode::RANGE_NOT_SATISFIABLE if whole(response.headers()) == Some(from) => {
+                Ok(Download { size: Some(from), from, response })
+            }
             StatusCode::PARTIAL_CONTENT => Ok(Download { size: whole(response.headers()), from, response }),
             _ => Err(Http::failure(response).await),
         }

@@ -156,6 +156,7 @@ commands! {
     "create_chat" => chats::create_chat::run, LONG;
     "get_chat" => chats::history::get_chat, LONG;
     "get_members" => chats::get_members::run, LONG;
+    "get_links" => chats::get_links::run, LONG;
     "get_banned" => chats::get_banned::run, LONG;
     "add_members" => chats::add_members::run, SHORT;
     "join" => chats::join::run, LONG;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chapar_protocol::{
     Body, ErrorCode, Event, FileId, FileKind, Seq,
-    command::{Delete, Edit, GetFile, GetUsers, React, Send, SetAvatar},
-    media::{FileState, NamedFile, NewDocument, NewVoice},
+    command::{Delete, Edit, GetFile, GetLinks, GetUsers, React, RemoveMember, Send, SetAvatar},
+    media::{FileAt, FileState, NamedFile, NewDocument, NewVoice},
     message::NewBody,
 };
 use uuid::Uuid;
@@ -171,6 +171,36 @@ async fn comes_to_be(world: &World, file: FileId, seqs: &[Seq]) {
         }
     };
     within(&format!("the uses {seqs:?}"), wait).await;
+}
+
+/// Links are for who may read the message, for each of its files and nothing else.
+#[tokio::test]
+async fn whoever_may_read_a_message_gets_links_to_its_files() {
+    let world = Plan::single().start().await;
+    let [sender, reader, stranger] = world.people().await;
+    let chat = world.group(&sender, &[&reader]).await;
+    for device in [&sender, &reader, &stranger] {
+        device.connect(world.at(0)).await;
+    }
+    let (file, other) = (world.file(&sender, FileKind::Photo), world.file(&sender, FileKind::Photo));
+    let seq = sender.must(with_file(chat, file, "")).await.seq;
+    let text = sender.say(chat, "a text").await.seq;
+    let gone = sender.must(with_file(chat, other, "")).await.seq;
+    sender.must(Delete { chat_id: chat, seq: gone }).await;
+    let ask = |files: &[(Seq, FileId)]| {
+        let files = files.iter().map(|&(seq, file_id)| FileAt { seq, file_id }).collect();
+        GetLinks { chat_id: chat, files }
+    };
+    let answer = reader.must(ask(&[(seq, file), (seq, other), (text, file), (gone, other), (Seq(99), file)])).await;
+    let sizes: Vec<_> = answer.links.iter().map(|link| (link.file_id, link.size.as_str())).collect();
+    assert_eq!(sizes, [(file, "original"), (file, "320"), (file, "1280")]);
+    assert!(answer.links.iter().all(|link| link.url.starts_with("/files/d/")), "{answer:?}");
+    let sender_has = sender.must(ask(&[(seq, file)])).await;
+    assert_ne!(sender_has.links[0].url, answer.links[0].url, "each reader has links of their own");
+    assert_eq!(stranger.refused(ask(&[(seq, file)])).await.code, ErrorCode::ChatNotFound);
+    assert_eq!(reader.refused(ask(&[(seq, file); 101])).await.code, ErrorCode::TooLarge);
+    sender.must(RemoveMember { chat_id: chat, user_id: reader.id() }).await;
+    assert_eq!(reader.refused(ask(&[(seq, file)])).await.code, ErrorCode::ChatNotFound);
 }
 
 #[tokio::test]
