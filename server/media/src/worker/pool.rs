@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::Signal;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, Command},
     sync::Semaphore,
     time::timeout,
@@ -103,18 +103,22 @@ struct Said {
 async fn talk(child: &mut Child, job: &Job) -> io::Result<Said> {
     let piped = "the pipes were asked for";
     let mut stdin = child.stdin.take().expect(piped);
-    let mut stdout = child.stdout.take().expect(piped).take(LONGEST_ANSWER);
-    let mut stderr = child.stderr.take().expect(piped).take(LONGEST_COMPLAINT);
+    let (stdout, stderr) = (child.stdout.take().expect(piped), child.stderr.take().expect(piped));
     let job = serde_json::to_vec(job)?;
-    let (mut answer, mut complaint) = (Vec::new(), Vec::new());
-    let write = async {
+    let write = async move {
         // One that dies first is judged by its status.
         let _ = stdin.write_all(&job).await;
-        drop(stdin);
     };
-    let ((), read, _) = tokio::join!(write, stdout.read_to_end(&mut answer), stderr.read_to_end(&mut complaint));
-    read?;
-    Ok(Said { status: child.wait().await?, answer, complaint })
+    let ((), answer, complaint) =
+        tokio::join!(write, listen(stdout, LONGEST_ANSWER), listen(stderr, LONGEST_COMPLAINT));
+    Ok(Said { status: child.wait().await?, answer: answer?, complaint: complaint.unwrap_or_default() })
+}
+
+/// What is said, up to `longest` bytes. Then nobody listens any more, and whoever talks on dies of it.
+async fn listen(pipe: impl AsyncRead + Unpin, longest: u64) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    pipe.take(longest).read_to_end(&mut said).await?;
+    Ok(said)
 }
 
 /// Whether the file killed the worker or somebody else did.
