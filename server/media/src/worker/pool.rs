@@ -49,14 +49,12 @@ impl Workers {
         // The worker stands elsewhere and knows no other environment.
         let job = Job { kind, input: std::path::absolute(input)?, out: std::path::absolute(out)? };
         let mut child = self.spawn()?;
-        match timeout(patience(kind), talk(&mut child, &job)).await {
-            Ok(answer) => self.judge(answer?),
-            Err(_) => {
-                child.kill().await?;
-                // Its processor time was not used up, or it would have died of that: this machine is too busy.
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the worker had no time in a long while").into())
-            }
+        if let Ok(said) = timeout(patience(kind), talk(&mut child, &job)).await {
+            return self.judge(&said?);
         }
+        child.kill().await?;
+        // Its processor time was not used up, or it would have died of that: this machine is too busy.
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the worker had no time in a long while").into())
     }
 
     fn spawn(&self) -> io::Result<Child> {
@@ -76,7 +74,7 @@ impl Workers {
             .spawn()
     }
 
-    fn judge(&self, said: Said) -> Result<Prepared, PrepareError> {
+    fn judge(&self, said: &Said) -> Result<Prepared, PrepareError> {
         if !said.status.success() {
             let complaint = String::from_utf8_lossy(&said.complaint);
             tracing::warn!(status = %said.status, complaint = complaint.trim(), "a media worker died");
