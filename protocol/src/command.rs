@@ -364,11 +364,11 @@ params! {
         user_id: UserId,
         /// What is wrong.
         reason: ReportReason,
-        /// In which chat.
+        /// In which chat: one that the user is in, or was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         chat_id: Option<ChatId>,
-        /// By which message there.
+        /// By which message there: one that the user can see, or, having gone, has read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         seq: Option<Seq>,

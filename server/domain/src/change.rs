@@ -49,7 +49,7 @@ pub enum Change {
     Restrict(UserId, Rights, Option<Timestamp>),
     /// Whoever was removed may come back by themselves.
     Unban(UserId),
-    /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks has blocked them, or has ended that, then
+    /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks takes no messages from them (a block, or from nobody), or does again, since then
     /// (see [`Standing::shut`](crate::chat::Standing::shut)).
     Shut(UserId, i64),
     /// Whoever asks comes in.

@@ -11,7 +11,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::UserId;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -23,7 +22,10 @@ use crate::{
     metrics::Metrics,
     store::{
         Store,
-        people::{items::SHUT, jobs::Job},
+        people::{
+            items::{SHUT, Shutting},
+            jobs::Job,
+        },
     },
 };
 
@@ -34,6 +36,8 @@ enum Kind {
     TendFeed,
     /// Gives names free that were claimed for chats that were never made.
     ExpireClaims,
+    /// Forgets what strangers have used of their shares of others, once it is full again.
+    ForgetShares,
 }
 
 /// What is needed to do what is due.
@@ -48,9 +52,10 @@ pub struct Parts {
 }
 
 /// Each kind by its name in the table, and how often it is done.
-const RECURRING: [(Kind, &str, Duration); 2] = [
+const RECURRING: [(Kind, &str, Duration); 3] = [
     (Kind::TendFeed, "tend_feed", Duration::from_hours(1)),
     (Kind::ExpireClaims, "expire_claims", Duration::from_mins(10)),
+    (Kind::ForgetShares, "forget_shares", Duration::from_mins(10)),
 ];
 
 /// How often it is looked for jobs that are due.
@@ -67,6 +72,8 @@ const LEASE: Duration = Duration::from_secs(20);
 const ATTEMPTS: i32 = 8;
 /// Claims that are looked at in one try.
 const CLAIMS: i64 = 100;
+/// Shares that are forgotten in one try.
+const SHARES: i64 = 20_000;
 
 /// Does what is due. Does not end by itself.
 pub async fn run(parts: Parts) {
@@ -143,22 +150,18 @@ async fn attempt(parts: &Parts, job: &Job) -> Result<(), String> {
     let done = match RECURRING.iter().find(|it| it.1 == job.kind).map(|it| it.0) {
         Some(Kind::TendFeed) => store.chats.tend_feed().await,
         Some(Kind::ExpireClaims) => store.expire_claims(CLAIMS).await,
+        Some(Kind::ForgetShares) => store.people.forget_full_shares(SHARES).await,
         None if job.kind == SHUT => {
             let about = job.about.clone().unwrap_or_default();
-            let Pair { by, user } = serde_json::from_value(about).map_err(|error| error.to_string())?;
-            blocks::shut(store, committer, by, user).await
+            match serde_json::from_value(about).map_err(|error| error.to_string())? {
+                Shutting { by, user: Some(user) } => blocks::shut(store, committer, by, user).await,
+                Shutting { by, user: None } => blocks::shut_all(store, committer, by).await,
+            }
         }
         // Another node may be of a later version.
         None => return Err("this version of the server knows no such job".to_owned()),
     };
     done.map_err(|error| error.to_string())
-}
-
-/// Who has blocked whom, or has ended that.
-#[derive(serde::Deserialize)]
-struct Pair {
-    by: UserId,
-    user: UserId,
 }
 
 /// How long to wait after so many tries: a second at first, twice as long each time, up to ten minutes; between a half and one and a half

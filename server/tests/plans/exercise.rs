@@ -23,7 +23,7 @@ use chapar_server::store::{
     },
     people::{
         accounts::Which,
-        budgets::{BudgetKind, Charge, Toll},
+        budgets::{self, BudgetKind, Charge, Repute, Toll},
     },
 };
 use chapar_signaling::{
@@ -118,6 +118,7 @@ async fn reading(store: &Store, size: Size) {
         }
         store.chats.chat_snapshot(ME, chat).await.expect("read");
         store.chats.inside_as(chat, ME).await.expect("in it");
+        store.chats.last_seen_seq(chat, ME).await.expect("in it");
     }
     for seq in [1, 100, size.messages / 10 - 50, size.messages / 10] {
         for (before, after) in [(200, 0), (0, 200), (50, 50), (0, 1)] {
@@ -222,8 +223,8 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
     let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
-    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
-    let toll = Toll { own: free, each, strangers: vec![UserId(600_000 + round)] };
+    let (each, share) = budgets::reaching(ME, 5_000_000, Repute::default());
+    let toll = Toll { own: free, each, share, strangers: vec![UserId(600_000 + round)] };
     for name in [Some(handle.as_str()), None] {
         let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, name, &toll).await.expect("claimed");
         done(store, &[&made(ChatKind::Group, chat, &[])], Locks::Skip).await;
@@ -262,6 +263,7 @@ async fn jobs(store: &Store) {
     }
     assert_eq!(store.people.count_dead_jobs().await.expect("counted"), 0);
     store.expire_claims(100).await.expect("looked");
+    store.people.forget_full_shares(100).await.expect("forgotten");
 }
 
 async fn personal(store: &Store, round: i64) {
@@ -271,8 +273,9 @@ async fn personal(store: &Store, round: i64) {
     let again = store.people.set_items(ME, &set).await.expect("so already");
     assert_eq!((again.version, again.delta, again.blocks.len()), (first.version, None, 100));
     let blocked = UserId(1000 + 100 * round);
-    assert_eq!(store.people.blocks_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
-    assert!(store.people.block_since(ME, blocked).await.expect("read") > 0);
+    assert_eq!(store.people.closed_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
+    assert!(store.people.closed_since(ME, blocked).await.expect("read") > 0);
+    assert!(!store.people.peers(ME, ChatId(0), 500).await.expect("read").is_empty());
     let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
     let last = store.people.set_items(ME, &back).await.expect("taken back");
     for written in [first.blocks, again.blocks, last.blocks] {

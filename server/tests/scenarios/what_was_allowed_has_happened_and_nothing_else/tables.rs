@@ -65,7 +65,9 @@ impl Room {
                 return Err(format!("user {user} is {role:?} in the chat and {listed:?} in their list"));
             }
             let own = listed.map_or(0, |it| it.2);
-            if role.is_some() && self.kind != ChatKind::Channel && own != read {
+            // Of two who are parted by a block neither sees how far the other reads.
+            let behind = self.kind == ChatKind::Direct && read < own;
+            if role.is_some() && self.kind != ChatKind::Channel && own != read && !behind {
                 return Err(format!("user {user} has read up to {own}, and others are told {read}"));
             }
             let role = role.map(|role| [Role::Member, Role::Admin, Role::Owner][usize::from(role.unsigned_abs())]);
