@@ -11,6 +11,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::json;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -19,6 +20,7 @@ use tokio::{
 use crate::{
     blocks,
     committer::Committer,
+    lists::{COMPARE, Lists},
     metrics::Metrics,
     store::{
         Store,
@@ -47,6 +49,8 @@ pub struct Parts {
     pub store: Store,
     /// The way of every change of a chat.
     pub committer: Arc<Committer>,
+    /// Who brings people's lists into line.
+    pub lists: Arc<Lists>,
     /// Metrics.
     pub metrics: Metrics,
 }
@@ -146,7 +150,7 @@ async fn carry_out(parts: Parts, job: Job) {
 }
 
 async fn attempt(parts: &Parts, job: &Job) -> Result<(), String> {
-    let Parts { store, committer, .. } = parts;
+    let Parts { store, committer, lists, .. } = parts;
     let done = match RECURRING.iter().find(|it| it.1 == job.kind).map(|it| it.0) {
         Some(Kind::TendFeed) => store.chats.tend_feed().await,
         Some(Kind::ExpireClaims) => store.expire_claims(CLAIMS).await,
@@ -156,6 +160,16 @@ async fn attempt(parts: &Parts, job: &Job) -> Result<(), String> {
             match serde_json::from_value(about).map_err(|error| error.to_string())? {
                 Shutting { by, user: Some(user) } => blocks::shut(store, committer, by, user).await,
                 Shutting { by, user: None } => blocks::shut_all(store, committer, by).await,
+            }
+        }
+        None if job.kind == COMPARE => {
+            let from =
+                serde_json::from_value(job.about.clone().unwrap_or_default()).map_err(|error| error.to_string())?;
+            let until = Instant::now() + PATIENCE / 2;
+            match lists.compare(store, from, until).await {
+                // The rest is a job of its own: what is done is done.
+                Ok(Some(place)) => store.people.put_job(COMPARE, &json!(place)).await,
+                done => done.map(drop),
             }
         }
         // Another node may be of a later version.

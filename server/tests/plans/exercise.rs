@@ -30,6 +30,7 @@ use chapar_signaling::{
     call::{CallLog, Record},
     satisfaction::Rating,
 };
+use serde_json::json;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use time::{Duration, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
@@ -212,9 +213,18 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.people.mark_read(&marks).await.expect("read");
     store.chats.show_read(&marks).await.expect("shown");
     store.chats.tend_feed().await.expect("tended");
-    let turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
+    let mut turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
     let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
+    turn.put_job("no_such_job", &json!({})).await.expect("put");
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
+    let from = Reader { user: UserId(0), chat: ChatId(0) };
+    let listed = store.people.listed_after(from, 1000).await.expect("read");
+    assert!(!listed.is_empty());
+    store.chats.memberships(&[]).await.expect("read");
+    store.people.put_job("no_such_job", &json!({})).await.expect("put");
+    for job in store.people.take_jobs(4, std::time::Duration::from_secs(1), 8).await.expect("taken") {
+        store.people.job_done(&job).await.expect("noted");
+    }
 
     jobs(store).await;
 

@@ -235,7 +235,8 @@ impl Chats {
     /// What all see of a chat.
     pub async fn info(&self, chat: ChatId) -> Result<Option<ChatInfo>> {
         let found = sqlx::query(
-            "SELECT id, kind, title, handle, created_at, info_version, rights, told_members FROM chats WHERE id = $1",
+            "SELECT id, kind, title, handle, created_at, info_version, rights, told_members, about FROM chats
+             WHERE id = $1",
         )
         .bind(chat.0)
         .fetch_optional(&self.pool)

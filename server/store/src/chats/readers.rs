@@ -136,8 +136,11 @@ impl Chats {
                 turn: found.try_get("turn")?,
             })
         };
-        let first = rows.first().map(|found| found.try_get("first_turn")).transpose()?;
-        Ok((rows.iter().map(read).collect::<sqlx::Result<_>>()?, first.unwrap_or(0)))
+        let first = match rows.first() {
+            Some(found) => found.try_get("first_turn")?,
+            None => sqlx::query_scalar("SELECT first_turn()").fetch_one(&self.pool).await?,
+        };
+        Ok((rows.iter().map(read).collect::<sqlx::Result<_>>()?, first))
     }
 
     /// Moves read marks forward in channels, where nobody sees them: by them it is counted how many have seen a post. Doing it twice does

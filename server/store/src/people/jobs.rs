@@ -90,6 +90,16 @@ impl People {
         Ok(jobs)
     }
 
+    /// A job that is done once, as soon as somebody comes to it.
+    pub async fn put_job(&self, kind: &str, about: &Value) -> Result<()> {
+        sqlx::query("INSERT INTO jobs (kind, about) VALUES ($1, $2)")
+            .bind(kind)
+            .bind(about)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Takes jobs back that whoever wrote them has done already.
     pub async fn take_back_jobs(&self, ids: &[i64]) -> Result<()> {
         sqlx::query("DELETE FROM jobs WHERE id = ANY ($1)").bind(ids).execute(&self.pool).await?;
