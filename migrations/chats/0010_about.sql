@@ -15,7 +15,7 @@ BEGIN
     IF in_more ? 'info' THEN
         -- A node of a version before this one names neither title nor `about`: then they stay.
         UPDATE chats c SET rights = i.rights, told_members = i.told_members, info_version = i.info_version,
-               title = coalesce(i.title, c.title), about = coalesce(i.about, c.about)
+               title = coalesce(i.title, c.title), about = nullif(coalesce(i.about, c.about), '{}')
         FROM jsonb_to_recordset(in_more -> 'info') AS i (
             chat bigint, rights integer, told_members bigint, info_version bigint, title text, about jsonb)
         WHERE c.id = i.chat AND i.chat = ANY (in_held);

@@ -242,6 +242,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
     store.people.pay(ME, &toll).await.expect("paid");
     store.people.give_back(ME, &toll).await.expect("given back");
+    let (each, share) = budgets::reaching(ME, 5, Repute::default());
+    let dear = Toll { own: free, each, share, strangers: vec![UserId(650_000 + round)] };
+    store.people.pay(ME, &dear).await.expect("paid");
+    assert!(store.people.pay(ME, &dear).await.is_err(), "a fifth of five is one");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
     let stranger = UserId(600_000 + round);
     let chat = store.people.claim_direct(ME, stranger, true, &toll).await.expect("claimed");

@@ -134,7 +134,7 @@ impl Lane {
     /// A message, often a late one, at times one that is not there.
     fn line(&self, rng: &mut StdRng) -> i64 {
         let last = i64::try_from(self.room().lines.len()).expect("few");
-        if rng.random() { last + 1 - rng.random_range(0..10) } else { rng.random_range(0..last + 3) }
+        if rng.random() { (last + 1 - rng.random_range(0..10)).max(0) } else { rng.random_range(0..last + 3) }
     }
 }
 
