@@ -176,7 +176,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for worker in workers {
         tasks.spawn(COMMITTER, worker);
     }
-    let (readers, running) = Readers::start(&store, lists, fanout.clone(), counters.clone());
+    let (readers, running) = Readers::start(&store, lists.clone(), fanout.clone(), counters.clone());
     for run in running {
         tasks.spawn("the way of readers", run);
     }
@@ -184,9 +184,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
-    let parts = jobs::Parts { store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };
+    let parts = jobs::Parts { store: store.upkeep(), committer: committer.clone(), lists, metrics: metrics.clone() };
     tasks.spawn("the runner of jobs", jobs::run(parts));
-    tasks.spawn("the counters of channels", counters.run(committer.clone(), store.upkeep()));
+    let count = committer.clone();
+    let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
+    tasks.spawn("the counters of channels", counting);
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;
