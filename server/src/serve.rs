@@ -179,7 +179,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for worker in workers {
         tasks.spawn(COMMITTER, worker);
     }
-    let (readers, running) = Readers::start(&store, lists, fanout.clone(), counters.clone());
+    let (readers, running) = Readers::start(&store, lists.clone(), fanout.clone(), counters.clone());
     for run in running {
         tasks.spawn("the way of readers", run);
     }
@@ -191,9 +191,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         Files::open(&settings.files, &settings.data_dir, store.clone(), metrics.clone(), files::PREPARING).await?;
     tasks.spawn("the watch over uploads", files.clone().keep_sweeping());
     let others = files.jobs().into();
-    let parts = jobs::Parts { others, store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };
+    let parts =
+        jobs::Parts { others, store: store.upkeep(), committer: committer.clone(), lists, metrics: metrics.clone() };
     tasks.spawn("the runner of jobs", jobs::run(parts));
-    tasks.spawn("the counters of channels", counters.run(committer.clone(), store.upkeep()));
+    let count = committer.clone();
+    let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
+    tasks.spawn("the counters of channels", counting);
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;

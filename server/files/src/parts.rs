@@ -21,14 +21,14 @@ const YOUNG: Duration = Duration::from_mins(5);
 
 /// Where part files lie. Several nodes may share it.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub(crate) struct Parts {
     dir: PathBuf,
     place: Uuid,
 }
 
 /// A part file that this process alone appends to, across nodes that share the directory.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     file: File,
     mark: PathBuf,
     dir: PathBuf,
@@ -36,7 +36,7 @@ pub struct Part {
 
 impl Parts {
     /// Opens the directory, and makes it where it is not there.
-    pub fn open(dir: &Path) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let named = dir.join("place");
         let place = match fs::read_to_string(&named) {
@@ -48,23 +48,23 @@ impl Parts {
     }
 
     /// Names the directory, so that a node knows whether an upload is its own.
-    pub fn place(&self) -> Uuid {
+    pub(crate) fn place(&self) -> Uuid {
         self.place
     }
 
     /// The path of an upload's part file.
-    pub fn path(&self, file: FileId) -> PathBuf {
+    pub(crate) fn path(&self, file: FileId) -> PathBuf {
         self.dir.join(format!("{file}.part"))
     }
 
     /// Begins an upload.
-    pub fn create(&self, file: FileId) -> io::Result<()> {
+    pub(crate) fn create(&self, file: FileId) -> io::Result<()> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(file))?;
         sync_dir(&self.dir)
     }
 
     /// Opens an upload to append to it. `None`: another process does.
-    pub fn append(&self, file: FileId) -> io::Result<Option<Part>> {
+    pub(crate) fn append(&self, file: FileId) -> io::Result<Option<Part>> {
         let opened = OpenOptions::new().append(true).open(self.path(file))?;
         if rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Ok(None);
@@ -77,14 +77,14 @@ impl Parts {
     }
 
     /// How much of an upload is there. What is being written now counts as it was last made durable, which the writer knows.
-    pub fn length(&self, file: FileId) -> io::Result<u64> {
+    pub(crate) fn length(&self, file: FileId) -> io::Result<u64> {
         let length = fs::metadata(self.path(file))?.len();
         let marked = read_mark(&self.mark(file))?;
         Ok(marked.map_or(length, |vouched| vouched.min(length)))
     }
 
     /// Removes what there is of an upload.
-    pub fn remove(&self, file: FileId) -> io::Result<()> {
+    pub(crate) fn remove(&self, file: FileId) -> io::Result<()> {
         for path in [self.path(file), self.mark(file)] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -95,7 +95,7 @@ impl Parts {
     }
 
     /// The uploads of which there are part files.
-    pub fn list(&self) -> io::Result<Vec<FileId>> {
+    pub(crate) fn list(&self) -> io::Result<Vec<FileId>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let name = entry?.file_name();
@@ -106,13 +106,13 @@ impl Parts {
     }
 
     /// Bytes that are free for uploads.
-    pub fn free(&self) -> io::Result<u64> {
+    pub(crate) fn free(&self) -> io::Result<u64> {
         let of = rustix::fs::statvfs(&self.dir)?;
         Ok(of.f_bavail.saturating_mul(of.f_frsize))
     }
 
     /// Makes a new upload of others, one after the other.
-    pub fn concatenate(&self, parts: &[FileId], whole: FileId) -> io::Result<()> {
+    pub(crate) fn concatenate(&self, parts: &[FileId], whole: FileId) -> io::Result<()> {
         let Some(mut to) = self.append(whole)? else { return Err(io::ErrorKind::WouldBlock.into()) };
         for part in parts {
             io::copy(&mut File::open(self.path(*part))?, &mut to.file)?;
@@ -127,22 +127,22 @@ impl Parts {
 
 impl Part {
     /// How long it is.
-    pub fn length(&self) -> io::Result<u64> {
+    pub(crate) fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 
     /// Appends.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
     }
 
     /// Makes durable what was appended.
-    pub fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
     /// From here on nothing counts before it is vouched for.
-    pub fn begin_unvouched(&self) -> io::Result<()> {
+    pub(crate) fn begin_unvouched(&self) -> io::Result<()> {
         let mut file = File::create(&self.mark)?;
         file.write_all(self.length()?.to_string().as_bytes())?;
         file.sync_all()?;
@@ -150,14 +150,14 @@ impl Part {
     }
 
     /// What was appended since counts, and is durable.
-    pub fn vouch(&self) -> io::Result<()> {
+    pub(crate) fn vouch(&self) -> io::Result<()> {
         self.sync()?;
         fs::remove_file(&self.mark)?;
         sync_dir(&self.dir)
     }
 
     /// What was appended since does not count.
-    pub fn cut_back_to(&self, length: u64) -> io::Result<()> {
+    pub(crate) fn cut_back_to(&self, length: u64) -> io::Result<()> {
         if self.length()? > length {
             self.file.set_len(length)?;
             self.file.sync_all()?;

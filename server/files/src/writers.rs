@@ -13,7 +13,7 @@ use chapar_protocol::{ErrorCode, UserId, media::FileId};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::refusal::Refusal;
@@ -45,10 +45,14 @@ pub(crate) struct Writing {
     lock: Arc<Semaphore>,
     /// Milliseconds since the node began.
     heard: AtomicU64,
-    /// Up to here it is durable.
+    /// Up to here it is durable; [`UNKNOWN`] before the writer has looked.
     durable: AtomicU64,
     stop: Notify,
 }
+
+const UNKNOWN: u64 = u64::MAX;
+/// How often it is looked whether the writer knows.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The right to write to an upload, until it is dropped.
 pub(crate) struct Hold {
@@ -83,7 +87,7 @@ impl Writers {
                 return Err(Refusal::new(ErrorCode::Overloaded, message).after_ms(rand::random_range(1000..3000)));
             }
             let new = || {
-                let (lock, heard, durable) = (Arc::new(Semaphore::new(1)), self.now().into(), 0.into());
+                let (lock, heard, durable) = (Arc::new(Semaphore::new(1)), self.now().into(), UNKNOWN.into());
                 Arc::new(Writing { lock, heard, durable, stop: Notify::new() })
             };
             all.files.entry(file).or_insert_with(new).clone()
@@ -100,6 +104,7 @@ impl Writers {
             Err(_) => return Err(locked()),
         };
         writing.heard.store(self.now(), Ordering::Relaxed);
+        writing.durable.store(UNKNOWN, Ordering::Relaxed);
         let mut all = self.all.lock();
         *all.people.entry(user).or_default() += 1;
         // Whoever had it before may have taken it off the list.
@@ -124,7 +129,14 @@ impl Writers {
                 return None;
             }
         }
-        Some(writing.durable.load(Ordering::Relaxed))
+        // It begins: in a moment it knows, or is gone.
+        while writing.lock.available_permits() == 0 {
+            match writing.durable.load(Ordering::Relaxed) {
+                UNKNOWN => sleep(LOOK).await,
+                durable => return Some(durable),
+            }
+        }
+        None
     }
 
     /// How many uploads are written to.
@@ -188,6 +200,14 @@ mod tests {
         assert_eq!(writers.take(ME, file).await.err().map(|it| it.code()), Some(ErrorCode::UploadLocked));
         assert_eq!(writers.durable(file).await, Some(7));
         drop(first);
+        // One that has not looked yet is not taken to stand at the beginning.
+        let second = writers.take(ME, file).await.expect("free");
+        let (told, ()) = tokio::join!(writers.durable(file), async {
+            sleep(LOOK * 2).await;
+            second.durable(9);
+        });
+        assert_eq!(told, Some(9));
+        drop(second);
         assert!(writers.take(ME, file).await.is_ok());
         assert_eq!((writers.count(), writers.durable(file).await), (0, None));
     }

@@ -79,6 +79,8 @@ impl Format {
             // The length in the header must be plausible: two letters alone also begin prose.
             _ if at(0, b"BM") && at(6, &[0; 4]) => Self::Bmp,
             _ if at(0, b"ID3") => Self::Mp3,
+            // UTF-16, in which browsers see markup too. Frames of MPEG begin with the same ones.
+            _ if at(0, b"\xff\xfe") || at(0, b"\xfe\xff") => Self::Markup,
             [0xff, second, third, ..] if second & 0xe0 == 0xe0 => Self::of_mpeg(*second, *third),
             _ => Self::of_text(head),
         }
@@ -122,10 +124,6 @@ impl Format {
     }
 
     fn of_text(head: &[u8]) -> Self {
-        // Browsers see markup in UTF-16 too.
-        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-            return Self::Markup;
-        }
         let lower = head.to_ascii_lowercase();
         let tags = [
             &b"<!doctype"[..],

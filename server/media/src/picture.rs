@@ -43,7 +43,7 @@ pub(crate) fn poster(format: Format, input: &Path, out: &Path) -> Result<Prepare
 fn jpeg(format: Format, input: &Path, out: &Path, bound: u32, sizes: &[u16]) -> Result<Prepared, Refusal> {
     let mut pixels = Pixels::read(format, input)?;
     pixels.bound(bound)?;
-    let pixels = pixels.as_seen();
+    let pixels = pixels.upright();
     let preview = pixels.preview()?;
     let pixels = pixels.on_white();
     let (width, height) = pixels.size();
@@ -62,9 +62,9 @@ fn jpeg(format: Format, input: &Path, out: &Path, bound: u32, sizes: &[u16]) -> 
 /// A picture that was sent as a document: every byte is kept, the small forms only show it.
 pub(crate) fn of_document(format: Format, input: &Path, out: &Path) -> Result<Prepared, Refusal> {
     let mut pixels = Pixels::read(format, input)?;
-    let (width, height) = pixels.size_as_seen();
+    let (width, height) = pixels.size_upright();
     pixels.bound(SIZES[0].into())?;
-    let pixels = pixels.as_seen();
+    let pixels = pixels.upright();
     Ok(Prepared {
         mime: format.mime().to_owned(),
         width: Some(width),
@@ -79,7 +79,7 @@ pub(crate) fn of_document(format: Format, input: &Path, out: &Path) -> Result<Pr
 pub(crate) fn avatar(format: Format, input: &Path, out: &Path) -> Result<Prepared, Refusal> {
     let mut pixels = Pixels::read(format, input)?;
     pixels.square(AVATAR)?;
-    let pixels = pixels.as_seen();
+    let pixels = pixels.upright();
     let preview = pixels.preview()?;
     let pixels = pixels.on_white();
     let (side, _) = pixels.size();
@@ -106,7 +106,7 @@ pub(crate) fn sticker(format: Format, input: &Path, out: &Path) -> Result<Prepar
     }
     let mut pixels = Pixels::read(format, input)?;
     pixels.bound(STICKER)?;
-    let pixels = pixels.as_seen();
+    let pixels = pixels.upright();
     let (width, height) = pixels.size();
     Ok(Prepared {
         mime: Format::WebP.mime().to_owned(),

@@ -148,7 +148,7 @@ fn tracks(table: &[u8]) -> Result<Vec<Track>, Refusal> {
                         _ => TrackKind::Other,
                     }
                 }
-                0x86 => track.codec = String::from_utf8_lossy(inside).trim_end_matches('\0').to_owned(),
+                0x86 => track.codec.push_str(String::from_utf8_lossy(inside).trim_end_matches('\0')),
                 0x63a2 => track.private = inside.to_vec(),
                 0xe0 => {
                     for element in Table(inside) {
@@ -175,11 +175,12 @@ fn number(bytes: &[u8]) -> Result<u64, Refusal> {
 }
 
 fn float(bytes: &[u8]) -> Result<f64, Refusal> {
-    match *bytes {
-        [] => Ok(0.0),
-        [a, b, c, d] => Ok(f32::from_be_bytes([a, b, c, d]).into()),
-        [a, b, c, d, e, f, g, h] => Ok(f64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        _ => Err(BROKEN),
+    if bytes.is_empty() {
+        return Ok(0.0);
+    }
+    match bytes.try_into() {
+        Ok(long) => Ok(f64::from_be_bytes(long)),
+        Err(_) => bytes.try_into().map(|short| f32::from_be_bytes(short).into()).map_err(|_| BROKEN),
     }
 }
 

@@ -28,15 +28,15 @@ fn workers() -> Workers {
 
 fn picture(format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    let pixels = image::RgbImage::from_fn(90, 70, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+    let pixels = image::RgbImage::from_fn(90, 70, |x, y| image::Rgb([x, y, x * y].map(|it| it.to_le_bytes()[0])));
     DynamicImage::from(pixels).write_to(&mut bytes, format).expect("encodes");
     bytes.into_inner()
 }
 
 /// A PNG with a chunk before its pixels.
-fn png_with(kind: &[u8; 4], inside: &[u8]) -> Vec<u8> {
+fn png_with(kind: &[u8], inside: &[u8]) -> Vec<u8> {
     let png = picture(ImageFormat::Png);
-    let body = [&kind[..], inside].concat();
+    let body = [kind, inside].concat();
     let length = u32::try_from(inside.len()).expect("short").to_be_bytes();
     [&png[..33], &length, &body, &crc32(&body).to_be_bytes(), &png[33..]].concat()
 }

@@ -1,7 +1,11 @@
 //! The worker process: confined, replaceable, and the only one that dies of a file.
 
+#[path = "support/make.rs"]
+mod make;
+
 use std::{
     fs,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
@@ -130,6 +134,38 @@ async fn a_job_that_is_not_wanted_any_more_leaves_no_worker() {
     assert!(!alive());
 }
 
+/// 800 MB, of which the worker may hold 700 in memory with everything else that it needs.
+#[tokio::test]
+async fn a_film_larger_than_its_memory_is_put_in_order() {
+    const LENGTH: u32 = 800 << 20;
+    let (folder, out) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let input = folder.path().join("film");
+    let mut file = fs::File::create(&input).expect("makes");
+    let ftyp = make::ftyp(b"isom");
+    let begin = u32::try_from(ftyp.len()).expect("short");
+    let last = begin + LENGTH - 1000;
+    let moov = make::Film { offset: last, ..make::Film::default() }.moov();
+    file.write_all(&ftyp).expect("writes");
+    file.write_all(&[&LENGTH.to_be_bytes()[..], b"mdat"].concat()).expect("writes");
+    // Nothing but a hole until the last samples.
+    file.seek(SeekFrom::Start(last.into())).expect("seeks");
+    file.write_all(&[7; 1000]).expect("writes");
+    file.write_all(&moov).expect("writes");
+    drop(file);
+    let prepared = prepare(&workers(1), FileKind::Video, &input, out.path()).await.expect("is taken");
+    let mut kept = fs::File::open(prepared.replaced.expect("put in order")).expect("is there");
+    let mut front = vec![0; ftyp.len() + moov.len()];
+    kept.read_exact(&mut front).expect("reads");
+    assert_eq!(&front[ftyp.len() + 4..ftyp.len() + 8], b"moov");
+    let table = front.windows(4).position(|it| it == b"stco").expect("a table");
+    let offset = u32::from_be_bytes(*front[table + 12..].first_chunk().expect("an offset"));
+    assert_eq!(offset as usize, last as usize + moov.len());
+    let mut sample = [0; 1000];
+    kept.seek(SeekFrom::Start(offset.into())).expect("seeks");
+    kept.read_exact(&mut sample).expect("reads");
+    assert_eq!(sample, [7; 1000]);
+}
+
 const FOLDER: &str = "CHAPAR_TEST_PROBE";
 
 /// What [`a_worker_reaches_nothing_but_its_job`] starts as a process of its own: tries everything that a worker which was
@@ -141,6 +177,7 @@ fn probe() {
     let folder = PathBuf::from(folder);
     let (input, out) = (folder.join("input"), folder.join("out"));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket")).expect("binds");
     let address = listener.local_addr().expect("has an address");
     assert_eq!(confine(FileKind::Photo, &input, &out).expect("confines"), Confined::Fully);
 
@@ -157,6 +194,9 @@ fn probe() {
         std::os::unix::fs::symlink("/etc/passwd", out.join("link")).err(),
         TcpStream::connect(address).err(),
         std::net::TcpListener::bind("127.0.0.1:0").err(),
+        std::net::UdpSocket::bind("127.0.0.1:0").err(),
+        std::os::unix::net::UnixStream::connect(folder.join("socket")).err(),
+        std::os::unix::net::UnixStream::pair().err(),
         Command::new("/bin/true").status().err(),
     ] {
         let kind = denied.expect("is denied").kind();

@@ -24,13 +24,14 @@ use chapar_server::store::{
     },
     people::{
         accounts::Which,
-        budgets::{BudgetKind, Charge, Toll},
+        budgets::{self, BudgetKind, Charge, Repute, Toll},
     },
 };
 use chapar_signaling::{
     call::{CallLog, Record},
     satisfaction::Rating,
 };
+use serde_json::json;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use time::{Duration, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
@@ -120,6 +121,7 @@ async fn reading(store: &Store, size: Size) {
         }
         store.chats.chat_snapshot(ME, chat).await.expect("read");
         store.chats.inside_as(chat, ME).await.expect("in it");
+        store.chats.last_seen_seq(chat, ME).await.expect("in it");
     }
     for seq in [1, 100, size.messages / 10 - 50, size.messages / 10] {
         for (before, after) in [(200, 0), (0, 200), (50, 50), (0, 1)] {
@@ -213,9 +215,18 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.people.mark_read(&marks).await.expect("read");
     store.chats.show_read(&marks).await.expect("shown");
     store.chats.tend_feed().await.expect("tended");
-    let turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
+    let mut turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
     let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
+    turn.put_job("no_such_job", &json!({})).await.expect("put");
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
+    let from = Reader { user: UserId(0), chat: ChatId(0) };
+    let listed = store.people.listed_after(from, 1000).await.expect("read");
+    assert!(!listed.is_empty());
+    store.chats.memberships(&[]).await.expect("read");
+    store.people.put_job("no_such_job", &json!({})).await.expect("put");
+    for job in store.people.take_jobs(4, std::time::Duration::from_secs(1), 8).await.expect("taken") {
+        store.people.job_done(&job).await.expect("noted");
+    }
 
     jobs(store).await;
     files(store, size, round).await;
@@ -225,8 +236,8 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
     let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
-    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
-    let toll = Toll { own: free, each, strangers: vec![UserId(600_000 + round)] };
+    let (each, share) = budgets::reaching(ME, 5_000_000, Repute::default());
+    let toll = Toll { own: free, each, share, strangers: vec![UserId(600_000 + round)] };
     for name in [Some(handle.as_str()), None] {
         let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, name, &toll).await.expect("claimed");
         done(store, &[&made(ChatKind::Group, chat, &[])], Locks::Skip).await;
@@ -234,6 +245,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
     store.people.pay(ME, &toll).await.expect("paid");
     store.people.give_back(ME, &toll).await.expect("given back");
+    let (each, share) = budgets::reaching(ME, 5, Repute::default());
+    let dear = Toll { own: free, each, share, strangers: vec![UserId(650_000 + round)] };
+    store.people.pay(ME, &dear).await.expect("paid");
+    assert!(store.people.pay(ME, &dear).await.is_err(), "a fifth of five is one");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
     let stranger = UserId(600_000 + round);
     let chat = store.people.claim_direct(ME, stranger, true, &toll).await.expect("claimed");
@@ -287,6 +302,7 @@ async fn jobs(store: &Store) {
     }
     assert_eq!(store.people.count_dead_jobs().await.expect("counted"), 0);
     store.expire_claims(100).await.expect("looked");
+    store.people.forget_full_shares(100).await.expect("forgotten");
 }
 
 async fn personal(store: &Store, round: i64) {
@@ -296,8 +312,9 @@ async fn personal(store: &Store, round: i64) {
     let again = store.people.set_items(ME, &set).await.expect("so already");
     assert_eq!((again.version, again.delta, again.blocks.len()), (first.version, None, 100));
     let blocked = UserId(1000 + 100 * round);
-    assert_eq!(store.people.blocks_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
-    assert!(store.people.block_since(ME, blocked).await.expect("read") > 0);
+    assert_eq!(store.people.closed_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
+    assert!(store.people.closed_since(ME, blocked).await.expect("read") > 0);
+    assert!(!store.people.peers(ME, ChatId(0), 500).await.expect("read").is_empty());
     let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
     let last = store.people.set_items(ME, &back).await.expect("taken back");
     for written in [first.blocks, again.blocks, last.blocks] {

@@ -58,7 +58,7 @@ async fn by_the_protocol() {
     assert_eq!(tus.must("HEAD", &nowhere, &[], &[]).await.status, 404);
     assert_eq!(tus.must("HEAD", "/files/..%2f..%2fetc%2fpasswd", &[], &[]).await.status, 400);
 
-    for (kind, size) in [("photo", 50), ("voice", 100), ("sticker", 1), ("avatar", 20), ("document", 2048)] {
+    for (kind, size) in [("photo", 50_u64), ("voice", 100), ("sticker", 1), ("avatar", 20), ("document", 2048)] {
         let metadata = format!("kind {}", STANDARD.encode(kind));
         let size = (size * 1024 * 1024 + 1).to_string();
         let large = tus.must("POST", "/files", &[("Upload-Length", &size), ("Upload-Metadata", &metadata)], &[]).await;

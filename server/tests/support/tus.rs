@@ -124,9 +124,15 @@ impl Tus {
         ask(self.address, verb, path, &headers, body, cut).await
     }
 
-    /// The same with an answer that must come.
+    /// The same with an answer that must come. Whoever was kept from asking for so long that the node let the line go asks again.
     pub async fn must(&self, verb: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Answer {
-        self.ask(verb, path, more, body, None).await.unwrap_or_else(|error| panic!("{verb} {path}: {error}"))
+        for _ in 0..5 {
+            match self.ask(verb, path, more, body, None).await {
+                Ok(answer) => return answer,
+                Err(error) => println!("{verb} {path}: {error}"),
+            }
+        }
+        panic!("{verb} {path}: no answer");
     }
 
     /// Begins an upload. Returns its path.

@@ -70,8 +70,8 @@ impl Pixels {
         (self.image.width(), self.image.height())
     }
 
-    /// Width and height as they will be [`Self::as_seen`].
-    pub(crate) fn size_as_seen(&self) -> (u32, u32) {
+    /// Width and height as they will be [`Self::upright`].
+    pub(crate) fn size_upright(&self) -> (u32, u32) {
         let (width, height) = self.size();
         let lies = matches!(
             self.turn,
@@ -115,7 +115,7 @@ impl Pixels {
     }
 
     /// Upright, and in the colours of sRGB. To be done after [`Self::bound`]: of fewer pixels it costs less.
-    pub(crate) fn as_seen(mut self) -> Self {
+    pub(crate) fn upright(mut self) -> Self {
         let in_srgb = self.profile.take().and_then(|profile| in_srgb(&self.image, &profile));
         let image = in_srgb.unwrap_or(self.image);
         if self.turn == Orientation::NoTransforms {

@@ -23,12 +23,16 @@ pub(crate) fn mp3(front: &[u8], length: u64) -> Option<u64> {
             && it[1] & 0xe6 == 0xe2
             && (it[1] >> 3) & 3 != 1
             && !matches!(it[2] >> 4, 0 | 15)
-            && it[2] & 12 != 12
+            && (it[2] >> 2) & 3 != 3
     })?;
     let frame = &front[at..];
-    let first = (frame[1] >> 3) & 3 == 3;
-    // MPEG-2.5 halves once more.
-    let halved = u32::from(!first) + u32::from((frame[1] >> 3) & 3 == 0);
+    // MPEG-1; MPEG-2, which halves the rates; MPEG-2.5, which halves them once more.
+    let halved = match (frame[1] >> 3) & 3 {
+        3 => 0,
+        2 => 1,
+        _ => 2,
+    };
+    let first = halved == 0;
     let rate = u64::from([44_100u32, 48_000, 32_000][usize::from((frame[2] >> 2) & 3)] >> halved);
     let samples = if first { 1152 } else { 576 };
     let bitrate = BITRATES[usize::from(!first)][usize::from(frame[2] >> 4)];
@@ -53,7 +57,7 @@ pub(crate) fn mp3(front: &[u8], length: u64) -> Option<u64> {
 
 /// STREAMINFO (RFC 9639, section 8.2).
 pub(crate) fn flac(front: &[u8]) -> Option<u64> {
-    let info = front.get(8..42).filter(|_| front[4] & 0x7f == 0)?;
+    let info = front.get(8..42).filter(|_| front[4] % 128 == 0)?;
     let rate = u64::from(u32_be(info, 10)? >> 12);
     let samples = u64::from(info[13] & 15) << 32 | u64::from(u32_be(info, 14)?);
     (samples * 1000).checked_div(rate)

@@ -120,9 +120,9 @@ fn comments(list: &[u8], tags: &mut Tags) {
 mod tests {
     use super::*;
 
-    fn frame(name: &[u8; 4], inside: &[u8]) -> Vec<u8> {
+    fn frame(name: &[u8], inside: &[u8]) -> Vec<u8> {
         let length = u32::try_from(inside.len()).expect("short").to_be_bytes();
-        [&name[..], &length, &[0; 2], inside].concat()
+        [name, &length, &[0; 2], inside].concat()
     }
 
     #[test]

@@ -47,8 +47,8 @@ fn peaks(path: &Path) -> Result<[Option<u32>; VALUES], Refusal> {
         let begin = value_at(at, total) as u64 * total / VALUES as u64;
         if at < begin + DECODED {
             // One that cannot be decoded is heard as silence, too.
-            let decoded = decoder.decode(&packet, &mut pcm, DecodeMode::Normal).unwrap_or(0);
-            for (step, samples) in pcm[..decoded * channels].chunks(STEP * channels).enumerate() {
+            let heard = decoder.decode(&packet, &mut pcm, DecodeMode::Normal).unwrap_or(0);
+            for (step, samples) in pcm[..heard * channels].chunks(STEP * channels).enumerate() {
                 let peak = samples.iter().map(|it| u32::from(it.unsigned_abs())).max();
                 let value = &mut peaks[value_at(at + (step * STEP) as u64, total)];
                 *value = (*value).max(peak);

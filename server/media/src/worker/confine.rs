@@ -7,6 +7,7 @@ use landlock::{
     Scope,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde::{Deserialize, Serialize};
 
 use crate::{FileKind, kind::cpu_seconds};
@@ -48,7 +49,39 @@ pub fn confine(kind: FileKind, input: &Path, out: &Path) -> io::Result<Confined>
     // The first bound ends it with a signal that says why; the second is the kernel's last word.
     let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds + 1) };
     setrlimit(Resource::Cpu, cpu)?;
-    landlock(input, out).map_err(|error| io::Error::other(format!("landlock: {error}")))
+    let confined = landlock(input, out).map_err(|error| io::Error::other(format!("landlock: {error}")))?;
+    seccomp().map_err(|error| io::Error::other(format!("seccomp: {error}")))?;
+    Ok(confined)
+}
+
+/// What landlock does not hold: sockets that are not TCP, other programs, other processes, and the ways round both.
+fn seccomp() -> Result<(), Box<dyn Error>> {
+    let denied = [
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_keyctl,
+        libc::SYS_add_key,
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_mount,
+    ];
+    let rules = denied.into_iter().map(|call| (call, Vec::new())).collect();
+    let refuse = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, std::env::consts::ARCH.try_into()?)?;
+    let program: BpfProgram = filter.try_into()?;
+    Ok(seccompiler::apply_filter(&program)?)
 }
 
 fn landlock(input: &Path, out: &Path) -> Result<Confined, Box<dyn Error>> {

@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::Signal;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, Command},
     sync::Semaphore,
     time::timeout,
@@ -49,14 +49,12 @@ impl Workers {
         // The worker stands elsewhere and knows no other environment.
         let job = Job { kind, input: std::path::absolute(input)?, out: std::path::absolute(out)? };
         let mut child = self.spawn()?;
-        match timeout(patience(kind), talk(&mut child, &job)).await {
-            Ok(answer) => self.judge(answer?),
-            Err(_) => {
-                child.kill().await?;
-                // Its processor time was not used up, or it would have died of that: this machine is too busy.
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the worker had no time in a long while").into())
-            }
+        if let Ok(said) = timeout(patience(kind), talk(&mut child, &job)).await {
+            return self.judge(&said?);
         }
+        child.kill().await?;
+        // Its processor time was not used up, or it would have died of that: this machine is too busy.
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the worker had no time in a long while").into())
     }
 
     fn spawn(&self) -> io::Result<Child> {
@@ -76,7 +74,7 @@ impl Workers {
             .spawn()
     }
 
-    fn judge(&self, said: Said) -> Result<Prepared, PrepareError> {
+    fn judge(&self, said: &Said) -> Result<Prepared, PrepareError> {
         if !said.status.success() {
             let complaint = String::from_utf8_lossy(&said.complaint);
             tracing::warn!(status = %said.status, complaint = complaint.trim(), "a media worker died");
@@ -103,18 +101,22 @@ struct Said {
 async fn talk(child: &mut Child, job: &Job) -> io::Result<Said> {
     let piped = "the pipes were asked for";
     let mut stdin = child.stdin.take().expect(piped);
-    let mut stdout = child.stdout.take().expect(piped).take(LONGEST_ANSWER);
-    let mut stderr = child.stderr.take().expect(piped).take(LONGEST_COMPLAINT);
+    let (stdout, stderr) = (child.stdout.take().expect(piped), child.stderr.take().expect(piped));
     let job = serde_json::to_vec(job)?;
-    let (mut answer, mut complaint) = (Vec::new(), Vec::new());
-    let write = async {
+    let write = async move {
         // One that dies first is judged by its status.
         let _ = stdin.write_all(&job).await;
-        drop(stdin);
     };
-    let ((), read, _) = tokio::join!(write, stdout.read_to_end(&mut answer), stderr.read_to_end(&mut complaint));
-    read?;
-    Ok(Said { status: child.wait().await?, answer, complaint })
+    let ((), answer, complaint) =
+        tokio::join!(write, listen(stdout, LONGEST_ANSWER), listen(stderr, LONGEST_COMPLAINT));
+    Ok(Said { status: child.wait().await?, answer: answer?, complaint: complaint.unwrap_or_default() })
+}
+
+/// What is said, up to `longest` bytes. Then nobody listens any more, and whoever talks on dies of it.
+async fn listen(pipe: impl AsyncRead + Unpin, longest: u64) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    pipe.take(longest).read_to_end(&mut said).await?;
+    Ok(said)
 }
 
 /// Whether the file killed the worker or somebody else did.

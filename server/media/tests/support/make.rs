@@ -140,18 +140,18 @@ pub(crate) fn recording(packets: &[Vec<u8>]) -> Vec<u8> {
 
 // MPEG-4.
 
-pub(crate) fn mp4_box(kind: &[u8; 4], inside: &[u8]) -> Vec<u8> {
+pub(crate) fn mp4_box(kind: &[u8], inside: &[u8]) -> Vec<u8> {
     let size = u32::try_from(inside.len() + 8).expect("short").to_be_bytes();
-    [&size, &kind[..], inside].concat()
+    [&size, kind, inside].concat()
 }
 
-pub(crate) fn full(kind: &[u8; 4], words: &[u32]) -> Vec<u8> {
+pub(crate) fn full(kind: &[u8], words: &[u32]) -> Vec<u8> {
     let inside: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
     mp4_box(kind, &inside)
 }
 
-pub(crate) fn ftyp(brand: &[u8; 4]) -> Vec<u8> {
-    mp4_box(b"ftyp", &[&brand[..], &[0; 4], b"isom"].concat())
+pub(crate) fn ftyp(brand: &[u8]) -> Vec<u8> {
+    mp4_box(b"ftyp", &[brand, &[0; 4], b"isom"].concat())
 }
 
 /// A film of two tracks, a second a sample.
@@ -200,7 +200,8 @@ impl Film {
         mp4_box(&self.codec, &inside)
     }
 
-    fn trak(&self, id: u32, handler: &[u8; 4], entry: &[u8]) -> Vec<u8> {
+    #[expect(clippy::similar_names, reason = "the format's own")]
+    fn trak(&self, id: u32, handler: &[u8], entry: &[u8]) -> Vec<u8> {
         let (width, height) = (u32::from(self.width) << 16, u32::from(self.height) << 16);
         let matrix: [u32; 9] = if self.turned {
             [0, 0x1_0000, 0, 0xffff_0000, 0, 0, width, 0, 0x4000_0000]

@@ -51,7 +51,7 @@ pub(crate) async fn read(
     }
     // Each chat by its own look into the index, whatever the planner takes their number for: a LIMIT keeps it from joining
     // with the whole table. So below, and in `snapshot`.
-    let chats = "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.info_version, c.rights, c.told_members
+    let chats = "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.info_version, c.rights, c.told_members, c.about
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
          WHERE c.info_version > i.after AND c.info_version <= i.upto";

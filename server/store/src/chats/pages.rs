@@ -72,6 +72,8 @@ pub struct Inside {
     pub standing: Standing,
     /// The seq of the last message.
     pub last_seq: Seq,
+    /// In a direct chat: one of the two has blocked the other, so that neither sees what the other does.
+    pub parted: bool,
 }
 
 /// Several chats, read in one moment.
@@ -180,6 +182,7 @@ impl Chats {
     pub async fn inside_as(&self, chat: ChatId, user: UserId) -> Result<Inside> {
         let found = sqlx::query(
             "SELECT c.kind, c.rights AS everybodys, c.seq, m.role, m.rights, m.denied, m.denied_until, m.shut,
+                 c.kind = 0 AND EXISTS (SELECT FROM members s WHERE s.chat_id = m.chat_id AND s.shut > 0) AS parted,
                  clock_timestamp() AS now
              FROM members m JOIN chats c ON c.id = m.chat_id
              WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL",
@@ -205,7 +208,24 @@ impl Chats {
                 ..Standing::with(role)
             },
             last_seq: Seq(found.try_get("seq")?),
+            parted: found.try_get("parted")?,
         })
+    }
+
+    /// Up to which message somebody can see a chat: to its end who is in it, as far as they have read who was.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ChatNotFound`] when they never were in it.
+    pub async fn last_seen_seq(&self, chat: ChatId, user: UserId) -> Result<Seq> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT CASE WHEN m.role IS NULL THEN least(m.read_seq, c.seq) ELSE c.seq END
+             FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.chat_id = $1 AND m.user_id = $2",
+        )
+        .bind(chat.0)
+        .bind(user.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        found.map(Seq).ok_or(ErrorCode::ChatNotFound.into())
     }
 
     /// The form and the last seq of each chat that its reader is in.
@@ -256,7 +276,8 @@ impl Chats {
     /// What all see of a chat.
     pub async fn info(&self, chat: ChatId) -> Result<Option<ChatInfo>> {
         let found = sqlx::query(
-            "SELECT id, kind, title, handle, created_at, info_version, rights, told_members FROM chats WHERE id = $1",
+            "SELECT id, kind, title, handle, created_at, info_version, rights, told_members, about FROM chats
+             WHERE id = $1",
         )
         .bind(chat.0)
         .fetch_optional(&self.pool)

@@ -41,7 +41,7 @@ pub(crate) async fn read(tx: &mut Tx, user: UserId, chats: &[ChatId], room: Room
     let ids: Vec<i64> = read.iter().map(|it| it.0).collect();
     let rows = sqlx::query(
         "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.info_version, c.rights,
-             c.told_members, c.seq, c.version
+             c.told_members, c.about, c.seq, c.version
          FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place)
          CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c ORDER BY i.place",
     )

@@ -7,6 +7,7 @@ use chapar_protocol::{
     ChatId, ErrorCode, Item, MyChat, Seq, UserDelta, UserId, Version, WireError, item::MissedCalls, limit,
 };
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::{Row, postgres::PgRow};
 
 use super::{People, Result, StoreError, items, row};
@@ -139,6 +140,20 @@ impl People {
         deltas(&rows)
     }
 
+    /// A page of all lists of chats, by person and chat.
+    pub async fn listed_after(&self, after: Reader, most: i64) -> Result<Vec<Reader>> {
+        let rows = sqlx::query(
+            "SELECT user_id, chat_id FROM user_chats WHERE (user_id, chat_id) > ($1, $2) ORDER BY user_id, chat_id LIMIT $3",
+        )
+        .bind(after.user.0)
+        .bind(after.chat.0)
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &PgRow| Ok(Reader { user: UserId(row.try_get(0)?), chat: ChatId(row.try_get(1)?) });
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    }
+
     /// Moves read marks forward; never back. Returns what has changed of whose own things, and who was passed over because somebody
     /// else has locked their row.
     ///
@@ -197,10 +212,27 @@ pub struct FollowersTurn {
     tx: Tx,
     follower: &'static str,
     history: String,
+    /// Another history was followed before.
+    anew: bool,
     at: Cursor,
 }
 
 impl FollowersTurn {
+    /// Whether another history was followed before, which may have had more than this one.
+    pub fn is_anew(&self) -> bool {
+        self.anew
+    }
+
+    /// Has work begun at once that stays when this ends.
+    pub async fn put_job(&mut self, kind: &str, about: &Value) -> Result<()> {
+        sqlx::query("INSERT INTO jobs (kind, about) VALUES ($1, $2)")
+            .bind(kind)
+            .bind(about)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
     /// How far it has come.
     pub fn at(&self) -> Cursor {
         self.at
@@ -237,10 +269,11 @@ impl People {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(found) = found else { return Ok(None) };
-        let known = found.try_get::<String, _>("history")? == history;
+        let before: String = found.try_get("history")?;
+        let known = before == history;
         let at =
             if known { Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? } } else { Cursor::default() };
-        Ok(Some(FollowersTurn { tx, follower, history: history.to_owned(), at }))
+        Ok(Some(FollowersTurn { tx, follower, history: history.to_owned(), anew: !known && !before.is_empty(), at }))
     }
 
     /// How far a follower of the feed has come in a history of the chats' side.

@@ -164,7 +164,14 @@ impl People {
         if done.rows_affected() == 0 {
             return Ok(None);
         }
-        let job = Self::put_job(&mut tx, PREPARE, &json!({ "file": file }), OWN_TRY).await?;
+        // Whoever stored it does it at once, and takes it back: another node does it when they do not come to it.
+        let job: i64 =
+            sqlx::query_scalar("INSERT INTO jobs (kind, about, run_at) VALUES ($1, $2, now() + $3) RETURNING id")
+                .bind(PREPARE)
+                .bind(json!({ "file": file }))
+                .bind(interval(OWN_TRY))
+                .fetch_one(&mut *tx)
+                .await?;
         tx.commit().await?;
         Ok(Some(job))
     }
