@@ -180,7 +180,11 @@ impl World {
                 Output::Write(frame) => self.to_server.push(frame),
                 Output::Disconnect(_) => self.cut(),
                 Output::Store(item) => self.input(Input::Stored { client_id: item.client_id, ok: true }),
-                Output::Unstore(_) | Output::Answer { .. } | Output::Tell(_) => {}
+                Output::Unstore(_)
+                | Output::Upload(_)
+                | Output::EndUpload(_)
+                | Output::Answer { .. }
+                | Output::Tell(_) => {}
             }
         }
     }
