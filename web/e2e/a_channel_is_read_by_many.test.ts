@@ -37,7 +37,7 @@ test('the owner posts, three readers see it and cannot write', async () => {
     await tab.page.getByText(fa.chat.readOnly, { exact: true }).waitFor();
     expect(await tab.composer.count()).toBe(0);
     // Neither by the menu of a message.
-    await tab.message('خبر دوم').locator('.content').click({ button: 'right' });
+    await tab.message('خبر دوم').locator('.bubble').click({ button: 'right' });
     await tab.menuItem(fa.common.copy).or(tab.menuItem(fa.chat.copyText)).waitFor();
     for (const forbidden of [fa.chat.reply, fa.common.edit, fa.common.delete]) expect(await tab.menuItem(forbidden).count()).toBe(0);
     await tab.page.keyboard.press('Escape');

@@ -74,13 +74,13 @@ test('made, filled, given an admin, emptied again; each is offered what each may
   await third.say('من هم آمدم');
   for (const tab of [hers, his]) await tab.message('من هم آمدم').getByText('امیر', { exact: true }).waitFor();
   // An admin may delete what a member wrote, and may not edit it.
-  await his.message('من هم آمدم').locator('.content').click({ button: 'right' });
+  await his.message('من هم آمدم').locator('.bubble').click({ button: 'right' });
   await his.menuItem(fa.common.delete).waitFor();
   expect(await his.menuItem(fa.common.edit).count()).toBe(0);
   await his.page.keyboard.press('Escape');
   // A member may not delete what others wrote.
   await hers.say('خوش آمدی');
-  await third.message('خوش آمدی').locator('.content').click({ button: 'right' });
+  await third.message('خوش آمدی').locator('.bubble').click({ button: 'right' });
   await third.menuItem(fa.chat.reply).waitFor();
   expect(await third.menuItem(fa.common.delete).count()).toBe(0);
   await third.page.keyboard.press('Escape');

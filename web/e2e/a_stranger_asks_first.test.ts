@@ -45,7 +45,7 @@ test('what a stranger writes stands apart and tells them nothing; accepted, it i
   // Nothing can be written, called or reacted to before it is accepted.
   expect(await hers.composer.count()).toBe(0);
   expect(await button(hers, fa.chat.call).count()).toBe(0);
-  await hers.message('Hello, are you the Mina').locator('.content').click({ button: 'right' });
+  await hers.message('Hello, are you the Mina').locator('.bubble').click({ button: 'right' });
   await hers.menuItem(fa.chat.copyText).waitFor();
   expect(await hers.menuItem(fa.chat.reply).count()).toBe(0);
   expect(await hers.menuItem(fa.chat.reactWith('👍')).count()).toBe(0);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Network } from './support/proxy';
 import { Person } from './support/people';
-import { eventually, somebody, url } from './support/stage';
+import { device, eventually, somebody, url } from './support/stage';
 
 /** How far somebody has read a chat, by the server. */
 async function readSeq(of: Person, reader: Person, chat: number): Promise<number> {
@@ -65,6 +65,33 @@ test('without a network nothing is read at the end, and with it one comes to the
   await hers.page.waitForTimeout(600);
   network.comeBack();
   await eventually(async () => expect(await hers.main.history.getByText('سطر 1', { exact: true }).isVisible()).toBe(true));
+  expect(await readSeq(friend, her, chat)).toBeLessThan(40);
+  await network.close();
+});
+
+test('what only the server has of the first unread is gone to once there is a network, and the page is not kept busy by it', async () => {
+  const network = await Network.to(Number(new URL(url()).port));
+  const [friend, her] = [await Person.register(url(), 'نیما'), await Person.register(url(), 'رها')];
+  const chat = await friend.direct(her);
+  await lines(friend, chat, 90, 'سطر');
+  // A new device is given the end of the chat.
+  const hers = await device({ at: network.url });
+  await hers.signIn(her.handle);
+  await hers.main.row('نیما').waitFor();
+  await hers.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  await hers.page.reload();
+  await hers.main.row('نیما').waitFor();
+  network.goAway();
+  await hers.main.away.waitFor();
+  await hers.page.goto(`${hers.url}/#/chat/${chat}`);
+  await hers.main.history.locator('ol.opened').waitFor();
+  expect(await hers.main.message('سطر 1').count(), 'only the end is at hand').toBe(0);
+  const asked: string[] = [];
+  hers.page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => asked.push(String(payload))));
+  network.comeBack();
+  await eventually(async () => expect(await hers.main.history.getByText('سطر 1', { exact: true }).isVisible()).toBe(true));
+  // Once, or twice where the connection broke again; not as often as answers come.
+  expect(asked.filter((frame) => frame.includes('"history"')).length).toBeLessThan(6);
   expect(await readSeq(friend, her, chat)).toBeLessThan(40);
   await network.close();
 });

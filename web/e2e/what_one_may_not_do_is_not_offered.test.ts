@@ -58,7 +58,7 @@ test('somebody is restricted until a time: they see at once why they cannot writ
   const why = his.page.getByText(en.chat.restrictedUntil('').replace(/\.$/, '').trim());
   await why.waitFor();
   expect(await his.composer.count()).toBe(0);
-  await his.message('LOUD WORDS, all day long').locator('.content').click({ button: 'right' });
+  await his.message('LOUD WORDS, all day long').locator('.bubble').click({ button: 'right' });
   await his.menuItem(en.chat.copyText).waitFor();
   for (const forbidden of [en.chat.reply, en.common.edit]) expect(await his.menuItem(forbidden).count()).toBe(0);
   await his.page.getByRole('menuitem', { name: en.chat.reactWith('👍') }).or(his.page.getByRole('button', { name: en.chat.reactWith('👍') })).first().click();

@@ -15,6 +15,9 @@ const ARGS = [
 /** A microphone that beeps and a camera that shows a test picture, both allowed. */
 const FAKE_MEDIA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required'];
 
+/** `E2E_SLOW=6`: the pages run so many times slower than this machine, as on an old phone or beside a busy compiler. */
+const SLOW = Number(process.env.E2E_SLOW ?? 1);
+
 const LOCALES = { fa: 'fa-IR', en: 'en-GB', ar: 'ar-IQ' } as const;
 
 export const SIZES = {
@@ -102,6 +105,8 @@ export class Device {
       socket.on('close', () => this.#open.set(page, (this.#open.get(page) ?? 1) - 1));
     });
     page.on('close', () => this.#open.delete(page));
+    // Firefox has no such wish.
+    if (SLOW > 1) void this.context.newCDPSession(page).then((session) => session.send('Emulation.setCPUThrottlingRate', { rate: SLOW }), () => {});
     page.on('pageerror', (error) => this.#complain(`pageerror ${error.stack ?? error.message}`));
     page.on('crash', () => this.#complain('the page crashed'));
     page.on('console', (message) => {
@@ -233,7 +238,7 @@ export class Tab {
 
   /** Opens a message's menu and chooses. */
   async act(text: string, action: string): Promise<void> {
-    await this.message(text).locator('.content').click({ button: 'right' });
+    await this.message(text).locator('.bubble').click({ button: 'right' });
     await this.menuItem(action).click();
   }
 

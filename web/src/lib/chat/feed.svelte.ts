@@ -28,6 +28,8 @@ export class Feed {
   selected = new SvelteSet<number>();
   selecting = $state(false);
   #quotes = new SvelteMap<number, Message | null>();
+  /** The jump that is under way. */
+  #jump: { seq: number; done: Promise<void> } | undefined;
 
   constructor(chatId: number) {
     this.chatId = chatId;
@@ -87,7 +89,16 @@ export class Feed {
 
   /** Makes the window hold a message; says whether it does then. */
   async around(seq: number): Promise<boolean> {
-    await this.#load('jump', () => this.#timeline.loadAround(seq, STEP * 2));
+    // Asked for again while it is on its way, as by a page that changes meanwhile: a second jump would make the first void,
+    // and the next one the second, without end.
+    if (this.#jump?.seq !== seq) {
+      const jump = { seq, done: this.#load('jump', () => this.#timeline.loadAround(seq, STEP * 2)) };
+      this.#jump = jump;
+      void jump.done.finally(() => {
+        if (this.#jump === jump) this.#jump = undefined;
+      });
+    }
+    await this.#jump.done;
     return this.rows.some((row) => row.message.seq === seq);
   }
 
@@ -153,7 +164,8 @@ export class Feed {
   #take(): void {
     const { rows, outgoing, atStart, atEnd } = this.#timeline;
     this.rows = rows;
-    this.outgoing = outgoing;
+    // The timeline gathers it anew each time; whoever shows it need not draw everything anew for that.
+    if (outgoing.length !== this.outgoing.length || outgoing.some((each, at) => each !== this.outgoing[at])) this.outgoing = outgoing;
     this.atStart = atStart;
     this.atEnd = atEnd;
   }

@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { keep, load } from '../state/storage';
 import { session } from '../state/session.svelte';
 
@@ -24,8 +25,19 @@ export class Opening {
     $effect(() => {
       const go = this.#waiting;
       if (go === undefined || session.connection.state !== 'online') return;
-      const timer = setInterval(() => this.#try(go()), AGAIN);
-      this.#try(go());
+      // One try after the other: a page that takes its time would never be there before the next one is asked for.
+      let trying = false;
+      const again = (): void => {
+        if (trying) return;
+        trying = true;
+        const going = go();
+        const over = (): void => void (trying = false);
+        going.then(over, over);
+        this.#try(going);
+      };
+      const timer = setInterval(again, AGAIN);
+      // What it looks at on the way is no reason to begin anew.
+      untrack(again);
       return () => clearInterval(timer);
     });
   }

@@ -1,0 +1,22 @@
+import { alike } from '../people/alike';
+import { session } from './session.svelte';
+
+/** Chats whose names look alike, or like one's own: beside those the handle is shown, which nobody shares. */
+class Alike {
+  readonly #chats = $derived.by((): Set<number> => {
+    const { me } = session;
+    const named = [...session.chats, ...session.requests]
+      .filter((chat) => !session.isNotes(chat) && (chat.peer === undefined || session.user(chat.peer) !== undefined))
+      .map((chat) => [chat.id, session.title(chat)] as const);
+    // No chat has this number.
+    return alike(me === undefined ? named : [[0, me.name], ...named]);
+  });
+
+  /** The handle that tells a chat from others of its name; nothing where none is needed, or there is none. */
+  handleOf(chat: { id: number; peer?: number | undefined; info: { handle?: string | undefined } }): string | undefined {
+    if (!this.#chats.has(chat.id)) return undefined;
+    return chat.peer === undefined ? chat.info.handle : session.user(chat.peer)?.handle;
+  }
+}
+
+export const lookalikes = new Alike();
