@@ -227,8 +227,13 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
 
     jobs(store).await;
+    new_chats(store, round).await;
+    store.people.doors(ME, &back, true).await.expect("read");
+    personal(store, round).await;
+    store.settle_claim("channel").await.expect("looked");
+}
 
-    // New chats.
+async fn new_chats(store: &Store, round: i64) {
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
@@ -257,10 +262,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
     store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
-    store.people.doors(ME, &back, true).await.expect("read");
-    personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
-    store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
 }
 
