@@ -201,10 +201,6 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
     let back = some.clone();
     done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back.clone()))], Locks::Skip).await;
-    let made = |kind, chat: ChatId, members: &[UserId]| {
-        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
-        by(ME, chat.0, Change::Create(new))
-    };
     // A reader of the channel goes and comes.
     let reader = Reader { chat: ChatId(CHANNEL), user: reader };
     for wish in [Move::Leave, Move::Join] {
@@ -237,8 +233,18 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
 
     jobs(store).await;
+    new_chats(store, round).await;
+    store.people.doors(ME, &back, true).await.expect("read");
+    personal(store, round).await;
+    store.settle_claim("channel").await.expect("looked");
+}
 
-    // New chats.
+async fn new_chats(store: &Store, round: i64) {
+    let id = Uuid::new_v4;
+    let made = |kind, chat: ChatId, members: &[UserId]| {
+        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
+        Asked { by: Principal::User(ME), chat, change: Change::Create(new) }
+    };
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
@@ -267,10 +273,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
     store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
-    store.people.doors(ME, &back, true).await.expect("read");
-    personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
-    store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
 }
 
