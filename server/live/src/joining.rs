@@ -43,9 +43,23 @@ impl Question for Snapshots {
     }
 }
 
+/// Who is in a chat.
+struct Inside(Store);
+
+impl Question for Inside {
+    type Ask = Reader;
+    type Answer = bool;
+
+    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<bool>> {
+        let places = self.0.chats.places(&asks).await?;
+        Ok(asks.iter().map(|it| places.contains_key(it)).collect())
+    }
+}
+
 /// See the module.
 pub struct Joining {
     handles: Together<Handles>,
+    inside: Together<Inside>,
     snapshots: Together<Snapshots>,
 }
 
@@ -54,6 +68,7 @@ impl Joining {
     pub fn new(store: &Store) -> Self {
         Self {
             handles: Together::new(Handles(store.clone()), BATCH, 1),
+            inside: Together::new(Inside(store.clone()), BATCH, 1),
             snapshots: Together::new(Snapshots(store.clone()), BATCH, 1),
         }
     }
@@ -64,6 +79,14 @@ impl Joining {
     /// What the database met.
     pub async fn chat(&self, handle: String) -> Result<Option<ChatId>, WireError> {
         self.handles.ask(handle).await
+    }
+
+    /// Whether somebody is in a chat.
+    ///
+    /// # Errors
+    /// What the database met.
+    pub async fn is_inside(&self, reader: Reader) -> Result<bool, WireError> {
+        self.inside.ask(reader).await
     }
 
     /// A channel from scratch for somebody who has come in: tried for a while, and never `overloaded`, which says that nothing was done.

@@ -1,16 +1,21 @@
 //! What many ask at the same time is asked of the database once: while one statement is under way, those who come wait, and the
-//! next one is for all of them. Whoever asks alone waits for nobody. Whoever has given up is not asked for any more.
+//! next one is for all of them. Whoever asks alone waits for nobody. Whoever has given up is not asked for any more. Where the
+//! database is slow, fewer are asked for at once, so that nobody's answer is lost because it was to come with many others.
 
-use std::{collections::VecDeque, future::Future, sync::Arc};
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
 use chapar_protocol::{ErrorCode, WireError};
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::store::{Result, StoreError, busy};
 
 /// Those who wait; more are refused with a time to come back.
 const QUEUE: usize = 32_768;
+/// A batch that takes longer is followed by smaller ones.
+const SLOW: Duration = Duration::from_millis(500);
+/// A batch that takes less may be followed by larger ones.
+const QUICK: Duration = Duration::from_millis(150);
 
 /// Something that can be asked for many at once.
 pub trait Question: Send + Sync + 'static {
@@ -43,6 +48,8 @@ struct Inner<Q: Question> {
 struct State<Q: Question> {
     waiting: VecDeque<Waiting<Q>>,
     running: usize,
+    /// How much is asked at once now, by weight: from 1 to the most.
+    now: usize,
 }
 
 struct Waiting<Q: Question> {
@@ -53,7 +60,7 @@ struct Waiting<Q: Question> {
 impl<Q: Question> Together<Q> {
     /// Asks for at most so much at once, by weight, in so many batches at the same time.
     pub fn new(question: Q, most: usize, at_once: usize) -> Self {
-        let state = Mutex::new(State { waiting: VecDeque::new(), running: 0 });
+        let state = Mutex::new(State { waiting: VecDeque::new(), running: 0, now: (most / 8).max(1) });
         Self(Arc::new(Inner { question, most, at_once: at_once.max(1), state }))
     }
 
@@ -93,10 +100,10 @@ impl<Q: Question> Inner<Q> {
     /// Those who are next; without any, the end of this run.
     fn take(&self) -> Option<Vec<Waiting<Q>>> {
         let mut state = self.state.lock();
-        let (mut batch, mut weight) = (Vec::new(), 0);
+        let (mut batch, mut weight, most) = (Vec::new(), 0, state.now);
         while let Some(next) = state
             .waiting
-            .pop_front_if(|it| batch.is_empty() || it.answer.is_closed() || weight + Q::weight(&it.ask) <= self.most)
+            .pop_front_if(|it| batch.is_empty() || it.answer.is_closed() || weight + Q::weight(&it.ask) <= most)
         {
             if !next.answer.is_closed() {
                 weight += Q::weight(&next.ask);
@@ -112,7 +119,10 @@ impl<Q: Question> Inner<Q> {
 
     async fn answer(self: Arc<Self>, batch: Vec<Waiting<Q>>) {
         let asks: Vec<Q::Ask> = batch.iter().map(|it| it.ask.clone()).collect();
-        match self.clone().put(asks).await {
+        let asked = Instant::now();
+        let outcome = self.clone().put(asks).await;
+        self.learn(asked.elapsed(), matches!(outcome, Some(Err(StoreError::Unavailable(_)))));
+        match outcome {
             Some(Ok(answers)) => {
                 for (it, answer) in batch.into_iter().zip(answers) {
                     let _ = it.answer.send(Ok(answer));
@@ -134,6 +144,18 @@ impl<Q: Question> Inner<Q> {
                     let _ = it.answer.send(Err(error.clone()));
                 }
             }
+        }
+    }
+
+    /// How much to ask at once from now on.
+    fn learn(&self, took: Duration, lost: bool) {
+        let mut state = self.state.lock();
+        if lost {
+            state.now = 1;
+        } else if took > SLOW {
+            state.now = (state.now / 2).max(1);
+        } else if took < QUICK {
+            state.now = (2 * state.now).min(self.most);
         }
     }
 
@@ -192,6 +214,7 @@ mod tests {
     async fn those_who_wait_are_asked_for_together_and_whoever_gave_up_is_not() {
         let double = Double::new();
         let together = Together::new(double.clone(), 10, 1);
+        together.0.state.lock().now = 10;
         let mut first = Box::pin(together.ask(1));
         assert!((&mut first).now_or_never().is_none());
         until(|| double.2.load(Ordering::Relaxed) == 1).await;
@@ -206,9 +229,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_slow_or_gets_no_answer_is_asked_of_fewer_at_once() {
+        let together = Together::new(Double::new(), 64, 1);
+        let now = |took, lost| {
+            together.0.learn(took, lost);
+            together.0.state.lock().now
+        };
+        assert_eq!([0, 0, 0, 0].map(|_| now(Duration::ZERO, false)), [16, 32, 64, 64]);
+        assert_eq!([now(SLOW * 2, false), now(SLOW, false), now(QUICK, false)], [32, 32, 32]);
+        assert_eq!([now(Duration::ZERO, true), now(SLOW * 2, false), now(Duration::ZERO, false)], [1, 1, 2]);
+    }
+
+    #[tokio::test]
     async fn a_fault_of_one_is_not_everybodys() {
         let double = Double::new();
-        let together = Together::new(double.clone(), 100, 1);
+        let together = Together::new(double.clone(), 1000, 1);
         double.0.add_permits(99);
         let answers = join_all([1, 13, 2].map(|it| together.ask(it))).await;
         assert_eq!((&answers[0], &answers[2]), (&Ok(2), &Ok(4)));

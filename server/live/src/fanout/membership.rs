@@ -232,14 +232,6 @@ impl Fanout {
         }
     }
 
-    /// Whether somebody is in a chat by the database.
-    ///
-    /// # Errors
-    /// What the database met.
-    pub async fn is_inside(&self, reader: Reader) -> Result<bool> {
-        Ok(self.entered.ask(reader).await?.is_some())
-    }
-
     /// The versions of those of some chats that somebody is in.
     async fn where_they_stand(&self, user: UserId, chats: &[ChatId]) -> Result<Vec<(ChatId, Version)>> {
         let asks = chats.iter().map(|chat| self.entered.ask(Reader { chat: *chat, user }));

@@ -19,13 +19,13 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, join: Join) ->
     let reader = Reader { chat, user: asker.user };
     // Who is in it already pays nothing, and need not come in.
     if !charge.is_free() {
-        if app.fanout.is_inside(reader).await? {
+        if app.joining.is_inside(reader).await? {
             return Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?));
         }
         app.store.people.spend(asker.user, charge).await?;
     }
     if app.readers.go(reader, Move::Join).await? == Moved::NotAReader {
-        if !app.fanout.is_inside(reader).await? {
+        if !app.joining.is_inside(reader).await? {
             app.committer.change(Principal::User(asker.user), chat, Change::Join).await?;
         }
         return Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?));

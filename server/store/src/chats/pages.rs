@@ -100,7 +100,7 @@ pub(crate) struct Wanted {
 pub(crate) type Synced = (Vec<ChatSync>, Vec<ChatId>);
 
 /// So many chats are read in one statement at most, unless one person has more: what is read waits in memory.
-const STRETCHES: usize = 400;
+const STRETCHES: usize = 160;
 
 /// How somebody stands in a chat, where rights are concerned.
 pub struct Inside {
