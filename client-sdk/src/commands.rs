@@ -4,9 +4,10 @@ use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, OwnItem, Right, Role, Seq, Timestamp, UserId,
     command::{
         AddMembers, AnswerRequest, Changed, CreateChat, Delete, Devices, Done, Edit, GetBanned, GetChat, GetDevices,
-        GetMembers, GetUsers, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, Page, Ping, Presences,
-        React, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices,
-        SetAdminRights, SetChatRights, SetItems, SetRole, SetTyping, UnbanMember, Users, WatchPresence,
+        GetMembers, GetUsers, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, Page, PinMessage, Ping,
+        Presences, React, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices,
+        SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, SetTyping, UnbanMember, UnpinMessage, Users,
+        WatchPresence,
     },
     message::NewBody,
 };
@@ -136,6 +137,26 @@ impl Client {
         until: Option<Timestamp>,
     ) -> Result<Changed, Error> {
         self.call(&RestrictMember { chat_id, user_id, denied, until }).await
+    }
+
+    /// Changes the title or the description of a group or channel, as far as they are named; an empty description is none.
+    pub async fn set_info(
+        &self,
+        chat_id: ChatId,
+        title: Option<String>,
+        description: Option<String>,
+    ) -> Result<Changed, Error> {
+        self.call(&SetInfo { chat_id, title, description }).await
+    }
+
+    /// Pins a message: it is shown above the others to all.
+    pub async fn pin_message(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
+        self.call(&PinMessage { chat_id, seq }).await
+    }
+
+    /// Takes a pin back.
+    pub async fn unpin_message(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
+        self.call(&UnpinMessage { chat_id, seq }).await
     }
 
     /// Lets somebody who was removed come back by themselves.

@@ -48,6 +48,10 @@ pub enum Right {
     List,
     /// Name admins, and say what they and everybody may.
     Name,
+    /// Change the title and the description.
+    ChangeInfo,
+    /// Pin messages.
+    Pin,
     /// A right that this version of the protocol does not know.
     #[serde(other)]
     Unknown,
@@ -80,6 +84,14 @@ pub struct ChatInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub member_count: Option<u32>,
+    /// What it is about, in the words of whoever may change that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub description: Option<String>,
+    /// Messages that are shown above the others, the one that was pinned last at the end. They are there, and not deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Seq>>", optional)]
+    pub pinned: Vec<Seq>,
 }
 
 /// Somebody in a chat, or somebody who was.

@@ -135,6 +135,33 @@ params! {
         /// All of them.
         rights: Vec<Right>,
     }
+    /// Changes the title or the description of a group or channel, or both. For those who may `change_info`.
+    SetInfo {
+        /// Where.
+        chat_id: ChatId,
+        /// 1 to 128 characters; absent to leave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        title: Option<String>,
+        /// At most 255 characters, none to have no description; absent to leave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        description: Option<String>,
+    }
+    /// Pins a message: it is shown above the others to all. In a direct chat for both, else for those who may `pin`.
+    PinMessage {
+        /// Where.
+        chat_id: ChatId,
+        /// Which. One that is pinned already stays where it is.
+        seq: Seq,
+    }
+    /// Takes a pin back.
+    UnpinMessage {
+        /// Where.
+        chat_id: ChatId,
+        /// Which.
+        seq: Seq,
+    }
     /// Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
     /// back, too.
     RestrictMember {
@@ -364,11 +391,11 @@ params! {
         user_id: UserId,
         /// What is wrong.
         reason: ReportReason,
-        /// In which chat.
+        /// In which chat: one that the user is in, or was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         chat_id: Option<ChatId>,
-        /// By which message there.
+        /// By which message there: one that the user can see, or, having gone, has read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         seq: Option<Seq>,
@@ -534,6 +561,9 @@ commands! {
     "set_chat_rights" SetChatRights -> Changed, http: true;
     "set_admin_rights" SetAdminRights -> Changed, http: true;
     "restrict_member" RestrictMember -> Changed, http: true;
+    "set_info" SetInfo -> Changed, http: true;
+    "pin_message" PinMessage -> Changed, http: true;
+    "unpin_message" UnpinMessage -> Changed, http: true;
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
     "join" Join -> ChatSnapshot, http: true;

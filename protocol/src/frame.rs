@@ -119,6 +119,12 @@ pub fn reply<T: Serialize>(id: u64, outcome: &Result<T, WireError>) -> String {
     }
 }
 
+/// What stands in `ok` of a frame that [`reply`] has written; nothing for an error. Not read, only cut out.
+pub fn ok_part(frame: &str) -> Option<&str> {
+    let rest = frame.strip_prefix(r#"{"id":"#)?.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.strip_prefix(r#","ok":"#)?.strip_suffix('}')
+}
+
 /// Writes an error reply; without an id when the request's could not be read.
 pub fn error_reply(id: Option<u64>, error: &WireError) -> String {
     #[derive(Serialize)]
@@ -243,6 +249,16 @@ mod tests {
         request.params::<Ping>().expect("fits");
         let frame = ServerFrame::parse(r#"{"event":"weather","data":{"sun":true}}"#).expect("read");
         assert!(matches!(frame, ServerFrame::UnknownEvent(name) if name == "weather"));
+    }
+
+    #[test]
+    fn the_part_of_a_success_is_cut_out_of_its_frame() {
+        let said = serde_json::json!({ "text": r#"},"ok":{"#, "list": [1, {}] });
+        let frame = reply(17, &Ok(&said));
+        assert_eq!(ok_part(&frame), Some(said.to_string().as_str()));
+        let error = WireError::new(ErrorCode::Internal, r#"{"id":1,"ok":{}}"#);
+        assert_eq!(ok_part(&reply::<()>(17, &Err(error.clone()))), None);
+        assert_eq!(ok_part(&error_reply(None, &error)), None);
     }
 
     #[test]

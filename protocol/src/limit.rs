@@ -19,6 +19,10 @@ pub const REACTION_KINDS: usize = 50;
 pub const HANDLE_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 /// Longest name of a person or title of a chat, in characters.
 pub const TITLE_CHARS: usize = 128;
+/// Longest description of a chat, in characters.
+pub const DESCRIPTION_CHARS: usize = 255;
+/// Most messages that are pinned in one chat.
+pub const PINNED: usize = 20;
 /// Shortest and longest password, in bytes.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most members that a group can have. Channels have no such bound.

@@ -169,6 +169,21 @@ pub fn check_title(title: &str) -> Result<String, WireError> {
     }
 }
 
+/// Folds the description of a chat; one that shows nothing is none.
+///
+/// # Errors
+/// [`ErrorCode::TooLarge`] with more than 255 characters, [`ErrorCode::BadText`] with U+0000.
+pub fn check_description(description: &str) -> Result<Option<String>, WireError> {
+    if description.contains('\0') {
+        return refuse(ErrorCode::BadText, "a description has no U+0000");
+    }
+    let description = description.trim();
+    if description.chars().count() > limit::DESCRIPTION_CHARS {
+        return refuse(ErrorCode::TooLarge, "a description has at most 255 characters");
+    }
+    Ok(visible::shows(description).then(|| description.to_owned()))
+}
+
 /// Checks a password's length. Nothing else is asked of it (NIST SP 800-63B section 3.1.1.2).
 ///
 /// # Errors

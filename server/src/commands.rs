@@ -26,7 +26,7 @@ use crate::{
         StoreError, busy,
         people::{
             accounts::Caller,
-            budgets::{BudgetKind, Charge, Toll},
+            budgets::{self, BudgetKind, Charge, Toll},
             doors::Named,
             known::Known,
         },
@@ -123,6 +123,9 @@ macro_rules! commands {
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
                 "set_admin_rights" => chats::change::start(app, asker, request, chats::change::set_admin_rights),
                 "restrict_member" => chats::change::start(app, asker, request, chats::change::restrict_member),
+                "set_info" => chats::change::start(app, asker, request, chats::set_info::check),
+                "pin_message" => chats::change::start(app, asker, request, chats::pin_message::pin),
+                "unpin_message" => chats::change::start(app, asker, request, chats::pin_message::unpin),
                 "unban_member" => chats::change::start(app, asker, request, chats::change::unban_member),
                 "call_invite" => calls::call_invite::start(app, asker, request),
                 "call_ask" => calls::call_ask::start(app, asker, request),
@@ -285,7 +288,7 @@ async fn named(app: &App, asker: &Asker, people: &[UserId]) -> std::result::Resu
 
 /// What it costs to put newcomers into a chat. What the asker may do to strangers grows with the age of their account, and shrinks
 /// by reports.
-fn toll(app: &App, named: &Named, newcomers: &[UserId]) -> Toll {
+fn toll(app: &App, asker: &Asker, named: &Named, newcomers: &[UserId]) -> Toll {
     let known = named.doors.iter().map(|door| door.of);
     let strangers = known.filter(|it| !it.has_answered() && newcomers.contains(&it.user));
     let quarters = strangers.clone().map(|it| it.quarters).sum();
@@ -293,9 +296,11 @@ fn toll(app: &App, named: &Named, newcomers: &[UserId]) -> Toll {
     if per_day > 0 {
         per_day = named.asker.allows(per_day);
     }
+    let (each, share) = budgets::reaching(asker.user, app.settings.stranger_chats_per_day, named.asker);
     Toll {
         own: Charge::quarters(BudgetKind::Contacts, per_day, quarters),
-        each: Charge::quarters(BudgetKind::Reached, app.settings.stranger_chats_per_day, 4),
+        each,
+        share,
         strangers: strangers.map(|it| it.user).collect(),
     }
 }

@@ -22,7 +22,9 @@ pub mod tokens;
 // The crates below.
 pub use chapar_bus as bus;
 pub use chapar_calls::{call_report, calls, relays};
-pub use chapar_live::{blocks, committer, counters, fanout, health, hub, jobs, lists, metrics, outbox, readers};
+pub use chapar_live::{
+    blocks, committer, counters, fanout, health, hub, jobs, joining, lists, metrics, outbox, readers, together,
+};
 pub use chapar_postgres as embedded_postgres;
 pub use chapar_settings as settings;
 pub use chapar_store as store;

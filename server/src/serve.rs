@@ -29,6 +29,7 @@ use crate::{
     fanout::Fanout,
     health::{DiskWatch, Health},
     http, jobs,
+    joining::Joining,
     limits::Limits,
     listener::{self, Places},
     lists::Lists,
@@ -176,7 +177,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for worker in workers {
         tasks.spawn(COMMITTER, worker);
     }
-    let (readers, running) = Readers::start(&store, lists, fanout.clone(), counters.clone());
+    let (readers, running) = Readers::start(&store, lists.clone(), fanout.clone(), counters.clone());
     for run in running {
         tasks.spawn("the way of readers", run);
     }
@@ -184,9 +185,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tasks.spawn("the writer of call quality", call_quality.clone().keep_writing());
     tasks.spawn("the summing up of calls", call_report::keep_summing_up(store.upkeep()));
     let committer = Arc::new(committer);
-    let parts = jobs::Parts { store: store.upkeep(), committer: committer.clone(), metrics: metrics.clone() };
+    let parts = jobs::Parts { store: store.upkeep(), committer: committer.clone(), lists, metrics: metrics.clone() };
     tasks.spawn("the runner of jobs", jobs::run(parts));
-    tasks.spawn("the counters of channels", counters.run(committer.clone(), store.upkeep()));
+    let count = committer.clone();
+    let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
+    tasks.spawn("the counters of channels", counting);
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;
@@ -215,7 +218,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         limits: Limits::new(settings.messages_per_second, settings.calls_per_minute),
         strangers: Strangers::new(settings.max_connections_per_address.max(100)),
         passwords: Passwords::new(settings.hash_concurrency, settings.hash_queue, metrics.hashing.clone()),
-        resumes: Resumes::new(usize::try_from(store.hellos()).unwrap_or(1)),
+        resumes: Resumes::new(&store),
+        joining: Joining::new(&store),
         accounts: shares::Shares::new(commands::OF_ACCOUNT),
         health: Health::new(disk),
         draining: AtomicBool::new(false),

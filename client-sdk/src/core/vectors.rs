@@ -231,7 +231,8 @@ impl World {
                 let reacted: BTreeMap<String, &String> =
                     chat.reacted.iter().map(|(seq, emoji)| (seq.to_string(), emoji)).collect();
                 let value = json!({
-                    "version": chat.version, "title": chat.info.title, "last_seq": chat.last_seq,
+                    "version": chat.version, "title": chat.info.title, "description": chat.info.description,
+                    "pinned": chat.info.pinned, "last_seq": chat.last_seq,
                     "first_seq": chat.first, "members": members, "messages": chat.messages.values().collect::<Vec<_>>(),
                     "reacted": reacted, "role": mine.map(|mine| mine.role), "read_seq": read_seq,
                     "unread": crate::view::unread(session, chat, Seq(read_seq)), "others_read": chat.others_read,

@@ -106,6 +106,21 @@ export abstract class Commands {
     return this.request("set_admin_rights", { chat_id: chatId, user_id: userId, rights });
   }
 
+  /** Changes the title or the description of a group or channel, as far as they are named; an empty description is none. */
+  setInfo(chatId: wire.ChatId, info: { title?: string; description?: string }): Promise<wire.Changed> {
+    return this.request("set_info", { chat_id: chatId, ...info });
+  }
+
+  /** Pins a message: it is shown above the others to all. */
+  pinMessage(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
+    return this.request("pin_message", { chat_id: chatId, seq });
+  }
+
+  /** Takes a pin back. */
+  unpinMessage(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
+    return this.request("unpin_message", { chat_id: chatId, seq });
+  }
+
   /** Takes rights from a member that everybody has, until a time (ISO 8601) or for good; none gives all back. */
   restrictMember(chatId: wire.ChatId, userId: wire.UserId, denied: wire.Right[], until?: wire.Timestamp): Promise<wire.Changed> {
     return this.request("restrict_member", { chat_id: chatId, user_id: userId, denied, ...(until !== undefined && { until }) });

@@ -599,7 +599,15 @@ rights?: Array<Right>,
 /**
  * Of a channel: how many are in it, as last told.
  */
-member_count?: number, };
+member_count?: number, 
+/**
+ * What it is about, in the words of whoever may change that.
+ */
+description?: string, 
+/**
+ * Messages that are shown above the others, the one that was pinned last at the end. They are there, and not deleted.
+ */
+pinned?: Array<Seq>, };
 
 /**
  * The three forms of a chat.
@@ -1434,6 +1442,19 @@ export type Pin = {
 order: number, };
 
 /**
+ * Pins a message: it is shown above the others to all. In a direct chat for both, else for those who may `pin`.
+ */
+export type PinMessage = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which. One that is pinned already stays where it is.
+ */
+seq: Seq, };
+
+/**
  * Does nothing. For clients that cannot send WebSocket pings.
  */
 export type Ping = Record<symbol, never>;
@@ -1701,11 +1722,11 @@ user_id: UserId,
  */
 reason: ReportReason, 
 /**
- * In which chat.
+ * In which chat: one that the user is in, or was.
  */
 chat_id?: ChatId, 
 /**
- * By which message there.
+ * By which message there: one that the user can see, or, having gone, has read.
  */
 seq?: Seq, 
 /**
@@ -1796,7 +1817,7 @@ export type RevokeOtherDevices = Record<symbol, never>;
 /**
  * One thing that somebody may do in a chat.
  */
-export type Right = "write" | "react" | "add" | "remove" | "delete" | "list" | "name" | "unknown";
+export type Right = "write" | "react" | "add" | "remove" | "delete" | "list" | "name" | "change_info" | "pin" | "unknown";
 
 /**
  * What a member may do.
@@ -1913,6 +1934,23 @@ chat_id: ChatId,
  * In a group of `write`, `react` and `add`; in a channel `react`. Nobody gives what they do not have.
  */
 rights: Array<Right>, };
+
+/**
+ * Changes the title or the description of a group or channel, or both. For those who may `change_info`.
+ */
+export type SetInfo = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 1 to 128 characters; absent to leave it.
+ */
+title?: string, 
+/**
+ * At most 255 characters, none to have no description; absent to leave it.
+ */
+description?: string, };
 
 /**
  * Sets some of the user's own things, on all own devices: all of them, or none. What is so already changes nothing.
@@ -2089,6 +2127,19 @@ chat_id: ChatId,
 user_id: UserId, };
 
 /**
+ * Takes a pin back.
+ */
+export type UnpinMessage = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which.
+ */
+seq: Seq, };
+
+/**
  * What everybody may know of a user.
  */
 export type User = { 
@@ -2237,6 +2288,9 @@ export interface Commands {
   set_chat_rights: { params: SetChatRights; reply: Changed };
   set_admin_rights: { params: SetAdminRights; reply: Changed };
   restrict_member: { params: RestrictMember; reply: Changed };
+  set_info: { params: SetInfo; reply: Changed };
+  pin_message: { params: PinMessage; reply: Changed };
+  unpin_message: { params: UnpinMessage; reply: Changed };
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
   join: { params: Join; reply: ChatSnapshot };

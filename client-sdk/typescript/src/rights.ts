@@ -3,13 +3,13 @@
 import type { ChatInfo, ChatKind, Member, Right, Role, Timestamp } from "./protocol.js";
 
 /** What an admin may who was named without more words, beside what everybody may. */
-export const ADMINS_RIGHTS: readonly Right[] = ["write", "react", "add", "remove", "delete", "list"];
+export const ADMINS_RIGHTS: readonly Right[] = ["write", "react", "add", "remove", "delete", "list", "change_info", "pin"];
 const ALL: readonly Right[] = [...ADMINS_RIGHTS, "name"];
 
 /** What everybody can be given in a chat, and a member denied. */
 export function everybodysRights(kind: ChatKind): readonly Right[] {
   if (kind === "direct") return [];
-  return kind === "group" ? ["write", "react", "add"] : ["react"];
+  return kind === "group" ? ["write", "react", "add", "change_info", "pin"] : ["react"];
 }
 
 /** What somebody may in a chat, and what was taken from them. */
@@ -31,7 +31,7 @@ export function deniedNow(member: Member | undefined, now: number): readonly Rig
 
 /** What somebody with this role may; `member` is their row, if it is known. `now` in milliseconds since 1970. */
 export function standingIn(info: ChatInfo, role: Role | undefined, member: Member | undefined, now: number): Standing {
-  const everybodys = info.kind === "direct" ? (["write", "react"] as const) : (info.rights ?? []);
+  const everybodys = info.kind === "direct" ? (["write", "react", "pin"] as const) : (info.rights ?? []);
   if (role === undefined) return { rights: NONE, denied: NONE, until: undefined };
   if (role === "owner") return { rights: new Set(ALL), denied: NONE, until: undefined };
   // One whose own rights were not told is taken for one who was named without more words.

@@ -56,7 +56,7 @@ macro_rules! every_command {
 every_command! {
     Hello Ping Send Edit Delete React MarkRead SetTyping WatchPresence History Difference UserDifference OpenDirect
     CreateChat GetChat GetMembers AddMembers RemoveMember SetRole
-    SetChatRights SetAdminRights RestrictMember UnbanMember GetBanned Join Leave Resolve GetUsers CallInvite AskCall
+    SetChatRights SetAdminRights RestrictMember SetInfo PinMessage UnpinMessage UnbanMember GetBanned Join Leave Resolve GetUsers CallInvite AskCall
     GetRelays CallRelays RateCall GetCalls SeeCalls SetName SetItems AnswerRequest Report GetDevices RevokeDevice RevokeOtherDevices
 }
 

@@ -21,13 +21,13 @@ use redis::ConnectionAddr;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::endpoint::Endpoint;
-use super::layout::Layout;
 use super::link::{Errand, Link};
 use super::publisher::Routes;
 use super::shared::{Changes, Counts, Shared};
 use super::topic::Topic;
 use super::{Away, BusEvent};
+use chapar_redis::Endpoint;
+use chapar_redis::Layout;
 
 /// How often each connection is asked whether it lives, and the masters who they are.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
@@ -266,7 +266,7 @@ impl Driver {
     }
 
     fn owner(&self, topic: Topic) -> Option<(usize, &Link)> {
-        let owner = self.layout.as_ref()?.owner(topic)?;
+        let owner = self.layout.as_ref()?.owner(topic.slot())?;
         Some((owner, self.links.get(owner)?.as_ref()?))
     }
 

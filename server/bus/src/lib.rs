@@ -20,9 +20,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 mod company;
 mod driver;
-mod endpoint;
 mod inbox;
-mod layout;
 mod link;
 mod outbox;
 mod publisher;
@@ -30,11 +28,9 @@ mod room;
 mod shared;
 mod topic;
 
-pub use endpoint::BusError;
-pub use endpoint::Endpoint;
+pub use chapar_redis::{Endpoint, UrlError, slot_of};
 pub use room::Place;
 pub use topic::Topic;
-pub use topic::slot_of;
 
 use shared::Shared;
 
@@ -115,7 +111,7 @@ impl Bus {
     ///
     /// # Errors
     /// Only for a URL that cannot be read; never because Redis is down.
-    pub fn start(url: Option<&str>, node: u64, events: mpsc::Sender<BusEvent>) -> Result<Self, BusError> {
+    pub fn start(url: Option<&str>, node: u64, events: mpsc::Sender<BusEvent>) -> Result<Self, UrlError> {
         let Some(url) = url else { return Ok(Self::Alone) };
         let endpoint = Endpoint::parse(url)?;
         let shared = Arc::new(Shared::new(node, events));

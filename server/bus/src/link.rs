@@ -6,11 +6,11 @@ use std::sync::Arc;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, Pipeline, RedisResult, Value};
 
-use super::endpoint::Endpoint;
 use super::inbox::{EndNotice, Health, Inbox};
 use super::publisher::Route;
 use super::shared::Shared;
 use super::topic::Topic;
+use chapar_redis::Endpoint;
 
 /// Subscriptions in one write at most.
 const BATCH: usize = 1000;
@@ -102,7 +102,7 @@ impl Link {
     }
 
     /// What this master says about the layout; see [`Endpoint::ask`].
-    pub(super) async fn ask(&self, endpoint: &Endpoint) -> RedisResult<Option<super::layout::Layout>> {
+    pub(super) async fn ask(&self, endpoint: &Endpoint) -> RedisResult<Option<chapar_redis::Layout>> {
         endpoint.ask(&mut self.publisher.clone(), &self.address).await
     }
 }

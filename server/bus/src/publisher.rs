@@ -13,9 +13,9 @@ use redis::{Cmd, Pipeline, Value};
 use tokio::time::Instant;
 
 use super::inbox::{Frame, Health};
-use super::layout::Layout;
 use super::shared::{Counts, Shared};
 use super::topic::Topic;
+use chapar_redis::Layout;
 
 /// Publications in one write at most.
 const BATCH: usize = 512;
@@ -53,7 +53,7 @@ impl Routes {
     }
 
     fn owner(&self, topic: Topic) -> Option<usize> {
-        let owner = self.layout.as_ref()?.owner(topic)?;
+        let owner = self.layout.as_ref()?.owner(topic.slot())?;
         self.masters.get(owner)?.as_ref().map(|_| owner)
     }
 }

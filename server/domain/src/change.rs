@@ -47,9 +47,15 @@ pub enum Change {
     SetAdminRights(UserId, Rights),
     /// Rights that a member is denied, until a time or for good; none gives all back.
     Restrict(UserId, Rights, Option<Timestamp>),
+    /// Another title or description, as far as they are there; a description that is `None` inside is taken away.
+    SetInfo(Option<String>, Option<Option<String>>),
+    /// A message that is shown above the others.
+    Pin(Seq),
+    /// No longer.
+    Unpin(Seq),
     /// Whoever was removed may come back by themselves.
     Unban(UserId),
-    /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks has blocked them, or has ended that, then
+    /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks takes no messages from them (a block, or from nobody), or does again, since then
     /// (see [`Standing::shut`](crate::chat::Standing::shut)).
     Shut(UserId, i64),
     /// Whoever asks comes in.
@@ -144,7 +150,7 @@ impl Asked {
     /// The message that must be known to judge it.
     pub fn message(&self) -> Option<Seq> {
         match self.change {
-            Change::Edit(seq, _) | Change::Delete(seq) | Change::React(seq, _) => Some(seq),
+            Change::Edit(seq, _) | Change::Delete(seq) | Change::React(seq, _) | Change::Pin(seq) => Some(seq),
             _ => None,
         }
     }

@@ -77,7 +77,7 @@ pub struct Standing {
     pub denied_until: Option<Timestamp>,
     /// Cannot come back by themselves.
     pub banned: bool,
-    /// In a direct chat: when the other one blocked them, or, negative, when that ended; 0 for never. Microseconds, by the clock of the
+    /// In a direct chat: since when the other one takes no messages from them, or, negative, does again; 0 for never. Microseconds, by the clock of the
     /// people's side, under the lock of whoever blocks: the later one holds, in whatever order they come.
     pub shut: i64,
     /// Went by themselves: others cannot bring them back.

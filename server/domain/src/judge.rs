@@ -1,6 +1,7 @@
 //! Judges what is asked of one chat, one change after the other, each on what those before it have made of the chat.
 
 mod counters;
+mod info;
 mod members;
 mod messages;
 mod powers;
@@ -137,7 +138,8 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
 fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
     let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
     let (rights, member_count) = (Rights::of_new(kind).list(), (kind == ChatKind::Channel).then_some(0));
-    let info = ChatInfo { id, version: Version(0), kind, title, handle, created_at, rights, member_count };
+    let (version, description, pinned) = (Version(0), None, Vec::new());
+    let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, pinned };
     Chat::nothing(info)
 }
 
@@ -172,6 +174,9 @@ impl Judging {
             Change::SetRights(rights) => self.set_rights(by, *rights, now),
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
             Change::Restrict(user, denied, until) => self.restrict(by, *user, *denied, *until, now),
+            Change::SetInfo(title, description) => self.set_info(by, title.as_deref(), description.as_ref(), now),
+            Change::Pin(seq) => self.pin(by, *seq, now),
+            Change::Unpin(seq) => self.unpin(by, *seq, now),
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
             Change::Join => self.join(by, now, dice),

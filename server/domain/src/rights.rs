@@ -28,10 +28,16 @@ impl Rights {
     pub const LIST: Self = Self(1 << 5);
     /// To name admins and another owner.
     pub const NAME: Self = Self(1 << 6);
+    /// To change title and description.
+    pub const CHANGE_INFO: Self = Self(1 << 7);
+    /// To pin messages.
+    pub const PIN: Self = Self(1 << 8);
 
     /// What an admin has who was named without more words.
     pub const ADMIN: Self =
-        Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::REMOVE.0 | Self::DELETE.0 | Self::LIST.0);
+        Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::REMOVE.0 | Self::DELETE.0 | Self::LIST.0)
+            .with(Self::CHANGE_INFO)
+            .with(Self::PIN);
     /// Everything.
     pub const ALL: Self = Self(Self::ADMIN.0 | Self::NAME.0);
 
@@ -47,7 +53,7 @@ impl Rights {
     pub const fn of_everybody(kind: ChatKind) -> Self {
         match kind {
             ChatKind::Direct => Self::NONE,
-            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0),
+            ChatKind::Group => Self(Self::WRITE.0 | Self::REACT.0 | Self::ADD.0 | Self::CHANGE_INFO.0 | Self::PIN.0),
             // Readers of a channel do not learn of each other.
             ChatKind::Channel => Self::REACT,
         }
@@ -90,7 +96,7 @@ impl Rights {
     }
 }
 
-const NAMES: [(Right, Rights); 7] = [
+const NAMES: [(Right, Rights); 9] = [
     (Right::Write, Rights::WRITE),
     (Right::React, Rights::REACT),
     (Right::Add, Rights::ADD),
@@ -98,6 +104,8 @@ const NAMES: [(Right, Rights); 7] = [
     (Right::Delete, Rights::DELETE),
     (Right::List, Rights::LIST),
     (Right::Name, Rights::NAME),
+    (Right::ChangeInfo, Rights::CHANGE_INFO),
+    (Right::Pin, Rights::PIN),
 ];
 
 /// Something that somebody wants to do in a chat.
@@ -117,6 +125,10 @@ pub enum Action {
     Remove(Option<Role>),
     /// Give somebody else a role and rights, or say what everybody may.
     Name,
+    /// Change title or description.
+    ChangeInfo,
+    /// Pin a message, or take a pin back.
+    Pin,
     /// Give the chat to somebody else.
     GiveAway,
     /// See who is in.
@@ -162,7 +174,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
     };
     if place.kind == ChatKind::Direct
         && standing.shut > 0
-        && matches!(action, Action::Write | Action::Edit(_) | Action::React)
+        && matches!(action, Action::Write | Action::Edit(_) | Action::React | Action::Pin)
     {
         return Err(refusal(ErrorCode::RefusedByUser));
     }
@@ -187,6 +199,8 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
             }
         }
         Action::Name => place.kind != ChatKind::Direct && rights.has(Rights::NAME),
+        Action::ChangeInfo => place.kind != ChatKind::Direct && rights.has(Rights::CHANGE_INFO),
+        Action::Pin => place.kind == ChatKind::Direct || rights.has(Rights::PIN),
         Action::GiveAway => place.kind != ChatKind::Direct && standing.role == Some(Role::Owner),
         Action::List => rights.has(Rights::LIST),
         Action::Leave if place.kind == ChatKind::Direct => {
@@ -206,7 +220,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
 
 #[cfg(test)]
 mod tests {
-    use Action::{Add, Delete, Edit, GiveAway, Leave, List, Name, React, Remove, Write};
+    use Action::{Add, ChangeInfo, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, Write};
     use ChatKind::{Channel, Direct, Group};
 
     use super::*;
@@ -239,6 +253,8 @@ mod tests {
             (Remove(Some(Role::Admin)), false, [false, false, true], [false, false, true]),
             (Remove(Some(Role::Owner)), false, [false, false, false], [false, false, false]),
             (Name, false, [false, false, true], [false, false, true]),
+            (ChangeInfo, false, [false, true, true], [false, true, true]),
+            (Pin, true, [false, true, true], [false, true, true]),
             (GiveAway, false, [false, false, true], [false, false, true]),
             (Leave, false, [true, true, true], [true, true, true]),
         ];
@@ -272,6 +288,8 @@ mod tests {
             (Rights::DELETE, Delete(OTHER)),
             (Rights::LIST, List),
             (Rights::NAME, Name),
+            (Rights::CHANGE_INFO, ChangeInfo),
+            (Rights::PIN, Pin),
         ];
         assert_eq!(actions.len(), NAMES.len(), "a right has no line");
         let until = |millis| Some(Timestamp::from_millis(millis).expect("a time"));
@@ -344,7 +362,7 @@ mod tests {
     #[test]
     fn whoever_is_blocked_adds_nothing_to_the_chat_of_the_two_and_can_take_back_what_they_wrote() {
         let blocked = Standing { shut: 1, ..Standing::with(Role::Member) };
-        for action in [Write, React, Edit(ME)] {
+        for action in [Write, React, Edit(ME), Pin] {
             let error = may(place(Direct), ME, Some(&blocked), action).expect_err("blocked");
             assert_eq!(error.code, ErrorCode::RefusedByUser, "{action:?}");
         }

@@ -12,7 +12,7 @@ use chapar_domain::{
     Principal,
     change::{Asked, Change, Done},
 };
-use chapar_protocol::{ChatId, ErrorCode, Version, WireError};
+use chapar_protocol::{ChatId, ErrorCode, UserId, Version, WireError};
 use tokio::{
     sync::{
         Semaphore,
@@ -129,6 +129,14 @@ impl Committer {
             Err(TrySendError::Full(_)) => Err(overloaded("too many changes wait to be stored")),
             Err(TrySendError::Closed(_)) => Err(going_away()),
         }
+    }
+
+    /// Has a channel tell its counters.
+    ///
+    /// # Errors
+    /// As below.
+    pub async fn count(self: Arc<Self>, chat: ChatId) -> Result<Version, WireError> {
+        self.change(Principal::System(UserId(0)), chat, Change::Count).await
     }
 
     /// Queues a change at once, and waits for the chat's version afterwards.

@@ -4,8 +4,8 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use chapar_domain::{Principal, change::Change, judge::PAUSE};
-use chapar_protocol::{Action, ChatId, UserId, WireError};
+use chapar_domain::judge::PAUSE;
+use chapar_protocol::{Action, ChatId, Version, WireError};
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use crate::{committer::Committer, store::Store};
+use crate::store::Store;
 
 /// Channels that are known here to have something to tell. What finds no room is found in the database.
 const ROOM: usize = 10_000;
@@ -80,19 +80,19 @@ impl Counters {
         }
     }
 
-    /// Does not end by itself.
-    pub async fn run(self: Arc<Self>, committer: Arc<Committer>, store: Store) {
+    /// Has those counted that are due, by `count`. Does not end by itself.
+    pub async fn run<C>(self: Arc<Self>, count: impl Fn(ChatId) -> C, store: Store)
+    where
+        C: Future<Output = Result<Version, WireError>> + Send + 'static,
+    {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut under_way: JoinSet<(ChatId, Result<(), Duration>)> = JoinSet::new();
         loop {
             let (due, next) = self.take(AT_ONCE - under_way.len(), Instant::now());
             for chat in due {
-                let committer = committer.clone();
-                under_way.spawn(async move {
-                    let counted = committer.change(Principal::System(UserId(0)), chat, Change::Count).await;
-                    (chat, counted.map(drop).or_else(|error| again(&error)))
-                });
+                let counting = count(chat);
+                under_way.spawn(async move { (chat, counting.await.map(drop).or_else(|error| again(&error))) });
             }
             let has_room = under_way.len() < AT_ONCE;
             tokio::select! {

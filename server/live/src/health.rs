@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{committer::Committer, store::Store};
+use crate::store::Store;
 
 /// For how long an answer holds: balancers ask often, and many of them.
 const HOLDS: Duration = Duration::from_millis(100);
@@ -61,9 +61,10 @@ impl Health {
         Self { disk, last: Mutex::default() }
     }
 
-    /// What is wrong, as a sentence. One look at a time, for all who ask meanwhile, and never for long.
-    pub async fn complaint(&self, store: &Store, committer: &Committer) -> Option<&'static str> {
-        if committer.hangs() {
+    /// What is wrong, as a sentence, where it is known whether a committer's worker hangs. One look at a time, for all who ask meanwhile,
+    /// and never for long.
+    pub async fn complaint(&self, store: &Store, hangs: bool) -> Option<&'static str> {
+        if hangs {
             return Some("messages are not stored: a worker hangs");
         }
         let mut last = self.last.lock().await;

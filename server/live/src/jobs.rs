@@ -11,7 +11,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chapar_protocol::UserId;
+use serde_json::json;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
@@ -20,10 +20,14 @@ use tokio::{
 use crate::{
     blocks,
     committer::Committer,
+    lists::{COMPARE, Lists},
     metrics::Metrics,
     store::{
         Store,
-        people::{items::SHUT, jobs::Job},
+        people::{
+            items::{SHUT, Shutting},
+            jobs::Job,
+        },
     },
 };
 
@@ -34,6 +38,8 @@ enum Kind {
     TendFeed,
     /// Gives names free that were claimed for chats that were never made.
     ExpireClaims,
+    /// Forgets what strangers have used of their shares of others, once it is full again.
+    ForgetShares,
 }
 
 /// What is needed to do what is due.
@@ -43,14 +49,17 @@ pub struct Parts {
     pub store: Store,
     /// The way of every change of a chat.
     pub committer: Arc<Committer>,
+    /// Who brings people's lists into line.
+    pub lists: Arc<Lists>,
     /// Metrics.
     pub metrics: Metrics,
 }
 
 /// Each kind by its name in the table, and how often it is done.
-const RECURRING: [(Kind, &str, Duration); 2] = [
+const RECURRING: [(Kind, &str, Duration); 3] = [
     (Kind::TendFeed, "tend_feed", Duration::from_hours(1)),
     (Kind::ExpireClaims, "expire_claims", Duration::from_mins(10)),
+    (Kind::ForgetShares, "forget_shares", Duration::from_mins(10)),
 ];
 
 /// How often it is looked for jobs that are due.
@@ -67,6 +76,8 @@ const LEASE: Duration = Duration::from_secs(20);
 const ATTEMPTS: i32 = 8;
 /// Claims that are looked at in one try.
 const CLAIMS: i64 = 100;
+/// Shares that are forgotten in one try.
+const SHARES: i64 = 20_000;
 
 /// Does what is due. Does not end by itself.
 pub async fn run(parts: Parts) {
@@ -139,26 +150,32 @@ async fn carry_out(parts: Parts, job: Job) {
 }
 
 async fn attempt(parts: &Parts, job: &Job) -> Result<(), String> {
-    let Parts { store, committer, .. } = parts;
+    let Parts { store, committer, lists, .. } = parts;
     let done = match RECURRING.iter().find(|it| it.1 == job.kind).map(|it| it.0) {
         Some(Kind::TendFeed) => store.chats.tend_feed().await,
         Some(Kind::ExpireClaims) => store.expire_claims(CLAIMS).await,
+        Some(Kind::ForgetShares) => store.people.forget_full_shares(SHARES).await,
         None if job.kind == SHUT => {
             let about = job.about.clone().unwrap_or_default();
-            let Pair { by, user } = serde_json::from_value(about).map_err(|error| error.to_string())?;
-            blocks::shut(store, committer, by, user).await
+            match serde_json::from_value(about).map_err(|error| error.to_string())? {
+                Shutting { by, user: Some(user) } => blocks::shut(store, committer, by, user).await,
+                Shutting { by, user: None } => blocks::shut_all(store, committer, by).await,
+            }
+        }
+        None if job.kind == COMPARE => {
+            let from =
+                serde_json::from_value(job.about.clone().unwrap_or_default()).map_err(|error| error.to_string())?;
+            let until = Instant::now() + PATIENCE / 2;
+            match lists.compare(store, from, until).await {
+                // The rest is a job of its own: what is done is done.
+                Ok(Some(place)) => store.people.put_job(COMPARE, &json!(place)).await,
+                done => done.map(drop),
+            }
         }
         // Another node may be of a later version.
         None => return Err("this version of the server knows no such job".to_owned()),
     };
     done.map_err(|error| error.to_string())
-}
-
-/// Who has blocked whom, or has ended that.
-#[derive(serde::Deserialize)]
-struct Pair {
-    by: UserId,
-    user: UserId,
 }
 
 /// How long to wait after so many tries: a second at first, twice as long each time, up to ten minutes; between a half and one and a half

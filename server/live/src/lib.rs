@@ -9,10 +9,12 @@ pub mod fanout;
 pub mod health;
 pub mod hub;
 pub mod jobs;
+pub mod joining;
 pub mod lists;
 pub mod metrics;
 pub mod outbox;
 pub mod readers;
+pub mod together;
 
 // The crates below.
 use chapar_bus as bus;

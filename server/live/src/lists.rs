@@ -7,8 +7,13 @@ use std::{
 };
 
 use chapar_domain::judge::Membership;
-use chapar_protocol::{ChatKind, Seq, UserDelta, UserId, event::Read};
-use tokio::{sync::Notify, time::timeout};
+use chapar_protocol::{ChatId, ChatKind, Seq, UserDelta, UserId, event::Read};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use crate::{
     fanout::Fanout,
@@ -25,6 +30,18 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAGE: i64 = 500;
 /// Under this name the feed knows how far this has come.
 const FOLLOWER: &str = "lists";
+
+/// The job that compares all lists with who is in which chat, after the chats' side has lost something.
+pub const COMPARE: &str = "compare_lists";
+/// Lines of lists that are compared at a time.
+const COMPARED: i64 = 1000;
+
+/// How far that job has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    user: UserId,
+    chat: ChatId,
+}
 
 /// See the module.
 pub struct Lists {
@@ -99,7 +116,11 @@ impl Lists {
     async fn follow_page(&self, store: &Store) -> Result<bool> {
         let history = store.chats.epoch().await?;
         // Another node is at it.
-        let Some(turn) = store.people.follow(FOLLOWER, &history).await? else { return Ok(false) };
+        let Some(mut turn) = store.people.follow(FOLLOWER, &history).await? else { return Ok(false) };
+        if turn.is_anew() {
+            // What was lost is recent, and what is left in its place may be older than all that the feed still has.
+            turn.put_job(COMPARE, &json!(Place::default())).await?;
+        }
         let page = store.chats.moved_since(turn.at(), PAGE).await?;
         if !page.who.is_empty() {
             let (moved, first) = store.chats.memberships(&page.who).await?;
@@ -108,6 +129,27 @@ impl Lists {
         let more = page.full;
         turn.end(page.upto).await?;
         Ok(more)
+    }
+}
+
+impl Lists {
+    /// Compares lists with what the chats' side has, from a place on, until the time is over. Returns where it is to be gone on.
+    ///
+    /// # Errors
+    /// When either side is away; then it is begun again at that place.
+    pub async fn compare(&self, store: &Store, from: Place, until: Instant) -> Result<Option<Place>> {
+        let mut at = from;
+        while Instant::now() < until {
+            let listed = store.people.listed_after(Reader { user: at.user, chat: at.chat }, COMPARED).await?;
+            let Some(last) = listed.last().copied() else { return Ok(None) };
+            let (mut moved, first) = store.chats.memberships(&listed).await?;
+            let there: HashSet<Reader> = moved.iter().map(|it| Reader { user: it.user, chat: it.chat }).collect();
+            let nobody = listed.into_iter().filter(|it| !there.contains(it));
+            moved.extend(nobody.map(|it| Membership::never(it.user, it.chat)));
+            self.bring_into_line(store, &moved, first).await?;
+            at = Place { user: last.user, chat: last.chat };
+        }
+        Ok(Some(at))
     }
 }
 

@@ -10,4 +10,6 @@ pub(super) mod join;
 pub(super) mod leave;
 pub(super) mod mark_read;
 pub(super) mod open_direct;
+pub(super) mod pin_message;
+pub(super) mod set_info;
 pub(super) mod set_typing;

@@ -5,7 +5,12 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use chapar_protocol::{ErrorCode, WireError, command::METHODS, frame::ServerFrame, limit};
+use chapar_protocol::{
+    ErrorCode, WireError,
+    command::METHODS,
+    frame::{self, ServerFrame},
+    limit,
+};
 
 use super::{
     Routes,
@@ -30,8 +35,10 @@ pub(super) async fn call(
     let params = read_text(request, limit::FRAME_BYTES).await?;
     let params = if params.is_empty() { "{}" } else { &params };
     let frame = commands::start(&routes.app, &asker, &Request { id: 0, method: &method, params }).await;
+    if let Some(ok) = frame::ok_part(&frame) {
+        return Ok(raw_json(ok.to_owned()));
+    }
     match ServerFrame::parse(&frame) {
-        Ok(ServerFrame::Ok { reply, .. }) => Ok(raw_json(reply.get().to_owned())),
         Ok(ServerFrame::Error { error, .. }) => Ok(Failure(error).into_response()),
         _ => Err(ErrorCode::Internal.into()),
     }

@@ -24,7 +24,7 @@ pub(super) async fn ready(State(routes): State<Routes>) -> Response {
     if app.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
     }
-    if let Some(complaint) = app.health.complaint(&app.store, &app.committer).await {
+    if let Some(complaint) = app.health.complaint(&app.store, app.committer.hangs()).await {
         return (StatusCode::SERVICE_UNAVAILABLE, format!("{complaint}\n")).into_response();
     }
     if app.fanout.bus_connected() { "ready\n" } else { "ready, but the bus is away\n" }.into_response()

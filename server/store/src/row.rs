@@ -72,6 +72,7 @@ pub(crate) fn views(told: Option<i64>) -> u32 {
 /// What all see of a chat.
 pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     let kind = kind(row.try_get("kind")?);
+    let About { description, pinned } = about(row.try_get("about")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
         version: Version(row.try_get("info_version")?),
@@ -81,7 +82,22 @@ pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
         created_at: moment(row, "created_at")?,
         rights: Rights(row.try_get("rights")?).list(),
         member_count: member_count(kind, row.try_get("told_members")?),
+        description,
+        pinned,
     })
+}
+
+/// What few chats have, as it is stored.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct About {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pinned: Vec<Seq>,
+}
+
+pub(crate) fn about(stored: Option<Json<About>>) -> About {
+    stored.map(|it| it.0).unwrap_or_default()
 }
 
 /// How many are told to be in a chat: in a channel only, elsewhere one sees who is.
@@ -134,5 +150,10 @@ pub(crate) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<R
 
 /// The place in what was asked for, from 0.
 pub(crate) fn place(row: &PgRow) -> sqlx::Result<usize> {
-    Ok(usize::try_from(row.try_get::<i32, _>("place")? - 1).unwrap_or(usize::MAX))
+    number(row, "place")
+}
+
+/// Where something stands that Postgres counts from 1, from 0.
+pub(crate) fn number(row: &PgRow, column: &str) -> sqlx::Result<usize> {
+    Ok(usize::try_from(row.try_get::<i32, _>(column)? - 1).unwrap_or(usize::MAX))
 }

@@ -1,5 +1,7 @@
 //! Calls everything that the store can do. What is new in the store is added here.
 
+use std::sync::Arc;
+
 use chapar_domain::{
     Principal,
     change::{Asked, Change, NewChat, NewMessage},
@@ -23,13 +25,15 @@ use chapar_server::store::{
     },
     people::{
         accounts::Which,
-        budgets::{BudgetKind, Charge, Toll},
+        budgets::{self, BudgetKind, Charge, Repute, Toll},
+        lists::ComingBack,
     },
 };
 use chapar_signaling::{
     call::{CallLog, Record},
     satisfaction::Rating,
 };
+use serde_json::json;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use time::{Duration, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
@@ -94,8 +98,11 @@ async fn accounts(store: &Store, round: i64) {
 }
 
 async fn reading(store: &Store, size: Size) {
-    assert_eq!(store.people.chat_ids(ME).await.expect("read").len(), 2002);
-    let all = store.resume(ME, None).await.expect("read");
+    // They have no devices.
+    let (device, _) = store.people.create_device(ME, Uuid::new_v4().as_bytes(), "telephone").await.expect("made");
+    let back = |resume| ComingBack { user: ME, device, resume };
+    let all = store.resume(back(None)).await.expect("read").expect("signed in");
+    assert_eq!(all.versions.len(), 2002);
     let epochs = all.sync.epochs;
     // All known; then twenty changed; then all changed.
     for behind in [0, 20, 2002] {
@@ -105,7 +112,7 @@ async fn reading(store: &Store, size: Size) {
             .enumerate()
             .map(|(n, (chat, version))| ChatCursor(*chat, Version(version.0 - i64::from(n < behind)), Seq(0)));
         let resume = Resume { epochs: epochs.clone(), user_version: all.user_version, chats: chats.collect() };
-        let answer = store.resume(ME, Some(&resume)).await.expect("read").sync;
+        let answer = store.resume(back(Some(Arc::new(resume)))).await.expect("read").expect("signed in").sync;
         assert!(answer.reset.is_empty());
         assert_eq!(answer.chats.len() + answer.behind.len(), behind);
     }
@@ -118,6 +125,7 @@ async fn reading(store: &Store, size: Size) {
         }
         store.chats.chat_snapshot(ME, chat).await.expect("read");
         store.chats.inside_as(chat, ME).await.expect("in it");
+        store.chats.last_seen_seq(chat, ME).await.expect("in it");
     }
     for seq in [1, 100, size.messages / 10 - 50, size.messages / 10] {
         for (before, after) in [(200, 0), (0, 200), (50, 50), (0, 1)] {
@@ -136,12 +144,13 @@ async fn reading(store: &Store, size: Size) {
         store.people.resolve(handle).await.expect("read");
         store.people.credentials(handle, &[7; 8]).await.expect("read");
     }
+    let handles = ["u777777", "channel", "nobody"].map(str::to_owned);
+    assert_eq!(store.people.public_chats(&handles).await.expect("read").len(), 1);
     let some: Vec<_> = (100..300).map(UserId).collect();
     store.people.known_among(ME, &some, false).await.expect("read");
     let pairs: Vec<_> = some.iter().map(|other| (ME, *other)).collect();
     store.people.may_see(&pairs).await.expect("read");
     store.chats.inside(ChatId(CHANNEL), &some).await.expect("read");
-    store.chats.entered(ME, &CHATS).await.expect("read");
 }
 
 async fn writing(store: &Store, size: Size, round: i64) {
@@ -192,10 +201,6 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
     let back = some.clone();
     done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back.clone()))], Locks::Skip).await;
-    let made = |kind, chat: ChatId, members: &[UserId]| {
-        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
-        by(ME, chat.0, Change::Create(new))
-    };
     // A reader of the channel goes and comes.
     let reader = Reader { chat: ChatId(CHANNEL), user: reader };
     for wish in [Move::Leave, Move::Join] {
@@ -207,23 +212,45 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let (standing, first) = store.chats.memberships(&who).await.expect("read");
     store.people.apply(&standing, first).await.expect("nothing to apply");
     store.chats.places(&who).await.expect("read");
+    let readers = [Reader { chat: ChatId(CHANNEL), user: ME }, reader];
+    let seen = store.chats.channel_snapshots(&readers).await.expect("read");
+    assert!(seen.iter().all(Option::is_some), "both are in it");
     let marks = who.iter().map(|it| (*it, Seq(10 + round))).collect();
     store.people.mark_read(&marks).await.expect("read");
     store.chats.show_read(&marks).await.expect("shown");
     store.chats.tend_feed().await.expect("tended");
-    let turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
+    let mut turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
     let moves = store.chats.moved_since(turn.at(), 500).await.expect("read");
+    turn.put_job("no_such_job", &json!({})).await.expect("put");
     turn.end(moves.upto.max(Cursor { xid: 1, id: 1 })).await.expect("noted");
+    let from = Reader { user: UserId(0), chat: ChatId(0) };
+    let listed = store.people.listed_after(from, 1000).await.expect("read");
+    assert!(!listed.is_empty());
+    store.chats.memberships(&[]).await.expect("read");
+    store.people.put_job("no_such_job", &json!({})).await.expect("put");
+    for job in store.people.take_jobs(4, std::time::Duration::from_secs(1), 8).await.expect("taken") {
+        store.people.job_done(&job).await.expect("noted");
+    }
 
     jobs(store).await;
+    new_chats(store, round).await;
+    store.people.doors(ME, &back, true).await.expect("read");
+    personal(store, round).await;
+    store.settle_claim("channel").await.expect("looked");
+}
 
-    // New chats.
+async fn new_chats(store: &Store, round: i64) {
+    let id = Uuid::new_v4;
+    let made = |kind, chat: ChatId, members: &[UserId]| {
+        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
+        Asked { by: Principal::User(ME), chat, change: Change::Create(new) }
+    };
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
     let free = Charge::quarters(BudgetKind::Contacts, 1_000_000, 1);
-    let each = Charge::quarters(BudgetKind::Reached, 1_000_000, 4);
-    let toll = Toll { own: free, each, strangers: vec![UserId(600_000 + round)] };
+    let (each, share) = budgets::reaching(ME, 5_000_000, Repute::default());
+    let toll = Toll { own: free, each, share, strangers: vec![UserId(600_000 + round)] };
     for name in [Some(handle.as_str()), None] {
         let chat = store.people.claim_chat(ME, client_id, ChatKind::Group, name, &toll).await.expect("claimed");
         done(store, &[&made(ChatKind::Group, chat, &[])], Locks::Skip).await;
@@ -231,6 +258,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
     store.people.pay(ME, &toll).await.expect("paid");
     store.people.give_back(ME, &toll).await.expect("given back");
+    let (each, share) = budgets::reaching(ME, 5, Repute::default());
+    let dear = Toll { own: free, each, share, strangers: vec![UserId(650_000 + round)] };
+    store.people.pay(ME, &dear).await.expect("paid");
+    assert!(store.people.pay(ME, &dear).await.is_err(), "a fifth of five is one");
     assert!(store.people.direct_chat(ME, UserId(700)).await.expect("read").is_some());
     let stranger = UserId(600_000 + round);
     let chat = store.people.claim_direct(ME, stranger, true, &toll).await.expect("claimed");
@@ -242,10 +273,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
     store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
-    store.people.doors(ME, &back, true).await.expect("read");
-    personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
-    store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
 }
 
@@ -262,6 +290,7 @@ async fn jobs(store: &Store) {
     }
     assert_eq!(store.people.count_dead_jobs().await.expect("counted"), 0);
     store.expire_claims(100).await.expect("looked");
+    store.people.forget_full_shares(100).await.expect("forgotten");
 }
 
 async fn personal(store: &Store, round: i64) {
@@ -271,8 +300,9 @@ async fn personal(store: &Store, round: i64) {
     let again = store.people.set_items(ME, &set).await.expect("so already");
     assert_eq!((again.version, again.delta, again.blocks.len()), (first.version, None, 100));
     let blocked = UserId(1000 + 100 * round);
-    assert_eq!(store.people.blocks_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
-    assert!(store.people.block_since(ME, blocked).await.expect("read") > 0);
+    assert_eq!(store.people.closed_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
+    assert!(store.people.closed_since(ME, blocked).await.expect("read") > 0);
+    assert!(!store.people.peers(ME, ChatId(0), 500).await.expect("read").is_empty());
     let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
     let last = store.people.set_items(ME, &back).await.expect("taken back");
     for written in [first.blocks, again.blocks, last.blocks] {

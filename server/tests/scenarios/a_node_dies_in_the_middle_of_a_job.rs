@@ -40,9 +40,9 @@ const ONCE: &str = "SELECT count(*) FROM jobs WHERE every IS NULL";
 #[tokio::test]
 async fn two_nodes_do_each_job_once() {
     let world = Plan::pair().start().await;
-    until(&world, "the recurring jobs", RESTING, "2").await;
+    until(&world, "the recurring jobs", RESTING, "3").await;
     let before = ended(&world, "done").await;
-    assert!(before >= 2, "{before}");
+    assert!(before >= 3, "{before}");
     world.database.sql("INSERT INTO jobs (kind) SELECT 'expire_claims' FROM generate_series(1, 60)");
     until(&world, "all jobs to be done", ONCE, "0").await;
     within("the last to be counted", async {
@@ -58,7 +58,7 @@ async fn two_nodes_do_each_job_once() {
 #[tokio::test]
 async fn a_name_claimed_for_a_chat_that_was_never_made_is_free_again() {
     let mut world = Plan::first().start().await;
-    until(&world, "the recurring jobs", RESTING, "2").await;
+    until(&world, "the recurring jobs", RESTING, "3").await;
     world.database.sql(
         "INSERT INTO handles (handle, chat_id, confirmed, claimed_at) VALUES
              ('never_made', 999424, false, now() - interval '3 hours'), ('being_made', 999425, false, now());
@@ -93,7 +93,7 @@ async fn a_name_claimed_for_a_chat_that_was_never_made_is_free_again() {
 #[tokio::test]
 async fn what_always_fails_is_a_dead_letter() {
     let world = Plan::single().start().await;
-    until(&world, "the recurring jobs", RESTING, "2").await;
+    until(&world, "the recurring jobs", RESTING, "3").await;
     world.database.sql("INSERT INTO jobs (kind) VALUES ('no_such_job'); ALTER FUNCTION tend_feed() RENAME TO gone");
     // Time passes quickly here: the pauses between the tries grow to minutes.
     let tried = "WITH now AS (UPDATE jobs SET run_at = now() WHERE dead_at IS NULL AND lease IS NULL
@@ -114,6 +114,6 @@ async fn what_always_fails_is_a_dead_letter() {
     world.database.sql("ALTER FUNCTION gone() RENAME TO tend_feed");
     assert!(admin(&world, &["retry-job", &id]).0);
     assert!(!admin(&world, &["retry-job", "999999"]).0, "there is none");
-    until(&world, "it to be done", RESTING, "2").await;
+    until(&world, "it to be done", RESTING, "3").await;
     assert!(!admin(&world, &["retry-job", &id]).0, "it is no dead letter any more");
 }

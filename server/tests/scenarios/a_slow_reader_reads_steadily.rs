@@ -73,7 +73,7 @@ async fn and_is_not_taken_for_stuck() {
     let mut socket = RawSocket::connect(line).await;
     socket.call(0, &Hello { token: person.token().to_owned(), resume: None }).await.expect("welcome");
     for id in 1..=PAGES {
-        let page = History { chat_id: chat, seq: Seq(i64::MAX), before: 200, after: 0 };
+        let page = History { chat_id: chat, seq: Seq((1 << 53) - 1), before: 200, after: 0 };
         socket.send(Message::text(frame::request(id, &page))).await;
     }
     let mut answered = HashSet::new();

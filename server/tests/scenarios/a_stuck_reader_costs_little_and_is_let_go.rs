@@ -35,7 +35,7 @@ async fn sixty_four_pages_are_not_made_at_once() {
         let mut socket = RawSocket::over(tcp, world.at(0)).await.expect("upgraded");
         socket.call(0, &Hello { token: writer.token().to_owned(), resume: None }).await.expect("welcome");
         for id in 1..=64 {
-            let page = History { chat_id: chat, seq: Seq(i64::MAX), before: 200, after: 0 };
+            let page = History { chat_id: chat, seq: Seq((1 << 53) - 1), before: 200, after: 0 };
             socket.send(Message::text(frame::request(id, &page))).await;
         }
         stuck.push(socket);

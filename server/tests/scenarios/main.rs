@@ -5,6 +5,7 @@
 mod support;
 
 mod a_channel_tells_its_counters_once_a_second;
+mod a_chat_gets_another_name_and_pins;
 mod a_chat_is_made_in_few_steps;
 mod a_commit_without_an_answer;
 mod a_connection_to_the_database_hangs;
@@ -22,10 +23,12 @@ mod a_node_joins_a_busy_one;
 mod a_node_missed_hundreds_of_changes;
 mod a_public_channel_is_joined_by_its_handle;
 mod a_removed_member_hears_no_more;
+mod a_report_names_what_its_author_has_seen;
 mod a_request_that_is_given_up_leaves_nothing_open;
 mod a_revoked_device_is_silenced_everywhere;
 mod a_slow_reader_is_let_go;
 mod a_slow_reader_reads_steadily;
+mod a_storm_is_welcomed_in_few_steps;
 mod a_stranger_asks_first;
 mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;

@@ -4,8 +4,8 @@ use chapar_protocol::{
     ChatId, ChatKind, Command, ErrorCode, Right, Role, Seq, UserId, Version, WireError,
     command::{
         AddMembers, CreateChat, Delete, Difference, Edit, GetBanned, GetChat, GetMembers, History, Join, Leave,
-        METHODS, MarkRead, React, RemoveMember, RestrictMember, SetAdminRights, SetChatRights, SetRole, SetTyping,
-        UnbanMember,
+        METHODS, MarkRead, PinMessage, React, RemoveMember, RestrictMember, SetAdminRights, SetChatRights, SetInfo,
+        SetRole, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
 };
@@ -64,6 +64,9 @@ enum Deed {
     RestrictAdmin,
     Unban,
     Banned,
+    Rename,
+    PinOwners,
+    Unpin,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -100,6 +103,9 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::RestrictAdmin, row(Refused, FORBIDDEN, FORBIDDEN)),
     (Deed::Unban, row(Done, Done, FORBIDDEN)),
     (Deed::Banned, row(Done, Done, FORBIDDEN)),
+    (Deed::Rename, row(Done, Done, FORBIDDEN)),
+    (Deed::PinOwners, row(Done, Done, FORBIDDEN)),
+    (Deed::Unpin, row(Done, Done, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -135,6 +141,9 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::Restrict, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Unban, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Banned, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Rename, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::PinOwners, [Done, Skip, Done, NOT_FOUND, Skip]),
+    (Deed::Unpin, [Done, Skip, Done, NOT_FOUND, Skip]),
 ];
 
 /// A chat with somebody in each role, all of whom wrote what they could.
@@ -203,7 +212,7 @@ impl<'a> Stage<'a> {
         let chat = self.chat_id;
         let version = if kind == ChatKind::Channel { "" } else { "version, " };
         self.world.database.sql(&format!(
-            "SELECT {version} seq, rights, title FROM chats WHERE id = {chat};
+            "SELECT {version} seq, rights, title, about FROM chats WHERE id = {chat};
              SELECT user_id, role, rights, denied, denied_until, banned, went, turn FROM members WHERE chat_id = {chat} ORDER BY 1;
              SELECT seq, sender_id, body, edited_at FROM messages WHERE chat_id = {chat} ORDER BY 1;
              SELECT seq, user_id, emoji FROM reactions WHERE chat_id = {chat} ORDER BY 1, 2"
@@ -256,6 +265,12 @@ impl<'a> Stage<'a> {
             Deed::Restrict => self.try_out(role, restrict(self.bystander)).await,
             Deed::RestrictAdmin => self.try_out(role, restrict(self.other_admin)).await,
             Deed::Unban => self.try_out(role, UnbanMember { chat_id, user_id: self.removed }).await,
+            Deed::Rename => {
+                let (title, description) = (Some("نام دیگر".to_owned()), Some("برای همه".to_owned()));
+                self.try_out(role, SetInfo { chat_id, title, description }).await
+            }
+            Deed::PinOwners => self.try_out(role, PinMessage { chat_id, seq: theirs }).await,
+            Deed::Unpin => self.try_out(role, UnpinMessage { chat_id, seq: theirs }).await,
             Deed::Banned => self.try_out(role, GetBanned { chat_id, after: None }).await,
         }
     }

@@ -4,11 +4,11 @@ use chapar_protocol::{
     Audience, ChatKind, ErrorCode, OwnItem,
     call::{CallId, CallMedia},
     command::{AddMembers, CallInvite, CreateChat, OpenDirect, SetItems, WatchPresence},
-    item::{Contact, WHO_MAY_ADD, WHO_MAY_CALL, WHO_MAY_SEE, WHO_MAY_WRITE},
+    item::{Block, Contact, WHO_MAY_ADD, WHO_MAY_CALL, WHO_MAY_SEE, WHO_MAY_WRITE},
 };
 use uuid::Uuid;
 
-use crate::support::{Device, world::Plan};
+use crate::support::{Device, device::message, within, world::Plan};
 
 async fn lets(who: &Device, setting: &str, audience: Audience) {
     let item = OwnItem::Setting { name: setting.to_owned(), value: Some(audience.name().to_owned()) };
@@ -56,6 +56,43 @@ async fn write_and_add() {
     stranger.must(open).await;
     let chat = stranger.model();
     assert_eq!(chat.violations, Vec::<String>::new());
+}
+
+/// Who takes messages from nobody takes none in the chats that are there either: a refusal says no more than that.
+#[tokio::test]
+async fn write_where_they_have_written_before() {
+    let world = Plan::pair().start().await;
+    let [sara, friend, blocked] = world.people().await;
+    for (device, node) in [(&sara, 0), (&friend, 1), (&blocked, 1)] {
+        device.connect(world.at(node)).await;
+    }
+    let chats = [world.direct(&sara, &friend).await, world.direct(&sara, &blocked).await];
+    let told = async |who: &Device, chat_id, refused: bool| {
+        let text = "are you there?";
+        let as_it_should_be = async {
+            while who.call(&message(chat_id, text)).await.is_err() != refused {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        within("the setting to hold in the chat", as_it_should_be).await;
+    };
+    lets(&sara, WHO_MAY_WRITE, Audience::Nobody).await;
+    for (who, chat) in [&friend, &blocked].into_iter().zip(chats) {
+        told(who, chat, true).await;
+    }
+    let by_setting = friend.refused(message(chats[0], "well?")).await;
+    let block = OwnItem::Block { user_id: blocked.id(), value: Some(Block {}) };
+    sara.must(SetItems { items: vec![block] }).await;
+    let by_block = blocked.refused(message(chats[1], "well?")).await;
+    assert_eq!(by_setting.code, ErrorCode::RefusedByUser);
+    assert_eq!(by_setting, by_block, "one refusal looks like the other");
+    // She is there, and opens a chat anew: it stays as it is.
+    sara.must(OpenDirect { user_id: friend.id() }).await;
+    friend.refused(message(chats[0], "well?")).await;
+
+    lets(&sara, WHO_MAY_WRITE, Audience::Everybody).await;
+    told(&friend, chats[0], false).await;
+    blocked.refused(message(chats[1], "well?")).await;
 }
 
 #[tokio::test]

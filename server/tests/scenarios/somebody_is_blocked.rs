@@ -6,8 +6,8 @@ use chapar_protocol::{
     ChatKind, ErrorCode, Event, Item, OwnItem, Version,
     call::{CallAsk, CallId, CallMedia, EndReason, Standing},
     command::{
-        AddMembers, AskCall, CallInvite, CreateChat, Delete, Edit, OpenDirect, React, SetItems, SetTyping,
-        UserDifference, WatchPresence,
+        AddMembers, AskCall, CallInvite, CreateChat, Delete, Edit, GetMembers, MarkRead, OpenDirect, React, SetItems,
+        SetTyping, UserDifference, WatchPresence,
     },
     item::Block,
     message::NewBody,
@@ -62,7 +62,6 @@ async fn in_the_chat_of_the_two() {
         amir.refused(message(chat_id, "again")).await,
         amir.refused(Edit { chat_id, seq: said.seq, body: body.clone() }).await,
         amir.refused(React { chat_id, seq: said.seq, emoji: emoji.clone() }).await,
-        amir.refused(SetTyping { chat_id }).await,
     ];
     for refusal in refusals {
         assert_eq!(refusal.code, ErrorCode::RefusedByUser, "{refusal:?}");
@@ -102,6 +101,60 @@ async fn in_the_chat_of_the_two() {
     sara.sees(chat_id, "thank you").await;
     assert_eq!(amir.must(WatchPresence { user_ids }).await.presences.len(), 1);
     amir.must(add).await;
+}
+
+/// Neither is shown that the other writes, or how far they have read: not as it happens, and not by asking.
+#[tokio::test]
+async fn and_neither_sees_the_other_write_or_read() {
+    let world = Plan::pair().start().await;
+    let [sara, amir] = world.people().await;
+    sara.connect(world.at(0)).await;
+    amir.connect(world.at(1)).await;
+    let chat_id = world.direct(&sara, &amir).await;
+    let before = amir.say(chat_id, "hello").await.seq;
+    for (who, other) in [(&sara, &amir), (&amir, &sara)] {
+        who.must(MarkRead { chat_id, seq: before }).await;
+        other.until("the mark", |model| model.chats[&chat_id].others_read == before).await;
+    }
+    let last = amir.say(chat_id, "are you there?").await.seq;
+    blocks(&sara, &amir, true).await;
+    for (who, other) in [(&sara, &amir), (&amir, &sara)] {
+        other.forget_events();
+        who.must(SetTyping { chat_id }).await;
+        who.must(MarkRead { chat_id, seq: last }).await;
+        // Something that the other does hear, after all that.
+        if who.id() == sara.id() {
+            who.say(chat_id, "no").await;
+            other.sees(chat_id, "no").await;
+        } else {
+            let version = who.must(Delete { chat_id, seq: last }).await.version;
+            other.reaches(chat_id, version).await;
+        }
+        let of_other = |event: &&Event| match event {
+            Event::Typing(it) => it.user_id == who.id(),
+            Event::Read(it) => it.user_id == who.id(),
+            _ => false,
+        };
+        let told: Vec<_> = other.model().events.iter().filter(of_other).cloned().collect();
+        assert!(told.is_empty(), "{told:?}");
+        let members = other.must(GetMembers { chat_id, after: None }).await.members;
+        assert!(members.iter().all(|it| it.read_seq == Some(before)), "{members:?}");
+        other.cut().await;
+        let node = usize::from(other.id() == amir.id());
+        let fresh = Device::new(other.account().clone());
+        let sync = fresh.connect(world.at(node)).await.sync;
+        assert!(sync.others_read.iter().all(|it| it.1 == before), "{:?}", sync.others_read);
+        other.connect(world.at(node)).await;
+        assert_eq!(other.model().chats[&chat_id].others_read, before);
+    }
+
+    blocks(&sara, &amir, false).await;
+    let seq = amir.say(chat_id, "thank you").await.seq;
+    sara.must(MarkRead { chat_id, seq }).await;
+    amir.until("the mark", |model| model.chats[&chat_id].others_read == seq).await;
+    amir.must(SetTyping { chat_id }).await;
+    let writes = |event: &Event| matches!(event, Event::Typing(it) if it.user_id == amir.id()).then_some(());
+    sara.event("that he writes", writes).await;
 }
 
 #[tokio::test]

@@ -332,6 +332,7 @@ async fn many_strangers_together_reach_one_person_no_oftener_than_one() {
     let world = Plan::pair().guarded().flags(&["--stranger-chats-per-day", "5"]).start().await;
     let strangers: [Device; 12] = world.people().await;
     let [victim, innocent] = world.people().await;
+    have_been_here_for_long(&world, &strangers.iter().collect::<Vec<_>>());
     for stranger in &strangers {
         finds(&world, stranger, &victim).await.expect("found");
         finds(&world, stranger, &innocent).await.expect("found");
@@ -369,6 +370,41 @@ async fn many_strangers_together_reach_one_person_no_oftener_than_one() {
         once(&world, 0, &victim, &OpenDirect { user_id: stranger.id() }).await.expect("one's own doing");
         once(&world, 1, stranger, &group_of(&[&victim])).await.expect("they have answered");
     }
+}
+
+fn have_been_here_for_long(world: &World, who: &[&Device]) {
+    let ids: Vec<String> = who.iter().map(|it| it.id().to_string()).collect();
+    let ids = ids.join(", ");
+    world.database.sql(&format!("UPDATE users SET created_at = now() - interval '8 days' WHERE id IN ({ids})"));
+}
+
+/// Accounts that were made for it do not keep away those who have been here for long.
+#[tokio::test]
+async fn a_few_new_accounts_do_not_use_up_how_often_somebody_is_reached() {
+    let world = Plan::single().guarded().flags(&["--stranger-chats-per-day", "10"]).start().await;
+    let fresh: [Device; 4] = world.people().await;
+    let old: [Device; 3] = world.people().await;
+    let [victim] = world.people().await;
+    have_been_here_for_long(&world, &old.iter().collect::<Vec<_>>());
+    for who in fresh.iter().chain(&old) {
+        finds(&world, who, &victim).await.expect("found");
+    }
+    let reach = async |who: &Device| {
+        let mut reached = 0;
+        for _ in 0..6 {
+            match once(&world, 0, who, &group_of(&[&victim])).await {
+                Ok(_) => reached += 1,
+                Err(error) => assert_eq!(error.code, ErrorCode::ReachedTooOften, "{error:?}"),
+            }
+        }
+        reached
+    };
+    let mut reached = Vec::new();
+    for who in fresh.iter().chain(&old) {
+        reached.push(reach(who).await);
+    }
+    // A fifth for each; of all the new ones a half; the rest is left for the others, and they have it to its end.
+    assert_eq!(reached, [2, 2, 1, 0, 2, 2, 1]);
 }
 
 #[tokio::test]

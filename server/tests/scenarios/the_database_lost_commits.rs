@@ -101,6 +101,28 @@ async fn lists_follow_the_memberships_that_are_left() {
     connect_anew(&member, world.at(0), told([None; 2])).await;
 }
 
+/// The same where what is left is older than all that the feed still has; and of a chat that is not there any more.
+#[tokio::test]
+async fn lists_follow_also_what_the_feed_has_forgotten() {
+    let people = Cluster::shared().database();
+    let world = Plan::single().own_postgres().flags(&["--people-database-url", &people.url()]).start().await;
+    let [owner, member] = world.people().await;
+    let group = world.group(&owner, &[&member]).await;
+    let quiet = world.group(&owner, &[&member]).await;
+    // A week passes.
+    world.database.sql("DELETE FROM feed");
+    world.database.cluster().back_up();
+    insist(&member, world.at(0), &Leave { chat_id: group }).await;
+    let lost = world.group(&owner, &[&member]).await;
+
+    world.database.cluster().fail_over_to_backup();
+    let told = |model: &Model| {
+        let roles = [group, quiet, lost].map(|chat| model.mine.get(&chat).and_then(|mine| mine.role));
+        roles == [Some(Role::Member), Some(Role::Member), None]
+    };
+    connect_anew(&member, world.at(0), told).await;
+}
+
 /// Asks over HTTP until it is done: the node may not have found its database again.
 async fn insist<C: chapar_protocol::Command>(who: &Device, node: std::net::SocketAddr, command: &C) {
     let done = async {

@@ -114,7 +114,7 @@ impl Stage {
         let people: Vec<[Device; 2]> = both.collect();
         let [a, b] = [&people[0][0], &people[1][0]];
         let direct = world.direct(a, b).await;
-        let rooms = vec![Lane::new(direct, None, Room::new(ChatKind::Direct, false, a.id(), &[b.id()]))];
+        let rooms = vec![Lane::new(direct, None, Room::new(ChatKind::Direct, false, None, a.id(), &[b.id()]))];
         // Refuses poison, and with it the batch that it came in. Known by its client id: what is edited or deleted in the same
         // batch comes to the table with another text.
         world.database.sql(
@@ -158,8 +158,8 @@ impl Stage {
             let inside: Vec<&Device> = (0..PEOPLE - 1).map(|n| &self.people[(first + n) % PEOPLE][0]).collect();
             let members: Vec<UserId> = inside[1..].iter().map(|it| it.id()).collect();
             let handle = public.then(|| format!("open_{}", self.past.len() + self.rooms.len()));
-            let room = Room::new(kind, public, inside[0].id(), &members);
             let (client_id, title) = (Uuid::new_v4(), "کاروان".to_owned());
+            let room = Room::new(kind, public, Some(&title), inside[0].id(), &members);
             let create = CreateChat { client_id, kind, title, handle: handle.clone(), members };
             let made = http::call(self.world.at(0), inside[0].token(), &create).await.expect("made");
             self.rooms.push(Lane::new(made.chat.id, handle, room));

@@ -10,14 +10,13 @@
 //! Revocations are a short log, so that a relay which was cut off from Redis, or began later, finds what it missed;
 //! messages of pub/sub would be lost. With Redis away, everybody goes on with what was known last.
 
-mod link;
-
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
+use chapar_redis::{Endpoint, slot_of};
 use redis::{RedisResult, aio::MultiplexedConnection, streams::StreamReadReply};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -26,7 +25,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-pub use link::UrlError;
+pub use chapar_redis::UrlError;
 
 use super::{
     directory::{Entry, MOST_RELAYS},
@@ -40,7 +39,8 @@ use crate::credentials::{LIFETIME_S, Secret};
 const INDEX: &str = "{chapar-relays}:index";
 const REVOKED: &str = "{chapar-relays}:revoked";
 const SECRET: &str = "{chapar-relays}:secret";
-const PROBE: &str = "{chapar-relays}:probe";
+/// What they share, in braces: it says where a cluster keeps them.
+const TAG: &str = "chapar-relays";
 
 /// How often the registry is looked at; an entry is renewed at every second look.
 const LOOK: Duration = Duration::from_millis(500);
@@ -117,7 +117,7 @@ impl Registry {
     /// # Errors
     /// Only for a URL that cannot be read.
     pub fn start(url: &str, part: Part) -> Result<Self, UrlError> {
-        let place = link::Place::parse(url)?;
+        let place = Endpoint::parse(url)?;
         let instance = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
         let shared = Arc::new(Shared {
             part,
@@ -177,7 +177,7 @@ impl Shared {
     }
 }
 
-async fn run(shared: Arc<Shared>, place: link::Place) {
+async fn run(shared: Arc<Shared>, place: Endpoint) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut session, mut away, mut tick, mut last) = (None, false, 0_u32, "0".to_owned());
@@ -217,8 +217,8 @@ async fn run(shared: Arc<Shared>, place: link::Place) {
 }
 
 impl Shared {
-    async fn begin(&self, place: &link::Place, last: &str) -> RedisResult<Session> {
-        let mut redis = place.connect(PROBE).await?;
+    async fn begin(&self, place: &Endpoint, last: &str) -> RedisResult<Session> {
+        let mut redis = place.connect_to(slot_of(TAG.as_bytes())).await?;
         if let Some(secrets) = &self.part.share_secret {
             agree(&mut redis, secrets).await?;
         }

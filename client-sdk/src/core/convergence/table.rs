@@ -25,7 +25,8 @@ impl Table {
     pub(super) fn new(id: ChatId) -> Self {
         let (version, title, created_at) = (Version(1), Some("0".into()), moment(0));
         let (kind, handle, rights, member_count) = (ChatKind::Group, None, Vec::new(), None);
-        let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count };
+        let (description, pinned) = (None, Vec::new());
+        let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, pinned };
         let members = [ME, OTHER].map(|user| (user, member(user, version, Some(Role::Member)))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { info, version, messages, members, reacted, reads }

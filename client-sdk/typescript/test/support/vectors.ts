@@ -210,6 +210,8 @@ export class World {
       chats[id] = {
         version: chat.version,
         title: chat.info.title,
+        description: chat.info.description,
+        pinned: chat.info.pinned ?? [],
         last_seq: chat.last_seq,
         first_seq: chat.first,
         members: [...chat.members.values()].sort((a, b) => a.user_id - b.user_id).map((it) => [it.user_id, it.role]),

@@ -190,7 +190,7 @@ impl Driver {
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
         let layout = self.endpoint.discover(&[]).await?;
         let nobody = || RedisError::from((redis::ErrorKind::Io, "no master holds the calls"));
-        let master = layout.master_of(slot_of(self.tag)).ok_or_else(nobody)?.clone();
+        let master = layout.master_of(slot_of(self.tag.as_bytes())).ok_or_else(nobody)?.clone();
         self.endpoint.connect(master, AsyncConnectionConfig::new()).await
     }
 }

@@ -21,7 +21,7 @@ use super::{
     pipe::{Pipe, Reply, evalsha},
     shared::{Away, Created, Due, KEEP_ENDED_MS, Newer, Swapped},
 };
-use crate::bus::{BusError, Endpoint};
+use crate::bus::{Endpoint, UrlError};
 
 const PREFIX: &str = "chapar:{call}:";
 const TAG: &str = "call";
@@ -160,7 +160,7 @@ impl RedisCalls {
     ///
     /// # Errors
     /// For a URL that cannot be read.
-    pub fn start(url: &str) -> Result<(Self, JoinHandle<()>), BusError> {
+    pub fn start(url: &str) -> Result<(Self, JoinHandle<()>), UrlError> {
         let links = Arc::<AtomicU64>::default();
         let (pipe, task) = Pipe::start(Arc::new(Endpoint::parse(url)?), TAG, links.clone());
         Ok((Self { links, pipe }, task))

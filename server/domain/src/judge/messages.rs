@@ -83,8 +83,8 @@ impl Judging {
         }
     }
 
-    /// A message that is there and not deleted, for somebody who is in the chat.
-    fn found(&self, by: UserId, seq: Seq) -> Result<&Message, chapar_protocol::WireError> {
+    /// A message that is there, for somebody who is in the chat.
+    pub(super) fn found(&self, by: UserId, seq: Seq) -> Result<&Message, chapar_protocol::WireError> {
         if self.standing(by).is_none_or(|it| it.role.is_none()) {
             return Err(refusal(ErrorCode::ChatNotFound));
         }
@@ -116,7 +116,9 @@ impl Judging {
             Body::Deleted => Ok(self.as_it_is()),
             _ => {
                 self.moment(now);
-                Ok(self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new()))
+                let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
+                self.unpin_deleted(seq, self.chat.version);
+                Ok(done)
             }
         }
     }

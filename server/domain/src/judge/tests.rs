@@ -1,5 +1,7 @@
 //! The judge alone, without a database: random changes by random people against a plain model, and the rules one by one.
 
+mod info;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
@@ -467,6 +469,10 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (user(), rights()).prop_map(|(user, rights)| Change::SetAdminRights(user, rights)),
         1 => (user(), rights(), until).prop_map(|(user, rights, until)| Change::Restrict(user, rights, until.map(at))),
         1 => user().prop_map(Change::Unban),
+        1 => (proptest::option::of("[ab]"), proptest::option::of(proptest::option::of("[ab]")))
+            .prop_map(|(title, description)| Change::SetInfo(title, description)),
+        2 => seq().prop_map(Change::Pin),
+        1 => seq().prop_map(Change::Unpin),
         1 => (user(), -9i64..9).prop_map(|(user, since)| Change::Shut(user, since)),
         1 => Just(create(ChatKind::Group, &[4, 5]).change),
     ]
@@ -531,6 +537,10 @@ proptest! {
         prop_assert!(owned, "{} owners of {}", owners, inside.len());
         prop_assert_eq!(listener.info.as_ref().unwrap_or(&chat.info), &chat.info);
         prop_assert_eq!(&chat.info.rights, &chat.rights.list());
+        for (at, seq) in chat.info.pinned.iter().enumerate() {
+            prop_assert!(there.get(seq).is_some_and(|it| it.body != Body::Deleted), "{seq} is pinned");
+            prop_assert!(!chat.info.pinned[at + 1..].contains(seq), "{seq} is pinned twice");
+        }
         // Of a channel everybody hears who is above a reader, and of nobody else.
         let heard_of = |role: Option<Role>| kind != ChatKind::Channel && role.is_some() || role > Some(Role::Member);
         listener.members.retain(|_, member| heard_of(member.role));

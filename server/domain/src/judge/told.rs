@@ -24,6 +24,13 @@ pub struct Membership {
     pub turn: i64,
 }
 
+impl Membership {
+    /// Of somebody who never was in a chat.
+    pub fn never(user: UserId, chat: ChatId) -> Self {
+        Self { user, chat, kind: ChatKind::Direct, role: None, read_seq: Seq(0), engaged: false, turn: 0 }
+    }
+}
+
 /// People who have reacted in a channel since its counters were told, each of whom hears all that is told with their own.
 pub const A_FEW: usize = 16;
 
@@ -95,7 +102,7 @@ impl Written {
     fn told(&self) -> Vec<(ChatRow, usize)> {
         let mut told = Vec::new();
         if let Some(version) = self.rows.info {
-            told.push((ChatRow::Info(ChatInfo { version, ..self.chat.info.clone() }), 1024));
+            told.push((ChatRow::Info(ChatInfo { version, ..self.chat.info.clone() }), 2560));
         }
         for (user, turned) in &self.rows.members {
             if let (Some(version), Some(standing)) = (turned.version, self.chat.members.get(user)) {

@@ -28,7 +28,7 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, add: AddMember
     let there = app.store.chats.ever_inside(add.chat_id, &add.user_ids).await?;
     let newcomers: Vec<_> = add.user_ids.into_iter().filter(|user| there.get(user) != Some(&true)).collect();
     all_take_invitations(&named, &newcomers)?;
-    let toll = toll(&app, &named, &newcomers);
+    let toll = toll(&app, &asker, &named, &newcomers);
     app.store.people.pay(asker.user, &toll).await?;
     let near = named.doors.iter().map(|door| door.of).filter(Known::has_answered).map(|it| it.user).collect();
     let change = Change::Add(newcomers, near);

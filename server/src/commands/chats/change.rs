@@ -20,7 +20,7 @@ use chapar_protocol::{
 use crate::commands::{Asker, Pending, Request, count_error, refused};
 use crate::{app::App, committer};
 
-type Asked = Result<(ChatId, Change), WireError>;
+pub(in crate::commands) type Asked = Result<(ChatId, Change), WireError>;
 
 /// Checks and queues.
 pub(in crate::commands) fn start<C: Command>(

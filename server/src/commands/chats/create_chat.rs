@@ -41,7 +41,7 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, create: Create
             people.spend(asker.user, lookup(&app)).await?;
             app.store.settle_claim(handle).await?;
         }
-        let toll = toll(&app, &doors, &named);
+        let toll = toll(&app, &asker, &doors, &named);
         people.claim_chat(asker.user, create.client_id, create.kind, handle.as_deref(), &toll).await?
     };
     let new = NewChat { kind: create.kind, title: Some(title), handle: handle.clone(), members: named };

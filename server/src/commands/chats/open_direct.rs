@@ -33,7 +33,7 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, open: OpenDire
     }
     app.limits.creation(asker.user)?;
     let request = door.is_some_and(|door| !door.known);
-    let toll = toll(&app, &named, &[open.user_id]);
+    let toll = toll(&app, &asker, &named, &[open.user_id]);
     let chat = people.claim_direct(asker.user, open.user_id, request, &toll).await?;
     let new = NewChat { kind: ChatKind::Direct, title: None, handle: None, members: vec![open.user_id] };
     app.committer.change(Principal::User(asker.user), chat, Change::Create(new)).await?;
@@ -43,9 +43,9 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, open: OpenDire
     Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?))
 }
 
-/// Blocks that were there before the chat, or came while it was made, found none to be shut.
+/// Blocks (and who takes messages from nobody) that were there before the chat, or came while it was made, found none to be shut.
 async fn keep_shut(app: &App, asker: &Asker, open: &OpenDirect) -> std::result::Result<(), StoreError> {
-    for (by, user) in app.store.people.blocks_between(asker.user, open.user_id).await? {
+    for (by, user) in app.store.people.closed_between(asker.user, open.user_id).await? {
         shut(&app.store, &app.committer, by, user).await?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ErrorCode,
+    ErrorCode, Seq,
     command::{Done, Report},
     limit,
 };
@@ -19,6 +19,16 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, report: Report
     }
     if report.user_id == asker.user || knows(&app, &asker, &[report.user_id]).await?.is_empty() {
         return Err(ErrorCode::UserNotFound.into());
+    }
+    match (report.chat_id, report.seq) {
+        (None, None) => {}
+        (None, Some(_)) => return refuse(ErrorCode::BadRequest, "a message is named with its chat"),
+        (Some(chat), seq) => {
+            let last = app.store.chats.last_seen_seq(chat, asker.user).await?;
+            if seq.is_some_and(|seq| seq < Seq(1) || seq > last) {
+                return Err(ErrorCode::MessageNotFound.into());
+            }
+        }
     }
     app.store.people.report(asker.user, &report).await?;
     Ok(Outcome::new(Done {}))

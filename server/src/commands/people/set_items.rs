@@ -6,7 +6,7 @@ use chapar_protocol::{
     ErrorCode, OwnItem,
     call::Party,
     command::{ItemsSet, SetItems},
-    item::{self, WHO_MAY_SEE},
+    item::{self, WHO_MAY_SEE, WHO_MAY_WRITE},
     limit,
 };
 
@@ -27,6 +27,10 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, set: SetItems)
     // Each is a change of a chat as well.
     for _ in items.iter().filter(|it| matches!(it, OwnItem::Block { .. })) {
         app.limits.message(asker.user)?;
+    }
+    // Changes all of one's direct chats.
+    if items.iter().any(|it| matches!(it, OwnItem::Setting { name, .. } if name == WHO_MAY_WRITE)) {
+        app.limits.name(asker.user)?;
     }
     let written = app.store.people.set_items(asker.user, &items).await?;
     if let Some(delta) = written.delta {

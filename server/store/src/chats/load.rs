@@ -28,7 +28,7 @@ pub(super) struct Loaded {
 const LOAD: &str = "
     SELECT 0::smallint, c.id, c.kind::bigint, c.seq, c.version, c.rights::bigint,
         CASE WHEN $12 THEN coalesce((SELECT k.members FROM counts k WHERE k.chat_id = c.id), 0) ELSE 0 END, c.info_version,
-        c.told_members, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, NULL::jsonb, NULL::jsonb
+        c.told_members, c.created_at, c.changed_at, NULL::timestamptz, NULL::uuid, c.title, c.handle, c.about, NULL::jsonb
     FROM unnest($1::bigint[]) AS i (chat) JOIN chats c ON c.id = i.chat
     UNION ALL
     SELECT 1::smallint, m.chat_id, m.user_id, m.role::bigint, m.read_seq, m.turn,
@@ -148,7 +148,19 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let member_count = row::member_count(kind, number(8)?);
         let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
-        let info = ChatInfo { id, version, kind, title, handle, created_at, rights: rights.list(), member_count };
+        let row::About { description, pinned } = row::about(found.try_get(15)?);
+        let info = ChatInfo {
+            id,
+            version,
+            kind,
+            title,
+            handle,
+            created_at,
+            rights: rights.list(),
+            member_count,
+            description,
+            pinned,
+        };
         let chat = Chat {
             seq: Seq(number(3)?),
             version: Version(number(4)?),

@@ -136,8 +136,11 @@ impl Chats {
                 turn: found.try_get("turn")?,
             })
         };
-        let first = rows.first().map(|found| found.try_get("first_turn")).transpose()?;
-        Ok((rows.iter().map(read).collect::<sqlx::Result<_>>()?, first.unwrap_or(0)))
+        let first = match rows.first() {
+            Some(found) => found.try_get("first_turn")?,
+            None => sqlx::query_scalar("SELECT first_turn()").fetch_one(&self.pool).await?,
+        };
+        Ok((rows.iter().map(read).collect::<sqlx::Result<_>>()?, first))
     }
 
     /// Moves read marks forward in channels, where nobody sees them: by them it is counted how many have seen a post. Doing it twice does
@@ -154,8 +157,8 @@ impl Chats {
         Ok(ids.into_iter().map(ChatId).collect())
     }
 
-    /// Moves read marks forward, where others see them: in direct chats and groups. Doing it twice does no harm.
-    /// Returns those that moved.
+    /// Moves read marks forward, where others see them: in direct chats and groups. Where one of two has blocked the other they stay as
+    /// they are: neither sees how far the other reads. Doing it twice does no harm. Returns those that moved.
     pub async fn show_read(&self, marks: &HashMap<Reader, Seq>) -> Result<Vec<(Reader, Seq)>> {
         let mut in_order: Vec<(&Reader, &Seq)> = marks.iter().collect();
         in_order.sort_unstable_by_key(|(reader, _)| **reader);
@@ -166,6 +169,8 @@ impl Chats {
                      SELECT * FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.read_seq < i.seq LIMIT 1
                      FOR NO KEY UPDATE
                  ) m
+                 WHERE CASE (SELECT c.kind FROM chats c WHERE c.id = i.chat)
+                     WHEN 0 THEN NOT EXISTS (SELECT FROM members s WHERE s.chat_id = i.chat AND s.shut > 0) ELSE true END
              )
              UPDATE members m SET read_seq = t.seq
              FROM there t WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id AND m.read_seq < t.seq

@@ -46,7 +46,8 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             let told_members = it.chat.info.member_count.unwrap_or(0);
             put(
                 "info",
-                json!({ "chat": it.chat.info.id, "rights": it.chat.rights.0, "told_members": told_members, "info_version": version }),
+                json!({ "chat": it.chat.info.id, "rights": it.chat.rights.0, "told_members": told_members, "info_version": version,
+                    "title": it.chat.info.title, "about": about(it) }),
             );
         }
         for (seq, stored) in it.rows.changed.iter().filter_map(|seq| Some((seq, it.chat.messages.get(seq)?))) {
@@ -137,6 +138,10 @@ impl<'a> Fresh<'a> {
             self.bodies.push(stored.json.as_deref().unwrap_or("null"));
         }
     }
+}
+
+fn about(it: &Written) -> row::About {
+    row::About { description: it.chat.info.description.clone(), pinned: it.chat.info.pinned.clone() }
 }
 
 fn created(it: &Written) -> Value {

@@ -23,14 +23,17 @@ pub enum BudgetKind {
     /// Chats into which somebody was put by people whom they have not answered. Paid by who is put there, so that many
     /// strangers together reach one person no oftener than this.
     Reached,
+    /// What one of those strangers may use of that.
+    ReachedBy(UserId),
 }
 
 impl BudgetKind {
+    /// In the table; a share has a table of its own.
     fn number(self) -> i16 {
         match self {
             Self::Contacts => 0,
             Self::Lookups => 1,
-            Self::Reached => 2,
+            Self::Reached | Self::ReachedBy(_) => 2,
         }
     }
 
@@ -38,7 +41,7 @@ impl BudgetKind {
         match self {
             Self::Contacts => WireError::new(ErrorCode::RateLimited, "too many new people in a day"),
             Self::Lookups => WireError::new(ErrorCode::RateLimited, "too many handles looked up in a day"),
-            Self::Reached => {
+            Self::Reached | Self::ReachedBy(_) => {
                 let message = format!("strangers have put user {} into too many chats in a day", payer.0);
                 WireError::new(ErrorCode::ReachedTooOften, message)
             }
@@ -53,13 +56,21 @@ pub struct Charge {
     pub kind: BudgetKind,
     /// How many seconds of refilling it costs.
     seconds: f64,
+    /// Of how many seconds of refilling the bucket holds this may take; what is beyond is kept for others.
+    room: f64,
 }
 
 impl Charge {
     /// So many quarters, of a budget of `per_day` wholes. Nothing when that is 0: the operator has switched it off.
     pub fn quarters(kind: BudgetKind, per_day: u32, quarters: u32) -> Self {
         let seconds = if per_day == 0 { 0.0 } else { f64::from(quarters) * WINDOW / (f64::from(per_day) * 4.0) };
-        Self { kind, seconds }
+        Self { kind, seconds, room: WINDOW }
+    }
+
+    /// The same, from this part of the bucket only.
+    #[must_use]
+    pub fn within(self, part: f64) -> Self {
+        Self { room: WINDOW * part, ..self }
     }
 
     /// Whether there is nothing to pay.
@@ -70,7 +81,7 @@ impl Charge {
     /// How long until this can be paid from a bucket that is full in `full_in` seconds; absent when it can be now. What
     /// costs more than a bucket holds is let through when the bucket is full, and leaves a debt.
     pub fn wait(&self, full_in: f64) -> Option<Duration> {
-        let wait = full_in.max(0.0) + self.seconds.min(WINDOW) - WINDOW;
+        let wait = full_in.max(0.0) + self.seconds.min(self.room) - self.room;
         (wait > 0.0).then(|| Duration::from_secs_f64(wait))
     }
 
@@ -87,8 +98,10 @@ impl Charge {
 pub struct Toll {
     /// Paid by whoever does it.
     pub own: Charge,
-    /// Paid by each of the strangers.
+    /// Paid by each of the strangers: from all that may reach them, and from the share of whoever does it.
     pub each: Charge,
+    /// See above.
+    pub share: Charge,
     /// Those who have not answered whoever does it.
     pub strangers: Vec<UserId>,
 }
@@ -98,6 +111,21 @@ impl Toll {
     pub fn is_free(&self) -> bool {
         self.own.is_free() && (self.each.is_free() || self.strangers.is_empty())
     }
+}
+
+/// One account has a fifth of what strangers may reach a person.
+const SHARES: u32 = 5;
+/// Accounts younger than this have a part of it together: however many are made for it, older ones find the rest.
+const YOUNG_DAYS: u32 = 7;
+const OF_THE_YOUNG: f64 = 0.5;
+
+/// What a person pays whom somebody brings into a chat without having been answered by them, when strangers may do that `per_day`: from what
+/// there is for all, and from the share of whoever does it.
+pub fn reaching(by: UserId, per_day: u32, repute: Repute) -> (Charge, Charge) {
+    let share = if per_day == 0 { 0 } else { (per_day / SHARES).max(1) };
+    let all = Charge::quarters(BudgetKind::Reached, per_day, 4);
+    let all = if repute.days < YOUNG_DAYS { all.within(OF_THE_YOUNG) } else { all };
+    (all, Charge::quarters(BudgetKind::ReachedBy(by), share, 4))
 }
 
 /// What is known of an account, where strangers are concerned.
@@ -176,7 +204,7 @@ pub(super) async fn spend(connection: &mut Lease, users: &[UserId], charge: Char
     .bind(&ids)
     .bind(charge.kind.number())
     .bind(charge.seconds)
-    .bind(WINDOW)
+    .bind(charge.room)
     .fetch_all(&mut *connection)
     .await?;
     if paid.len() == ids.len() {
@@ -192,6 +220,34 @@ pub(super) async fn spend(connection: &mut Lease, users: &[UserId], charge: Char
     .fetch_one(connection)
     .await?;
     Ok(Err((UserId(user), full_in)))
+}
+
+/// The same from the shares that somebody has of what may reach others.
+async fn spend_share(connection: &mut Lease, users: &[UserId], by: UserId, share: Charge) -> Result<Result<(), Short>> {
+    if share.is_free() || users.is_empty() {
+        return Ok(Ok(()));
+    }
+    let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+    let paid: Vec<i64> = sqlx::query_scalar(
+        "INSERT INTO reached_by AS b (user_id, by_id, full_at)
+         SELECT i.id, $2, clock_timestamp() + make_interval(secs => $3) FROM unnest($1::bigint[]) AS i (id) ORDER BY i.id
+         ON CONFLICT (user_id, by_id) DO UPDATE
+             SET full_at = greatest(b.full_at, clock_timestamp()) + make_interval(secs => $3)
+             WHERE greatest(b.full_at, clock_timestamp()) + make_interval(secs => least($3, $4))
+                 <= clock_timestamp() + make_interval(secs => $4)
+         RETURNING user_id",
+    )
+    .bind(&ids)
+    .bind(by.0)
+    .bind(share.seconds)
+    .bind(share.room)
+    .fetch_all(&mut *connection)
+    .await?;
+    let Some(short) = ids.into_iter().find(|id| !paid.contains(id)) else { return Ok(Ok(())) };
+    let full_in = sqlx::query_scalar(
+        "SELECT extract(epoch FROM full_at - clock_timestamp())::float8 FROM reached_by WHERE user_id = $1 AND by_id = $2",
+    );
+    Ok(Err((UserId(short), full_in.bind(short).bind(by.0).fetch_one(connection).await?)))
 }
 
 impl People {
@@ -213,15 +269,31 @@ impl People {
     /// Whether a toll is known to be refused, without asking the database.
     pub(super) fn is_refused(&self, user: UserId, toll: &Toll) -> Result<()> {
         self.is_spent(user, toll.own)?;
-        toll.strangers.iter().try_for_each(|stranger| self.is_spent(*stranger, toll.each))
+        let both = toll.strangers.iter().flat_map(|it| [(*it, toll.each), (*it, toll.share)]);
+        both.into_iter().try_for_each(|(stranger, charge)| self.is_spent(stranger, charge))
     }
 
     /// The same within the transaction of what is paid for, which must not be committed after an error.
     pub(super) async fn pay_within(&self, tx: &mut Tx, user: UserId, toll: &Toll) -> Result<()> {
         let paid = spend(tx, &[user], toll.own).await?;
         self.refusals.heed(&toll.own, paid)?;
+        // The share first: whoever has used up theirs does not wait for what others use.
+        let paid = spend_share(tx, &toll.strangers, user, toll.share).await?;
+        self.refusals.heed(&toll.share, paid)?;
         let paid = spend(tx, &toll.strangers, toll.each).await?;
         self.refusals.heed(&toll.each, paid)
+    }
+
+    /// Forgets shares that are full again, at most so many.
+    pub async fn forget_full_shares(&self, most: i64) -> Result<()> {
+        sqlx::query(
+            "DELETE FROM reached_by WHERE ctid = ANY (ARRAY(
+                 SELECT b.ctid FROM reached_by b WHERE b.full_at < now() ORDER BY b.full_at LIMIT $1 FOR UPDATE SKIP LOCKED))",
+        )
+        .bind(most)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Gives back what was paid for nothing.
@@ -231,6 +303,21 @@ impl People {
         paid.retain(|it| !it.1.is_free());
         if paid.is_empty() {
             return Ok(());
+        }
+        if !toll.share.is_free() && !toll.strangers.is_empty() {
+            sqlx::query(
+                "WITH there AS MATERIALIZED (
+                     SELECT b.user_id, b.by_id FROM unnest($1::bigint[]) AS i (id)
+                     JOIN reached_by b ON b.user_id = i.id AND b.by_id = $2 ORDER BY b.user_id FOR NO KEY UPDATE OF b
+                 )
+                 UPDATE reached_by b SET full_at = b.full_at - make_interval(secs => $3)
+                 FROM there t WHERE b.user_id = t.user_id AND b.by_id = t.by_id",
+            )
+            .bind(toll.strangers.iter().map(|it| it.0).collect::<Vec<_>>())
+            .bind(user.0)
+            .bind(toll.share.seconds)
+            .execute(&self.pool)
+            .await?;
         }
         paid.sort_by_key(|it| (it.0, it.1.kind.number()));
         sqlx::query(
@@ -305,6 +392,24 @@ mod tests {
         );
         assert_eq!([allows(0, 3), allows(900, 3)], [5, 5]);
         assert_eq!(Repute { days: 0, reports: 9 }.allows(2), 1, "never nothing");
+    }
+
+    #[test]
+    fn the_young_leave_room_and_each_has_a_share() {
+        let by = UserId(7);
+        let (young, share) = reaching(by, 10, Repute { days: 6, reports: 0 });
+        let (old, _) = reaching(by, 10, Repute { days: 7, reports: 0 });
+        let tenth = WINDOW / 10.0;
+        assert_eq!(young.wait(4.0 * tenth), None, "the fifth of ten");
+        assert!(young.wait(5.0 * tenth).is_some(), "the sixth");
+        assert_eq!(old.wait(9.0 * tenth), None);
+        assert_eq!(
+            (share.wait(WINDOW / 2.0), share.wait(WINDOW).is_some()),
+            (None, true),
+            "two of ten are one account's"
+        );
+        assert!(reaching(by, 0, Repute::default()).1.is_free());
+        assert_eq!(reaching(by, 1, Repute::default()).0.wait(0.0), None, "never nothing");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! To whom people are open: who is blocked, whom they know, what their settings allow, whose chat is a request still.
 //!
-//! All of it is asked of the people's side alone, before a chat is changed. A block is noted in the chat as well (see
-//! `set_items`), so that messages need not ask.
+//! All of it is asked of the people's side alone, before a chat is changed. A block is noted in the chat as well, and so is
+//! that somebody takes messages from nobody (see `set_items`), so that messages need not ask.
 
 use std::collections::HashSet;
 
@@ -87,11 +87,14 @@ impl People {
         Ok(named)
     }
 
-    /// Who of two has blocked the other.
-    pub async fn blocks_between(&self, one: UserId, other: UserId) -> Result<Vec<(UserId, UserId)>> {
+    /// Who of two takes no messages from the other: by a block, or from nobody.
+    pub async fn closed_between(&self, one: UserId, other: UserId) -> Result<Vec<(UserId, UserId)>> {
         let rows = sqlx::query(
             "SELECT i.usr, i.other FROM (VALUES ($1::bigint, $2::bigint), ($2, $1)) AS i (usr, other)
-             WHERE (SELECT value FROM items k WHERE k.user_id = i.usr AND k.kind = 'block' AND k.key = i.other::text) IS NOT NULL",
+             WHERE i.usr <> i.other AND (
+                 (SELECT value FROM items k WHERE k.user_id = i.usr AND k.kind = 'block' AND k.key = i.other::text) IS NOT NULL
+                 OR (SELECT value FROM items k WHERE k.user_id = i.usr AND k.kind = 'setting' AND k.key = 'who_may_write')
+                     = to_json('nobody'::text)::text)",
         )
         .bind(one.0)
         .bind(other.0)
@@ -101,14 +104,17 @@ impl People {
         Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
     }
 
-    /// Whether somebody has blocked somebody, and since when that is known to be so: microseconds, negative where there is no block.
-    /// Of two answers the later one holds, wherever they were asked for: the lock of whoever blocks gives them their order.
-    pub async fn block_since(&self, user: UserId, other: UserId) -> Result<i64> {
+    /// Whether somebody takes no messages from somebody, because of a block or from nobody, and since when that is known to be so:
+    /// microseconds, negative where they do. Of two answers the later one holds, wherever they were asked for: the lock of whose wish it
+    /// is gives them their order.
+    pub async fn closed_since(&self, user: UserId, other: UserId) -> Result<i64> {
         let mut tx = self.begin().await?;
         sqlx::query("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(user.0).execute(&mut *tx).await?;
         let since: i64 = sqlx::query_scalar(
             "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * CASE WHEN (
-                 SELECT value FROM items WHERE user_id = $1 AND kind = 'block' AND key = $2) IS NULL THEN -1 ELSE 1 END",
+                 SELECT value FROM items WHERE user_id = $1 AND kind = 'block' AND key = $2) IS NULL AND (
+                 SELECT value FROM items WHERE user_id = $1 AND kind = 'setting' AND key = 'who_may_write')
+                     IS DISTINCT FROM to_json('nobody'::text)::text THEN -1 ELSE 1 END",
         )
         .bind(user.0)
         .bind(other.to_string())
@@ -116,6 +122,21 @@ impl People {
         .await?;
         tx.commit().await?;
         Ok(since)
+    }
+
+    /// With whom somebody has direct chats, a page of them by the chats' ids, each with its id.
+    pub async fn peers(&self, user: UserId, after: ChatId, most: i64) -> Result<Vec<(ChatId, UserId)>> {
+        let rows = sqlx::query(
+            "SELECT chat_id, peer_id FROM user_chats
+             WHERE user_id = $1 AND chat_id > $2 AND peer_id <> user_id ORDER BY chat_id LIMIT $3",
+        )
+        .bind(user.0)
+        .bind(after.0)
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await?;
+        let pair = |row: &sqlx::postgres::PgRow| Ok((ChatId(row.try_get("chat_id")?), UserId(row.try_get("peer_id")?)));
+        Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
     }
 
     /// Those of some direct chats that are a request to the person named with them: nothing of that person is seen there.

@@ -4,20 +4,31 @@ use std::time::Duration;
 
 use chapar_protocol::{
     ErrorCode, Item, OwnItem, UserDelta, UserId, Version, WireError,
-    item::{BOUNDS, Kept},
+    item::{BOUNDS, Kept, WHO_MAY_WRITE},
     limit,
 };
-use serde_json::json;
-use sqlx::{Row, postgres::PgRow};
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, postgres::PgRow, types::Json};
 
-use super::{People, Result, StoreError};
+use super::{People, Result, StoreError, jobs::interval};
 use crate::Tx;
 
 /// Items that were taken back and are remembered for devices that are away. Beyond, those get everything anew.
 const TAKEN_BACK: i64 = 2000;
 
-/// The job that brings a block, or its end, into the chat of the two.
+/// The job that brings into direct chats whether one of the two takes messages there.
 pub const SHUT: &str = "shut";
+
+/// What that job is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shutting {
+    /// Who takes messages, or does not.
+    pub by: UserId,
+    /// From whom; absent for all, since a setting of theirs has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+}
+
 /// Whoever has set it does it at once; when they have not after this time, somebody else does.
 const SHUT_LATER: Duration = Duration::from_secs(5);
 
@@ -32,6 +43,17 @@ pub struct ItemsWritten {
     pub blocks: Vec<(UserId, i64)>,
 }
 
+impl Shutting {
+    /// What follows for direct chats when somebody sets this.
+    fn of(by: UserId, item: &OwnItem) -> Option<Self> {
+        match item {
+            OwnItem::Block { user_id, .. } => Some(Self { by, user: Some(*user_id) }),
+            OwnItem::Setting { name, .. } if name == WHO_MAY_WRITE => Some(Self { by, user: None }),
+            _ => None,
+        }
+    }
+}
+
 impl People {
     /// Sets some of a person's own things, none twice, all of them or none. Returns the person's version afterwards, what has changed,
     /// and for each block, also one that stood already, the job that brings it into the chat of the two.
@@ -44,34 +66,47 @@ impl People {
             let bound = BOUNDS.iter().find(|bound| bound.kind == named(item)).map_or(0, |bound| bound.most);
             i64::try_from(bound).unwrap_or(i64::MAX)
         };
-        let mut tx = self.begin().await?;
-        let rows = sqlx::query("SELECT kind, key, value, version FROM set_items($1, $2, $3, $4, $5, $6, $7)")
-            .bind(user.0)
-            .bind(items.iter().map(named).collect::<Vec<_>>())
-            .bind(items.iter().map(OwnItem::key).collect::<Vec<_>>())
-            .bind(items.iter().map(OwnItem::value_json).collect::<Vec<_>>())
-            .bind(items.iter().map(most).collect::<Vec<_>>())
-            .bind(i64::try_from(limit::ITEM_BYTES).unwrap_or(i64::MAX))
-            .bind(TAKEN_BACK)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(|error| {
-                let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-                if code.as_deref() == Some("54000") {
-                    let message = "there are too many items of this kind, or too large ones: take some back first";
-                    return WireError::new(ErrorCode::TooLarge, message).into();
+        let shut: Vec<Json<Shutting>> = items.iter().filter_map(|item| Shutting::of(user, item)).map(Json).collect();
+        let rows = sqlx::query(
+            "WITH jobs AS (
+                 INSERT INTO jobs (kind, about, run_at)
+                 SELECT $8, i, now() + CASE WHEN i ? 'user' THEN $10 ELSE interval '0' END FROM unnest($9::jsonb[]) AS i
+                 RETURNING id, about
+             )
+             SELECT kind, key, value, version, NULL::bigint AS job, NULL::jsonb AS about
+             FROM set_items($1, $2, $3, $4, $5, $6, $7)
+             UNION ALL SELECT NULL, NULL, NULL, NULL, id, about FROM jobs",
+        )
+        .bind(user.0)
+        .bind(items.iter().map(named).collect::<Vec<_>>())
+        .bind(items.iter().map(OwnItem::key).collect::<Vec<_>>())
+        .bind(items.iter().map(OwnItem::value_json).collect::<Vec<_>>())
+        .bind(items.iter().map(most).collect::<Vec<_>>())
+        .bind(i64::try_from(limit::ITEM_BYTES).unwrap_or(i64::MAX))
+        .bind(TAKEN_BACK)
+        .bind(SHUT)
+        .bind(shut)
+        .bind(interval(SHUT_LATER))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| {
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            if code.as_deref() == Some("54000") {
+                let message = "there are too many items of this kind, or too large ones: take some back first";
+                return WireError::new(ErrorCode::TooLarge, message).into();
+            }
+            StoreError::of_commit(error, vec![user])
+        })?;
+        let (mut blocks, mut items) = (Vec::new(), Vec::new());
+        for row in &rows {
+            match row.try_get::<Option<Json<Shutting>>, _>("about")? {
+                Some(Json(about)) => {
+                    let job: i64 = row.try_get("job")?;
+                    blocks.extend(about.user.map(|user| (user, job)));
                 }
-                StoreError::from(error)
-            })?;
-        let mut blocks = Vec::new();
-        for item in items {
-            if let OwnItem::Block { user_id, .. } = item {
-                let about = json!({ "by": user, "user": user_id });
-                blocks.push((*user_id, Self::put_job(&mut tx, SHUT, &about, SHUT_LATER).await?));
+                None => items.push(item(row)?),
             }
         }
-        tx.commit().await.map_err(|error| StoreError::of_commit(error, vec![user]))?;
-        let mut items = rows.iter().map(item).collect::<sqlx::Result<Vec<_>>>()?;
         items.sort_by_key(Item::version);
         let (version, delta) = match items.first() {
             Some(first) => {
@@ -103,7 +138,7 @@ pub(super) async fn since(tx: &mut Tx, user: UserId, from: Version, most: i64) -
     Ok(rows.iter().map(item).collect::<sqlx::Result<_>>()?)
 }
 
-fn item(row: &PgRow) -> sqlx::Result<Item> {
+pub(super) fn item(row: &PgRow) -> sqlx::Result<Item> {
     let (kind, key): (&str, &str) = (row.try_get("kind")?, row.try_get("key")?);
     let value: Option<&str> = row.try_get("value")?;
     // Set by a later version of this server, perhaps: its version is told all the same.

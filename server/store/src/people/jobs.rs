@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{People, Result};
-use crate::Tx;
 
 /// A job that was taken.
 #[derive(Clone, Debug)]
@@ -91,14 +90,17 @@ impl People {
         Ok(jobs)
     }
 
-    /// A job that is done once, written by whoever is to do it at once, and takes it back when it is done: another node does it when they
-    /// do not come to it. Part of their transaction.
-    pub(super) async fn put_job(tx: &mut Tx, kind: &str, about: &Value, later: Duration) -> Result<i64> {
-        let id = sqlx::query_scalar("INSERT INTO jobs (kind, about, run_at) VALUES ($1, $2, now() + $3) RETURNING id");
-        Ok(id.bind(kind).bind(about).bind(interval(later)).fetch_one(&mut **tx).await?)
+    /// A job that is done once, as soon as somebody comes to it.
+    pub async fn put_job(&self, kind: &str, about: &Value) -> Result<()> {
+        sqlx::query("INSERT INTO jobs (kind, about) VALUES ($1, $2)")
+            .bind(kind)
+            .bind(about)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
-    /// Takes jobs back that are done already.
+    /// Takes jobs back that whoever wrote them has done already.
     pub async fn take_back_jobs(&self, ids: &[i64]) -> Result<()> {
         sqlx::query("DELETE FROM jobs WHERE id = ANY ($1)").bind(ids).execute(&self.pool).await?;
         Ok(())
@@ -177,6 +179,6 @@ impl People {
     }
 }
 
-fn interval(duration: Duration) -> PgInterval {
+pub(super) fn interval(duration: Duration) -> PgInterval {
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }

@@ -9,8 +9,8 @@ use std::{
 use chapar_protocol::{
     Action, ChatId, Command, ErrorCode, OwnItem, Seq, Timestamp, UserId,
     command::{
-        AddMembers, Delete, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, React, RemoveMember, RestrictMember,
-        Send, SetAdminRights, SetChatRights, SetItems, SetRole, UnbanMember,
+        AddMembers, Delete, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React, RemoveMember,
+        RestrictMember, Send, SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, UnbanMember, UnpinMessage,
     },
     item::Block,
     message::NewBody,
@@ -148,7 +148,8 @@ impl Lane {
     fn choose(&self, rooms: Vec<Room>, chats: &Database, lists: &Database) -> Result<Room, String> {
         let stored = self.room().stored(self.chat, chats, lists)?;
         let differs = rooms.first().map_or_else(String::new, |it| it.differs(&stored));
-        let held = |it: &Room| (it.lines == stored.lines, it.people == stored.people, it.everybody == stored.everybody);
+        let above = |it: &Room| (it.title.clone(), it.description.clone(), it.pinned.clone(), it.everybody.clone());
+        let held = |it: &Room| (it.lines == stored.lines, it.people == stored.people, above(it) == above(&stored));
         let same = |it: &Room| held(it) == (true, true, true);
         rooms.into_iter().find(same).ok_or_else(|| format!("model / tables: {differs}"))
     }
@@ -307,6 +308,9 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             call(device, RestrictMember { chat_id, user_id, denied, until }, |_| None).await
         }
         Wish::Unban(user_id) => call(device, UnbanMember { chat_id, user_id }, |_| None).await,
+        Wish::SetInfo(title, description) => call(device, SetInfo { chat_id, title, description }, |_| None).await,
+        Wish::Pin(seq) => call(device, PinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
+        Wish::Unpin(seq) => call(device, UnpinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Block(user_id, blocked) => {
             let items = vec![OwnItem::Block { user_id, value: blocked.then_some(Block {}) }];
             call(device, SetItems { items }, |_| None).await

@@ -28,6 +28,10 @@ pub enum Wish {
     /// Until a time, in milliseconds since 1970, or for good.
     Restrict(UserId, Vec<Right>, Option<i64>),
     Unban(UserId),
+    /// A title, and a description.
+    SetInfo(Option<String>, Option<String>),
+    Pin(i64),
+    Unpin(i64),
     /// The other one of a direct chat, or no longer.
     Block(UserId, bool),
     Join,
@@ -81,6 +85,10 @@ pub struct Room {
     pub public: bool,
     /// What everybody may.
     pub everybody: Vec<Right>,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    /// In the order in which they were pinned.
+    pub pinned: Vec<i64>,
     pub lines: Vec<Line>,
     pub people: BTreeMap<UserId, Stand>,
     /// What was sent under which client id, and where it stands.
@@ -91,13 +99,14 @@ pub struct Room {
 pub type Verdict = Result<Option<i64>, ErrorCode>;
 
 impl Room {
-    pub fn new(kind: ChatKind, public: bool, owner: UserId, others: &[UserId]) -> Self {
+    pub fn new(kind: ChatKind, public: bool, title: Option<&str>, owner: UserId, others: &[UserId]) -> Self {
         let everybody = match kind {
             ChatKind::Channel => vec![Right::React],
             _ => vec![Right::Write, Right::React, Right::List],
         };
         let (lines, people, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        let mut room = Self { kind, public, everybody, lines, people, sent };
+        let (title, description, pinned) = (title.map(str::to_owned), None, Vec::new());
+        let mut room = Self { kind, public, everybody, title, description, pinned, lines, people, sent };
         let stand = |role| Stand { role: Some(role), ..Stand::default() };
         room.people.extend(others.iter().map(|user| (*user, stand(Role::Member))));
         room.people.insert(owner, stand(if kind == ChatKind::Direct { Role::Member } else { Role::Owner }));
@@ -136,7 +145,9 @@ impl Room {
     fn can_be_everybodys(&self, rights: &[Right]) -> bool {
         let fits = |right: &Right| match self.kind {
             ChatKind::Direct => false,
-            ChatKind::Group => matches!(right, Right::Write | Right::React | Right::Add),
+            ChatKind::Group => {
+                matches!(right, Right::Write | Right::React | Right::Add | Right::ChangeInfo | Right::Pin)
+            }
             ChatKind::Channel => *right == Right::React,
         };
         rights.iter().all(fits)
@@ -150,6 +161,8 @@ impl Room {
         let (adds, removes, deletes, names) =
             (has(Right::Add), has(Right::Remove), has(Right::Delete), has(Right::Name));
         let (writes, reacts) = (self.has(by, Right::Write, now), self.has(by, Right::React, now));
+        let changes_info = has(Right::ChangeInfo);
+        let pins = self.kind == ChatKind::Direct || self.has(by, Right::Pin, now);
         let shut_out = self.kind == ChatKind::Direct && self.people.get(&by).is_some_and(|it| it.banned);
         // Whoever is not in it learns nothing of it.
         let inside = role.ok_or(ErrorCode::ChatNotFound);
@@ -209,6 +222,7 @@ impl Room {
                 }
                 line.said = Said::Deleted;
                 line.reactions.clear();
+                self.pinned.retain(|it| it != at);
                 Ok(None)
             }
             Wish::React(at, emoji) => {
@@ -315,7 +329,7 @@ impl Room {
                 if more.into_iter().any(|right| !self.has(by, *right, now)) {
                     return Err(ErrorCode::Forbidden);
                 }
-                self.everybody = rights;
+                self.everybody = RIGHTS.into_iter().filter(|it| rights.contains(it)).collect();
                 Ok(None)
             }
             Wish::SetAdminRights(user, rights) => {
@@ -350,6 +364,45 @@ impl Room {
                     return Err(ErrorCode::Forbidden);
                 }
                 self.people.get_mut(user).ok_or(ErrorCode::UserNotFound)?.banned = false;
+                Ok(None)
+            }
+            Wish::SetInfo(title, description) => {
+                inside?;
+                if !changes_info {
+                    return Err(ErrorCode::Forbidden);
+                }
+                self.title = title.clone().or(self.title.take());
+                if let Some(description) = description {
+                    self.description = Some(description.clone()).filter(|it| !it.is_empty());
+                }
+                Ok(None)
+            }
+            Wish::Pin(at) => {
+                inside?;
+                self.line(*at).filter(|it| it.said != Said::Deleted).ok_or(ErrorCode::MessageNotFound)?;
+                if shut_out {
+                    return Err(ErrorCode::RefusedByUser);
+                }
+                if !pins {
+                    return Err(ErrorCode::Forbidden);
+                }
+                if !self.pinned.contains(at) {
+                    if self.pinned.len() == 20 {
+                        return Err(ErrorCode::TooLarge);
+                    }
+                    self.pinned.push(*at);
+                }
+                Ok(None)
+            }
+            Wish::Unpin(at) => {
+                inside?;
+                if shut_out {
+                    return Err(ErrorCode::RefusedByUser);
+                }
+                if !pins {
+                    return Err(ErrorCode::Forbidden);
+                }
+                self.pinned.retain(|it| it != at);
                 Ok(None)
             }
             Wish::Block(user, blocked) => {
@@ -447,12 +500,21 @@ impl Stand {
 
 /// What an admin may who was named without more words: all but to name others.
 fn default_admin() -> Vec<Right> {
-    RIGHTS[..6].to_vec()
+    RIGHTS.into_iter().filter(|it| *it != Right::Name).collect()
 }
 
 /// The rights, in the order of their bits in the tables.
-pub(super) const RIGHTS: [Right; 7] =
-    [Right::Write, Right::React, Right::Add, Right::Remove, Right::Delete, Right::List, Right::Name];
+pub(super) const RIGHTS: [Right; 9] = [
+    Right::Write,
+    Right::React,
+    Right::Add,
+    Right::Remove,
+    Right::Delete,
+    Right::List,
+    Right::Name,
+    Right::ChangeInfo,
+    Right::Pin,
+];
 
 pub(super) fn line(sender: UserId, said: Said) -> Line {
     Line { sender, client_id: None, said, reply_to: None, edited: false, reactions: BTreeMap::new() }

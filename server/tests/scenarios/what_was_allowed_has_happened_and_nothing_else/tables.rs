@@ -15,6 +15,9 @@ impl Room {
         let rows = chats.sql(&format!(
             "SELECT jsonb_build_object(
                  'everybody', (SELECT rights FROM chats WHERE id = {chat}),
+                 'title', (SELECT title FROM chats WHERE id = {chat}),
+                 'description', (SELECT about ->> 'description' FROM chats WHERE id = {chat}),
+                 'pinned', (SELECT coalesce(about -> 'pinned', '[]') FROM chats WHERE id = {chat}),
                  'lines', (SELECT coalesce(jsonb_agg(jsonb_build_array(
                      sender_id, client_id, body, reply_to, edited_at IS NOT NULL, reactions, seq) ORDER BY seq), '[]')
                      FROM messages WHERE chat_id = {chat}),
@@ -35,6 +38,7 @@ impl Room {
         ));
         let lists: Vec<(UserId, i16, i64)> = serde_json::from_str(&lists).map_err(|error| error.to_string())?;
         let mut room = self.clone();
+        (room.title, room.description, room.pinned) = (rows.title, rows.description, rows.pinned);
         (room.lines, room.people, room.everybody) = (Vec::new(), BTreeMap::new(), rights(rows.everybody));
         for (place, (sender, client_id, body, reply_to, edited, counts, at)) in rows.lines.into_iter().enumerate() {
             if at != seq(place) {
@@ -65,7 +69,9 @@ impl Room {
                 return Err(format!("user {user} is {role:?} in the chat and {listed:?} in their list"));
             }
             let own = listed.map_or(0, |it| it.2);
-            if role.is_some() && self.kind != ChatKind::Channel && own != read {
+            // Of two who are parted by a block neither sees how far the other reads.
+            let behind = self.kind == ChatKind::Direct && read < own;
+            if role.is_some() && self.kind != ChatKind::Channel && own != read && !behind {
                 return Err(format!("user {user} has read up to {own}, and others are told {read}"));
             }
             let role = role.map(|role| [Role::Member, Role::Admin, Role::Owner][usize::from(role.unsigned_abs())]);
@@ -82,8 +88,9 @@ impl Room {
         let people = self.people.iter().filter(|(user, it)| other.people.get(user) != Some(it));
         let people: Vec<String> =
             people.map(|(user, it)| format!("{user}: {it:?} / {:?}", other.people.get(user))).collect();
-        let everybody = (&self.everybody, &other.everybody);
-        format!("{} / {} lines; {lines:#?}; {people:#?}; {everybody:?}", self.lines.len(), other.lines.len())
+        let above = |it: &Self| (it.title.clone(), it.description.clone(), it.pinned.clone(), it.everybody.clone());
+        let above = (above(self), above(other));
+        format!("{} / {} lines; {lines:#?}; {people:#?}; {above:?}", self.lines.len(), other.lines.len())
     }
 }
 
@@ -94,6 +101,9 @@ struct Rows {
     #[expect(clippy::type_complexity, reason = "a row as it comes")]
     people: Vec<(UserId, Option<i16>, bool, bool, i64, i32, i32, Option<i64>)>,
     everybody: i32,
+    title: Option<String>,
+    description: Option<String>,
+    pinned: Vec<i64>,
     reactions: Vec<(i64, UserId, String)>,
 }
 

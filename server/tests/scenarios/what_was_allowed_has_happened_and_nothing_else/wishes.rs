@@ -65,6 +65,14 @@ impl Lane {
                 Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))
             }
             80..85 => Wish::Remove(somebody),
+            85..90 => Wish::Pin(self.line(rng)),
+            90..92 => Wish::Unpin(self.line(rng)),
+            92..95 => {
+                let words = ["", "یک", "دو"][rng.random_range(0..3)];
+                let title = rng.random::<bool>().then(|| format!("نام {}", rng.random_range(0..9)));
+                let description = (title.is_none() || rng.random()).then(|| words.to_owned());
+                Wish::SetInfo(title, description)
+            }
             _ => self.power(somebody, rng),
         }
     }
@@ -94,7 +102,7 @@ impl Lane {
         let fitting: &[Right] = match self.room().kind {
             _ if rng.random_ratio(1, 8) => &RIGHTS,
             ChatKind::Channel => &[Right::React],
-            _ => &[Right::Write, Right::React, Right::Add, Right::List],
+            _ => &[Right::Write, Right::React, Right::Add, Right::List, Right::ChangeInfo, Right::Pin],
         };
         some(fitting, rng)
     }
@@ -126,7 +134,7 @@ impl Lane {
     /// A message, often a late one, at times one that is not there.
     fn line(&self, rng: &mut StdRng) -> i64 {
         let last = i64::try_from(self.room().lines.len()).expect("few");
-        if rng.random() { last + 1 - rng.random_range(0..10) } else { rng.random_range(0..last + 3) }
+        if rng.random() { (last + 1 - rng.random_range(0..10)).max(0) } else { rng.random_range(0..last + 3) }
     }
 }
 

@@ -64,6 +64,18 @@ const ACTIONS: readonly Action[] = [
     run: ({ text }) => copyText(text ?? ''),
   },
   {
+    label: (words) => words.chat.pin,
+    icon: 'pin',
+    may: ({ stored, shown, seq }, on) => stored && shown.body.deletes && on.pins && !on.isPinned(seq as number),
+    run: ({ seq }, on) => on.pin(seq as number, true),
+  },
+  {
+    label: (words) => words.chat.unpin,
+    icon: 'pin',
+    may: ({ stored, seq }, on) => stored && on.pins && on.isPinned(seq as number),
+    run: ({ seq }, on) => on.pin(seq as number, false),
+  },
+  {
     label: (words) => words.chat.select,
     icon: 'select',
     codes: ['KeyX', 'Space'],
@@ -122,6 +134,21 @@ export class MessageActions {
   get reacts(): boolean {
     const chat = this.#chat();
     return !chat.request && standingOf(chat).rights.has('react');
+  }
+
+  get pins(): boolean {
+    const chat = this.#chat();
+    return !chat.request && standingOf(chat).rights.has('pin');
+  }
+
+  isPinned(seq: number): boolean {
+    return this.#chat().info.pinned?.includes(seq) ?? false;
+  }
+
+  pin(seq: number, pinned: boolean): void {
+    const { client } = session;
+    const { id } = this.#chat();
+    (pinned ? client.pinMessage(id, seq) : client.unpinMessage(id, seq)).catch((error: unknown) => notices.tell(sentence(error)));
   }
 
   get moderates(): boolean {

@@ -139,6 +139,8 @@ const ar: typeof fa = {
     select: 'تحديد',
     selected: (count) => `المحدد: ${n(count)}`,
     copyText: 'نسخ النص',
+    pin: 'تثبيت',
+    unpin: 'إلغاء التثبيت',
     deleteQuestion: (count) => (count === 1 ? 'أتحذف هذه الرسالة؟' : `أتحذف ${some(count, 'رسالة', 'رسالتين', 'رسائل', 'رسالة')}؟`),
     deleteLead: 'تُحذف عند الجميع ولا تعود.',
     jumpToDate: 'الانتقال إلى يوم',

@@ -122,6 +122,8 @@ const en: typeof fa = {
     select: 'Select',
     selected: (count) => `${n(count)} selected`,
     copyText: 'Copy text',
+    pin: 'Pin',
+    unpin: 'Unpin',
     deleteQuestion: (count) => (count === 1 ? 'Delete this message?' : `Delete ${n(count)} messages?`),
     deleteLead: 'It is deleted for everybody and does not come back.',
     jumpToDate: 'Go to a day',

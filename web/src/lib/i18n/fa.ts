@@ -121,6 +121,8 @@ const fa = {
     select: 'انتخاب',
     selected: (count: number) => `${n(count)} پیام انتخاب‌شده`,
     copyText: 'کپی متن',
+    pin: 'سنجاق کردن',
+    unpin: 'برداشتن سنجاق',
     deleteQuestion: (count: number) => (count === 1 ? 'این پیام حذف شود؟' : `${n(count)} پیام حذف شوند؟`),
     deleteLead: 'برای همه حذف می‌شود و برنمی‌گردد.',
     jumpToDate: 'رفتن به تاریخ',

@@ -54,6 +54,9 @@ const ar: typeof fa = {
     bannedLead: 'لا يستطيعون العودة بأنفسهم.',
     noBanned: 'لا أحد.',
     unban: 'السماح بالعودة',
+    editInfo: 'تعديل الاسم والوصف',
+    description: 'الوصف',
+    pinned: 'رسالة مثبّتة',
     rights: {
       write: 'كتابة الرسائل',
       react: 'التفاعل',
@@ -62,6 +65,8 @@ const ar: typeof fa = {
       delete: 'حذف رسائل الآخرين',
       list: 'رؤية الأعضاء',
       name: 'اختيار المشرفين والصلاحيات',
+      change_info: 'تغيير الاسم والوصف',
+      pin: 'تثبيت الرسائل',
     },
     actionsFor: (name) => `إجراءات ${name}`,
     message: 'مراسلة',

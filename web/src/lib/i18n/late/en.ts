@@ -54,6 +54,9 @@ const en: typeof fa = {
     bannedLead: 'They cannot come back by themselves.',
     noBanned: 'Nobody.',
     unban: 'Allow back',
+    editInfo: 'Edit name and description',
+    description: 'Description',
+    pinned: 'Pinned message',
     rights: {
       write: 'Write messages',
       react: 'React',
@@ -62,6 +65,8 @@ const en: typeof fa = {
       delete: 'Delete what others wrote',
       list: 'See who is in',
       name: 'Choose admins and rights',
+      change_info: 'Change name and description',
+      pin: 'Pin messages',
     },
     actionsFor: (name) => `Actions for ${name}`,
     message: 'Send a message',

@@ -54,6 +54,9 @@ const fa = {
     bannedLead: 'این افراد خودشان نمی‌توانند برگردند.',
     noBanned: 'کسی نیست.',
     unban: 'اجازهٔ بازگشت',
+    editInfo: 'ویرایش نام و توضیح',
+    description: 'توضیح',
+    pinned: 'پیام سنجاق‌شده',
     rights: {
       write: 'نوشتن پیام',
       react: 'واکنش نشان دادن',
@@ -62,6 +65,8 @@ const fa = {
       delete: 'حذف پیام دیگران',
       list: 'دیدن فهرست اعضا',
       name: 'انتخاب مدیر و اختیارات',
+      change_info: 'تغییر نام و توضیح',
+      pin: 'سنجاق کردن پیام‌ها',
     },
     actionsFor: (name: string) => `کارها با ${name}`,
     message: 'پیام دادن',

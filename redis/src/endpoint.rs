@@ -9,17 +9,17 @@ use redis::{
     RedisError, RedisResult,
 };
 
-use super::layout::{self, Layout};
+use crate::layout::{self, Layout};
 
 /// A connection that is not there after this time is given up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// A request that is not answered after this time means that the connection is dead.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// The URL of the bus cannot be used.
+/// A URL that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum BusError {
-    /// The scheme is none of those that [`Bus::start`](super::Bus::start) documents.
+pub enum UrlError {
+    /// The scheme is none of those that [`Endpoint::parse`] documents.
     #[error(
         "the scheme of a Redis URL is redis, rediss, redis+unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster"
     )]
@@ -48,9 +48,10 @@ enum Kind {
 }
 
 impl Endpoint {
-    /// Reads a URL; see [`Bus::start`](super::Bus::start) for the forms.
-    pub fn parse(url: &str) -> Result<Self, BusError> {
-        let (scheme, rest) = url.split_once("://").ok_or(BusError::Scheme)?;
+    /// Reads `redis[s]://…`, `redis+unix://…`, `redis[s]+sentinel://…/service[/db]` or `redis[s]+cluster://…`; the last two name several
+    /// hosts with commas between them. Sentinels have credentials of their own in `?sentinel_username=…&sentinel_password=…`.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = url.split_once("://").ok_or(UrlError::Scheme)?;
         let (plain, kind) = match scheme.split_once('+') {
             None => (scheme, ""),
             Some((plain, kind)) => (plain, kind),
@@ -68,7 +69,7 @@ impl Endpoint {
                 let mut many = Many::parse(plain, rest, 26379)?;
                 let (service, database) = many.path.split_once('/').unwrap_or((many.path, "0"));
                 if service.is_empty() {
-                    return Err(BusError::Service);
+                    return Err(UrlError::Service);
                 }
                 let info = format!("redis://host/{database}").into_connection_info()?;
                 many.settings = many.settings.set_db(info.redis_settings().db());
@@ -79,7 +80,7 @@ impl Endpoint {
                 };
                 Ok(Self { kind, settings: many.settings })
             }
-            _ => Err(BusError::Scheme),
+            _ => Err(UrlError::Scheme),
         }
     }
 
@@ -113,7 +114,7 @@ impl Endpoint {
 
     /// What a living connection to `address` says about the masters: `Ok(None)` when it has nothing to say against
     /// the present layout.
-    pub(super) async fn ask(
+    pub async fn ask(
         &self,
         connection: &mut MultiplexedConnection,
         address: &ConnectionAddr,
@@ -138,8 +139,16 @@ impl Endpoint {
         Ok(connection)
     }
 
+    /// Finds the master that holds a slot now, and connects to it.
+    pub async fn connect_to(&self, slot: u16) -> RedisResult<MultiplexedConnection> {
+        let layout = self.discover(&[]).await?;
+        let master = layout.master_of(slot).cloned();
+        let nobody = || RedisError::from((redis::ErrorKind::Io, "nobody owns the slot of the key"));
+        self.connect(master.ok_or_else(nobody)?, AsyncConnectionConfig::new()).await
+    }
+
     /// With Sentinel: an error when the server is no longer the master. What a replica is told stays on it.
-    pub(super) async fn check_role(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    pub async fn check_role(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(connection).await?;
         match role.first() {
             Some(redis::Value::BulkString(role)) if role == b"master" => Ok(()),
@@ -147,7 +156,8 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn is_sentinel(&self) -> bool {
+    /// Whether Sentinels say who the master is.
+    pub fn is_sentinel(&self) -> bool {
         matches!(self.kind, Kind::Sentinel { .. })
     }
 }
@@ -161,7 +171,7 @@ struct Many<'a> {
 }
 
 impl<'a> Many<'a> {
-    fn parse(scheme: &str, rest: &'a str, default_port: u16) -> Result<Self, BusError> {
+    fn parse(scheme: &str, rest: &'a str, default_port: u16) -> Result<Self, UrlError> {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (credentials, rest) = rest.rsplit_once('@').map_or(("", rest), |(credentials, rest)| (credentials, rest));
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));

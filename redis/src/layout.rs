@@ -1,8 +1,8 @@
-//! Which master of Redis holds which topic.
+//! Which master of Redis holds what.
 
 use redis::{ConnectionAddr, Value};
 
-use super::topic::{SLOTS, Topic};
+use crate::slot::SLOTS;
 
 /// The masters, and for a cluster the owner of each hash slot. With a single Redis there is one master and it owns all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +16,13 @@ const NOBODY: u16 = u16::MAX;
 
 impl Layout {
     /// One master that owns everything.
-    pub(super) fn single(master: ConnectionAddr) -> Self {
+    pub(crate) fn single(master: ConnectionAddr) -> Self {
         Self { masters: vec![master], owners: Vec::new() }
     }
 
     /// Reads the reply of `CLUSTER SLOTS`. A host that the node does not tell (null or empty) is the host that was
     /// `asked`, as the command's documentation says. `None` when the reply has another shape.
-    pub(super) fn of_cluster(reply: &Value, asked: &ConnectionAddr) -> Option<Self> {
+    pub(crate) fn of_cluster(reply: &Value, asked: &ConnectionAddr) -> Option<Self> {
         let Value::Array(ranges) = reply else { return None };
         let mut layout = Self { masters: Vec::new(), owners: vec![NOBODY; usize::from(SLOTS)] };
         for range in ranges {
@@ -37,16 +37,13 @@ impl Layout {
         Some(layout)
     }
 
-    pub(super) fn masters(&self) -> &[ConnectionAddr] {
+    /// All of them.
+    pub fn masters(&self) -> &[ConnectionAddr] {
         &self.masters
     }
 
-    /// The index of the master that holds this topic; `None` while nobody owns its slot.
-    pub(super) fn owner(&self, topic: Topic) -> Option<usize> {
-        self.owner_of_slot(topic.slot())
-    }
-
-    fn owner_of_slot(&self, slot: u16) -> Option<usize> {
+    /// The index of the master that holds a slot; `None` while nobody owns it.
+    pub fn owner(&self, slot: u16) -> Option<usize> {
         if self.owners.is_empty() {
             return Some(0);
         }
@@ -56,21 +53,21 @@ impl Layout {
 
     /// The master that holds a slot; `None` while nobody owns it.
     pub fn master_of(&self, slot: u16) -> Option<&ConnectionAddr> {
-        self.masters.get(self.owner_of_slot(slot)?)
+        self.masters.get(self.owner(slot)?)
     }
 
-    /// Whether topics live in hash slots, so that the sharded commands must be used.
-    pub(super) fn is_sharded(&self) -> bool {
+    /// Whether there are hash slots, so that the sharded commands must be used.
+    pub fn is_sharded(&self) -> bool {
         !self.owners.is_empty()
     }
 
-    /// Whether every topic has an owner.
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether every slot has an owner.
+    pub fn is_whole(&self) -> bool {
         !self.owners.contains(&NOBODY)
     }
 
     /// Whether every slot has the same owner in both, in whatever order the masters are listed.
-    pub(super) fn owns_like(&self, other: &Self) -> bool {
+    pub fn owns_like(&self, other: &Self) -> bool {
         let by_name = |layout: &Self, slot: usize| layout.masters.get(usize::from(layout.owners[slot])).cloned();
         if self.owners.len() != other.owners.len() || self.masters.len() != other.masters.len() {
             return false;
@@ -92,7 +89,7 @@ impl Layout {
 }
 
 /// The same way of connecting (plain or TLS) to another host and port; an empty host keeps the host.
-pub(super) fn at(asked: &ConnectionAddr, host: &str, port: u16) -> Option<ConnectionAddr> {
+pub(crate) fn at(asked: &ConnectionAddr, host: &str, port: u16) -> Option<ConnectionAddr> {
     let named = |asked: &str| if host.is_empty() || host == "?" { asked.to_owned() } else { host.to_owned() };
     match asked {
         ConnectionAddr::Tcp(asked, _) => Some(ConnectionAddr::Tcp(named(asked), port)),
@@ -129,13 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_belongs_to_the_master_of_its_slot() {
+    fn a_slot_belongs_to_its_master() {
         let reply = Value::Array(vec![range(0, 8191, "a", 1), range(8192, 16_383, "b", 2)]);
         let layout = Layout::of_cluster(&reply, &asked()).unwrap();
         assert!(layout.is_whole() && layout.is_sharded());
-        for id in 0..1000 {
-            let topic = Topic::Chat(id);
-            assert_eq!(layout.owner(topic), Some(usize::from(topic.slot() > 8191)));
+        for slot in [0, 8191, 8192, SLOTS - 1] {
+            assert_eq!(layout.owner(slot), Some(usize::from(slot > 8191)));
         }
     }
 
@@ -143,8 +139,7 @@ mod tests {
     fn a_slot_without_owner_is_known_as_such() {
         let layout = Layout::of_cluster(&Value::Array(vec![range(0, 10, "a", 1)]), &asked()).unwrap();
         assert!(!layout.is_whole());
-        let topic = (0..100).map(Topic::Chat).find(|topic| topic.slot() > 10).unwrap();
-        assert_eq!(layout.owner(topic), None);
+        assert_eq!((layout.owner(10), layout.owner(11)), (Some(0), None));
     }
 
     #[test]

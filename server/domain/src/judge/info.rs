@@ -1,0 +1,74 @@
+//! What stands above a chat: title, description, pinned messages.
+
+use chapar_protocol::{Body, ErrorCode, Seq, Timestamp, UserId, Version, limit};
+
+use super::{Judging, Verdict};
+use crate::{
+    change::Done,
+    refusal::{refusal, refuse},
+    rights::Action,
+};
+
+impl Judging {
+    pub(super) fn set_info(
+        &mut self,
+        by: UserId,
+        title: Option<&str>,
+        description: Option<&Option<String>>,
+        now: Timestamp,
+    ) -> Verdict {
+        self.may(by, Action::ChangeInfo, now)?;
+        let info = &mut self.chat.info;
+        let new_title = title.filter(|new| info.title.as_deref() != Some(*new));
+        let new_description = description.filter(|new| info.description != **new);
+        if new_title.is_none() && new_description.is_none() {
+            return Ok(self.as_it_is());
+        }
+        if let Some(title) = new_title {
+            info.title = Some(title.to_owned());
+        }
+        if let Some(description) = new_description {
+            info.description.clone_from(description);
+        }
+        Ok(self.info_changed(now))
+    }
+
+    pub(super) fn pin(&mut self, by: UserId, seq: Seq, now: Timestamp) -> Verdict {
+        if self.found(by, seq)?.body == Body::Deleted {
+            return Err(refusal(ErrorCode::MessageNotFound));
+        }
+        self.may(by, Action::Pin, now)?;
+        if self.chat.info.pinned.contains(&seq) {
+            return Ok(self.as_it_is());
+        }
+        if self.chat.info.pinned.len() >= limit::PINNED {
+            return refuse(ErrorCode::TooLarge, "at most 20 messages are pinned: take a pin back first");
+        }
+        self.chat.info.pinned.push(seq);
+        Ok(self.info_changed(now))
+    }
+
+    pub(super) fn unpin(&mut self, by: UserId, seq: Seq, now: Timestamp) -> Verdict {
+        self.may(by, Action::Pin, now)?;
+        if !self.chat.info.pinned.contains(&seq) {
+            return Ok(self.as_it_is());
+        }
+        self.chat.info.pinned.retain(|it| *it != seq);
+        Ok(self.info_changed(now))
+    }
+
+    /// What is deleted is pinned no longer, at the version that deletes it.
+    pub(super) fn unpin_deleted(&mut self, seq: Seq, version: Version) {
+        if self.chat.info.pinned.contains(&seq) {
+            self.chat.info.pinned.retain(|it| *it != seq);
+            self.rows.info = Some(version);
+        }
+    }
+
+    fn info_changed(&mut self, now: Timestamp) -> Done {
+        let version = self.next();
+        self.rows.info = Some(version);
+        self.moment(now);
+        Done::Changed(version)
+    }
+}

@@ -1,0 +1,17 @@
+//! `pin_message` and `unpin_message`: what is shown above the other messages.
+
+use chapar_domain::change::Change;
+use chapar_protocol::command::{PinMessage, UnpinMessage};
+
+use super::change::Asked;
+use crate::{app::App, commands::Asker};
+
+pub(in crate::commands) fn pin(app: &App, asker: &Asker, pin: &PinMessage) -> Asked {
+    app.limits.message(asker.user)?;
+    Ok((pin.chat_id, Change::Pin(pin.seq)))
+}
+
+pub(in crate::commands) fn unpin(app: &App, asker: &Asker, unpin: &UnpinMessage) -> Asked {
+    app.limits.message(asker.user)?;
+    Ok((unpin.chat_id, Change::Unpin(unpin.seq)))
+}
