@@ -73,6 +73,8 @@ fn every_limit_stands_with_its_value() {
         ("REACTION_KINDS", limit::REACTION_KINDS.to_string()),
         ("HANDLE_LENGTH", format!("{} to {}", handle.start(), handle.end())),
         ("TITLE_CHARS", limit::TITLE_CHARS.to_string()),
+        ("DESCRIPTION_CHARS", limit::DESCRIPTION_CHARS.to_string()),
+        ("PINNED", limit::PINNED.to_string()),
         ("PASSWORD_BYTES", format!("{} to {}", password.start(), password.end())),
         ("GROUP_MEMBERS", limit::GROUP_MEMBERS.to_string()),
         ("USERS_PER_COMMAND", limit::USERS_PER_COMMAND.to_string()),

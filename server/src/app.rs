@@ -13,6 +13,7 @@ use crate::{
     fanout::Fanout,
     files::Files,
     health::Health,
+    joining::Joining,
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
@@ -35,6 +36,8 @@ pub struct App {
     pub committer: Arc<Committer>,
     /// The way of readers into channels and out of them, and of read marks.
     pub readers: Readers,
+    /// What those who come into public chats ask.
+    pub joining: Joining,
     /// What calls measure, and how people rate them.
     pub call_quality: Arc<CallQualities>,
     /// The calls.
@@ -53,7 +56,7 @@ pub struct App {
     pub passwords: Passwords,
     /// Metrics.
     pub metrics: Metrics,
-    /// How many connections may be brought up to date at once: a reconnect storm waits here, not in the database.
+    /// The queue of connections that are to be brought up to date: a reconnect storm waits here, not in the database.
     pub resumes: Resumes,
     /// How many commands of one account are carried out at once.
     pub accounts: Shares<UserId>,

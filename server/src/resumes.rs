@@ -1,40 +1,115 @@
-//! Whose turn it is to be brought up to date by the database: a reconnect storm waits here. One account with very many
-//! connections waits for itself, before everybody's queue, and so does an address: in the queue stand few of each, so that whoever
-//! comes from elsewhere is soon served.
+//! The queue of those who come back, before the database: a reconnect storm waits here. Those who wait are asked for together, many
+//! in one statement. One account with very many connections waits for itself, before everybody's queue, and so does an address: in
+//! the queue stand few of each, so that whoever comes from elsewhere is soon served.
 
 use std::{net::IpAddr, time::Duration};
 
 use chapar_protocol::{ErrorCode, UserId, WireError};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    shares::{Share, Shares},
+    store::{
+        Result as Stored, Store,
+        people::{
+            accounts::Caller,
+            lists::{ComingBack, OwnThings},
+        },
+        resume::Resumed,
+    },
+    together::{Question, Together},
 };
 
-use crate::shares::{Share, Shares};
-
-/// For how long a connection waits for its turn before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long a connection waits before it is told to come back: clients give a `hello` up after 15 s.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// The same behind others of the same user.
+const OWN_PATIENCE: Duration = Duration::from_secs(5);
 /// Connections of one user that are brought up to date at the same time.
 const OF_USER: usize = 2;
+/// Tokens that are looked up at once.
+const TOKENS: usize = 256;
+/// People who are asked for at once: an ordinary one has a few dozen chats.
+const PEOPLE: usize = 64;
+/// Chats that count as one of these people.
+const CHATS: usize = 64;
+/// In the queue stand so many of one address: two batches, of which one is under way.
+const OF_NETWORK: usize = 2 * PEOPLE;
+
+/// Who has these tokens.
+struct Callers(Store);
+
+impl Question for Callers {
+    type Ask = (UserId, Vec<u8>);
+    type Answer = Option<Caller>;
+
+    async fn put(&self, asks: Vec<Self::Ask>) -> Stored<Vec<Self::Answer>> {
+        self.0.people.callers(&asks).await
+    }
+}
+
+/// What is their own.
+struct Own(Store);
+
+impl Question for Own {
+    type Ask = ComingBack;
+    type Answer = Option<OwnThings>;
+
+    async fn put(&self, asks: Vec<ComingBack>) -> Stored<Vec<Self::Answer>> {
+        self.0.people.own_things(&asks).await
+    }
+
+    /// How long the list is, is not known yet: it is by about what the device knows.
+    fn weight(ask: &ComingBack) -> usize {
+        1 + ask.resume.as_ref().map_or(0, |it| it.chats.len()) / CHATS
+    }
+}
+
+/// What they have missed of their chats.
+struct Missed(Store);
+
+impl Question for Missed {
+    type Ask = (ComingBack, OwnThings);
+    type Answer = Resumed;
+
+    async fn put(&self, asks: Vec<Self::Ask>) -> Stored<Vec<Resumed>> {
+        self.0.chats.missed(asks).await
+    }
+
+    fn weight((_, own): &Self::Ask) -> usize {
+        1 + own.inside().count() / CHATS
+    }
+}
 
 /// See the module.
 pub struct Resumes {
-    turns: Semaphore,
     of_users: Shares<UserId>,
-    of_networks: Shares<IpAddr>,
-}
-
-/// A turn at the database, until it is dropped.
-pub struct Turn<'a> {
-    _turn: SemaphorePermit<'a>,
-    _share: Share<'a, IpAddr>,
+    /// Of each address, in either queue: whoever has left the first does not stand behind those who wait for it.
+    of_networks: [Shares<IpAddr>; 2],
+    callers: Together<Callers>,
+    own: Together<Own>,
+    missed: Together<Missed>,
 }
 
 impl Resumes {
-    /// With so many turns at the same time. One address may have all of them, when nobody else wants one.
-    pub fn new(turns: usize) -> Self {
-        let of_networks = Shares::new(turns);
-        Self { turns: Semaphore::new(turns), of_users: Shares::new(OF_USER), of_networks }
+    /// Over the connections for `hello`.
+    pub fn new(store: &Store) -> Self {
+        let hello = store.hello();
+        let at_once = usize::try_from(store.hellos()).unwrap_or(1);
+        Self {
+            of_users: Shares::new(OF_USER),
+            of_networks: [Shares::new(OF_NETWORK), Shares::new(OF_NETWORK)],
+            callers: Together::new(Callers(hello.clone()), TOKENS, at_once),
+            own: Together::new(Own(hello.clone()), PEOPLE, at_once),
+            missed: Together::new(Missed(hello), PEOPLE, at_once),
+        }
+    }
+
+    /// Who is behind a token; none when nobody is.
+    ///
+    /// # Errors
+    /// What the database met.
+    pub async fn caller(&self, user: UserId, hash: Vec<u8>) -> Result<Option<Caller>, WireError> {
+        self.callers.ask((user, hash)).await
     }
 
     /// A turn among the connections of one user.
@@ -42,68 +117,34 @@ impl Resumes {
     /// # Errors
     /// [`ErrorCode::Overloaded`] with the time to wait.
     pub async fn of_user(&self, user: UserId) -> Result<Share<'_, UserId>, WireError> {
-        let share = self.of_users.take(user, PATIENCE).await;
+        let share = self.of_users.take(user, OWN_PATIENCE).await;
         share.ok_or_else(|| overloaded("too many of your connections resume at once"))
     }
 
-    /// A turn at the database for somebody from `network`.
+    /// The own things of somebody from `network`; none for whoever is signed out.
     ///
     /// # Errors
-    /// [`ErrorCode::Overloaded`] with the time to wait.
-    pub async fn turn(&self, network: IpAddr) -> Result<Turn<'_>, WireError> {
+    /// [`ErrorCode::Overloaded`] with the time to wait; what the database met.
+    pub async fn own(&self, network: IpAddr, who: ComingBack) -> Result<Option<OwnThings>, WireError> {
         let until = Instant::now() + PATIENCE;
-        let share = self.of_networks.take(network, PATIENCE).await;
-        let share = share.ok_or_else(|| overloaded("too many connections from your address resume at once"))?;
-        match tokio::time::timeout_at(until, self.turns.acquire()).await {
-            Ok(Ok(turn)) => Ok(Turn { _turn: turn, _share: share }),
-            _ => Err(overloaded("too many connections resume at once")),
-        }
+        let share = self.of_networks[0].take(network, PATIENCE).await;
+        let _share = share.ok_or_else(|| overloaded("too many connections from your address resume at once"))?;
+        let own = timeout_at(until, self.own.ask(who)).await;
+        own.unwrap_or_else(|_| Err(overloaded("too many connections resume at once")))
     }
 
-    /// The same for one that has had a turn: it waits for those before it, who are bounded, rather than begin again.
+    /// What they have missed of their chats. Whoever has come so far waits for those before it, who are bounded, rather than begin
+    /// again.
     ///
     /// # Errors
-    /// [`ErrorCode::Overloaded`] when the node ends.
-    pub async fn turn_again(&self, network: IpAddr) -> Result<Turn<'_>, WireError> {
-        let ends = || overloaded("the node ends");
-        let share = self.of_networks.take(network, Duration::MAX).await.ok_or_else(ends)?;
-        let turn = self.turns.acquire().await.map_err(|_| ends())?;
-        Ok(Turn { _turn: turn, _share: share })
+    /// What the database met.
+    pub async fn missed(&self, network: IpAddr, who: ComingBack, own: OwnThings) -> Result<Resumed, WireError> {
+        let share = self.of_networks[1].take(network, Duration::MAX).await;
+        let _share = share.ok_or_else(|| overloaded("the node ends"))?;
+        self.missed.ask((who, own)).await
     }
 }
 
 fn overloaded(message: &str) -> WireError {
     WireError::new(ErrorCode::Overloaded, message).after_ms(rand::random_range(1000..5000))
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt as _;
-
-    use super::*;
-
-    const STORM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const ELSEWHERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
-
-    #[tokio::test]
-    async fn one_user_has_two_turns_and_is_told_when_to_come_back() {
-        let resumes = Resumes::new(8);
-        let _two = (resumes.of_user(UserId(1)).await, resumes.of_user(UserId(1)).await);
-        let error = resumes.of_user(UserId(1)).await.map(drop).expect_err("no third");
-        assert_eq!(error.code, ErrorCode::Overloaded);
-        assert!(error.retry_after_ms.is_some());
-        assert!(resumes.of_user(UserId(2)).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn whoever_comes_from_elsewhere_waits_for_a_few_of_a_storm_only() {
-        let resumes = Resumes::new(2);
-        let first = (resumes.turn(STORM).await.expect("free"), resumes.turn(STORM).await.expect("all are free"));
-        let mut storm: Vec<_> = (0..100).map(|_| Box::pin(resumes.turn_again(STORM))).collect();
-        assert!(storm.iter_mut().all(|it| it.now_or_never().is_none()), "they wait");
-        let mut person = Box::pin(resumes.turn(ELSEWHERE));
-        assert!((&mut person).now_or_never().is_none(), "all turns are taken");
-        drop(first);
-        assert!(person.now_or_never().is_some_and(|it| it.is_ok()), "served next, behind nobody of the storm");
-    }
 }

@@ -25,7 +25,7 @@ use crate::{
     bus::Topic,
     commands::{self, Asker, Pending, Request},
     outbox::Outbox,
-    store::{Result, StoreError},
+    store::{Result, StoreError, people::lists::ComingBack},
     tokens,
 };
 
@@ -199,19 +199,19 @@ impl Session {
 
 /// `hello`: who it is, and everything that was missed.
 ///
-/// First the connection watches, then the database is read: what is committed in between arrives as an event too, and
-/// the client ignores what it knows. Of chats it hears nothing before it is certain which are its own: the list may be older than
+/// First the connection watches, then the database is read, the person's own things and then their chats: what is committed in between
+/// arrives as an event too, and the client ignores what it knows. Of chats it hears nothing before it is certain which are its own: the list may be older than
 /// the chats, and people come and go meanwhile.
 async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<Greeting>) -> Result<Welcome> {
     if hello.resume.as_ref().is_some_and(|resume| resume.chats.len() > limit::RESUME_CHATS) {
         return Err(WireError::new(ErrorCode::TooLarge, "at most 4000 cursors").into());
     }
     let (user_id, hash) = tokens::read(&hello.token).ok_or(StoreError::from(ErrorCode::InvalidToken))?;
-    let (store, network) = (app.store.hello(), greeting.network);
-    // Before and outside the turns: those whom nobody knows take none.
+    let network = greeting.network;
+    // Before and outside the queue: those whom nobody knows do not stand in it.
     let caller = {
         let _turn = app.strangers.turn(network).await?;
-        store.people.caller(user_id, &hash).await?
+        app.resumes.caller(user_id, hash).await?.ok_or(StoreError::from(ErrorCode::InvalidToken))?
     };
     let user = caller.user.id;
     app.limits.command(user)?;
@@ -221,32 +221,24 @@ async fn greet(app: Arc<App>, outbox: Arc<Outbox>, hello: Hello, greeting: Arc<G
     greeting.enter(KNOWN);
     outbox.begin_greeting();
     app.fanout.watch_user(user, &outbox).await;
-    // The turns are for the database alone: what the bus takes its time for keeps nobody else.
-    let chats = {
-        let _turn = app.resumes.turn(network).await?;
-        store.people.chat_ids(user).await?
+    let who = ComingBack { user, device: caller.device_id, resume: hello.resume.map(Arc::new) };
+    let Some(own) = app.resumes.own(network, who.clone()).await? else {
+        // Signed out after the token was looked at and before this connection could hear of it.
+        outbox.close(CloseCode::InvalidToken);
+        return Err(ErrorCode::InvalidToken.into());
     };
+    let chats: HashSet<ChatId> = own.inside().collect();
     app.fanout.watch_chats(&chats, &outbox).await;
-    let chats: HashSet<ChatId> = chats.into_iter().collect();
-    let resumed = {
-        let _turn = app.resumes.turn_again(network).await?;
-        store.resume(user, hello.resume.as_ref()).await?
-    };
-    // Left or entered between the list and the answer: that was told before this connection could take it in. Before the
-    // user's own stream begins, so that what follows finds the right chats watched.
+    let resumed = app.resumes.missed(network, who, own).await?;
+    // Left between the list and the answer: that was told before this connection could take it in. What was entered since the list
+    // follows its version. Before the user's own stream begins, so that what follows finds the right chats watched.
     let still: HashSet<ChatId> = resumed.versions.iter().map(|(chat, _)| *chat).collect();
-    let entered: Vec<ChatId> = still.difference(&chats).copied().collect();
     app.fanout.unwatch_chats(chats.difference(&still).copied(), &outbox);
     app.fanout.known_to(&outbox, Topic::User(user.0), resumed.user_version);
     for (chat, version) in resumed.versions {
         app.fanout.known_to(&outbox, Topic::Chat(chat.0), version);
     }
-    app.fanout.settle(user, entered, &outbox).await?;
-    // Signed out after the token was looked at and before this connection could hear of it.
-    if !store.people.owns_device(user, caller.device_id).await? {
-        outbox.close(CloseCode::InvalidToken);
-        return Err(ErrorCode::InvalidToken.into());
-    }
+    app.fanout.settle(user, &outbox).await?;
     app.fanout.note_seen(user, caller.device_id);
     let who = Party { user_id: user, device_id: caller.device_id };
     // Told apart from the answer: a store of the calls that is slow keeps nobody from the chat.

@@ -23,15 +23,15 @@ test('the owner gives another name, says what it is about and pins a message; a 
   await hers.info.getByRole('button', { name: fa.members.editInfo }).click();
   const dialog = hers.dialog(fa.members.editInfo);
   await dialog.getByLabel(fa.create.title, { exact: true }).fill('سفر تابستان');
-  await dialog.getByLabel(fa.members.description).fill('قرار: ساعت هشت');
+  await dialog.getByLabel(fa.members.description, { exact: true }).fill('قرار: ساعت هشت');
   await dialog.getByRole('button', { name: fa.common.save }).click();
   await hers.info.getByText('قرار: ساعت هشت').waitFor();
-  await hers.page.keyboard.press('Escape');
+  await hers.info.getByRole('button', { name: fa.common.close }).click();
 
   await head(theirs, 'سفر تابستان').click();
   await theirs.info.getByText('قرار: ساعت هشت').waitFor();
   expect(await theirs.info.getByRole('button', { name: fa.members.editInfo }).count()).toBe(0);
-  await theirs.page.keyboard.press('Escape');
+  await theirs.info.getByRole('button', { name: fa.common.close }).click();
 
   await hers.say('نشانی: میدان آزادی');
   await hers.act('نشانی: میدان آزادی', fa.chat.pin);

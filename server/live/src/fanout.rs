@@ -34,7 +34,7 @@ use tungstenite::Utf8Bytes;
 use self::{
     comparing::Comparing,
     heal::Healing,
-    membership::membership_change,
+    membership::{Entered, membership_change},
     parcel::{Change, Parcel},
     presence::Presences,
     read_marks::{Audience, ReadMarks},
@@ -45,10 +45,13 @@ use crate::{
     metrics::Metrics,
     outbox::Outbox,
     store::{ChatChange, Store},
+    together::Together,
 };
 
 /// People who are brought into chats at the same time.
-const ENTERING: usize = 8;
+const ENTERING: usize = 1024;
+/// So many of them are looked for at once.
+const ENTERED: usize = 512;
 
 /// See the module.
 pub struct Fanout {
@@ -58,8 +61,10 @@ pub struct Fanout {
     metrics: Metrics,
     node: u64,
     healing: Healing,
-    /// Bounds how many people are brought into chats at once, which asks the database.
+    /// Bounds how many people are brought into chats at once.
     entering: Semaphore,
+    /// Where the chats stand that people have come into, if they are in them.
+    entered: Together<Entered>,
     unwatched: Mutex<HashSet<Topic>>,
     comparing: Comparing,
     presences: Presences,
@@ -80,6 +85,7 @@ impl Fanout {
         Arc::new(Self {
             hub: Hub::default(),
             bus,
+            entered: Together::new(Entered(store.clone()), ENTERED, 1),
             store,
             metrics,
             node,
@@ -257,8 +263,8 @@ impl Fanout {
     }
 
     /// Makes a connection hear some chats. Returns once nothing can be missed any more.
-    pub async fn watch_chats(&self, chats: &[ChatId], outbox: &Arc<Outbox>) {
-        let topics: Vec<Topic> = chats.iter().map(|chat| Topic::Chat(chat.0)).collect();
+    pub async fn watch_chats(&self, chats: impl IntoIterator<Item = &ChatId>, outbox: &Arc<Outbox>) {
+        let topics: Vec<Topic> = chats.into_iter().map(|chat| Topic::Chat(chat.0)).collect();
         for topic in &topics {
             self.hub.watch(*topic, outbox);
         }

@@ -10,10 +10,12 @@ pub mod file_uses;
 pub mod health;
 pub mod hub;
 pub mod jobs;
+pub mod joining;
 pub mod lists;
 pub mod metrics;
 pub mod outbox;
 pub mod readers;
+pub mod together;
 
 // The crates below.
 use chapar_bus as bus;

@@ -231,8 +231,8 @@ async fn mark(store: &Store, fanout: &Arc<Fanout>, counters: &Counters, batch: &
     let places = store.chats.places(&who).await?;
     marks.retain(|reader, mark| match places.get(reader) {
         None => false,
-        Some((_, last)) => {
-            *mark = (*last).min(*mark);
+        Some(place) => {
+            *mark = place.last_seq.min(*mark);
             mark.0 > 0
         }
     });
@@ -244,12 +244,13 @@ async fn mark(store: &Store, fanout: &Arc<Fanout>, counters: &Counters, batch: &
             fanout.publish_own(user, delta);
         }
         marks.retain(|reader, _| !passed_over.contains(&reader.user));
-        let (seen, mut marks): (HashMap<_, _>, HashMap<_, _>) =
-            marks.into_iter().partition(|(reader, _)| places.get(reader).is_some_and(|it| it.0 == ChatKind::Channel));
+        let (seen, mut marks): (HashMap<_, _>, HashMap<_, _>) = marks
+            .into_iter()
+            .partition(|(reader, _)| places.get(reader).is_some_and(|it| it.kind == ChatKind::Channel));
         if !seen.is_empty() {
             counters.stir(store.chats.count_views(&seen).await?);
         }
-        let direct = marks.keys().filter(|it| places.get(it).is_some_and(|it| it.0 == ChatKind::Direct)).copied();
+        let direct = marks.keys().filter(|it| places.get(it).is_some_and(|it| it.kind == ChatKind::Direct)).copied();
         let requests = store.people.requests_among(&direct.collect::<Vec<_>>()).await?;
         marks.retain(|reader, _| !requests.contains(reader));
         if !marks.is_empty() {

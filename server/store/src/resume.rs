@@ -2,16 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Resume, Seq, Sync, UserId, Version};
+use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Seq, Sync, Version};
 
 use super::{
-    Result, Store,
-    chats::pages::{Head, ROWS, Room},
-    people::lists::{Own, encoded},
+    Chats, Result, Store, StoreError,
+    chats::pages::{Head, ROWS, Room, Wanted},
+    people::lists::{ComingBack, OwnThings, encoded},
 };
 
-/// Bytes of one's own things in an answer to `hello`.
-const OWN: usize = 96 * 1024;
 /// Bytes of the chats that an answer to `hello` names as behind.
 const BEHIND: usize = 48 * 1024;
 /// Chats that one answer to `hello` brings up to date in full; the rest are named as behind.
@@ -31,64 +29,93 @@ pub struct Resumed {
     pub versions: Vec<(ChatId, Version)>,
 }
 
+type Cursors = HashMap<ChatId, (Version, Seq)>;
+
 impl Store {
-    /// Everything that changed since a client's cursors; everything, without. The list of chats and the chats are of two moments, the
-    /// list's first: whoever was taken out of a chat in between does not get it any more.
-    pub async fn resume(&self, user: UserId, resume: Option<&Resume>) -> Result<Resumed> {
-        let epochs = self.epochs().await?;
-        let mut forgotten: Vec<String> = Vec::new();
-        for epoch in &epochs {
-            if !resume.is_some_and(|it| it.epochs.contains(epoch)) {
-                forgotten.push(epoch.0.clone());
-            }
-        }
-        let known = |database: &str, forgotten: &[String]| resume.filter(|_| forgotten.iter().all(|it| it != database));
-        let mut from = known(Epoch::PEOPLE, &forgotten).map(|it| it.user_version);
-        let since = |own: &Own| {
-            // Nobody has been told of it, or it is not known any more what was taken back since.
-            if from.take_if(|from| *from > own.version || !own.knows(*from)).is_some() {
-                forgotten.push(Epoch::PEOPLE.to_owned());
-            }
-            from.unwrap_or_default()
+    /// Everything that one has missed, one half after the other; none for whoever is signed out.
+    pub async fn resume(&self, who: ComingBack) -> Result<Option<Resumed>> {
+        let Some(own) = self.people.own_things(std::slice::from_ref(&who)).await?.pop().flatten() else {
+            return Ok(None);
         };
-        let (own, list, user_delta) = self.people.own(user, since, OWN).await?;
-        let cursors: HashMap<ChatId, (Version, Seq)> = known(Epoch::CHATS, &forgotten)
-            .map(|it| it.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
-            .unwrap_or_default();
+        Ok(self.chats.missed(vec![(who, own)]).await?.pop())
+    }
+}
 
-        let ids: Vec<ChatId> = list.iter().filter(|it| it.role.is_some()).map(|it| it.chat_id).collect();
-        let mut reading = self.chats.reading().await?;
-        let held = reading.heads(user, &ids).await?;
-        let known_version = |chat: ChatId| cursors.get(&chat).map_or(Version(0), |cursor| cursor.0);
-        let changed: Vec<Head> = held.iter().copied().filter(|it| known_version(it.chat) != it.version).collect();
-
-        let (full, rest) = changed.split_at(changed.len().min(CHATS_IN_FULL));
-        // What others have read is asked where it can be further than the client knows.
-        let new: HashSet<ChatId> =
-            full.iter().filter(|it| known_version(it.chat) == Version(0)).map(|it| it.chat).collect();
-        let reads: Vec<(ChatId, Seq)> = held
+impl Chats {
+    /// Everything that some people have missed since their cursors; everything, without: of the chats on their lists, which were read
+    /// first. Whoever was taken out of a chat in between does not get it any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database says nothing of its epoch.
+    pub async fn missed(&self, of: Vec<(ComingBack, OwnThings)>) -> Result<Vec<Resumed>> {
+        let mut reading = self.reading().await?;
+        let ids: Vec<_> = of.iter().map(|(who, own)| (who.user, own.inside().collect::<Vec<_>>())).collect();
+        let (held, epoch) = reading.heads(&ids, true).await?;
+        let epoch = epoch.ok_or(StoreError::Unavailable(sqlx::Error::RowNotFound))?;
+        let epoch = Epoch(Epoch::CHATS.to_owned(), epoch);
+        let cursors: Vec<Option<Cursors>> = of
             .iter()
-            .filter(|it| it.kind != ChatKind::Channel)
-            .filter_map(|it| {
-                let known = cursors.get(&it.chat).map(|cursor| cursor.1);
-                let known = known.or_else(|| new.contains(&it.chat).then_some(Seq(0)))?;
-                (it.last_seq > known).then_some((it.chat, known))
+            .map(|(who, _)| {
+                let resume = who.resume.as_ref().filter(|it| it.epochs.contains(&epoch))?;
+                Some(resume.chats.iter().map(|&ChatCursor(chat, version, read)| (chat, (version, read))).collect())
             })
             .collect();
-        let others_read = reading.others_read(user, &reads).await?;
+        let known = |place: usize, chat: ChatId| cursors[place].as_ref().and_then(|it| it.get(&chat)).copied();
+        let version = |place: usize, chat: ChatId| known(place, chat).map_or(Version(0), |it| it.0);
 
-        let taken = encoded(&user_delta) + encoded(&others_read) + BEHIND.min(changed.len() * ID);
+        // Of each the chats that have changed, of which the first are told in full.
+        let changed = |(place, heads): (usize, &Vec<Head>)| -> Vec<Head> {
+            heads.iter().copied().filter(|it| version(place, it.chat) != it.version).collect()
+        };
+        let changed: Vec<Vec<Head>> = held.iter().enumerate().map(changed).collect();
+        let full = |place: usize| changed[place].iter().take(CHATS_IN_FULL);
+        // What others have read is asked where it can be further than the client knows.
+        let reads: Vec<_> = of
+            .iter()
+            .enumerate()
+            .map(|(place, (who, _))| {
+                let new: HashSet<ChatId> =
+                    full(place).map(|it| it.chat).filter(|it| version(place, *it) == Version(0)).collect();
+                let further = held[place].iter().filter(|it| it.kind != ChatKind::Channel).filter_map(|it| {
+                    let known = known(place, it.chat).map(|it| it.1);
+                    let known = known.or_else(|| new.contains(&it.chat).then_some(Seq(0)))?;
+                    (it.last_seq > known).then_some((it.chat, known))
+                });
+                (who.user, further.collect())
+            })
+            .collect();
+        let others_read = reading.others_read(&reads).await?;
+
         let (messages, each) = MESSAGES_IN_HELLO;
-        let room = Room { messages, each, all: ROWS.saturating_sub(taken) };
-        let (chats, mut behind) = reading.syncs(user, full, known_version, room).await?;
+        let wanted = of.iter().enumerate().map(|(place, (who, own))| {
+            let behind = BEHIND.min(changed[place].len() * ID);
+            let taken = encoded(&own.delta) + encoded(&others_read[place]) + behind;
+            let room = Room { messages, each, all: ROWS.saturating_sub(taken) };
+            let stretches = full(place).map(|it| (it.chat, version(place, it.chat), it.version)).collect();
+            Wanted { user: who.user, stretches, room }
+        });
+        let synced = reading.syncs(wanted.collect()).await?;
         reading.end().await?;
-        behind.extend(rest.iter().map(|it| it.chat));
-        // A chat without a cursor is new to the client, which hears of it by the list of its chats as well.
-        behind.sort_by_key(|chat| !cursors.contains_key(chat));
-        behind.truncate(BEHIND / ID);
 
-        let versions = held.iter().map(|it| (it.chat, it.version)).collect();
-        let sync = Sync { epochs, reset: forgotten, user: user_delta, chats, behind, others_read };
-        Ok(Resumed { sync, user_version: own.version, versions })
+        let mut resumed = Vec::with_capacity(synced.len());
+        let parts = synced.into_iter().zip(others_read).zip(&of).enumerate();
+        for (place, (((chats, mut behind), others_read), (_, own))) in parts {
+            behind.extend(changed[place].iter().skip(CHATS_IN_FULL).map(|it| it.chat));
+            // A chat without a cursor is new to the client, which hears of it by the list of its chats as well.
+            behind.sort_by_key(|chat| known(place, *chat).is_none());
+            behind.truncate(BEHIND / ID);
+            let mut reset = Vec::new();
+            if !own.known {
+                reset.push(Epoch::PEOPLE.to_owned());
+            }
+            if cursors[place].is_none() {
+                reset.push(Epoch::CHATS.to_owned());
+            }
+            let epochs = vec![Epoch(Epoch::PEOPLE.to_owned(), own.epoch.clone()), epoch.clone()];
+            let versions = held[place].iter().map(|it| (it.chat, it.version)).collect();
+            let sync = Sync { epochs, reset, user: own.delta.clone(), chats, behind, others_read };
+            resumed.push(Resumed { sync, user_version: own.version, versions });
+        }
+        Ok(resumed)
     }
 }

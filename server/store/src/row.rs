@@ -150,5 +150,10 @@ pub(crate) fn my_reaction(row: &PgRow, user_id: UserId) -> sqlx::Result<Option<R
 
 /// The place in what was asked for, from 0.
 pub(crate) fn place(row: &PgRow) -> sqlx::Result<usize> {
-    Ok(usize::try_from(row.try_get::<i32, _>("place")? - 1).unwrap_or(usize::MAX))
+    number(row, "place")
+}
+
+/// Where something stands that Postgres counts from 1, from 0.
+pub(crate) fn number(row: &PgRow, column: &str) -> sqlx::Result<usize> {
+    Ok(usize::try_from(row.try_get::<i32, _>(column)? - 1).unwrap_or(usize::MAX))
 }

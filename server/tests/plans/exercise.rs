@@ -1,5 +1,7 @@
 //! Calls everything that the store can do. What is new in the store is added here.
 
+use std::sync::Arc;
+
 use chapar_domain::{
     Principal,
     change::{Asked, Change, NewChat, NewMessage},
@@ -25,6 +27,7 @@ use chapar_server::store::{
     people::{
         accounts::Which,
         budgets::{self, BudgetKind, Charge, Repute, Toll},
+        lists::ComingBack,
     },
 };
 use chapar_signaling::{
@@ -97,8 +100,11 @@ async fn accounts(store: &Store, round: i64) {
 }
 
 async fn reading(store: &Store, size: Size) {
-    assert_eq!(store.people.chat_ids(ME).await.expect("read").len(), 2002);
-    let all = store.resume(ME, None).await.expect("read");
+    // They have no devices.
+    let (device, _) = store.people.create_device(ME, Uuid::new_v4().as_bytes(), "telephone").await.expect("made");
+    let back = |resume| ComingBack { user: ME, device, resume };
+    let all = store.resume(back(None)).await.expect("read").expect("signed in");
+    assert_eq!(all.versions.len(), 2002);
     let epochs = all.sync.epochs;
     // All known; then twenty changed; then all changed.
     for behind in [0, 20, 2002] {
@@ -108,7 +114,7 @@ async fn reading(store: &Store, size: Size) {
             .enumerate()
             .map(|(n, (chat, version))| ChatCursor(*chat, Version(version.0 - i64::from(n < behind)), Seq(0)));
         let resume = Resume { epochs: epochs.clone(), user_version: all.user_version, chats: chats.collect() };
-        let answer = store.resume(ME, Some(&resume)).await.expect("read").sync;
+        let answer = store.resume(back(Some(Arc::new(resume)))).await.expect("read").expect("signed in").sync;
         assert!(answer.reset.is_empty());
         assert_eq!(answer.chats.len() + answer.behind.len(), behind);
     }
@@ -140,12 +146,13 @@ async fn reading(store: &Store, size: Size) {
         store.people.resolve(handle).await.expect("read");
         store.people.credentials(handle, &[7; 8]).await.expect("read");
     }
+    let handles = ["u777777", "channel", "nobody"].map(str::to_owned);
+    assert_eq!(store.people.public_chats(&handles).await.expect("read").len(), 1);
     let some: Vec<_> = (100..300).map(UserId).collect();
     store.people.known_among(ME, &some, false).await.expect("read");
     let pairs: Vec<_> = some.iter().map(|other| (ME, *other)).collect();
     store.people.may_see(&pairs).await.expect("read");
     store.chats.inside(ChatId(CHANNEL), &some).await.expect("read");
-    store.chats.entered(ME, &CHATS).await.expect("read");
 }
 
 async fn writing(store: &Store, size: Size, round: i64) {
@@ -196,10 +203,6 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
     let back = some.clone();
     done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back.clone()))], Locks::Skip).await;
-    let made = |kind, chat: ChatId, members: &[UserId]| {
-        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
-        by(ME, chat.0, Change::Create(new))
-    };
     // A reader of the channel goes and comes.
     let reader = Reader { chat: ChatId(CHANNEL), user: reader };
     for wish in [Move::Leave, Move::Join] {
@@ -211,6 +214,9 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let (standing, first) = store.chats.memberships(&who).await.expect("read");
     store.people.apply(&standing, first).await.expect("nothing to apply");
     store.chats.places(&who).await.expect("read");
+    let readers = [Reader { chat: ChatId(CHANNEL), user: ME }, reader];
+    let seen = store.chats.channel_snapshots(&readers).await.expect("read");
+    assert!(seen.iter().all(Option::is_some), "both are in it");
     let marks = who.iter().map(|it| (*it, Seq(10 + round))).collect();
     store.people.mark_read(&marks).await.expect("read");
     store.chats.show_read(&marks).await.expect("shown");
@@ -229,9 +235,19 @@ async fn writing(store: &Store, size: Size, round: i64) {
     }
 
     jobs(store).await;
+    new_chats(store, round).await;
+    store.people.doors(ME, &back, true).await.expect("read");
+    personal(store, round).await;
     files(store, size, round).await;
+    store.settle_claim("channel").await.expect("looked");
+}
 
-    // New chats.
+async fn new_chats(store: &Store, round: i64) {
+    let id = Uuid::new_v4;
+    let made = |kind, chat: ChatId, members: &[UserId]| {
+        let new = NewChat { kind, title: Some("new".into()), handle: None, members: members.to_vec() };
+        Asked { by: Principal::User(ME), chat, change: Change::Create(new) }
+    };
     let handle = format!("public_{}", &id().simple().to_string()[..8]);
     let client_id = id();
     assert_eq!(store.people.created_chat(ME, client_id, ChatKind::Group).await.expect("read"), None);
@@ -260,10 +276,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     assert!(store.people.is_request(ME, chat).await.expect("read"));
     store.people.decline(stranger, chat).await.expect("declined").expect("it was a request");
     store.people.engage(stranger, chat).await.expect("accepted").expect("it was declined");
-    store.people.doors(ME, &back, true).await.expect("read");
-    personal(store, round).await;
     store.chats.info(chat).await.expect("read").expect("there");
-    store.settle_claim("channel").await.expect("looked");
     store.chats.ever_inside(chat, &[ME]).await.expect("read");
 }
 

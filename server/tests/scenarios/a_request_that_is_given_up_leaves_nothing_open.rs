@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chapar_protocol::UserId;
-use chapar_server::store::Store;
+use chapar_server::store::{Store, people::lists::ComingBack};
 
 use crate::support::world::Plan;
 
@@ -27,10 +26,12 @@ async fn give_up_after<F: Future>(polls: u32, request: F) {
 async fn what_is_stored_next_is_committed() {
     let world = Plan::single().start().await;
     let options: sqlx::postgres::PgConnectOptions = world.database.url().parse().expect("a URL");
+    let reader = world.accounts(1).await.remove(0);
     // One connection: what one leaves, the next one gets.
     let store = Store::connect(options, 1, Duration::from_secs(10)).await.expect("connects");
     for polls in 1..16 {
-        give_up_after(polls, store.resume(UserId(1), None)).await;
+        let back = ComingBack { user: reader.user.id, device: reader.device_id, resume: None };
+        give_up_after(polls, store.resume(back)).await;
         let read = store.people.create_user(&format!("after_read_{polls}"), "somebody", None).await;
         read.unwrap_or_else(|error| panic!("given up after {polls} polls of a read: {error}"));
         give_up_after(polls, store.people.create_user(&format!("given_up_{polls}"), "somebody", None)).await;

@@ -33,6 +33,7 @@ mod a_revoked_device_is_silenced_everywhere;
 mod a_scanner_holds_a_file;
 mod a_slow_reader_is_let_go;
 mod a_slow_reader_reads_steadily;
+mod a_storm_is_welcomed_in_few_steps;
 mod a_stranger_asks_first;
 mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;

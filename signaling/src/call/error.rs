@@ -9,7 +9,7 @@ pub enum CallError {
     #[error("not one of the two people of this call")]
     NotInCall,
     /// It has ended.
-    #[error("the call has ended: {0:?}")]
+    #[error("the call has ended")]
     Ended(EndReason),
     /// Another device of the same person is in the call.
     #[error("another device of this person is in the call")]

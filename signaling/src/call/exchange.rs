@@ -88,7 +88,7 @@ pub struct CheckedCandidates {
 }
 
 impl CheckedCandidates {
-    /// Checks candidates from a client. Those that the policy keeps back are left out.
+    /// Checks candidates from a client. Those that the policy keeps back are left out, and empty ones, which end them.
     ///
     /// # Errors
     /// What is wrong with the first bad one; [`SdpError::TooMany`] beyond [`MAX_BATCH`].
@@ -97,7 +97,8 @@ impl CheckedCandidates {
             return Err(SdpError::TooMany("candidates"));
         }
         let mut kept = Vec::with_capacity(candidates.len());
-        for text in candidates {
+        // Browsers fire an empty one at the end (RFC 8838): it says nothing to the other side, and takes none beside it with it.
+        for text in candidates.iter().filter(|text| !text.is_empty()) {
             let parsed = candidate::Candidate::parse(text)?;
             if policy.permits(&parsed) {
                 kept.push(parsed.to_string());

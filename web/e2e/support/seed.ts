@@ -21,13 +21,14 @@ const MARKED = [
 
 const later = (days: number): string => new Date(Date.now() + days * 24 * 3_600_000).toISOString();
 
-export async function seed(url: string) {
+/** `called` gives the handles: for pictures those that people would choose. */
+export async function seed(url: string, called: (name: string) => string = handle) {
   const [mina, sara, amir, reza, john] = await Promise.all([
-    Person.register(url, 'مینا احمدی', handle('mina')),
-    Person.register(url, 'سارا رضایی', handle('sara')),
-    Person.register(url, 'امیر', handle('amir')),
-    Person.register(url, 'سید محمدرضا حسینی‌نژاد طباطبایی اصفهانی', handle('reza')),
-    Person.register(url, 'John Appleseed', handle('john')),
+    Person.register(url, 'مینا احمدی', called('mina_ahmadi')),
+    Person.register(url, 'سارا رضایی', called('sara_rezaei')),
+    Person.register(url, 'امیر', called('amir_tehrani')),
+    Person.register(url, 'سید محمدرضا حسینی‌نژاد طباطبایی اصفهانی', called('mr_hosseini')),
+    Person.register(url, 'John Appleseed', called('john_appleseed')),
   ]);
 
   const saraChat = await sara.direct(mina);
@@ -84,7 +85,7 @@ export async function seed(url: string) {
   }
   await mina.read(work, 41);
 
-  const news = await sara.create('channel', 'خبرهای چاپار', [mina, amir, reza], handle('news'));
+  const news = await sara.create('channel', 'خبرهای چاپار', [mina, amir, reza], called('chapar_news'));
   const headline = 'نسخهٔ تازهٔ چاپار آمد';
   const post = await sara.say(news, `${headline}\nتماس صوتی روی شبکهٔ ضعیف هم کار می‌کند.`, {
     entities: [{ offset: 0, length: headline.length, type: 'bold' }],
@@ -113,7 +114,7 @@ export async function seed(url: string) {
   await mina.read(filesChat, 9);
 
   // A stranger has written: it waits apart.
-  const negar = await Person.register(url, 'نگار', handle('negar'));
+  const negar = await Person.register(url, 'نگار', called('negar_moradi'));
   await negar.finds(mina);
   const { chat: request } = await negar.call<{ chat: { id: number } }>('open_direct', { user_id: mina.id });
   await negar.say(request.id, 'سلام! شمارهٔ شما را سارا داده. برای سفر شنبه یک جای خالی دارید؟');

@@ -10,16 +10,16 @@ const GROUP: Right[] = ["write", "react", "list"];
 
 describe("what somebody may", () => {
   it.each([
-    ["a direct chat", info("direct"), "member", undefined, "react write"],
+    ["a direct chat", info("direct"), "member", undefined, "pin react write"],
     ["a new group", info("group", GROUP), "member", undefined, "list react write"],
     ["a group that was told nothing", info("group"), "member", undefined, ""],
     ["one who is not in it", info("group", GROUP), undefined, undefined, ""],
     ["a reader", info("channel", ["react"]), "member", undefined, "react"],
-    ["an owner, whatever everybody may", info("group"), "owner", undefined, "add delete list name react remove write"],
+    ["an owner, whatever everybody may", info("group"), "owner", undefined, "add change_info delete list name pin react remove write"],
     ["an admin with one right", info("group", GROUP), "admin", member({ role: "admin", rights: ["delete"] }), "delete list react write"],
     ["an admin with none in a quiet group", info("group", ["list"]), "admin", member({ role: "admin" }), "list"],
     ["an admin of a channel with one right", info("channel", ["react"]), "admin", member({ role: "admin", rights: ["write"] }), "react write"],
-    ["an admin who has not been told", info("channel"), "admin", undefined, "add delete list react remove write"],
+    ["an admin who has not been told", info("channel"), "admin", undefined, "add change_info delete list pin react remove write"],
     ["restricted for good", info("group", GROUP), "member", member({ denied: ["write"] }), "list react"],
     ["restricted until later", info("group", GROUP), "member", member({ denied: ["write"], denied_until: "2026-11-23T08:30:01.000Z" }), "list react"],
     ["restricted until now", info("group", GROUP), "member", member({ denied: ["write"], denied_until: "2026-11-23T08:30:00.000Z" }), "list react write"],

@@ -2,10 +2,16 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use chapar_protocol::{ChatDelta, ChatId, Event, Item, MyChat, UserDelta, UserId};
+use chapar_protocol::{ChatDelta, ChatId, Event, Item, MyChat, UserDelta, UserId, Version};
+use futures_util::future::try_join_all;
 
 use super::{Fanout, event_frame, heal::in_time, parcel::Change};
-use crate::{bus::Topic, outbox::Outbox, store::Result};
+use crate::{
+    bus::Topic,
+    outbox::Outbox,
+    store::{Result, Store, chats::readers::Reader},
+    together::Question,
+};
 
 /// A change of a user's own things that may bring the user into chats or out of them.
 pub(super) fn membership_change(mut delta: UserDelta) -> Change {
@@ -95,7 +101,7 @@ impl Fanout {
         }
         let topics: Vec<Topic> = change.entered.iter().map(|chat| Topic::Chat(chat.0)).collect();
         self.subscribe(&topics).await;
-        let versions = match in_time(self.store.chats.entered(UserId(user), &change.entered)).await {
+        let versions = match in_time(self.where_they_stand(UserId(user), &change.entered)).await {
             Ok(versions) => versions,
             Err(error) => {
                 tracing::warn!(%error, "could not read where entered chats stand");
@@ -206,19 +212,17 @@ impl Fanout {
         devices
     }
 
-    /// Makes a connection watch the chats that its person is in by the database, looked at after it has begun to watch; of these that is
-    /// asked which have been entered since the list was read, or moved since. Again while somebody moves, then it begins to hear.
-    pub async fn settle(&self, user: UserId, mut unsure: Vec<ChatId>, outbox: &Arc<Outbox>) -> Result<()> {
+    /// Makes a connection watch those of the chats, of which somebody has said during its greeting that its person came or went, that
+    /// the person is in by the database, looked at after it has begun to watch. Again while somebody moves, then it begins to hear.
+    pub async fn settle(&self, user: UserId, outbox: &Arc<Outbox>) -> Result<()> {
         loop {
+            let unsure = outbox.end_greeting();
             if unsure.is_empty() {
-                unsure = outbox.end_greeting();
-                if unsure.is_empty() {
-                    return Ok(());
-                }
+                return Ok(());
             }
             self.watch_chats(&unsure, outbox).await;
-            let inside = in_time(self.store.hello().chats.entered(user, &unsure)).await?;
-            let mut outside: HashSet<ChatId> = unsure.drain(..).collect();
+            let inside = in_time(self.where_they_stand(user, &unsure)).await?;
+            let mut outside: HashSet<ChatId> = unsure.into_iter().collect();
             for (chat, version) in inside {
                 outside.remove(&chat);
                 self.known(Topic::Chat(chat.0), version);
@@ -226,5 +230,25 @@ impl Fanout {
             }
             self.unwatch_chats(outside, outbox);
         }
+    }
+
+    /// The versions of those of some chats that somebody is in.
+    async fn where_they_stand(&self, user: UserId, chats: &[ChatId]) -> Result<Vec<(ChatId, Version)>> {
+        let asks = chats.iter().map(|chat| self.entered.ask(Reader { chat: *chat, user }));
+        let versions = try_join_all(asks).await?;
+        Ok(chats.iter().copied().zip(versions).filter_map(|(chat, version)| Some((chat, version?))).collect())
+    }
+}
+
+/// Where a chat stands that somebody has come into; none when they are not in it.
+pub(super) struct Entered(pub(super) Store);
+
+impl Question for Entered {
+    type Ask = Reader;
+    type Answer = Option<Version>;
+
+    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<Option<Version>>> {
+        let places = self.0.chats.places(&asks).await?;
+        Ok(asks.iter().map(|it| places.get(it).map(|it| it.version)).collect())
     }
 }

@@ -5,42 +5,65 @@ use sqlx::{Row, postgres::PgRow};
 
 use super::{
     Result, Tx,
-    pages::{Room, number},
+    pages::{Room, Slices},
     row,
 };
 
 /// A stretch of a chat's changes: after, up to and with.
 pub(crate) type Stretch = (ChatId, Version, Version);
 
-/// The changes in some stretches, and for each whether more follow. Stretches for which there is no room are left out, but
-/// never the first. With a user the reactions of that user, else those of all.
-pub(crate) async fn read(
-    tx: &mut Tx,
-    user: Option<UserId>,
-    stretches: &[Stretch],
-    room: Room,
-) -> Result<Vec<(ChatDelta, bool)>> {
-    if stretches.is_empty() {
-        return Ok(Vec::new());
+/// What somebody is told of some chats.
+pub(crate) struct Asked {
+    /// The reactions of that user, else those of all.
+    pub(crate) user: Option<UserId>,
+    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) room: Room,
+}
+
+/// What one is told: the changes in those stretches for which there is room, the first always among them, and for each whether more
+/// follow.
+pub(crate) type Told = Vec<(ChatDelta, bool)>;
+
+/// The changes that some are told, for all of them at once.
+pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Told>> {
+    let stretches = || asked.iter().flat_map(|it| &it.stretches);
+    if stretches().next().is_none() {
+        return Ok(asked.iter().map(|_| Vec::new()).collect());
     }
-    let rows = sqlx::query("SELECT * FROM changed_messages($1, $2, $3, $4, $5, $6, $7)")
-        .bind(stretches.iter().map(|it| it.0.0).collect::<Vec<_>>())
-        .bind(stretches.iter().map(|it| it.1.0).collect::<Vec<_>>())
-        .bind(stretches.iter().map(|it| it.2.0).collect::<Vec<_>>())
-        .bind(user.map(|user| user.0))
-        .bind(i32::try_from(room.messages).unwrap_or(i32::MAX))
-        .bind(number(room.each))
-        .bind(number(room.all))
-        .fetch_all(&mut **tx)
-        .await?;
+    let mut slices = Slices::default();
+    asked.iter().for_each(|it| slices.add(it.stretches.len(), it.room));
+    let rows = sqlx::query(
+        "SELECT p.person::integer AS person, k.*
+         FROM unnest($4::bigint[], $5::integer[], $6::integer[], $7::integer[], $8::bigint[], $9::bigint[]) WITH ORDINALITY
+             AS p (usr, low, high, each_rows, each_bytes, all_bytes, person)
+         CROSS JOIN LATERAL changed_messages(
+             ($1::bigint[])[p.low:p.high], ($2::bigint[])[p.low:p.high], ($3::bigint[])[p.low:p.high], p.usr, p.each_rows,
+             p.each_bytes, p.all_bytes
+         ) k",
+    )
+    .bind(stretches().map(|it| it.0.0).collect::<Vec<_>>())
+    .bind(stretches().map(|it| it.1.0).collect::<Vec<_>>())
+    .bind(stretches().map(|it| it.2.0).collect::<Vec<_>>())
+    .bind(asked.iter().map(|it| it.user.map(|user| user.0)).collect::<Vec<_>>())
+    .bind(slices.low)
+    .bind(slices.high)
+    .bind(slices.rows)
+    .bind(slices.each)
+    .bind(slices.all)
+    .fetch_all(&mut **tx)
+    .await?;
+    // Of all at first, with whose each is.
     let mut deltas: Vec<(ChatDelta, bool)> = Vec::new();
+    let mut whose = Vec::new();
     let mut told = Vec::new();
     for found in &rows {
-        let Some(&(chat_id, from, version)) = stretches.get(row::place(found)?) else { continue };
+        let person = row::number(found, "person")?;
+        let Some(it) = asked.get(person) else { continue };
+        let Some(&(chat_id, from, version)) = it.stretches.get(row::place(found)?) else { continue };
         if found.try_get::<Option<i64>, _>("seq")?.is_some() {
             told.push(ChatRow::Message(row::message(found)?));
             // Also one that is older: the stretch that it was of has left this message out, which has changed since.
-            if let Some(user) = user {
+            if let Some(user) = it.user {
                 told.extend(row::my_reaction(found, user)?.map(ChatRow::Reaction));
             }
             continue;
@@ -48,6 +71,7 @@ pub(crate) async fn read(
         let cut = Version(found.try_get("version")?);
         let delta = ChatDelta { chat_id, from, version: cut, rows: std::mem::take(&mut told) };
         deltas.push((delta, cut < version));
+        whose.push(person);
     }
     // Each chat by its own look into the index, whatever the planner takes their number for: a LIMIT keeps it from joining
     // with the whole table. So below, and in `snapshot`.
@@ -68,7 +92,7 @@ pub(crate) async fn read(
          ) m ORDER BY i.place, m.user_id";
     let member = |found: &PgRow| Ok(ChatRow::Member(row::member(found, row::kind(found.try_get("kind")?))?));
     add(tx, &mut deltas, members, member).await?;
-    if user.is_none() {
+    if asked.iter().any(|it| it.user.is_none()) {
         let reactions = "SELECT i.place::integer AS place, r.seq, r.version, r.user_id, r.emoji
              FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS i (chat, after, upto, place)
              CROSS JOIN LATERAL (
@@ -78,10 +102,12 @@ pub(crate) async fn read(
              ) r ORDER BY i.place, r.version";
         add(tx, &mut deltas, reactions, |found| Ok(ChatRow::Reaction(row::reacted(found)?))).await?;
     }
-    for (delta, _) in &mut deltas {
+    let mut by_person: Vec<Told> = asked.iter().map(|_| Vec::new()).collect();
+    for (person, (mut delta, more)) in whose.into_iter().zip(deltas) {
         delta.rows.sort_by_key(ChatRow::version);
+        by_person[person].push((delta, more));
     }
-    Ok(deltas)
+    Ok(by_person)
 }
 
 /// Adds to deltas the rows that a statement finds within their stretches.

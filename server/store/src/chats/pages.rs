@@ -50,19 +50,58 @@ pub(crate) struct Room {
 
 impl Room {
     /// A page of one chat.
-    const fn page(messages: usize) -> Self {
+    pub(super) const fn page(messages: usize) -> Self {
         Self { messages, each: ROWS, all: ROWS }
+    }
+}
+
+/// Which part of one list of chats is whose, when many are asked for at once, and how much room each has.
+#[derive(Default)]
+pub(super) struct Slices {
+    pub(super) low: Vec<i32>,
+    pub(super) high: Vec<i32>,
+    pub(super) rows: Vec<i32>,
+    pub(super) each: Vec<i64>,
+    pub(super) all: Vec<i64>,
+}
+
+impl Slices {
+    /// The next has so many.
+    pub(super) fn add(&mut self, count: usize, room: Room) {
+        let before = self.high.last().copied().unwrap_or(0);
+        self.low.push(before + 1);
+        self.high.push(before + i32::try_from(count).unwrap_or(i32::MAX));
+        self.rows.push(i32::try_from(room.messages).unwrap_or(i32::MAX));
+        self.each.push(number(room.each));
+        self.all.push(number(room.all));
     }
 }
 
 /// Where a chat stands that somebody is in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    pub(crate) chat: ChatId,
-    pub(crate) kind: ChatKind,
-    pub(crate) last_seq: Seq,
-    pub(crate) version: Version,
+pub struct Head {
+    /// Which.
+    pub chat: ChatId,
+    /// Its form.
+    pub kind: ChatKind,
+    /// The seq of the last message.
+    pub last_seq: Seq,
+    /// Its version.
+    pub version: Version,
 }
+
+/// What somebody is brought up to date of: each chat from the version that is known, or 0, to the one that it has.
+pub(crate) struct Wanted {
+    pub(crate) user: UserId,
+    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) room: Room,
+}
+
+/// What brings the chats up to date for which there is room; and the others.
+pub(crate) type Synced = (Vec<ChatSync>, Vec<ChatId>);
+
+/// So many chats are read in one statement at most, unless one person has more: what is read waits in memory.
+const STRETCHES: usize = 160;
 
 /// How somebody stands in a chat, where rights are concerned.
 pub struct Inside {
@@ -80,72 +119,130 @@ pub struct Inside {
 pub(crate) struct Reading(Tx);
 
 impl Reading {
-    /// Those of some chats that a user is in, those that changed last first.
-    pub(crate) async fn heads(&mut self, user: UserId, chats: &[ChatId]) -> Result<Vec<Head>> {
+    /// Those of some chats that each is in, those that changed last first. With the epoch of the chats' side where it is asked for.
+    pub(crate) async fn heads(
+        &mut self,
+        of: &[(UserId, Vec<ChatId>)],
+        with_epoch: bool,
+    ) -> Result<(Vec<Vec<Head>>, Option<String>)> {
+        let (mut places, mut users, mut chats) = (Vec::new(), Vec::new(), Vec::new());
+        for ((user, ids), place) in of.iter().zip(1_i32..) {
+            places.extend(ids.iter().map(|_| place));
+            users.extend(ids.iter().map(|_| user.0));
+            chats.extend(ids.iter().map(|chat| chat.0));
+        }
         let rows = sqlx::query(
-            "SELECT c.id, c.kind, c.seq, c.version FROM unnest($2::bigint[]) AS i (chat)
+            "SELECT i.place, c.id, c.kind, c.seq, c.version, c.changed_at, NULL::text AS epoch
+             FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS i (place, usr, chat)
              CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
              CROSS JOIN LATERAL (
-                 SELECT FROM members m WHERE m.chat_id = i.chat AND m.user_id = $1 AND m.role IS NOT NULL LIMIT 1
-             ) m ORDER BY c.changed_at DESC, c.id",
+                 SELECT FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL LIMIT 1
+             ) m
+             UNION ALL
+             SELECT 0, NULL, NULL, NULL, NULL, NULL, m.epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+             FROM meta m WHERE $4
+             ORDER BY place, changed_at DESC, id",
         )
-        .bind(user.0)
-        .bind(chats.iter().map(|chat| chat.0).collect::<Vec<_>>())
+        .bind(places)
+        .bind(users)
+        .bind(chats)
+        .bind(with_epoch)
         .fetch_all(&mut *self.0)
         .await?;
-        Ok(rows.iter().map(head).collect::<sqlx::Result<_>>()?)
-    }
-
-    /// What brings some chats up to date, each from the version that is known of it, as far as there is room; and the others.
-    pub(crate) async fn syncs(
-        &mut self,
-        user: UserId,
-        heads: &[Head],
-        known: impl Fn(ChatId) -> Version,
-        room: Room,
-    ) -> Result<(Vec<ChatSync>, Vec<ChatId>)> {
-        let stretch = |it: &Head| (it.chat, known(it.chat), it.version);
-        let (deltas, snapshots): (Vec<Stretch>, _) = heads.iter().map(stretch).partition(|it| follows(it.1, it.2));
-        let snapshots: Vec<ChatId> = snapshots.into_iter().map(|it| it.0).collect();
-        let (mut found, mut left) = (HashMap::new(), room.all);
-        for (delta, more) in delta::read(&mut self.0, Some(user), &deltas, room).await? {
-            place(&mut found, &mut left, delta.chat_id, ChatSync::Delta { delta, more });
-        }
-        let room = Room { messages: limit::SNAPSHOT_MESSAGES, each: room.each, all: left };
-        for snapshot in snapshot::read(&mut self.0, user, &snapshots, room).await? {
-            place(&mut found, &mut left, snapshot.chat.id, ChatSync::Snapshot { snapshot });
-        }
-        let (mut chats, mut behind) = (Vec::new(), Vec::new());
-        for it in heads {
-            match found.remove(&it.chat) {
-                Some(sync) => chats.push(sync),
-                None => behind.push(it.chat),
+        let (mut heads, mut epoch): (Vec<Vec<Head>>, _) = (of.iter().map(|_| Vec::new()).collect(), None);
+        for found in &rows {
+            match heads.get_mut(row::place(found)?) {
+                Some(heads) => heads.push(head(found)?),
+                None => epoch = found.try_get("epoch")?,
             }
         }
-        Ok((chats, behind))
+        Ok((heads, epoch))
     }
 
-    /// The furthest read marks of anybody else that are beyond those known, in some direct chats and groups.
-    pub(crate) async fn others_read(&mut self, user: UserId, known: &[(ChatId, Seq)]) -> Result<Vec<(ChatId, Seq)>> {
-        if known.is_empty() {
-            return Ok(Vec::new());
+    /// What brings each of some people up to date, as far as there is room.
+    pub(crate) async fn syncs(&mut self, wanted: Vec<Wanted>) -> Result<Vec<Synced>> {
+        let mut synced = Vec::with_capacity(wanted.len());
+        let mut wanted = wanted.into_iter().peekable();
+        while wanted.peek().is_some() {
+            let (mut some, mut stretches): (Vec<Wanted>, _) = (Vec::new(), 0);
+            while let Some(next) = wanted.next_if(|it| some.is_empty() || stretches + it.stretches.len() <= STRETCHES) {
+                stretches += next.stretches.len();
+                some.push(next);
+            }
+            synced.extend(self.some_syncs(some).await?);
+        }
+        Ok(synced)
+    }
+
+    async fn some_syncs(&mut self, wanted: Vec<Wanted>) -> Result<Vec<Synced>> {
+        let (mut deltas, mut snapshots) = (Vec::new(), Vec::new());
+        for Wanted { user, stretches, room } in &wanted {
+            let (follow, anew): (Vec<Stretch>, Vec<Stretch>) = stretches.iter().partition(|it| follows(it.1, it.2));
+            deltas.push(delta::Asked { user: Some(*user), stretches: follow, room: *room });
+            let chats = anew.into_iter().map(|it| it.0).collect();
+            let room = Room { messages: limit::SNAPSHOT_MESSAGES, ..*room };
+            snapshots.push(snapshot::Asked { user: *user, chats, room });
+        }
+        let mut found: Vec<HashMap<ChatId, ChatSync>> = Vec::new();
+        for (told, snapshots) in delta::read(&mut self.0, &deltas).await?.into_iter().zip(&mut snapshots) {
+            let mut own = HashMap::new();
+            for (delta, more) in told {
+                place(&mut own, &mut snapshots.room.all, delta.chat_id, ChatSync::Delta { delta, more });
+            }
+            found.push(own);
+        }
+        let read = snapshot::read(&mut self.0, &snapshots).await?;
+        for ((some, own), asked) in read.into_iter().zip(&mut found).zip(&mut snapshots) {
+            for snapshot in some {
+                place(own, &mut asked.room.all, snapshot.chat.id, ChatSync::Snapshot { snapshot });
+            }
+        }
+        let sort = |(wanted, mut found): (&Wanted, HashMap<ChatId, ChatSync>)| {
+            let (mut chats, mut behind) = (Vec::new(), Vec::new());
+            for (chat, ..) in &wanted.stretches {
+                match found.remove(chat) {
+                    Some(sync) => chats.push(sync),
+                    None => behind.push(*chat),
+                }
+            }
+            (chats, behind)
+        };
+        Ok(wanted.iter().zip(found).map(sort).collect())
+    }
+
+    /// The furthest read marks of anybody else that are beyond those known, in some direct chats and groups of each of some people.
+    pub(crate) async fn others_read(
+        &mut self,
+        known: &[(UserId, Vec<(ChatId, Seq)>)],
+    ) -> Result<Vec<Vec<(ChatId, Seq)>>> {
+        let mut read: Vec<Vec<(ChatId, Seq)>> = known.iter().map(|_| Vec::new()).collect();
+        let each =
+            || known.iter().zip(1_i32..).flat_map(|((user, of), place)| of.iter().map(move |it| (place, user, it)));
+        if each().next().is_none() {
+            return Ok(read);
         }
         let rows = sqlx::query(
-            "SELECT i.chat, r.read_seq FROM unnest($2::bigint[], $3::bigint[]) AS i (chat, known)
+            "SELECT i.place, i.chat, r.read_seq
+             FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[]) AS i (place, usr, chat, known)
              CROSS JOIN LATERAL (
                  SELECT m.read_seq FROM members m
-                 WHERE m.chat_id = i.chat AND m.role IS NOT NULL AND m.version > 0 AND m.user_id <> $1
+                 WHERE m.chat_id = i.chat AND m.role IS NOT NULL AND m.version > 0 AND m.user_id <> i.usr
                  ORDER BY m.read_seq DESC LIMIT 1
              ) r
-             WHERE r.read_seq > i.known LIMIT $4",
+             WHERE r.read_seq > i.known",
         )
-        .bind(user.0)
-        .bind(known.iter().map(|it| it.0.0).collect::<Vec<_>>())
-        .bind(known.iter().map(|it| it.1.0).collect::<Vec<_>>())
-        .bind(number(OTHERS_READ))
+        .bind(each().map(|it| it.0).collect::<Vec<_>>())
+        .bind(each().map(|it| it.1.0).collect::<Vec<_>>())
+        .bind(each().map(|it| it.2.0.0).collect::<Vec<_>>())
+        .bind(each().map(|it| it.2.1.0).collect::<Vec<_>>())
         .fetch_all(&mut *self.0)
         .await?;
-        Ok(rows.iter().map(|row| Ok((ChatId(row.try_get(0)?), Seq(row.try_get(1)?)))).collect::<sqlx::Result<_>>()?)
+        for found in &rows {
+            if let Some(read) = read.get_mut(row::place(found)?).filter(|it| it.len() < OTHERS_READ) {
+                read.push((ChatId(found.try_get("chat")?), Seq(found.try_get("read_seq")?)));
+            }
+        }
+        Ok(read)
     }
 
     /// The end of the moment.
@@ -228,10 +325,10 @@ impl Chats {
         found.map(Seq).ok_or(ErrorCode::ChatNotFound.into())
     }
 
-    /// The form and the last seq of each chat that its reader is in.
-    pub async fn places(&self, who: &[Reader]) -> Result<HashMap<Reader, (ChatKind, Seq)>> {
+    /// Where each chat stands that its reader is in.
+    pub async fn places(&self, who: &[Reader]) -> Result<HashMap<Reader, Head>> {
         let rows = sqlx::query(
-            "SELECT i.chat, i.usr, c.kind, c.seq FROM unnest($1::bigint[], $2::bigint[]) AS i (chat, usr)
+            "SELECT i.usr, c.id, c.kind, c.seq, c.version FROM unnest($1::bigint[], $2::bigint[]) AS i (chat, usr)
              CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
              CROSS JOIN LATERAL (
                  SELECT FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL LIMIT 1
@@ -242,8 +339,8 @@ impl Chats {
         .fetch_all(&self.pool)
         .await?;
         let read = |found: &PgRow| -> sqlx::Result<_> {
-            let reader = Reader { chat: ChatId(found.try_get("chat")?), user: UserId(found.try_get("usr")?) };
-            Ok((reader, (row::kind(found.try_get("kind")?), Seq(found.try_get("seq")?))))
+            let head = head(found)?;
+            Ok((Reader { chat: head.chat, user: UserId(found.try_get("usr")?) }, head))
         };
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
@@ -332,9 +429,11 @@ impl Chats {
         let mut known: HashMap<ChatId, Version> = asked.iter().copied().collect();
         let ids: Vec<ChatId> = known.keys().copied().collect();
         let mut reading = self.reading().await?;
-        let heads = reading.heads(user, &ids).await?;
+        let heads = reading.heads(&[(user, ids)], false).await?.0.pop().unwrap_or_default();
         let from = |chat| known.get(&chat).copied().unwrap_or_default();
-        let (chats, behind) = reading.syncs(user, &heads, from, Room::page(limit::PAGE)).await?;
+        let stretches = heads.iter().map(|it| (it.chat, from(it.chat), it.version)).collect();
+        let wanted = Wanted { user, stretches, room: Room::page(limit::PAGE) };
+        let (chats, behind) = reading.syncs(vec![wanted]).await?.pop().unwrap_or_default();
         reading.end().await?;
         for it in &heads {
             known.remove(&it.chat);
@@ -366,7 +465,9 @@ impl Chats {
         let mut tx = self.snapshot().await?;
         listed(&mut tx, user, chat).await?;
         let room = Room::page(limit::SNAPSHOT_MESSAGES);
-        snapshot::read(&mut tx, user, &[chat], room).await?.pop().ok_or(ErrorCode::ChatNotFound.into())
+        let asked = snapshot::Asked { user, chats: vec![chat], room };
+        let read = snapshot::read(&mut tx, &[asked]).await?.pop().and_then(|mut it| it.pop());
+        read.ok_or(ErrorCode::ChatNotFound.into())
     }
 
     /// The changes of a chat as everybody hears them, with the reactions of all. For filling gaps in the stream of events: when
@@ -380,7 +481,8 @@ impl Chats {
             .await?;
         let Some(found) = found else { return Ok(None) };
         let stretch = (chat, from, Version(found.try_get("version")?));
-        let read = delta::read(&mut tx, None, &[stretch], Room::page(limit::PAGE)).await?.pop();
+        let asked = delta::Asked { user: None, stretches: vec![stretch], room: Room::page(limit::PAGE) };
+        let read = delta::read(&mut tx, &[asked]).await?.pop().and_then(|mut it| it.pop());
         let kind = row::kind(found.try_get("kind")?);
         Ok(read.map(|(delta, _)| ChatChange::of(kind, delta)))
     }
@@ -407,14 +509,6 @@ impl Chats {
         .fetch_all(&self.pool)
         .await?;
         Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    /// The versions of those of some chats that a user is in.
-    pub async fn entered(&self, user: UserId, chats: &[ChatId]) -> Result<Vec<(ChatId, Version)>> {
-        let mut reading = self.reading().await?;
-        let heads = reading.heads(user, chats).await?;
-        reading.end().await?;
-        Ok(heads.into_iter().map(|it| (it.chat, it.version)).collect())
     }
 
     /// How many there are, and how many messages: by the chats' counters, which costs less than reading the messages.

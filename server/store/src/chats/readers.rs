@@ -169,8 +169,8 @@ impl Chats {
                      SELECT * FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.read_seq < i.seq LIMIT 1
                      FOR NO KEY UPDATE
                  ) m
-                 CROSS JOIN LATERAL (SELECT c.kind FROM chats c WHERE c.id = i.chat LIMIT 1) c
-                 WHERE c.kind <> 0 OR NOT EXISTS (SELECT FROM members s WHERE s.chat_id = i.chat AND s.shut > 0)
+                 WHERE CASE (SELECT c.kind FROM chats c WHERE c.id = i.chat)
+                     WHEN 0 THEN NOT EXISTS (SELECT FROM members s WHERE s.chat_id = i.chat AND s.shut > 0) ELSE true END
              )
              UPDATE members m SET read_seq = t.seq
              FROM there t WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id AND m.read_seq < t.seq

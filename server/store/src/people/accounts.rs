@@ -6,7 +6,7 @@ use chapar_protocol::{Device, DeviceId, ErrorCode, FileId, Timestamp, User, User
 use sqlx::Row;
 use time::OffsetDateTime;
 
-use super::{People, Result, names::claim};
+use super::{People, Result, names::claim, row};
 
 /// What sign-in needs to know of an account.
 pub struct Credentials {
@@ -151,16 +151,30 @@ impl People {
     /// # Errors
     /// [`ErrorCode::InvalidToken`].
     pub async fn caller(&self, user_id: UserId, token_hash: &[u8]) -> Result<Caller> {
-        let found = sqlx::query(
-            "SELECT u.id, u.handle, u.name, u.photo, d.id AS device_id FROM devices d JOIN users u ON u.id = d.user_id
-             WHERE d.user_id = $1 AND d.token_hash = $2",
+        let found = self.callers(&[(user_id, token_hash.to_owned())]).await?.pop().flatten();
+        found.ok_or(ErrorCode::InvalidToken.into())
+    }
+
+    /// The same of several tokens; none for one that nobody has.
+    pub async fn callers(&self, tokens: &[(UserId, Vec<u8>)]) -> Result<Vec<Option<Caller>>> {
+        // Each by its own look into the indices, however many there are: a LIMIT keeps it from joining with the whole table.
+        let rows = sqlx::query(
+            "SELECT i.place::integer AS place, u.id, u.handle, u.name, u.photo, d.id AS device_id
+             FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS i (usr, hash, place)
+             CROSS JOIN LATERAL (SELECT d.id FROM devices d WHERE d.user_id = i.usr AND d.token_hash = i.hash LIMIT 1) d
+             CROSS JOIN LATERAL (SELECT * FROM users u WHERE u.id = i.usr LIMIT 1) u",
         )
-        .bind(user_id.0)
-        .bind(token_hash)
-        .fetch_optional(&self.pool)
+        .bind(tokens.iter().map(|it| it.0.0).collect::<Vec<_>>())
+        .bind(tokens.iter().map(|it| it.1.as_slice()).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
         .await?;
-        let Some(found) = found else { return Err(ErrorCode::InvalidToken.into()) };
-        Ok(Caller { user: user(&found)?, device_id: DeviceId(found.try_get("device_id")?) })
+        let mut callers: Vec<Option<Caller>> = tokens.iter().map(|_| None).collect();
+        for found in &rows {
+            if let Some(caller) = callers.get_mut(row::place(found)?) {
+                *caller = Some(Caller { user: user(found)?, device_id: DeviceId(found.try_get("device_id")?) });
+            }
+        }
+        Ok(callers)
     }
 
     /// A user's devices, the newest first.

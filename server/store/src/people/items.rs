@@ -138,7 +138,7 @@ pub(super) async fn since(tx: &mut Tx, user: UserId, from: Version, most: i64) -
     Ok(rows.iter().map(item).collect::<sqlx::Result<_>>()?)
 }
 
-fn item(row: &PgRow) -> sqlx::Result<Item> {
+pub(super) fn item(row: &PgRow) -> sqlx::Result<Item> {
     let (kind, key): (&str, &str) = (row.try_get("kind")?, row.try_get("key")?);
     let value: Option<&str> = row.try_get("value")?;
     // Set by a later version of this server, perhaps: its version is told all the same.

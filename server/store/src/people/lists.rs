@@ -1,10 +1,14 @@
 //! Each person's list of chats, and what else moves with the person's own version.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use chapar_domain::judge::Membership;
 use chapar_protocol::{
-    ChatId, ErrorCode, Item, MyChat, Seq, UserDelta, UserId, Version, WireError, item::MissedCalls, limit,
+    ChatId, DeviceId, Epoch, ErrorCode, Item, MyChat, Resume, Seq, UserDelta, UserId, Version, WireError,
+    item::MissedCalls, limit,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -23,6 +27,75 @@ const ITEMS: usize = 2000;
 /// So many are read of each, to see whether there are more.
 const READ: i64 = 2001;
 
+/// Bytes of one's own things in an answer to `hello`.
+const OWN_BYTES: usize = 96 * 1024;
+
+/// Somebody who comes back.
+#[derive(Clone, Debug)]
+pub struct ComingBack {
+    /// Who.
+    pub user: UserId,
+    /// By which device.
+    pub device: DeviceId,
+    /// What the device knows already.
+    pub resume: Option<Arc<Resume>>,
+}
+
+/// The own things of somebody who comes back.
+#[derive(Clone, Debug)]
+pub struct OwnThings {
+    /// Names the history that they belong to.
+    pub(crate) epoch: String,
+    /// The device knows what has been up to its version, and is told what changed since; else everything.
+    pub(crate) known: bool,
+    /// Where they stand; the answer may lead to an earlier version.
+    pub version: Version,
+    /// The list of chats, with those left since.
+    pub(crate) chats: Vec<MyChat>,
+    /// What changed.
+    pub(crate) delta: UserDelta,
+}
+
+impl OwnThings {
+    /// The chats that the person is in.
+    pub fn inside(&self) -> impl Iterator<Item = ChatId> {
+        self.chats.iter().filter(|it| it.role.is_some()).map(|it| it.chat_id)
+    }
+}
+
+/// Each kind of row has an arm of its own. One statement, because each costs a way to the database and back, and all must be of one
+/// moment. Each person by their own look into the indices: OFFSET keeps it from joining with the whole table. A version that nobody
+/// was told, or from which it is not known any more what was taken back since, counts as none.
+const OWN_THINGS: &str = "
+    WITH who AS MATERIALIZED (
+        SELECT i.place::integer AS place, u.*, e.epoch,
+            CASE WHEN i.epoch = e.epoch AND i.since <= u.version AND (i.since = 0 OR i.since >= u.forgotten_version)
+                THEN i.since END AS since
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY AS i (usr, device, since, epoch, place)
+        CROSS JOIN LATERAL (SELECT * FROM users u WHERE u.id = i.usr LIMIT 1) u
+        CROSS JOIN LATERAL (SELECT FROM devices d WHERE d.user_id = i.usr AND d.id = i.device LIMIT 1) d
+        CROSS JOIN (
+            SELECT m.epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS epoch FROM meta m
+        ) e
+    )
+    SELECT w.place, 0::smallint AS what, w.version, w.missed_calls, w.missed_version, w.forgotten_version, w.since, w.epoch,
+        NULL::bigint AS chat_id, NULL::smallint AS role, NULL::bigint AS read_seq, NULL::boolean AS request,
+        NULL::text AS kind, NULL::text AS key, NULL::text AS value
+    FROM who w
+    UNION ALL
+    SELECT w.place, 1::smallint, k.version, NULL, NULL, NULL, NULL, NULL, k.chat_id, k.role, k.read_seq, k.request = 1, NULL, NULL, NULL
+    FROM who w CROSS JOIN LATERAL (
+        SELECT * FROM user_chats k
+        WHERE k.user_id = w.id AND (k.role IS NOT NULL OR (w.since > 0 AND k.version > w.since)) OFFSET 0
+    ) k
+    UNION ALL
+    SELECT w.place, 2::smallint, i.version, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, i.kind, i.key, i.value
+    FROM who w CROSS JOIN LATERAL (
+        SELECT * FROM items i
+        WHERE i.user_id = w.id AND i.version > coalesce(w.since, 0) AND i.version > 0
+            AND (i.value IS NOT NULL OR w.since > 0) ORDER BY i.version LIMIT $5
+    ) i";
+
 /// Where somebody's own things stand.
 pub(crate) struct Own {
     pub(crate) version: Version,
@@ -32,41 +105,51 @@ pub(crate) struct Own {
 }
 
 impl People {
-    /// The chats that a user is in.
-    pub async fn chat_ids(&self, user: UserId) -> Result<Vec<ChatId>> {
-        let ids: Vec<i64> =
-            sqlx::query_scalar("SELECT chat_id FROM user_chats WHERE user_id = $1 AND role IS NOT NULL")
-                .bind(user.0)
-                .fetch_all(&self.pool)
-                .await?;
-        Ok(ids.into_iter().map(ChatId).collect())
-    }
-
-    /// Where a user's own things stand, the list of chats, with those left since a version, and what changed since: of one
-    /// moment. What was left out for its bytes or number follows by [`Self::difference`].
-    pub(crate) async fn own(
-        &self,
-        user: UserId,
-        from: impl FnOnce(&Own) -> Version,
-        bytes: usize,
-    ) -> Result<(Own, Vec<MyChat>, UserDelta)> {
-        let mut tx = self.snapshot().await?;
-        let own = own(&mut tx, user).await?;
-        let from = from(&own);
-        let rows = sqlx::query(
-            "SELECT chat_id, role, read_seq, request = 1 AS request, version FROM user_chats
-             WHERE user_id = $1 AND (role IS NOT NULL OR ($2 > 0 AND version > $2))",
-        )
-        .bind(user.0)
-        .bind(from.0)
-        .fetch_all(&mut *tx)
-        .await?;
-        let set = items::since(&mut tx, user, from, READ).await?;
-        tx.commit().await?;
-        let chats = rows.iter().map(row::my_chat).collect::<sqlx::Result<Vec<_>>>()?;
-        let changed = chats.iter().filter(|mine| mine.version > from).cloned().map(Item::Chat);
-        let delta = own.delta(from, changed.chain(set).collect(), bytes);
-        Ok((own, chats, delta))
+    /// The own things of some people who come back: where they stand, the list of chats, and what changed since a version, as far as
+    /// that is known. All of one moment. None for whoever is signed out. What was left out for its bytes or number follows by
+    /// [`Self::difference`].
+    pub async fn own_things(&self, of: &[ComingBack]) -> Result<Vec<Option<OwnThings>>> {
+        let cursor = |it: &ComingBack| it.resume.as_ref().map(|resume| resume.user_version.0);
+        let epoch = |it: &ComingBack| {
+            let resume = it.resume.as_ref()?;
+            resume.epochs.iter().find(|it| it.0 == Epoch::PEOPLE).map(|it| it.1.clone())
+        };
+        let rows = sqlx::query(OWN_THINGS)
+            .bind(of.iter().map(|it| it.user.0).collect::<Vec<_>>())
+            .bind(of.iter().map(|it| it.device.0).collect::<Vec<_>>())
+            .bind(of.iter().map(cursor).collect::<Vec<_>>())
+            .bind(of.iter().map(epoch).collect::<Vec<_>>())
+            .bind(READ)
+            .fetch_all(&self.pool)
+            .await?;
+        let mut read: Vec<Option<(Own, OwnThings, Vec<Item>)>> = of.iter().map(|_| None).collect();
+        for found in &rows {
+            let Some(place) = read.get_mut(row::place(found)?) else { continue };
+            match (found.try_get::<i16, _>("what")?, place) {
+                (0, place) => {
+                    let own = own_of(found)?;
+                    let since: Option<i64> = found.try_get("since")?;
+                    let things = OwnThings {
+                        epoch: found.try_get("epoch")?,
+                        known: since.is_some(),
+                        version: own.version,
+                        chats: Vec::new(),
+                        delta: UserDelta::empty(Version(since.unwrap_or(0))),
+                    };
+                    *place = Some((own, things, Vec::new()));
+                }
+                (1, Some((_, things, _))) => things.chats.push(row::my_chat(found)?),
+                (_, Some((_, _, set))) => set.push(items::item(found)?),
+                _ => {}
+            }
+        }
+        let whole = |(own, mut things, set): (Own, OwnThings, Vec<Item>)| {
+            let from = things.delta.version;
+            let changed = things.chats.iter().filter(|mine| mine.version > from).cloned().map(Item::Chat);
+            things.delta = own.delta(from, changed.chain(set).collect(), OWN_BYTES);
+            things
+        };
+        Ok(read.into_iter().map(|it| it.map(whole)).collect())
     }
 
     /// What changed of a user's own things; with `more` only the earlier part of it.
@@ -344,10 +427,14 @@ async fn own(tx: &mut Tx, user: UserId) -> Result<Own> {
         .bind(user.0)
         .fetch_one(&mut **tx)
         .await?;
-    let count = u32::try_from(row.try_get::<i32, _>(1)?).unwrap_or(0);
+    Ok(own_of(&row)?)
+}
+
+fn own_of(row: &PgRow) -> sqlx::Result<Own> {
+    let count = u32::try_from(row.try_get::<i32, _>("missed_calls")?).unwrap_or(0);
     Ok(Own {
-        version: Version(row.try_get(0)?),
-        missed: MissedCalls { version: Version(row.try_get(2)?), count },
-        forgotten: Version(row.try_get(3)?),
+        version: Version(row.try_get("version")?),
+        missed: MissedCalls { version: Version(row.try_get("missed_version")?), count },
+        forgotten: Version(row.try_get("forgotten_version")?),
     })
 }

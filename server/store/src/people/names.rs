@@ -1,7 +1,9 @@
 //! Names, and the ids that chats get before they are made.
 
+use std::collections::HashMap;
+
 use chapar_protocol::{ChatId, ChatKind, ErrorCode, User, UserId};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{People, Result, StoreError, budgets::Toll, pool::Lease, row};
@@ -27,6 +29,17 @@ impl People {
             return Ok(self.users(&[UserId(user)]).await?.pop().map(Named::User));
         }
         Ok(Some(Named::Chat(ChatId(found.try_get("chat_id")?))))
+    }
+
+    /// The public chats that some handles stand for.
+    pub async fn public_chats(&self, handles: &[String]) -> Result<HashMap<String, ChatId>> {
+        let rows = sqlx::query("SELECT handle, chat_id FROM handles WHERE handle = ANY ($1) AND chat_id IS NOT NULL")
+            .bind(handles)
+            .fetch_all(&self.pool)
+            .await?;
+        let read =
+            |found: &PgRow| -> sqlx::Result<_> { Ok((found.try_get("handle")?, ChatId(found.try_get("chat_id")?))) };
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 
     /// The group or channel that somebody has made under a client id, or was about to make.
@@ -97,9 +110,7 @@ impl People {
         .bind(most)
         .fetch_all(&self.pool)
         .await?;
-        let read = |row: &sqlx::postgres::PgRow| -> sqlx::Result<_> {
-            Ok((row.try_get("handle")?, ChatId(row.try_get("chat_id")?)))
-        };
+        let read = |row: &PgRow| -> sqlx::Result<_> { Ok((row.try_get("handle")?, ChatId(row.try_get("chat_id")?))) };
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 

@@ -329,7 +329,7 @@ impl Room {
                 if more.into_iter().any(|right| !self.has(by, *right, now)) {
                     return Err(ErrorCode::Forbidden);
                 }
-                self.everybody = rights;
+                self.everybody = RIGHTS.into_iter().filter(|it| rights.contains(it)).collect();
                 Ok(None)
             }
             Wish::SetAdminRights(user, rights) => {

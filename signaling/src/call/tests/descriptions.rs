@@ -114,6 +114,21 @@ fn what_was_checked_by_an_old_policy_does_not_pass() {
 }
 
 #[test]
+fn the_end_of_candidates_takes_no_good_one_with_it() {
+    let good = candidates().as_wire()[0].clone();
+    let both = CheckedCandidates::check(&[good.clone(), String::new()], &relay_only()).expect("as browsers fire them");
+    assert_eq!(both.as_wire(), [good]);
+    let none = CheckedCandidates::check(&[String::new()], &relay_only()).expect("nothing more to come");
+    assert!(none.as_wire().is_empty());
+}
+
+#[test]
+fn an_ended_call_is_named_so_in_words() {
+    let error = CallError::Ended(chapar_protocol::call::EndReason::HungUp);
+    assert_eq!(error.to_string(), "the call has ended");
+}
+
+#[test]
 fn restarts_that_devices_ask_for_are_not_a_storm() {
     let mut bench = Bench::active();
     bench.ok(HOME, Ask::RestartIce);

@@ -2,6 +2,7 @@ import type { ChatView } from '@chapar/client';
 import { dates, t } from '../i18n/index.svelte';
 import { clock } from '../state/clock.svelte';
 import { session } from '../state/session.svelte';
+import { shortName } from '../people/short-name';
 import { isolate } from '@chapar/client/text';
 
 /** Who writes in a chat now, in words; nothing when nobody does. */
@@ -10,7 +11,7 @@ export function typingWords(chat: ChatView): string | undefined {
   if (!writers || writers.length === 0) return undefined;
   const words = t().presence;
   if (chat.info.kind === 'direct') return words.typing;
-  return writers.length === 1 ? words.typingOne(isolate(session.name(writers[0] as number))) : words.typingMany(writers.length);
+  return writers.length === 1 ? words.typingOne(isolate(shortName(session.name(writers[0] as number)))) : words.typingMany(writers.length);
 }
 
 /** The line under the name of a chat. */

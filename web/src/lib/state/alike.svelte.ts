@@ -19,4 +19,8 @@ class Alike {
   }
 }
 
+/** Those among whom one may be mistaken for another. */
+export const twinsAmong = (members: readonly { user_id: number }[]): Set<number> =>
+  alike(members.filter(({ user_id }) => session.user(user_id)).map(({ user_id }) => [user_id, session.name(user_id)] as const));
+
 export const lookalikes = new Alike();
