@@ -34,11 +34,7 @@ test('killed in the middle of a talk and started again: nothing is lost or doubl
   await both('پس');
   await server.start();
 
-  for (const tab of [hers, his]) {
-    const now = tab.page.getByRole('button', { name: tab.words.net.retryNow, exact: true });
-    // It may have come back by itself already.
-    await now.click({ timeout: 1_000 }).catch(() => {});
-  }
+  for (const tab of [hers, his]) await tab.retryNow();
   await eventually(async () => {
     const [left, right] = [await hers.texts(), await his.texts()];
     expect(left).toEqual(right);

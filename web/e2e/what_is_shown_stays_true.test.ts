@@ -40,7 +40,7 @@ test('one who is offline oneself is not told that others are online', async () =
   await hers.away.waitFor();
   await hers.standing.getByText(fa.presence.seenNow, { exact: true }).waitFor();
   network.comeBack();
-  await hers.page.getByRole('button', { name: fa.net.retryNow, exact: true }).click();
+  await hers.retryNow();
   await hers.standing.getByText(fa.presence.online, { exact: true }).waitFor();
 
   // The device itself says it first: no connection has ended yet.

@@ -32,7 +32,7 @@ test('the connection is cut: the app says so, keeps what is written, and catches
   await his.mark('three', 'sent').waitFor();
 
   network.comeBack();
-  await hers.page.getByRole('button', { name: fa.net.retryNow, exact: true }).click();
+  await hers.retryNow();
   await eventually(async () => {
     expect(await hers.texts()).toEqual(['before', ...theirs, ...mine]);
     expect(await his.texts()).toEqual(['before', ...theirs, ...mine]);
@@ -76,7 +76,7 @@ test('the app opens without a network after the first visit, with its chats and 
   await again.away.waitFor();
 
   network.comeBack();
-  await again.page.getByRole('button', { name: fa.net.retryNow, exact: true }).click();
+  await again.retryNow();
   await again.mark('نوشته بی شبکه', 'read').waitFor();
   expect(await his.texts()).toEqual(['before', 'نوشته بی شبکه']);
   expect(await again.texts()).toEqual(['before', 'نوشته بی شبکه']);

@@ -144,7 +144,7 @@ test('an admin with one right has that one and no other', async () => {
   await openInfo(hers, title);
   await choose(hers, 'سارا', fa.members.adminRights);
   const dialog = hers.dialog(fa.members.adminRightsOf('\u2068سارا\u2069'));
-  for (const right of ['add', 'remove', 'write', 'react', 'list'] as const) await dialog.getByRole('switch', { name: fa.members.rights[right], exact: true }).click();
+  for (const right of ['add', 'remove', 'write', 'react', 'list', 'change_info', 'pin'] as const) await dialog.getByRole('switch', { name: fa.members.rights[right], exact: true }).click();
   expect(await dialog.getByRole('switch', { checked: true }).count()).toBe(1);
   await dialog.getByRole('button', { name: fa.common.save, exact: true }).click();
   await dialog.waitFor({ state: 'detached' });

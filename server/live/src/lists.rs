@@ -97,7 +97,7 @@ impl Lists {
     pub async fn follow(self: Arc<Self>) {
         let store = self.store.upkeep();
         loop {
-            let _ = timeout(LOOK, self.late.notified()).await;
+            // First of all: which history it follows must be known when another one comes.
             loop {
                 match self.follow_page(&store).await {
                     Ok(true) => {}
@@ -109,6 +109,7 @@ impl Lists {
                     }
                 }
             }
+            let _ = timeout(LOOK, self.late.notified()).await;
         }
     }
 

@@ -196,6 +196,10 @@ async fn writing(store: &Store, size: Size, round: i64) {
     store.chats.banned(ChatId(CHANNEL), ChatKind::Channel, UserId(0), 201).await.expect("read");
     let seen = Reader { chat: ChatId(CHANNEL), user: UserId(4000 + round) };
     store.chats.count_views(&[(seen, seq)].into()).await.expect("counted");
+    // Of the newest post as well: who comes in is told which reactions of theirs are counted.
+    let mine = Reader { chat: ChatId(CHANNEL), user: ME };
+    let newest = store.chats.places(&[mine]).await.expect("read")[&mine].last_seq;
+    done(store, &[&by(ME, CHANNEL, Change::React(newest, Some("🌹".into())))], Locks::Skip).await;
     assert!(store.chats.stale_channels().await.expect("read").len() <= 100);
     // Perhaps not yet: once a second.
     let count = Asked { by: Principal::System(UserId(0)), chat: ChatId(CHANNEL), change: Change::Count };

@@ -121,9 +121,17 @@ async fn what_everybody_may_and_what_an_admin_may() {
     for role in [Role::Admin, Role::Owner] {
         assert_eq!(admin.refused(name(role)).await.code, ErrorCode::Forbidden, "{role:?}");
     }
-    owner
-        .must(set(&[Right::Write, Right::React, Right::Add, Right::Remove, Right::Delete, Right::List, Right::Name]))
-        .await;
+    let all = [
+        Right::Write,
+        Right::React,
+        Right::Add,
+        Right::Remove,
+        Right::Delete,
+        Right::List,
+        Right::ChangeInfo,
+        Right::Pin,
+    ];
+    owner.must(set(&[&all[..], &[Right::Name]].concat())).await;
     admin.must(name(Role::Admin)).await;
     assert_eq!(admin.refused(name(Role::Owner)).await.code, ErrorCode::Forbidden);
     assert_eq!(admin.refused(name(Role::Member)).await.code, ErrorCode::Forbidden, "an equal");

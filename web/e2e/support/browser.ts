@@ -260,6 +260,11 @@ export class Tab {
     return this.page.locator('section.chat header .under');
   }
 
+  /** Presses "now", where the app has not come back by itself meanwhile. */
+  async retryNow(): Promise<void> {
+    await this.page.getByRole('button', { name: this.words.net.retryNow, exact: true }).click({ timeout: 1_000 }).catch(() => {});
+  }
+
   /** The app says that it has no connection, or is looking for one. */
   get away(): Locator {
     return this.band(this.words.net.offline).or(this.band(this.words.net.connecting));

@@ -31,7 +31,9 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Told>> {
         return Ok(asked.iter().map(|_| Vec::new()).collect());
     }
     let mut slices = Slices::default();
-    asked.iter().for_each(|it| slices.add(it.stretches.len(), it.room));
+    for it in asked {
+        slices.add(it.stretches.len(), it.room);
+    }
     let rows = sqlx::query(
         "SELECT p.person::integer AS person, k.*
          FROM unnest($4::bigint[], $5::integer[], $6::integer[], $7::integer[], $8::bigint[], $9::bigint[]) WITH ORDINALITY

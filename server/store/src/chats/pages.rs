@@ -279,7 +279,9 @@ impl Chats {
     pub async fn inside_as(&self, chat: ChatId, user: UserId) -> Result<Inside> {
         let found = sqlx::query(
             "SELECT c.kind, c.rights AS everybodys, c.seq, m.role, m.rights, m.denied, m.denied_until, m.shut,
-                 c.kind = 0 AND EXISTS (SELECT FROM members s WHERE s.chat_id = m.chat_id AND s.shut > 0) AS parted,
+                 c.kind = 0 AND (
+                     SELECT s.shut FROM members s WHERE s.chat_id = m.chat_id AND s.shut > 0 ORDER BY s.user_id LIMIT 1
+                 ) IS NOT NULL AS parted,
                  clock_timestamp() AS now
              FROM members m JOIN chats c ON c.id = m.chat_id
              WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL",

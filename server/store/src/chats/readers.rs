@@ -162,6 +162,7 @@ impl Chats {
     pub async fn show_read(&self, marks: &HashMap<Reader, Seq>) -> Result<Vec<(Reader, Seq)>> {
         let mut in_order: Vec<(&Reader, &Seq)> = marks.iter().collect();
         in_order.sort_unstable_by_key(|(reader, _)| **reader);
+        // LIMIT, because what is asked by EXISTS may be gathered from the whole table first.
         let rows = sqlx::query(
             "WITH there AS MATERIALIZED (
                  SELECT m.chat_id, m.user_id, i.seq FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, usr, seq)
@@ -170,7 +171,8 @@ impl Chats {
                      FOR NO KEY UPDATE
                  ) m
                  WHERE CASE (SELECT c.kind FROM chats c WHERE c.id = i.chat)
-                     WHEN 0 THEN NOT EXISTS (SELECT FROM members s WHERE s.chat_id = i.chat AND s.shut > 0) ELSE true END
+                     WHEN 0 THEN (SELECT s.shut FROM members s WHERE s.chat_id = i.chat AND s.shut > 0 ORDER BY s.user_id LIMIT 1) IS NULL
+                     ELSE true END
              )
              UPDATE members m SET read_seq = t.seq
              FROM there t WHERE m.chat_id = t.chat_id AND m.user_id = t.user_id AND m.read_seq < t.seq

@@ -104,7 +104,9 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Vec<ChatSna
         return Ok(asked.iter().map(|_| Vec::new()).collect());
     }
     let mut slices = Slices::default();
-    asked.iter().for_each(|it| slices.add(it.chats.len(), it.room));
+    for it in asked {
+        slices.add(it.chats.len(), it.room);
+    }
     let rows = sqlx::query(
         "SELECT p.person::integer AS person, k.*
          FROM unnest($2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::bigint[], $7::bigint[]) WITH ORDINALITY

@@ -295,6 +295,8 @@ pub struct FollowersTurn {
     tx: Tx,
     follower: &'static str,
     history: String,
+    /// That this history is followed is known.
+    noted: bool,
     /// Another history was followed before.
     anew: bool,
     at: Cursor,
@@ -323,7 +325,7 @@ impl FollowersTurn {
 
     /// Everything up to there is done.
     pub async fn end(mut self, upto: Cursor) -> Result<()> {
-        if upto != self.at {
+        if upto != self.at || !self.noted {
             sqlx::query("UPDATE feed_cursors SET xid = $2::text::xid8, id = $3, history = $4 WHERE consumer = $1")
                 .bind(self.follower)
                 .bind(upto.xid.to_string())
@@ -356,7 +358,14 @@ impl People {
         let known = before == history;
         let at =
             if known { Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? } } else { Cursor::default() };
-        Ok(Some(FollowersTurn { tx, follower, history: history.to_owned(), anew: !known && !before.is_empty(), at }))
+        Ok(Some(FollowersTurn {
+            tx,
+            follower,
+            history: history.to_owned(),
+            noted: known,
+            anew: !known && !before.is_empty(),
+            at,
+        }))
     }
 
     /// How far a follower of the feed has come in a history of the chats' side.
