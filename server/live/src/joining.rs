@@ -1,20 +1,20 @@
 //! What many who come into public chats at the same moment ask: what a handle stands for, and what they see then. Each is asked for all of
 //! them at once; what all see of a channel is read once.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
-use chapar_protocol::{ChatId, ChatSnapshot, ErrorCode, UserId, WireError};
-use tokio::time::Instant;
+use chapar_protocol::{ChatId, ChatSnapshot, ErrorCode, WireError};
 
 use crate::{
-    store::{Result, Store, chats::readers::Reader},
+    store::{
+        Result, Store,
+        chats::{pages::once_changed, readers::Reader},
+    },
     together::{Question, Together},
 };
 
 /// So many are asked for at once.
 const BATCH: usize = 256;
-/// For how long one who has come in is tried to be answered.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What handles stand for.
 struct Handles(Store);
@@ -89,22 +89,12 @@ impl Joining {
         self.inside.ask(reader).await
     }
 
-    /// A channel from scratch for somebody who has come in: tried for a while, and never `overloaded`, which says that nothing was done.
+    /// A channel from scratch for somebody who has come in.
     ///
     /// # Errors
     /// [`ErrorCode::ChatNotFound`] for whoever is out again.
-    pub async fn snapshot(&self, chat: ChatId, user: UserId) -> Result<ChatSnapshot, WireError> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match self.snapshots.ask(Reader { chat, user }).await {
-                Err(error) if error.code == ErrorCode::Overloaded => {
-                    if Instant::now() >= until {
-                        let message = "it was done, but could not be read: ask again, nothing is done twice";
-                        return Err(WireError::new(ErrorCode::Unavailable, message).after_ms(1000));
-                    }
-                }
-                answer => return answer?.ok_or_else(|| crate::store::StoreError::from(ErrorCode::ChatNotFound).into()),
-            }
-        }
+    pub async fn snapshot(&self, reader: Reader) -> Result<ChatSnapshot> {
+        let read = once_changed(|| async { Ok(self.snapshots.ask(reader).await?) }).await?;
+        read.ok_or(ErrorCode::ChatNotFound.into())
     }
 }
