@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use chapar_protocol::{ChatId, ChatSnapshot, ErrorCode, WireError};
+use chapar_protocol::{ChatId, ChatSnapshot, ErrorCode, Version, WireError};
 
 use crate::{
     store::{
@@ -43,16 +43,16 @@ impl Question for Snapshots {
     }
 }
 
-/// Who is in a chat.
-struct Inside(Store);
+/// Where a chat stands that somebody is in; none when they are not in it.
+pub(crate) struct Inside(pub(crate) Store);
 
 impl Question for Inside {
     type Ask = Reader;
-    type Answer = bool;
+    type Answer = Option<Version>;
 
-    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<bool>> {
+    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<Option<Version>>> {
         let places = self.0.chats.places(&asks).await?;
-        Ok(asks.iter().map(|it| places.contains_key(it)).collect())
+        Ok(asks.iter().map(|it| places.get(it).map(|it| it.version)).collect())
     }
 }
 
@@ -86,7 +86,7 @@ impl Joining {
     /// # Errors
     /// What the database met.
     pub async fn is_inside(&self, reader: Reader) -> Result<bool, WireError> {
-        self.inside.ask(reader).await
+        Ok(self.inside.ask(reader).await?.is_some())
     }
 
     /// A channel from scratch for somebody who has come in.
