@@ -34,7 +34,7 @@ use tungstenite::Utf8Bytes;
 use self::{
     comparing::Comparing,
     heal::Healing,
-    membership::{Entered, membership_change},
+    membership::membership_change,
     parcel::{Change, Parcel},
     presence::Presences,
     read_marks::{Audience, ReadMarks},
@@ -42,6 +42,7 @@ use self::{
 use crate::{
     bus::{Bus, Topic},
     hub::{Hub, News},
+    joining::Inside,
     metrics::Metrics,
     outbox::Outbox,
     store::{ChatChange, Store},
@@ -64,7 +65,7 @@ pub struct Fanout {
     /// Bounds how many people are brought into chats at once.
     entering: Semaphore,
     /// Where the chats stand that people have come into, if they are in them.
-    entered: Together<Entered>,
+    entered: Together<Inside>,
     unwatched: Mutex<HashSet<Topic>>,
     comparing: Comparing,
     presences: Presences,
@@ -85,7 +86,7 @@ impl Fanout {
         Arc::new(Self {
             hub: Hub::default(),
             bus,
-            entered: Together::new(Entered(store.clone()), ENTERED, 1),
+            entered: Together::new(Inside(store.clone()), ENTERED, 1),
             store,
             metrics,
             node,

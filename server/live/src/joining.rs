@@ -1,20 +1,20 @@
 //! What many who come into public chats at the same moment ask: what a handle stands for, and what they see then. Each is asked for all of
 //! them at once; what all see of a channel is read once.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
-use chapar_protocol::{ChatId, ChatSnapshot, ErrorCode, UserId, WireError};
-use tokio::time::Instant;
+use chapar_protocol::{ChatId, ChatSnapshot, ErrorCode, Version, WireError};
 
 use crate::{
-    store::{Result, Store, chats::readers::Reader},
+    store::{
+        Result, Store,
+        chats::{pages::once_changed, readers::Reader},
+    },
     together::{Question, Together},
 };
 
 /// So many are asked for at once.
 const BATCH: usize = 256;
-/// For how long one who has come in is tried to be answered.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What handles stand for.
 struct Handles(Store);
@@ -43,16 +43,16 @@ impl Question for Snapshots {
     }
 }
 
-/// Who is in a chat.
-struct Inside(Store);
+/// Where a chat stands that somebody is in; none when they are not in it.
+pub(crate) struct Inside(pub(crate) Store);
 
 impl Question for Inside {
     type Ask = Reader;
-    type Answer = bool;
+    type Answer = Option<Version>;
 
-    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<bool>> {
+    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<Option<Version>>> {
         let places = self.0.chats.places(&asks).await?;
-        Ok(asks.iter().map(|it| places.contains_key(it)).collect())
+        Ok(asks.iter().map(|it| places.get(it).map(|it| it.version)).collect())
     }
 }
 
@@ -86,25 +86,15 @@ impl Joining {
     /// # Errors
     /// What the database met.
     pub async fn is_inside(&self, reader: Reader) -> Result<bool, WireError> {
-        self.inside.ask(reader).await
+        Ok(self.inside.ask(reader).await?.is_some())
     }
 
-    /// A channel from scratch for somebody who has come in: tried for a while, and never `overloaded`, which says that nothing was done.
+    /// A channel from scratch for somebody who has come in.
     ///
     /// # Errors
     /// [`ErrorCode::ChatNotFound`] for whoever is out again.
-    pub async fn snapshot(&self, chat: ChatId, user: UserId) -> Result<ChatSnapshot, WireError> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match self.snapshots.ask(Reader { chat, user }).await {
-                Err(error) if error.code == ErrorCode::Overloaded => {
-                    if Instant::now() >= until {
-                        let message = "it was done, but could not be read: ask again, nothing is done twice";
-                        return Err(WireError::new(ErrorCode::Unavailable, message).after_ms(1000));
-                    }
-                }
-                answer => return answer?.ok_or_else(|| crate::store::StoreError::from(ErrorCode::ChatNotFound).into()),
-            }
-        }
+    pub async fn snapshot(&self, reader: Reader) -> Result<ChatSnapshot> {
+        let read = once_changed(|| async { Ok(self.snapshots.ask(reader).await?) }).await?;
+        read.ok_or(ErrorCode::ChatNotFound.into())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Seq, Sync, Version};
 
 use super::{
-    Chats, Result, Store, StoreError,
+    Chats, Result, StoreError,
     chats::pages::{Head, ROWS, Room, Wanted},
     people::lists::{ComingBack, OwnThings, encoded},
 };
@@ -30,16 +30,6 @@ pub struct Resumed {
 }
 
 type Cursors = HashMap<ChatId, (Version, Seq)>;
-
-impl Store {
-    /// Everything that one has missed, one half after the other; none for whoever is signed out.
-    pub async fn resume(&self, who: ComingBack) -> Result<Option<Resumed>> {
-        let Some(own) = self.people.own_things(std::slice::from_ref(&who)).await?.pop().flatten() else {
-            return Ok(None);
-        };
-        Ok(self.chats.missed(vec![(who, own)]).await?.pop())
-    }
-}
 
 impl Chats {
     /// Everything that some people have missed since their cursors; everything, without: of the chats on their lists, which were read

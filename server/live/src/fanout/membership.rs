@@ -9,8 +9,7 @@ use super::{Fanout, event_frame, heal::in_time, parcel::Change};
 use crate::{
     bus::Topic,
     outbox::Outbox,
-    store::{Result, Store, chats::readers::Reader},
-    together::Question,
+    store::{Result, chats::readers::Reader},
 };
 
 /// A change of a user's own things that may bring the user into chats or out of them.
@@ -237,18 +236,5 @@ impl Fanout {
         let asks = chats.iter().map(|chat| self.entered.ask(Reader { chat: *chat, user }));
         let versions = try_join_all(asks).await?;
         Ok(chats.iter().copied().zip(versions).filter_map(|(chat, version)| Some((chat, version?))).collect())
-    }
-}
-
-/// Where a chat stands that somebody has come into; none when they are not in it.
-pub(super) struct Entered(pub(super) Store);
-
-impl Question for Entered {
-    type Ask = Reader;
-    type Answer = Option<Version>;
-
-    async fn put(&self, asks: Vec<Reader>) -> Result<Vec<Option<Version>>> {
-        let places = self.0.chats.places(&asks).await?;
-        Ok(asks.iter().map(|it| places.get(it).map(|it| it.version)).collect())
     }
 }

@@ -30,5 +30,5 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, join: Join) ->
         }
         return Ok(Outcome::new(app.store.chats.snapshot_of_changed(asker.user, chat).await?));
     }
-    Ok(Outcome::new(app.joining.snapshot(chat, asker.user).await?))
+    Ok(Outcome::new(app.joining.snapshot(reader).await?))
 }

@@ -36,6 +36,25 @@ const OTHERS_READ: usize = 2000;
 
 /// For how long a chat that was changed is tried to be read, for the answer to whoever changed it.
 const AFTER_A_CHANGE: Duration = Duration::from_secs(4);
+/// Before it is tried again: who is refused may not have waited for anything.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What is read of a chat once it was changed: tried for a while, and never `overloaded`, which says that nothing was done.
+pub async fn once_changed<T, F: Future<Output = Result<T>>>(read: impl Fn() -> F) -> Result<T> {
+    let until = Instant::now() + AFTER_A_CHANGE;
+    loop {
+        match read().await {
+            Err(StoreError::Refused(error)) if error.code == ErrorCode::Overloaded => {
+                if Instant::now() >= until {
+                    let message = "it was done, but could not be read: ask again, nothing is done twice";
+                    return Err(WireError::new(ErrorCode::Unavailable, message).after_ms(1000).into());
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
 
 /// How much of one chat a page holds, and of all together.
 #[derive(Clone, Copy)]
@@ -443,20 +462,9 @@ impl Chats {
         Ok(Differences { chats, behind, gone: known.into_keys().collect() })
     }
 
-    /// The same once the chat was changed: tried for a while, and never `overloaded`, which says that nothing was.
+    /// The same once the chat was changed.
     pub async fn snapshot_of_changed(&self, user: UserId, chat: ChatId) -> Result<ChatSnapshot> {
-        let until = Instant::now() + AFTER_A_CHANGE;
-        loop {
-            match self.chat_snapshot(user, chat).await {
-                Err(StoreError::Refused(error)) if error.code == ErrorCode::Overloaded => {
-                    if Instant::now() >= until {
-                        let message = "it was done, but could not be read: ask again, nothing is done twice";
-                        return Err(WireError::new(ErrorCode::Unavailable, message).after_ms(1000).into());
-                    }
-                }
-                answer => return answer,
-            }
-        }
+        once_changed(|| self.chat_snapshot(user, chat)).await
     }
 
     /// A chat from scratch for one of its members.
