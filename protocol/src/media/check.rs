@@ -50,7 +50,7 @@ pub fn check(body: NewBody) -> Result<NewBody, WireError> {
             it.emoji = it.emoji.as_deref().map(text::check_reaction).transpose()?;
             NewBody::Sticker(it)
         }
-        NewBody::Location(it) => NewBody::Location(location(it)?),
+        NewBody::Location(it) => NewBody::Location(location(&it)?),
         NewBody::Contact(it) => NewBody::Contact(contact(it)?),
     })
 }
@@ -126,7 +126,7 @@ fn audio(mut it: NewAudio) -> Result<NewAudio, WireError> {
 }
 
 /// To a millionth of a degree, a hand's breadth: figures so short come out of JSON as they went in.
-fn location(it: LocationBody) -> Result<LocationBody, WireError> {
+fn location(it: &LocationBody) -> Result<LocationBody, WireError> {
     const PART: f64 = 1e6;
     let on_earth = (-90.0..=90.0).contains(&it.latitude) && (-180.0..=180.0).contains(&it.longitude);
     if !on_earth || it.accuracy_m.is_some_and(|metres| metres > 100_000) {
