@@ -267,7 +267,7 @@ impl<'a> Stage<'a> {
             Deed::Unban => self.try_out(role, UnbanMember { chat_id, user_id: self.removed }).await,
             Deed::Rename => {
                 let (title, description) = (Some("نام دیگر".to_owned()), Some("برای همه".to_owned()));
-                self.try_out(role, SetInfo { chat_id, title, description }).await
+                self.try_out(role, SetInfo { chat_id, title, description, photo: None }).await
             }
             Deed::PinOwners => self.try_out(role, PinMessage { chat_id, seq: theirs }).await,
             Deed::Unpin => self.try_out(role, UnpinMessage { chat_id, seq: theirs }).await,
