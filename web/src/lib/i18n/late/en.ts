@@ -367,6 +367,40 @@ const en: typeof fa = {
     cropLead: 'Move the picture; enlarge it with the slider.',
     zoom: 'Zoom',
   },
+
+  adding: {
+    files: 'Photo, video or file',
+    placeTitle: 'Send a location',
+    placeLooking: 'Finding where you are…',
+    placeTrouble: {
+      denied: 'The browser has not allowed the location. Press the lock beside the address and set “Location” to “Allow”, or enter the coordinates here.',
+      missing: 'Where you are could not be found. Try again in the open, or enter the coordinates here.',
+      unsupported: 'This browser cannot tell where you are. Enter the coordinates here.',
+    },
+    placeAgain: 'Find where I am',
+    coordinates: 'Coordinates',
+    coordinatesHint: 'Latitude and longitude, such as 34.6416, 50.8746. They can be copied from a map.',
+    coordinatesWrong: 'Two numbers are needed: latitude from −90 to 90, longitude from −180 to 180.',
+    openMap: 'Open in a map',
+    contactTitle: 'Send a contact',
+    contactLead: 'Choose somebody, or enter a name and a number.',
+    contactSearch: 'Search people',
+    contactPeople: 'People',
+    contactName: 'Name',
+    contactPhone: 'Number',
+    contactWrong: 'A number has 3 to 15 digits.',
+    roundTitle: 'Record a video message',
+    roundStart: 'Start recording',
+    roundStop: 'Stop and watch',
+    roundOpening: 'The camera opens…',
+    roundMost: (seconds) => `Up to ${n(seconds)} seconds`,
+    roundTrouble: {
+      denied: 'The browser has not allowed the camera and the microphone. Press the lock beside the address, set both to “Allow” and try again.',
+      missing: 'No camera was found, or another program holds it.',
+      unsupported: 'This browser cannot record video. Update it, or send a video file.',
+      failed: 'Nothing was recorded. Try again.',
+    },
+  },
 };
 
 export default en;
