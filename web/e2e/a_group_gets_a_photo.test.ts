@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Locator, Page } from 'playwright-core';
+import { sound } from './support/axe';
 import { answer, inCall, ring, ringing } from './support/calls';
 import { picture } from './support/files';
 import { eventually, somebody } from './support/stage';
@@ -38,6 +39,7 @@ test('the owner gives it one by cropping; a member sees it in the list, above th
   const before = await canvas.evaluate((it) => (it as HTMLCanvasElement).toDataURL());
   await hers.page.keyboard.press('ArrowLeft');
   await eventually(async () => expect(await canvas.evaluate((it) => (it as HTMLCanvasElement).toDataURL())).not.toBe(before));
+  await sound(hers);
   await crop.getByRole('button', { name: fa.common.save, exact: true }).click();
   await crop.waitFor({ state: 'detached' });
   await eventually(async () => expect(await shown(dialog)).toBeDefined());

@@ -1,19 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Locator } from 'playwright-core';
 import { expect, test } from 'vitest';
+import { sound } from './support/axe';
 import type { Tab } from './support/browser';
 import { eventually, somebody } from './support/stage';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-async function sound({ page }: Tab): Promise<void> {
-  await page.evaluate(AXE);
-  await page.evaluate(() => Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {}))));
-  const { violations } = (await page.evaluate(() => (window as unknown as { axe: { run(): Promise<unknown> } }).axe.run())) as AxeResults;
-  expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html.slice(0, 120))])).toEqual([]);
-}
 
 /** By the keyboard alone: the button with the clip, and down to what is meant. */
 async function attach(tab: Tab, what: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sound } from './support/axe';
 import type { Tab } from './support/browser';
 import { caller, hold, live, opened } from './support/calls';
 import { eventually, somebody } from './support/stage';
@@ -30,6 +31,7 @@ test('it is recorded, looked at, sent; it moves silently at the other one, who p
 
   await begin(hers);
   expect(await live(hers)).toEqual(['audio', 'video']);
+  await sound(hers);
   await button(hers.words.adding.roundStart).press('Enter');
   await second(hers);
   await button(hers.words.adding.roundStop).press('Enter');
@@ -44,6 +46,7 @@ test('it is recorded, looked at, sent; it moves silently at the other one, who p
     const { muted, paused, loop, at } = await film(his);
     expect([muted, paused, loop, at > 0]).toEqual([true, false, true, true]);
   });
+  await sound(his);
   const row = async () => (await john.person.call<{ messages: { body: Record<string, unknown> & { file: { mime: string; size: number } } }[] }>('history', { chat_id: chat, seq: 1, before: 0, after: 50 })).messages.find(({ body }) => body['kind'] === 'round')?.body;
   const sent = await row();
   expect(sent?.['duration_ms']).toBeGreaterThan(900);

@@ -9,6 +9,7 @@ export type Adding = 'location' | 'contact' | 'round';
 export function offer(button: HTMLElement, chatId: number, begin: (what: Adding) => void): void {
   menu.show(button, {
     label: t().media.attach,
+    above: true,
     items: [
       { label: late().adding.files, icon: 'image', run: () => choose((files) => attaching.add(chatId, files)) },
       { label: t().media.round, icon: 'video', run: () => begin('round') },
