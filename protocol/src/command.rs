@@ -13,7 +13,7 @@ use crate::{
     Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
-    media::FileInfo,
+    media::{FileId, FileInfo},
     message::NewBody,
 };
 
