@@ -1,9 +1,10 @@
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import type { Locator, Page } from 'playwright-core';
 import { sound } from './support/axe';
 import { answer, inCall, ring, ringing } from './support/calls';
 import { picture } from './support/files';
-import { eventually, somebody } from './support/stage';
+import { sql } from './support/sql';
+import { device, eventually, somebody } from './support/stage';
 import { WORDS } from './support/words';
 
 const { fa } = WORDS;
@@ -82,4 +83,40 @@ test("one's own picture is seen in the other's list, in the member list, while i
   await his.page.evaluate(() => void (location.hash = '#/calls'));
   const log = his.page.getByRole('region', { name: his.words.call.log }).getByRole('listitem').filter({ hasText: 'مینا' });
   await eventually(async () => expect(await shown(log)).toBe(photo));
+});
+
+test('of 2,000 groups with photos a list asks only for those near the screen, small', async () => {
+  const mina = await somebody('مینا');
+  const first = await mina.person.create('group', 'گروه 0', []);
+  await mina.device.close();
+  // Each has a photo of its own: whether it can be had is not asked here.
+  const from = first + 1_000_000;
+  sql(
+    inject('folder'),
+    `INSERT INTO chats (id, kind, title, rights, created_at, changed_at, seq, version, info_version, about)
+         SELECT ${from} + n, kind, 'گروه ' || n, rights, created_at, changed_at - make_interval(mins => n), seq, version, info_version, jsonb_build_object('photo', gen_random_uuid())
+         FROM chats, generate_series(1, 2000) n WHERE id = ${first};
+     INSERT INTO counts (chat_id, members) SELECT ${from} + n, 1 FROM generate_series(1, 2000) n;
+     INSERT INTO members (chat_id, user_id, role, engaged, turn, version)
+         SELECT ${from} + n, user_id, role, engaged, turn, version FROM members, generate_series(1, 2000) n WHERE chat_id = ${first};
+     INSERT INTO messages (chat_id, seq, version, sender_id, client_id, client_hash, sent_at, body)
+         SELECT ${from} + n, seq, version, sender_id, gen_random_uuid(), 0, sent_at, body FROM messages, generate_series(1, 2000) n WHERE chat_id = ${first};
+     INSERT INTO user_chats (user_id, chat_id, kind, role, engaged, turn, version)
+         SELECT ${mina.person.id}, ${from} + n, 1, 2, true, 1, version + n FROM users, generate_series(1, 2000) n WHERE id = ${mina.person.id};
+     UPDATE users SET version = version + 2000 WHERE id = ${mina.person.id};`,
+  );
+  const again = await device();
+  const asked: string[] = [];
+  again.page.on('request', (request) => void (request.url().includes('/files/avatar/') && asked.push(request.url())));
+  await again.signIn(mina.person.handle);
+  const rows = again.main.list.getByRole('link');
+  await eventually(async () => expect(await rows.count()).toBeGreaterThan(20));
+  await eventually(() => expect(asked.length).toBeGreaterThan(5));
+  await again.page.waitForLoadState('networkidle');
+  const atFirst = asked.length;
+  expect(atFirst).toBeLessThan(100);
+  await rows.nth(5).hover();
+  await again.page.mouse.wheel(0, 20_000);
+  await eventually(() => expect(asked.length).toBeGreaterThan(atFirst));
+  expect(asked.every((url) => url.endsWith('/80'))).toBe(true);
 });
