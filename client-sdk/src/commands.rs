@@ -1,7 +1,7 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, OwnItem, Right, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, Right, Role, Seq, Timestamp, UserId,
     command::{
         AddMembers, AnswerRequest, Changed, CreateChat, Delete, Devices, Done, Edit, GetBanned, GetChat, GetDevices,
         GetMembers, GetUsers, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, Page, PinMessage, Ping,
@@ -146,7 +146,12 @@ impl Client {
         title: Option<String>,
         description: Option<String>,
     ) -> Result<Changed, Error> {
-        self.call(&SetInfo { chat_id, title, description }).await
+        self.call(&SetInfo { chat_id, title, description, photo: None }).await
+    }
+
+    /// Gives a group or channel a photo, a file of one's own of the kind `avatar`, or takes it away.
+    pub async fn set_photo(&self, chat_id: ChatId, photo: Option<FileId>) -> Result<Changed, Error> {
+        self.call(&SetInfo { chat_id, title: None, description: None, photo: Some(photo) }).await
     }
 
     /// Pins a message: it is shown above the others to all.

@@ -84,6 +84,16 @@ async fn two_terminals_chat_through_pipes() {
     reza.shows("🌹1").await;
     reza.types("/edit 2 hello again").await;
     sara.shows("#2 @reza ↩#1: hello again (edited)").await;
+    sara.types("/place 34.641589, 50.874608").await;
+    reza.shows("@sara: — a place: 34.641589, 50.874608 —").await;
+    sara.types("/place here").await;
+    sara.shows("✗ where?").await;
+    sara.types("/contact @reza").await;
+    reza.shows("@sara: — reza: @reza —").await;
+    reza.types("/contact Hotel Nur +982537740000").await;
+    sara.shows("@reza: — Hotel Nur: +982537740000 —").await;
+    reza.types("/contact nobody").await;
+    reza.shows("✗ whom?").await;
     sara.types("/nonsense").await;
     sara.shows("✗ /nonsense?").await;
     sara.types("last words").await;

@@ -651,6 +651,10 @@ member_count?: number,
  */
 description?: string, 
 /**
+ * Its photo, as `/files/avatar/<id>/<80 or 320>`.
+ */
+photo?: FileId, 
+/**
  * Messages that are shown above the others, the one that was pinned last at the end. They are there, and not deleted.
  */
 pinned?: Array<Seq>, };
@@ -2524,7 +2528,7 @@ chat_id: ChatId,
 rights: Array<Right>, };
 
 /**
- * Changes the title or the description of a group or channel, or both. For those who may `change_info`.
+ * Changes the title, the description or the photo of a group or channel, or several of them. For those who may `change_info`.
  */
 export type SetInfo = { 
 /**
@@ -2538,7 +2542,11 @@ title?: string,
 /**
  * At most 255 characters, none to have no description; absent to leave it.
  */
-description?: string, };
+description?: string, 
+/**
+ * A file of one's own of the kind `avatar`; `null` to have none, absent to leave it.
+ */
+photo?: FileId | null, };
 
 /**
  * Sets some of the user's own things, on all own devices: all of them, or none. What is so already changes nothing.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChatId, Seq, Timestamp, UserId, Version};
+use crate::{ChatId, FileId, Seq, Timestamp, UserId, Version};
 
 /// The three forms of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
@@ -88,6 +88,10 @@ pub struct ChatInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub description: Option<String>,
+    /// Its photo, as `/files/avatar/<id>/<80 or 320>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub photo: Option<FileId>,
     /// Messages that are shown above the others, the one that was pinned last at the end. They are there, and not deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<Seq>>", optional)]

@@ -13,7 +13,7 @@ use crate::{
     Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
-    media::FileInfo,
+    media::{FileId, FileInfo},
     message::NewBody,
 };
 
@@ -37,6 +37,11 @@ pub enum ReportReason {
     Fraud,
     /// Something else.
     Other,
+}
+
+/// What is named, also as `null`, is there: absent alone is `None`.
+fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 macro_rules! params {
@@ -140,7 +145,7 @@ params! {
         /// All of them.
         rights: Vec<Right>,
     }
-    /// Changes the title or the description of a group or channel, or both. For those who may `change_info`.
+    /// Changes the title, the description or the photo of a group or channel, or several of them. For those who may `change_info`.
     SetInfo {
         /// Where.
         chat_id: ChatId,
@@ -152,6 +157,10 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         description: Option<String>,
+        /// A file of one's own of the kind `avatar`; `null` to have none, absent to leave it.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+        #[ts(optional, type = "FileId | null")]
+        photo: Option<Option<FileId>>,
     }
     /// Pins a message: it is shown above the others to all. In a direct chat for both, else for those who may `pin`.
     PinMessage {

@@ -123,7 +123,7 @@ macro_rules! commands {
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
                 "set_admin_rights" => chats::change::start(app, asker, request, chats::change::set_admin_rights),
                 "restrict_member" => chats::change::start(app, asker, request, chats::change::restrict_member),
-                "set_info" => chats::change::start(app, asker, request, chats::set_info::check),
+                "set_info" => chats::set_info::start(app, asker, request),
                 "pin_message" => chats::change::start(app, asker, request, chats::pin_message::pin),
                 "unpin_message" => chats::change::start(app, asker, request, chats::pin_message::unpin),
                 "unban_member" => chats::change::start(app, asker, request, chats::change::unban_member),

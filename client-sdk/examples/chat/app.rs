@@ -1,6 +1,7 @@
 //! The chat itself: lines and events in, lines out.
 
 mod files;
+mod places;
 
 use std::{
     collections::HashMap,
@@ -33,7 +34,9 @@ const HELP: &str = "\
 /add @a @b               add people                    /history [n] older messages
 /reply N text            answer                        /edit N text change your message
 /delete N                delete for all                /react N 👍  react; without one, take it back
-/file PATH [text]        a file; /photo, /voice, /video, /audio: as such
+/file PATH [text]        a file; /photo, /voice, /video, /round, /audio: as such
+/place 34.64 50.87       a place
+/contact @handle [+98…]  somebody to be written to; or a name and a number
 /save N [PATH]           the file of a message
 /retry  /cancel          what was not sent             /quit        the end";
 
@@ -147,10 +150,12 @@ impl App {
                 self.client.react(self.here()?, seq, Some(emoji).filter(|emoji| !emoji.is_empty())).await?;
             }
             "/file" => self.send_file(FileKind::Document, rest).await?,
-            "/photo" | "/voice" | "/video" | "/audio" => {
+            "/photo" | "/voice" | "/video" | "/round" | "/audio" => {
                 let kind = FileKind::named(&word[1..]).ok_or("there is no such kind")?;
                 self.send_file(kind, rest).await?;
             }
+            "/place" => self.place(rest)?,
+            "/contact" => self.contact(rest).await?,
             "/save" => self.save(rest)?,
             "/retry" | "/cancel" => self.unsent(word == "/retry"),
             _ if word.starts_with('/') => return Err(format!("{word}? /help helps").into()),
@@ -176,8 +181,12 @@ impl App {
     }
 
     fn post(&mut self, text: &str, reply_to: Option<Seq>) -> Outcome {
+        self.post_body(NewBody::text(text), reply_to)
+    }
+
+    fn post_body(&mut self, body: NewBody, reply_to: Option<Seq>) -> Outcome {
         let chat_id = self.here()?;
-        self.client.post(chat_id, NewBody::text(text), reply_to);
+        self.client.post(chat_id, body, reply_to);
         if !self.client.phase().is_live() {
             self.screen.line("… waits for the network");
         }

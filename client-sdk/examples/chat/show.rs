@@ -72,8 +72,12 @@ impl Show {
             Body::Unknown(_) => "— update to see this message —".into(),
             Body::Location(place) => format!("— a place: {}, {} —", place.latitude, place.longitude),
             Body::Contact(contact) => {
-                let phone = contact.phone.as_deref().unwrap_or("no number");
-                format!("— {}: {phone} —", self.bidi.part(&contact.name))
+                let reached = match (&contact.phone, contact.user_id) {
+                    (Some(phone), _) => phone.clone(),
+                    (None, Some(user)) => self.name(user),
+                    (None, None) => "no number".into(),
+                };
+                format!("— {}: {reached} —", self.bidi.part(&contact.name))
             }
             other => self.file(other),
         }

@@ -225,7 +225,7 @@ impl World {
                 let reacted: BTreeMap<String, &String> =
                     chat.reacted.iter().map(|(seq, emoji)| (seq.to_string(), emoji)).collect();
                 let value = json!({
-                    "version": chat.version, "title": chat.info.title, "description": chat.info.description,
+                    "version": chat.version, "title": chat.info.title, "description": chat.info.description, "photo": chat.info.photo,
                     "pinned": chat.info.pinned, "last_seq": chat.last_seq,
                     "first_seq": chat.first, "members": members, "messages": chat.messages.values().collect::<Vec<_>>(),
                     "reacted": reacted, "role": mine.map(|mine| mine.role), "read_seq": read_seq,

@@ -116,8 +116,11 @@ export abstract class Commands {
     return this.request("set_admin_rights", { chat_id: chatId, user_id: userId, rights });
   }
 
-  /** Changes the title or the description of a group or channel, as far as they are named; an empty description is none. */
-  setInfo(chatId: wire.ChatId, info: { title?: string; description?: string }): Promise<wire.Changed> {
+  /**
+   * Changes the title, the description or the photo of a group or channel, as far as they are named; an empty description is none. A photo
+   * is a file of one's own of the kind `avatar`; `null` takes it away.
+   */
+  setInfo(chatId: wire.ChatId, info: { title?: string; description?: string; photo?: wire.FileId | null }): Promise<wire.Changed> {
     return this.request("set_info", { chat_id: chatId, ...info });
   }
 

@@ -296,8 +296,9 @@ impl State {
         let id = ChatId(i64::try_from(self.chats.len()).expect("few") + 100);
         let created_at = Timestamp::from_millis(0).expect("in range");
         let (version, rights, member_count) = (Version(3), Vec::new(), None);
-        let (title, handle, description, pinned) = (None, None, None, Vec::new());
-        let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, pinned };
+        let (title, handle, description, photo, pinned) = (None, None, None, None, Vec::new());
+        let info =
+            ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()
     }

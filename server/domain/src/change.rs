@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatId, ChatKind, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, FileId, Role, Seq, Timestamp, UserId,
     message::{Body, NewBody, ServiceAction},
 };
 use sha2::{Digest, Sha256};
@@ -51,8 +51,8 @@ pub enum Change {
     SetAdminRights(UserId, Rights),
     /// Rights that a member is denied, until a time or for good; none gives all back.
     Restrict(UserId, Rights, Option<Timestamp>),
-    /// Another title or description, as far as they are there; a description that is `None` inside is taken away.
-    SetInfo(Option<String>, Option<Option<String>>),
+    /// What stands above the chat.
+    SetInfo(NewInfo),
     /// A message that is shown above the others.
     Pin(Seq),
     /// No longer.
@@ -68,6 +68,17 @@ pub enum Change {
     Leave,
     /// To be counted anew, in a channel: reactions, views and members, at most once a second. Asked by the server alone.
     Count,
+}
+
+/// What changes above a chat; what is `None` stays, what is `None` inside is taken away.
+#[derive(Clone, Debug, Default)]
+pub struct NewInfo {
+    /// Its title.
+    pub title: Option<String>,
+    /// What it is about.
+    pub description: Option<Option<String>>,
+    /// Its photo: a file that whoever asks may name.
+    pub photo: Option<Option<FileId>>,
 }
 
 /// A chat to be made.

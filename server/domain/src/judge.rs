@@ -61,6 +61,8 @@ pub struct Written {
 pub struct Rows {
     /// What everybody sees of the chat has changed, at this version.
     pub info: Option<Version>,
+    /// Its photo among that.
+    pub photo: bool,
     /// New messages.
     pub fresh: BTreeSet<Seq>,
     /// Messages that were there and are changed.
@@ -138,8 +140,9 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
 fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
     let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
     let (rights, member_count) = (Rights::of_new(kind).list(), (kind == ChatKind::Channel).then_some(0));
-    let (version, description, pinned) = (Version(0), None, Vec::new());
-    let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, pinned };
+    let (version, description, photo, pinned) = (Version(0), None, None, Vec::new());
+    let info =
+        ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
     Chat::nothing(info)
 }
 
@@ -176,7 +179,7 @@ impl Judging {
             Change::SetRights(rights) => self.set_rights(by, *rights, now),
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
             Change::Restrict(user, denied, until) => self.restrict(by, *user, *denied, *until, now),
-            Change::SetInfo(title, description) => self.set_info(by, title.as_deref(), description.as_ref(), now),
+            Change::SetInfo(new) => self.set_info(by, new, now),
             Change::Pin(seq) => self.pin(by, *seq, now),
             Change::Unpin(seq) => self.unpin(by, *seq, now),
             Change::Unban(user) => self.unban(by, *user, now),

@@ -52,7 +52,10 @@ pub(crate) async fn avatar(
     Path((id, size)): Path<(Uuid, u16)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let served = files.store.people.served_avatar(FileId(id), size).await?.ok_or_else(gone)?;
+    let (served, of_a_person) = files.store.people.served_avatar(FileId(id), size).await?.ok_or_else(gone)?;
+    if !of_a_person && !files.store.chats.is_photo(FileId(id)).await? {
+        return Err(gone());
+    }
     files.serve(&headers, &served, true, FOR_GOOD).await
 }
 

@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     font-src 'self'; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const PERMISSIONS: &str =
-    "camera=(self), microphone=(self), speaker-selection=(self), geolocation=(), payment=(), usb=()";
+    "camera=(self), microphone=(self), speaker-selection=(self), geolocation=(self), payment=(), usb=()";
 const WITHOUT_APP: &str = "Chapar is running, but this binary was built without the web app: run script/server, or \
     `npm ci && npm run build` in web/ and build again.\n\nWebSocket: /ws (subprotocol chapar.v1)\nHTTP API:  \
     /api/v1/openapi.json\nHealth:    /healthz /readyz /metrics\n";

@@ -2,8 +2,8 @@
 
 use chapar_domain::{chat::Standing, rights::Rights};
 use chapar_protocol::{
-    Body, ChatId, ChatInfo, ChatKind, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq, Timestamp, UserId,
-    Version,
+    Body, ChatId, ChatInfo, ChatKind, FileId, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq, Timestamp,
+    UserId, Version,
 };
 use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
@@ -72,7 +72,7 @@ pub(crate) fn views(told: Option<i64>) -> u32 {
 /// What all see of a chat.
 pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     let kind = kind(row.try_get("kind")?);
-    let About { description, pinned } = about(row.try_get("about")?);
+    let About { description, photo, pinned } = about(row.try_get("about")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
         version: Version(row.try_get("info_version")?),
@@ -83,6 +83,7 @@ pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
         rights: Rights(row.try_get("rights")?).list(),
         member_count: member_count(kind, row.try_get("told_members")?),
         description,
+        photo,
         pinned,
     })
 }
@@ -92,6 +93,8 @@ pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
 pub(crate) struct About {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) photo: Option<FileId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) pinned: Vec<Seq>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_domain::{
     Principal,
-    change::{Asked, Change, NewChat, NewMessage},
+    change::{Asked, Change, NewChat, NewInfo, NewMessage},
     readers::Move,
     rights::Rights,
 };
@@ -299,9 +299,15 @@ async fn files(store: &Store, size: Size, round: i64) {
     let sent = NewMessage::new(Uuid::new_v4(), &NewBody::text("a photo"), body, None);
     let shown = Asked { by: Principal::User(ME), chat: ChatId(SMALL - round), change: Change::Send(sent) };
     done(store, &[&shown], Locks::Skip).await;
+    let photo = FileId(Uuid::new_v4());
+    let pictured = NewInfo { photo: Some(Some(photo)), ..NewInfo::default() };
+    let pictured =
+        Asked { by: Principal::User(THE_OWNER), chat: ChatId(SMALL - round), change: Change::SetInfo(pictured) };
+    done(store, &[&pictured], Locks::Skip).await;
+    assert!(store.chats.is_photo(photo).await.expect("read"));
     let turn = store.people.follow("files of a test", "a history").await.expect("read").expect("nobody else");
     let page = store.chats.files_moved_since(turn.at(), 1000).await.expect("read");
-    assert!(!page.messages.is_empty());
+    assert!(page.messages.iter().any(|it| it.seq == Seq(0) && it.files == [photo]));
     store.people.set_file_uses(&page.messages).await.expect("noted");
     turn.end(page.upto).await.expect("noted");
     let seqs: Vec<Seq> = (1..=100).map(|n| Seq(size.messages / 10 - n)).collect();

@@ -9,7 +9,7 @@ use crate::support::{Device, Model, device::message, world::Plan};
 
 fn info(title: Option<&str>, description: Option<&str>) -> impl Fn(chapar_protocol::ChatId) -> SetInfo {
     let (title, description) = (title.map(str::to_owned), description.map(str::to_owned));
-    move |chat_id| SetInfo { chat_id, title: title.clone(), description: description.clone() }
+    move |chat_id| SetInfo { chat_id, title: title.clone(), description: description.clone(), photo: None }
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn for_all_who_are_in_it() {
     ] {
         assert_eq!(owner.refused(bad(chat_id)).await.code, code);
     }
-    let long = SetInfo { chat_id, title: None, description: Some("س".repeat(256)) };
+    let long = SetInfo { chat_id, title: None, description: Some("س".repeat(256)), photo: None };
     assert_eq!(owner.refused(long).await.code, ErrorCode::TooLarge);
     let rights = vec![Right::Write, Right::ChangeInfo, Right::Pin];
     owner.must(SetChatRights { chat_id, rights }).await;

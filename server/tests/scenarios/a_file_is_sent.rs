@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use chapar_protocol::{
-    Body, ErrorCode, Event, FileId, FileKind, Seq,
-    command::{Delete, Edit, GetFile, GetLinks, GetUsers, React, RemoveMember, Send, SetAvatar},
+    Body, ErrorCode, Event, FileId, FileKind, OwnItem, Seq,
+    command::{Delete, Edit, GetFile, GetLinks, GetUsers, React, RemoveMember, Send, SetAvatar, SetItems},
+    item::Block,
     media::{FileAt, FileState, NamedFile, NewDocument, NewVoice},
     message::NewBody,
 };
@@ -223,7 +224,11 @@ async fn a_picture_of_oneself_is_seen_by_those_who_know_one() {
     let told = |event: &Event| matches!(event, Event::User(user) if *user == answer).then_some(());
     friend.event("the picture", told).await;
     let users = friend.must(GetUsers { user_ids: vec![sara.id()] }).await.users;
-    assert_eq!(users, [answer]);
+    assert_eq!(users, [answer.clone()]);
+    // It goes with the name: also to whom one has blocked.
+    let items = vec![OwnItem::Block { user_id: friend.id(), value: Some(Block {}) }];
+    sara.must(SetItems { items }).await;
+    assert_eq!(friend.must(GetUsers { user_ids: vec![sara.id()] }).await.users, [answer]);
     assert_eq!(sara.must(SetAvatar { file_id: None }).await.photo, None);
     let info = sara.must(GetFile { file_id: picture }).await;
     assert_eq!((info.state, info.kind, info.sizes.as_slice()), (FileState::Ready, FileKind::Avatar, &[320, 1280][..]));

@@ -5,6 +5,7 @@
 mod support;
 
 mod a_channel_tells_its_counters_once_a_second;
+mod a_chat_gets_a_photo;
 mod a_chat_gets_another_name_and_pins;
 mod a_chat_is_made_in_few_steps;
 mod a_commit_without_an_answer;

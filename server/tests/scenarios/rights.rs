@@ -65,6 +65,7 @@ enum Deed {
     Unban,
     Banned,
     Rename,
+    Picture,
     PinOwners,
     Unpin,
 }
@@ -104,6 +105,7 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::Unban, row(Done, Done, FORBIDDEN)),
     (Deed::Banned, row(Done, Done, FORBIDDEN)),
     (Deed::Rename, row(Done, Done, FORBIDDEN)),
+    (Deed::Picture, row(Done, Done, FORBIDDEN)),
     (Deed::PinOwners, row(Done, Done, FORBIDDEN)),
     (Deed::Unpin, row(Done, Done, FORBIDDEN)),
 ];
@@ -142,6 +144,7 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::Unban, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Banned, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Rename, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Picture, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::PinOwners, [Done, Skip, Done, NOT_FOUND, Skip]),
     (Deed::Unpin, [Done, Skip, Done, NOT_FOUND, Skip]),
 ];
@@ -265,9 +268,13 @@ impl<'a> Stage<'a> {
             Deed::Restrict => self.try_out(role, restrict(self.bystander)).await,
             Deed::RestrictAdmin => self.try_out(role, restrict(self.other_admin)).await,
             Deed::Unban => self.try_out(role, UnbanMember { chat_id, user_id: self.removed }).await,
+            Deed::Picture => {
+                let set = SetInfo { chat_id, title: None, description: None, photo: Some(None) };
+                self.try_out(role, set).await
+            }
             Deed::Rename => {
                 let (title, description) = (Some("نام دیگر".to_owned()), Some("برای همه".to_owned()));
-                self.try_out(role, SetInfo { chat_id, title, description }).await
+                self.try_out(role, SetInfo { chat_id, title, description, photo: None }).await
             }
             Deed::PinOwners => self.try_out(role, PinMessage { chat_id, seq: theirs }).await,
             Deed::Unpin => self.try_out(role, UnpinMessage { chat_id, seq: theirs }).await,

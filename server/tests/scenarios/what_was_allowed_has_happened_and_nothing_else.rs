@@ -15,7 +15,7 @@ use std::{
 };
 
 use chapar_protocol::{
-    ChatKind, ErrorCode, OwnItem, UserId,
+    ChatKind, ErrorCode, FileId, OwnItem, UserId,
     command::{CreateChat, SetItems},
 };
 use futures_util::future::join_all;
@@ -87,6 +87,11 @@ async fn everything(apart: bool) {
     stage.end();
 }
 
+/// The one picture that somebody has to give to a chat.
+fn photo_of(user: UserId) -> FileId {
+    FileId(Uuid::from_u128(u128::try_from(user.0).expect("ids are positive")))
+}
+
 struct Stage {
     world: World,
     /// The database of the people, when it is another.
@@ -112,6 +117,14 @@ impl Stage {
         let accounts = world.accounts(u32::try_from(PEOPLE).expect("few")).await;
         let both = accounts.into_iter().map(|it| [Device::new(it.clone()), Device::new(it)]);
         let people: Vec<[Device; 2]> = both.collect();
+        let files = people_in.as_ref().unwrap_or(&world.database);
+        for [device, _] in &people {
+            let (id, user) = (photo_of(device.id()), device.id());
+            files.sql(&format!(
+                "INSERT INTO files (id, user_id, kind, state, size, received, kept_until)
+                 VALUES ('{id}', {user}, 'avatar', 'ready', 1, 1, now() + interval '1 day')"
+            ));
+        }
         let [a, b] = [&people[0][0], &people[1][0]];
         let direct = world.direct(a, b).await;
         let rooms = vec![Lane::new(direct, None, Room::new(ChatKind::Direct, false, None, a.id(), &[b.id()]))];

@@ -66,7 +66,8 @@ export async function drop({ page, history }: Tab, ...files: Given[]): Promise<v
 
 /** By the button with the clip. */
 export async function attach({ page, words }: Tab, ...files: Given[]): Promise<void> {
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('button', { name: words.media.attach, exact: true }).click()]);
+  await page.getByRole('button', { name: words.media.attach, exact: true }).click();
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('menuitem', { name: words.adding.files, exact: true }).click()]);
   await chooser.setFiles(files);
 }
 

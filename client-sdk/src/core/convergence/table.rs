@@ -25,8 +25,9 @@ impl Table {
     pub(super) fn new(id: ChatId) -> Self {
         let (version, title, created_at) = (Version(1), Some("0".into()), moment(0));
         let (kind, handle, rights, member_count) = (ChatKind::Group, None, Vec::new(), None);
-        let (description, pinned) = (None, Vec::new());
-        let info = ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, pinned };
+        let (description, photo, pinned) = (None, None, Vec::new());
+        let info =
+            ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
         let members = [ME, OTHER].map(|user| (user, member(user, version, Some(Role::Member)))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { info, version, messages, members, reacted, reads }

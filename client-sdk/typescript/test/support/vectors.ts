@@ -211,6 +211,7 @@ export class World {
         version: chat.version,
         title: chat.info.title,
         description: chat.info.description,
+        photo: chat.info.photo,
         pinned: chat.info.pinned ?? [],
         last_seq: chat.last_seq,
         first_seq: chat.first,

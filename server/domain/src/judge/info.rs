@@ -1,34 +1,33 @@
-//! What stands above a chat: title, description, pinned messages.
+//! What stands above a chat: title, description, photo, pinned messages.
 
 use chapar_protocol::{Body, ErrorCode, Seq, Timestamp, UserId, Version, limit};
 
 use super::{Judging, Verdict};
 use crate::{
-    change::Done,
+    change::{Done, NewInfo},
     refusal::{refusal, refuse},
     rights::Action,
 };
 
 impl Judging {
-    pub(super) fn set_info(
-        &mut self,
-        by: UserId,
-        title: Option<&str>,
-        description: Option<&Option<String>>,
-        now: Timestamp,
-    ) -> Verdict {
+    pub(super) fn set_info(&mut self, by: UserId, new: &NewInfo, now: Timestamp) -> Verdict {
         self.may(by, Action::ChangeInfo, now)?;
         let info = &mut self.chat.info;
-        let new_title = title.filter(|new| info.title.as_deref() != Some(*new));
-        let new_description = description.filter(|new| info.description != **new);
-        if new_title.is_none() && new_description.is_none() {
+        let title = new.title.as_ref().filter(|new| info.title.as_ref() != Some(*new));
+        let description = new.description.as_ref().filter(|new| info.description != **new);
+        let photo = new.photo.filter(|new| info.photo != *new);
+        if title.is_none() && description.is_none() && photo.is_none() {
             return Ok(self.as_it_is());
         }
-        if let Some(title) = new_title {
-            info.title = Some(title.to_owned());
+        if let Some(title) = title {
+            info.title = Some(title.clone());
         }
-        if let Some(description) = new_description {
+        if let Some(description) = description {
             info.description.clone_from(description);
+        }
+        if let Some(photo) = photo {
+            info.photo = photo;
+            self.rows.photo = true;
         }
         Ok(self.info_changed(now))
     }

@@ -6,8 +6,8 @@ mod info;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ErrorCode, Member, Message, Role, Seq, Timestamp, UserId,
-    Version, message::NewBody,
+    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ErrorCode, FileId, Member, Message, Role, Seq, Timestamp,
+    UserId, Version, message::NewBody,
 };
 use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Judgement, Moment, Verdict, Written, judge};
 use crate::{
     Principal,
-    change::{Asked, Change, Done, NewChat, NewMessage},
+    change::{Asked, Change, Done, NewChat, NewInfo, NewMessage},
     chat::{Chat, Untold, UntoldReaction},
     rights::Rights,
 };
@@ -472,7 +472,11 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (user(), rights(), until).prop_map(|(user, rights, until)| Change::Restrict(user, rights, until.map(at))),
         1 => user().prop_map(Change::Unban),
         1 => (proptest::option::of("[ab]"), proptest::option::of(proptest::option::of("[ab]")))
-            .prop_map(|(title, description)| Change::SetInfo(title, description)),
+            .prop_map(|(title, description)| Change::SetInfo(NewInfo { title, description, photo: None })),
+        1 => proptest::option::of(0..3u128).prop_map(|photo| {
+            let photo = Some(photo.map(|it| FileId(Uuid::from_u128(it))));
+            Change::SetInfo(NewInfo { photo, ..NewInfo::default() })
+        }),
         2 => seq().prop_map(Change::Pin),
         1 => seq().prop_map(Change::Unpin),
         1 => (user(), -9i64..9).prop_map(|(user, since)| Change::Shut(user, since)),

@@ -101,7 +101,8 @@ pub(super) async fn carry_out(
     queued(app, by, chat, change).await.map_err(StoreError::Refused)
 }
 
-async fn queued(app: &App, by: Principal, chat: ChatId, change: Change) -> crate::committer::Outcome {
+/// Queues a change, and waits for what becomes of it.
+pub(super) async fn queued(app: &App, by: Principal, chat: ChatId, change: Change) -> crate::committer::Outcome {
     let outcome = app.committer.queue(by, chat, change)?;
     outcome.await.unwrap_or_else(|_| Err(crate::committer::going_away()))
 }

@@ -33,19 +33,21 @@ pub struct Moves {
 
 /// Of the kinds of a chat's rows: what its messages name of files has changed.
 pub(super) const FILES: i16 = 32;
+/// The same: the chat's photo is another one.
+pub(super) const PHOTO: i16 = 64;
 
 /// Some commits of the feed, and which files the messages name that came or went in them.
 #[derive(Debug)]
 pub struct FileMoves {
     /// Where they end.
     pub upto: Cursor,
-    /// Each message with all files that it names now: none where it was deleted.
+    /// Each message with all files that it names now, none where it was deleted; and each chat whose photo has changed, with that.
     pub messages: Vec<Named>,
     /// Whether there may be more.
     pub full: bool,
 }
 
-/// A message, and the files that it names.
+/// A message, or as if it were message 0 the chat itself, and the files that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// Where.
@@ -62,7 +64,7 @@ impl Chats {
     pub async fn files_moved_since(&self, after: Cursor, most: i64) -> Result<FileMoves> {
         let rows = sqlx::query(
             "SELECT f.xid::text::bigint AS xid, f.id, (
-                 SELECT jsonb_agg(jsonb_build_array(i.chat, i.before, i.version))
+                 SELECT jsonb_agg(jsonb_build_array(i.chat, i.before, i.version, i.kind))
                  FROM unnest(f.chats, f.froms, f.tos, f.kinds) AS i (chat, before, version, kind) WHERE i.kind & $4 <> 0
              ) AS moved
              FROM feed f
@@ -72,18 +74,29 @@ impl Chats {
         .bind(after.xid.to_string())
         .bind(after.id)
         .bind(most)
-        .bind(FILES)
+        .bind(FILES | PHOTO)
         .fetch_all(&self.pool)
         .await?;
         let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == most);
         let mut upto = after;
         let mut moved: BTreeSet<(i64, i64, i64)> = BTreeSet::new();
+        let mut shown: BTreeSet<i64> = BTreeSet::new();
         for found in &rows {
             upto = Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? };
-            let stretches: Option<Json<Vec<(i64, i64, i64)>>> = found.try_get("moved")?;
-            moved.extend(stretches.map(|it| it.0).unwrap_or_default());
+            let stretches: Option<Json<Vec<(i64, i64, i64, i16)>>> = found.try_get("moved")?;
+            for (chat, before, version, kind) in stretches.map(|it| it.0).unwrap_or_default() {
+                if kind & FILES != 0 {
+                    moved.insert((chat, before, version));
+                }
+                if kind & PHOTO != 0 {
+                    shown.insert(chat);
+                }
+            }
         }
-        let messages = if moved.is_empty() { Vec::new() } else { self.named(&moved).await? };
+        let mut messages = if moved.is_empty() { Vec::new() } else { self.named(&moved).await? };
+        if !shown.is_empty() {
+            messages.extend(self.photos(shown.into_iter().collect()).await?);
+        }
         Ok(FileMoves { upto, messages, full })
     }
 
@@ -104,13 +117,22 @@ impl Chats {
         .bind(column(|it| it.2))
         .fetch_all(&self.pool)
         .await?;
-        let file = |found: &PgRow, column: &str| -> sqlx::Result<Option<FileId>> {
-            let id: Option<&str> = found.try_get(column)?;
-            Ok(id.and_then(|id| Uuid::parse_str(id).ok()).map(FileId))
-        };
         let read = |found: &PgRow| -> sqlx::Result<Named> {
             let files = [file(found, "file")?, file(found, "poster")?].into_iter().flatten().collect();
             Ok(Named { chat: ChatId(found.try_get("chat")?), seq: Seq(found.try_get("seq")?), files })
+        };
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The photos that some chats have now.
+    async fn photos(&self, chats: Vec<i64>) -> Result<Vec<Named>> {
+        let rows = sqlx::query("SELECT id, about ->> 'photo' AS photo FROM chats WHERE id = ANY ($1)")
+            .bind(chats)
+            .fetch_all(&self.pool)
+            .await?;
+        let read = |found: &PgRow| -> sqlx::Result<Named> {
+            let files = file(found, "photo")?.into_iter().collect();
+            Ok(Named { chat: ChatId(found.try_get("id")?), seq: Seq(0), files })
         };
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
@@ -169,4 +191,9 @@ impl Chats {
         sqlx::query("SELECT tend_feed()").execute(&self.pool).await?;
         Ok(())
     }
+}
+
+fn file(found: &PgRow, column: &str) -> sqlx::Result<Option<FileId>> {
+    let id: Option<&str> = found.try_get(column)?;
+    Ok(id.and_then(|id| Uuid::parse_str(id).ok()).map(FileId))
 }

@@ -21,6 +21,14 @@ impl Chats {
         .await?)
     }
 
+    /// Whether a file is the photo of a chat now.
+    pub async fn is_photo(&self, file: FileId) -> Result<bool> {
+        Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM chats WHERE about ->> 'photo' = $1)")
+            .bind(file.to_string())
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
     /// Those of some messages that are there, without their texts, for somebody who is in the chat.
     ///
     /// # Errors

@@ -12,7 +12,11 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, feed::FILES, row};
+use super::{
+    Result,
+    feed::{FILES, PHOTO},
+    row,
+};
 use crate::pool::Lease;
 
 /// Columns of the new messages.
@@ -141,7 +145,8 @@ impl<'a> Fresh<'a> {
 }
 
 fn about(it: &Written) -> row::About {
-    row::About { description: it.chat.info.description.clone(), pinned: it.chat.info.pinned.clone() }
+    let info = &it.chat.info;
+    row::About { description: info.description.clone(), photo: info.photo, pinned: info.pinned.clone() }
 }
 
 fn created(it: &Written) -> Value {
@@ -156,7 +161,7 @@ fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Optio
         "read_seq": it.read_seq, "before": before, "turn": it.turn, "version": version.unwrap_or_default() })
 }
 
-/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files.
+/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files, 64: the chat's photo.
 fn kinds(written: &Written) -> i16 {
     let rows = &written.rows;
     let message = |seq| written.chat.messages.get(seq).map(|it| &it.message.body);
@@ -169,6 +174,7 @@ fn kinds(written: &Written) -> i16 {
         + 8 * i16::from(!rows.changed.is_empty())
         + 16 * i16::from(!rows.reactions.is_empty() || !rows.counted.is_empty())
         + FILES * i16::from(files)
+        + PHOTO * i16::from(rows.photo)
 }
 
 fn moment(at: Timestamp) -> OffsetDateTime {

@@ -174,18 +174,18 @@ impl People {
         row.map(|row| served(&row, longer)).transpose()
     }
 
-    /// The same of a picture that is somebody's now.
-    pub async fn served_avatar(&self, file: FileId, longer: u16) -> Result<Option<Served>> {
+    /// The same of the picture of a person or chat, and whether it is that of a person now.
+    pub async fn served_avatar(&self, file: FileId, longer: u16) -> Result<Option<(Served, bool)>> {
         let row = sqlx::query(
-            "SELECT f.kind, f.name, f.mime, b.sha256, b.key, b.size FROM files f
-             JOIN file_variants v ON v.file_id = f.id AND v.longer = $2 JOIN blobs b ON b.sha256 = v.blob
-             WHERE f.id = $1 AND f.state = 'ready' AND EXISTS (SELECT FROM users u WHERE u.photo = $1)",
+            "SELECT f.kind, f.name, f.mime, b.sha256, b.key, b.size, EXISTS (SELECT FROM users u WHERE u.photo = $1) AS theirs
+             FROM files f JOIN file_variants v ON v.file_id = f.id AND v.longer = $2 JOIN blobs b ON b.sha256 = v.blob
+             WHERE f.id = $1 AND f.state = 'ready' AND f.kind = 'avatar'",
         )
         .bind(file.0)
         .bind(i16::try_from(longer).unwrap_or(i16::MAX))
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| served(&row, Some(longer))).transpose()
+        row.map(|row| Ok((served(&row, Some(longer))?, row.try_get("theirs")?))).transpose()
     }
 
     /// With what links are signed.

@@ -148,7 +148,8 @@ impl Lane {
     fn choose(&self, rooms: Vec<Room>, chats: &Database, lists: &Database) -> Result<Room, String> {
         let stored = self.room().stored(self.chat, chats, lists)?;
         let differs = rooms.first().map_or_else(String::new, |it| it.differs(&stored));
-        let above = |it: &Room| (it.title.clone(), it.description.clone(), it.pinned.clone(), it.everybody.clone());
+        let above =
+            |it: &Room| (it.title.clone(), it.description.clone(), it.photo, it.pinned.clone(), it.everybody.clone());
         let held = |it: &Room| (it.lines == stored.lines, it.people == stored.people, above(it) == above(&stored));
         let same = |it: &Room| held(it) == (true, true, true);
         rooms.into_iter().find(same).ok_or_else(|| format!("model / tables: {differs}"))
@@ -308,7 +309,9 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             call(device, RestrictMember { chat_id, user_id, denied, until }, |_| None).await
         }
         Wish::Unban(user_id) => call(device, UnbanMember { chat_id, user_id }, |_| None).await,
-        Wish::SetInfo(title, description) => call(device, SetInfo { chat_id, title, description }, |_| None).await,
+        Wish::SetInfo(title, description, photo) => {
+            call(device, SetInfo { chat_id, title, description, photo }, |_| None).await
+        }
         Wish::Pin(seq) => call(device, PinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Unpin(seq) => call(device, UnpinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Block(user_id, blocked) => {

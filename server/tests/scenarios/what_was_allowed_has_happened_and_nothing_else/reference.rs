@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chapar_protocol::{ChatKind, ErrorCode, Right, Role, ServiceAction, UserId};
+use chapar_protocol::{ChatKind, ErrorCode, FileId, Right, Role, ServiceAction, UserId};
 use uuid::Uuid;
 
 /// Something that somebody wants in a chat.
@@ -28,8 +28,8 @@ pub enum Wish {
     /// Until a time, in milliseconds since 1970, or for good.
     Restrict(UserId, Vec<Right>, Option<i64>),
     Unban(UserId),
-    /// A title, and a description.
-    SetInfo(Option<String>, Option<String>),
+    /// A title, a description, and a photo.
+    SetInfo(Option<String>, Option<String>, Option<Option<FileId>>),
     Pin(i64),
     Unpin(i64),
     /// The other one of a direct chat, or no longer.
@@ -87,6 +87,7 @@ pub struct Room {
     pub everybody: Vec<Right>,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub photo: Option<FileId>,
     /// In the order in which they were pinned.
     pub pinned: Vec<i64>,
     pub lines: Vec<Line>,
@@ -105,8 +106,8 @@ impl Room {
             _ => vec![Right::Write, Right::React, Right::List],
         };
         let (lines, people, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        let (title, description, pinned) = (title.map(str::to_owned), None, Vec::new());
-        let mut room = Self { kind, public, everybody, title, description, pinned, lines, people, sent };
+        let (title, description, photo, pinned) = (title.map(str::to_owned), None, None, Vec::new());
+        let mut room = Self { kind, public, everybody, title, description, photo, pinned, lines, people, sent };
         let stand = |role| Stand { role: Some(role), ..Stand::default() };
         room.people.extend(others.iter().map(|user| (*user, stand(Role::Member))));
         room.people.insert(owner, stand(if kind == ChatKind::Direct { Role::Member } else { Role::Owner }));
@@ -366,7 +367,7 @@ impl Room {
                 self.people.get_mut(user).ok_or(ErrorCode::UserNotFound)?.banned = false;
                 Ok(None)
             }
-            Wish::SetInfo(title, description) => {
+            Wish::SetInfo(title, description, photo) => {
                 inside?;
                 if !changes_info {
                     return Err(ErrorCode::Forbidden);
@@ -375,6 +376,7 @@ impl Room {
                 if let Some(description) = description {
                     self.description = Some(description.clone()).filter(|it| !it.is_empty());
                 }
+                self.photo = photo.unwrap_or(self.photo);
                 Ok(None)
             }
             Wish::Pin(at) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chapar_protocol::{Body, ChatId, ChatKind, Right, Role, UserId};
+use chapar_protocol::{Body, ChatId, ChatKind, FileId, Right, Role, UserId};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ impl Room {
                  'everybody', (SELECT rights FROM chats WHERE id = {chat}),
                  'title', (SELECT title FROM chats WHERE id = {chat}),
                  'description', (SELECT about ->> 'description' FROM chats WHERE id = {chat}),
+                 'photo', (SELECT about ->> 'photo' FROM chats WHERE id = {chat}),
                  'pinned', (SELECT coalesce(about -> 'pinned', '[]') FROM chats WHERE id = {chat}),
                  'lines', (SELECT coalesce(jsonb_agg(jsonb_build_array(
                      sender_id, client_id, body, reply_to, edited_at IS NOT NULL, reactions, seq) ORDER BY seq), '[]')
@@ -38,7 +39,8 @@ impl Room {
         ));
         let lists: Vec<(UserId, i16, i64)> = serde_json::from_str(&lists).map_err(|error| error.to_string())?;
         let mut room = self.clone();
-        (room.title, room.description, room.pinned) = (rows.title, rows.description, rows.pinned);
+        (room.title, room.description, room.photo, room.pinned) =
+            (rows.title, rows.description, rows.photo, rows.pinned);
         (room.lines, room.people, room.everybody) = (Vec::new(), BTreeMap::new(), rights(rows.everybody));
         for (place, (sender, client_id, body, reply_to, edited, counts, at)) in rows.lines.into_iter().enumerate() {
             if at != seq(place) {
@@ -88,7 +90,8 @@ impl Room {
         let people = self.people.iter().filter(|(user, it)| other.people.get(user) != Some(it));
         let people: Vec<String> =
             people.map(|(user, it)| format!("{user}: {it:?} / {:?}", other.people.get(user))).collect();
-        let above = |it: &Self| (it.title.clone(), it.description.clone(), it.pinned.clone(), it.everybody.clone());
+        let above =
+            |it: &Self| (it.title.clone(), it.description.clone(), it.photo, it.pinned.clone(), it.everybody.clone());
         let above = (above(self), above(other));
         format!("{} / {} lines; {lines:#?}; {people:#?}; {above:?}", self.lines.len(), other.lines.len())
     }
@@ -103,6 +106,7 @@ struct Rows {
     everybody: i32,
     title: Option<String>,
     description: Option<String>,
+    photo: Option<FileId>,
     pinned: Vec<i64>,
     reactions: Vec<(i64, UserId, String)>,
 }

@@ -104,7 +104,8 @@ const ACTIONS: readonly Action[] = [
     danger: true,
     codes: ['Delete'],
     may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
-    run: ({ seq }, on) => on.remove([seq as number]),
+    // An album is one thing to whoever sees it.
+    run: ({ shown, seq }, on) => on.remove(shown.album?.flatMap((each) => each.seq ?? []) ?? [seq as number]),
   },
 ];
 

@@ -169,7 +169,7 @@ const ar: typeof fa = {
     location: 'موقع',
     contact: 'جهة اتصال',
     album: 'ألبوم',
-    attach: 'إرفاق ملف',
+    attach: 'إرفاق',
     record: 'تسجيل رسالة صوتية',
     sendAsFile: 'إرسال كملف',
     drop: 'أفلت للإرسال',

@@ -152,7 +152,7 @@ const en: typeof fa = {
     location: 'Location',
     contact: 'Contact',
     album: 'Album',
-    attach: 'Attach a file',
+    attach: 'Attach',
     record: 'Record a voice message',
     sendAsFile: 'Send as a file',
     drop: 'Drop to send',

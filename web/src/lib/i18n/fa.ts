@@ -151,7 +151,7 @@ const fa = {
     location: 'مکان',
     contact: 'مخاطب',
     album: 'آلبوم',
-    attach: 'پیوست فایل',
+    attach: 'پیوست',
     record: 'ضبط پیام صوتی',
     sendAsFile: 'به صورت فایل بفرست',
     drop: 'رها کنید تا فرستاده شود',

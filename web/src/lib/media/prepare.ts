@@ -188,6 +188,17 @@ export async function square(source: ImageBitmap, x: number, y: number, side: nu
   return blobOf(canvas, 'image/jpeg', 0.88);
 }
 
+/** What is seen of a film now, as a square: what stands for it until it plays. */
+export async function stillOf(film: HTMLVideoElement): Promise<{ poster: Blob; preview: string } | undefined> {
+  const { videoWidth: width, videoHeight: height } = film;
+  if (width === 0 || height === 0) return undefined;
+  const side = Math.min(width, height);
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = Math.min(side, 480);
+  canvas.getContext('2d')?.drawImage(film, (width - side) / 2, (height - side) / 2, side, side, 0, 0, canvas.width, canvas.height);
+  return { poster: await blobOf(canvas, 'image/jpeg', 0.75), preview: previewOf(canvas, canvas.width, canvas.height) };
+}
+
 /** 100 values of loudness out of as many as were measured. */
 export function waveformOf(levels: readonly number[]): string | undefined {
   if (levels.length === 0) return undefined;

@@ -87,6 +87,12 @@ class Session {
     return userId === undefined ? undefined : this.user(userId)?.photo;
   }
 
+  /** What stands for a chat: the other's picture, or its own. A stranger's is not shown before one has accepted them. */
+  picture(chat: ChatView): string | undefined {
+    if (chat.info.kind !== 'direct') return chat.info.photo;
+    return chat.request ? undefined : this.photo(chat.peer);
+  }
+
   isNotes(chat: ChatView): boolean {
     return chat.info.kind === 'direct' && chat.peer === this.me?.id;
   }

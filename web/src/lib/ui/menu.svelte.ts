@@ -15,6 +15,8 @@ export interface OpenMenu {
   emoji?: { choose: (emoji: string) => void; more: () => void; current: string | undefined };
   /** What the menu is about, lifted over a dimmed page: under a finger a menu would hide it. */
   lift?: HTMLElement;
+  /** Its foot is at `y`, not its head: for a button at the foot of the page, which it must not cover. */
+  above?: boolean;
   x: number;
   y: number;
 }
@@ -32,7 +34,7 @@ class Menu {
     const element = event instanceof HTMLElement ? event : (event.currentTarget as HTMLElement | null);
     const box = element?.getBoundingClientRect();
     const rtl = document.documentElement.dir === 'rtl';
-    this.open = { ...menu, x: (rtl ? box?.right : box?.left) ?? 0, y: box?.bottom ?? 0 };
+    this.open = { ...menu, x: (rtl ? box?.right : box?.left) ?? 0, y: (menu.above ? box?.top : box?.bottom) ?? 0 };
   }
 }
 

@@ -6,7 +6,8 @@ use super::*;
 fn title_and_description_change_for_all_and_only_by_who_may() {
     let mut stage = Stage::new(ChatKind::Group, &[2]);
     let set = |title: Option<&str>, description: Option<Option<&str>>| {
-        Change::SetInfo(title.map(str::to_owned), description.map(|it| it.map(str::to_owned)))
+        let (title, description) = (title.map(str::to_owned), description.map(|it| it.map(str::to_owned)));
+        Change::SetInfo(NewInfo { title, description, photo: None })
     };
     assert_eq!(code(&stage.one(2, set(Some("mine"), None))), Some(ErrorCode::Forbidden));
     let before = stage.chat().version;
@@ -23,6 +24,31 @@ fn title_and_description_change_for_all_and_only_by_who_may() {
     stage.one(2, set(Some("ours"), None)).expect("now they may");
     let mut direct = Stage::new(ChatKind::Direct, &[2]);
     assert_eq!(code(&direct.one(1, set(Some("x"), None))), Some(ErrorCode::Forbidden));
+}
+
+#[test]
+fn a_photo_is_given_and_taken_away_by_who_may() {
+    let mut stage = Stage::new(ChatKind::Channel, &[2]);
+    let set = |photo: Option<FileId>| Change::SetInfo(NewInfo { photo: Some(photo), ..NewInfo::default() });
+    let (one, other) = (FileId(Uuid::from_u128(1)), FileId(Uuid::from_u128(2)));
+    assert_eq!(code(&stage.one(2, set(Some(one)))), Some(ErrorCode::Forbidden));
+    let before = stage.chat().version;
+    stage.one(1, set(None)).expect("there is none");
+    assert_eq!(stage.chat().version, before);
+    let told = |stage: &mut Stage, change| {
+        let (_, deltas) = stage.judge(&[asked(1, change)]);
+        let rows: Vec<_> = deltas.iter().flat_map(|it| &it.rows).filter_map(ChatRow::info).collect();
+        rows.iter().map(|it| it.photo).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut stage, set(Some(one))), [Some(one)]);
+    assert_eq!(told(&mut stage, set(Some(one))), [], "so already");
+    assert_eq!(told(&mut stage, set(Some(other))), [Some(other)]);
+    let named = NewInfo { title: Some("new".into()), ..NewInfo::default() };
+    assert_eq!(told(&mut stage, Change::SetInfo(named)), [Some(other)], "it stays");
+    assert_eq!(told(&mut stage, set(None)), [None]);
+    assert_eq!(stage.chat().version, Version(before.0 + 4));
+    let mut direct = Stage::new(ChatKind::Direct, &[2]);
+    assert_eq!(code(&direct.one(1, set(Some(one)))), Some(ErrorCode::Forbidden));
 }
 
 #[test]
