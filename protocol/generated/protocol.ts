@@ -19,6 +19,15 @@ chat_id: ChatId,
 user_ids: Array<UserId>, };
 
 /**
+ * See [`OwnItem::StickerPack`].
+ */
+export type AddedPack = { 
+/**
+ * The lowest stands first.
+ */
+order: number, };
+
+/**
  * One message of an album.
  */
 export type AlbumItem = { 
@@ -950,7 +959,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -1360,7 +1369,52 @@ name: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: string, } | { kind: string } & Record<string, unknown>);
+value?: string, } | { "kind": "sticker_pack", 
+/**
+ * Which pack.
+ */
+pack_id: PackId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: AddedPack, } | { "kind": "favorite_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { "kind": "recent_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { kind: string } & Record<string, unknown>);
+
+/**
+ * See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
+ */
+export type KeptSticker = { 
+/**
+ * The pack that it is of.
+ */
+pack_id: PackId, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, 
+/**
+ * It moves.
+ */
+animated?: boolean, 
+/**
+ * When it was kept or sent.
+ */
+at: Timestamp, };
 
 /**
  * Leaves a group or channel. Whoever is out already, also by being removed, stays out: strangers do not bring back who left.
@@ -1693,9 +1747,13 @@ from?: FileSource, };
  */
 export type NewSticker = { 
 /**
- * The emoji that it stands for.
+ * The emoji that it stands for. That of the pack counts more.
  */
 emoji?: string, 
+/**
+ * The pack of which it is: its file then need not be one's own. Not together with `from`, which brings the pack of that message.
+ */
+pack_id?: PackId, 
 /**
  * One's own, or, with `from`, the one of that message.
  */
@@ -1868,7 +1926,31 @@ name: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: string, } | { kind: string } & Record<string, unknown>;
+value?: string, } | { "kind": "sticker_pack", 
+/**
+ * Which pack.
+ */
+pack_id: PackId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: AddedPack, } | { "kind": "favorite_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { "kind": "recent_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { kind: string } & Record<string, unknown>;
 
 /**
  * See [`Event::Reacted`].
@@ -1882,6 +1964,11 @@ chat_id: ChatId,
  * On what, and which.
  */
 reacted: Reacted, };
+
+/**
+ * A pack: a random UUID, made by the client. Who knows it can read the pack.
+ */
+export type PackId = string;
 
 /**
  * The answer to [`History`].
@@ -2662,7 +2749,11 @@ emoji?: string,
 /**
  * It moves.
  */
-animated?: boolean, };
+animated?: boolean, 
+/**
+ * The pack that it is of. The file is the pack's own then.
+ */
+pack_id?: PackId, };
 
 /**
  * A file as a message shows it.
@@ -3017,6 +3108,10 @@ export interface Commands {
   set_avatar: { params: SetAvatar; reply: User };
   get_file: { params: GetFile; reply: FileInfo };
   get_links: { params: GetLinks; reply: Links };
+  set_sticker_pack: { params: SetStickerPack; reply: StickerPack };
+  delete_sticker_pack: { params: DeleteStickerPack; reply: Done };
+  get_sticker_packs: { params: GetStickerPacks; reply: StickerPacks };
+  get_own_sticker_packs: { params: GetOwnStickerPacks; reply: OwnStickerPacks };
   get_devices: { params: GetDevices; reply: Devices };
   revoke_device: { params: RevokeDevice; reply: Done };
   revoke_other_devices: { params: RevokeOtherDevices; reply: Done };

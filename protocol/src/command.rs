@@ -9,12 +9,13 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, OwnItem, Reacted, Resume,
-    Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, OwnItem, PackId, Reacted,
+    Resume, Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
     media::{AlbumItem, FileAt, FileId, FileInfo, FileLink},
     message::NewBody,
+    sticker::{NewPackSticker, OwnPack, StickerPack},
 };
 
 /// A command: its parameters are the type itself.
@@ -535,6 +536,37 @@ params! {
         /// Until when they open.
         expires_at: Timestamp,
     }
+    /// Makes a pack of stickers, or replaces the whole of one's own: its title, its stickers and their order. Again, it changes nothing.
+    SetStickerPack {
+        /// Made by the client, new for each pack.
+        pack_id: PackId,
+        /// 1 to 128 characters.
+        title: String,
+        /// In their order, 1 to 120, none twice.
+        stickers: Vec<NewPackSticker>,
+    }
+    /// Deletes a pack of one's own. Messages that show its stickers keep them.
+    DeleteStickerPack {
+        /// Which.
+        pack_id: PackId,
+    }
+    /// Some packs of stickers, whoever made them.
+    GetStickerPacks {
+        /// Which, at most 8.
+        pack_ids: Vec<PackId>,
+    }
+    /// The answer to [`GetStickerPacks`].
+    StickerPacks {
+        /// In the order in which they were named. Those that there are not are left out.
+        packs: Vec<StickerPack>,
+    }
+    /// The packs that the asking user has made, also those that are not in their list.
+    GetOwnStickerPacks {}
+    /// The answer to [`GetOwnStickerPacks`].
+    OwnStickerPacks {
+        /// The one that was changed last stands first. At most 50.
+        packs: Vec<OwnPack>,
+    }
     /// The own devices.
     GetDevices {}
     /// The answer to [`GetDevices`].
@@ -627,6 +659,10 @@ commands! {
     "set_avatar" SetAvatar -> User, http: true;
     "get_file" GetFile -> FileInfo, http: true;
     "get_links" GetLinks -> Links, http: true;
+    "set_sticker_pack" SetStickerPack -> StickerPack, http: true;
+    "delete_sticker_pack" DeleteStickerPack -> Done, http: true;
+    "get_sticker_packs" GetStickerPacks -> StickerPacks, http: true;
+    "get_own_sticker_packs" GetOwnStickerPacks -> OwnStickerPacks, http: true;
     "get_devices" GetDevices -> Devices, http: true;
     "revoke_device" RevokeDevice -> Done, http: true;
     "revoke_other_devices" RevokeOtherDevices -> Done, http: true;
