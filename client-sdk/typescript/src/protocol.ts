@@ -779,6 +779,15 @@ chat_id: ChatId,
 seq: Seq, };
 
 /**
+ * Deletes a pack of one's own. Messages that show its stickers keep them.
+ */
+export type DeleteStickerPack = { 
+/**
+ * Which.
+ */
+pack_id: PackId, };
+
+/**
  * One signed-in device.
  */
 export type Device = { 
@@ -1178,9 +1187,23 @@ chat_id: ChatId,
 after?: UserId, };
 
 /**
+ * The packs that the asking user has made, also those that are not in their list.
+ */
+export type GetOwnStickerPacks = Record<symbol, never>;
+
+/**
  * The relays, to measure the round trip to each.
  */
 export type GetRelays = Record<symbol, never>;
+
+/**
+ * Some packs of stickers, whoever made them.
+ */
+export type GetStickerPacks = { 
+/**
+ * Which, at most 8.
+ */
+pack_ids: Array<PackId>, };
 
 /**
  * Who some users are. Unknown ids are left out.
@@ -1687,6 +1710,19 @@ text?: string,
 entities?: Array<Entity>, };
 
 /**
+ * A sticker as the owner of a pack puts it there.
+ */
+export type NewPackSticker = { 
+/**
+ * A file of one's own of the kind `sticker`.
+ */
+file_id: FileId, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, };
+
+/**
  * A picture to be sent.
  */
 export type NewPhoto = { 
@@ -1953,6 +1989,23 @@ file_id: FileId,
 value?: KeptSticker, } | { kind: string } & Record<string, unknown>;
 
 /**
+ * A pack that the asking user has made, in one line.
+ */
+export type OwnPack = { 
+/**
+ * Which.
+ */
+id: PackId, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * How many stickers it has.
+ */
+count: number, };
+
+/**
  * See [`Event::Reacted`].
  */
 export type OwnReaction = { 
@@ -1966,9 +2019,47 @@ chat_id: ChatId,
 reacted: Reacted, };
 
 /**
+ * The answer to [`GetOwnStickerPacks`].
+ */
+export type OwnStickerPacks = { 
+/**
+ * The one that was changed last stands first. At most 50.
+ */
+packs: Array<OwnPack>, };
+
+/**
  * A pack: a random UUID, made by the client. Who knows it can read the pack.
  */
 export type PackId = string;
+
+/**
+ * A sticker of a pack. Its picture is at `/files/sticker/<file_id>`, for everybody who knows the id.
+ */
+export type PackSticker = { 
+/**
+ * Its file, which messages that show it name too.
+ */
+file_id: FileId, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, 
+/**
+ * In pixels.
+ */
+width: number, 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * It moves.
+ */
+animated?: boolean, 
+/**
+ * What is shown until it has come: a thumbhash of at most 40 bytes, in base64 without padding.
+ */
+preview?: string, };
 
 /**
  * The answer to [`History`].
@@ -2663,6 +2754,23 @@ user_id: UserId,
 role: Role, };
 
 /**
+ * Makes a pack of stickers, or replaces the whole of one's own: its title, its stickers and their order. Again, it changes nothing.
+ */
+export type SetStickerPack = { 
+/**
+ * Made by the client, new for each pack.
+ */
+pack_id: PackId, 
+/**
+ * 1 to 128 characters.
+ */
+title: string, 
+/**
+ * In their order, 1 to 120, none twice.
+ */
+stickers: Array<NewPackSticker>, };
+
+/**
  * Says that the user is writing. Answered, not stored.
  */
 export type SetTyping = { 
@@ -2754,6 +2862,36 @@ animated?: boolean,
  * The pack that it is of. The file is the pack's own then.
  */
 pack_id?: PackId, };
+
+/**
+ * Some stickers under a title.
+ */
+export type StickerPack = { 
+/**
+ * Which.
+ */
+id: PackId, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * The asking user has made it, and can change it. Whose a pack of others is nobody learns.
+ */
+own?: boolean, 
+/**
+ * In their order, 1 to 120.
+ */
+stickers: Array<PackSticker>, };
+
+/**
+ * The answer to [`GetStickerPacks`].
+ */
+export type StickerPacks = { 
+/**
+ * In the order in which they were named. Those that there are not are left out.
+ */
+packs: Array<StickerPack>, };
 
 /**
  * A file as a message shows it.

@@ -149,8 +149,8 @@ impl People {
     /// A sticker of a pack for a message that is about to show it, with its emoji: kept for most of a day at least, until the message is
     /// known here. `None`: it does not stand in that pack, or there is no such pack.
     pub async fn hold_sticker(&self, pack: PackId, file: FileId) -> Result<Option<(KnownFile, Option<String>)>> {
+        // Many send the same one: they lock it together, and few of them write.
         let row = sqlx::query(
-            // Many send the same one: they lock it together, and few of them write.
             "WITH named AS MATERIALIZED (
                  SELECT f.id, s.emoji FROM stickers s JOIN files f ON f.id = s.file_id
                  WHERE s.pack_id = $1 AND s.file_id = $2 FOR KEY SHARE OF f
