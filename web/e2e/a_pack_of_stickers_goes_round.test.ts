@@ -27,7 +27,7 @@ async function axe({ page }: Tab): Promise<unknown[]> {
 async function panel({ page, words }: Tab): Promise<Locator> {
   const button = page.getByRole('button', { name: words.chat.emoji, exact: true });
   if ((await button.getAttribute('aria-expanded')) !== 'true') await button.click();
-  await page.getByRole('group', { name: words.stickers.parts }).getByRole('button', { name: words.stickers.title, exact: true }).click();
+  await page.getByRole('radio', { name: words.stickers.title, exact: true }).check({ force: true });
   const list = page.getByRole('tablist', { name: words.stickers.title });
   await list.waitFor();
   return list;
