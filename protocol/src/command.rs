@@ -9,13 +9,13 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, OwnItem, PackId, Reacted,
-    Resume, Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, OwnItem, Reacted, Resume,
+    Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
-    media::{AlbumItem, FileAt, FileId, FileInfo, FileLink},
+    media::FileInfo,
     message::NewBody,
-    sticker::{NewPackSticker, OwnPack, StickerPack},
+    sticker::StickerPack,
 };
 
 /// A command: its parameters are the type itself.
@@ -47,6 +47,13 @@ macro_rules! params {
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     )+};
 }
+
+/// Of messages with files, and of files.
+mod files;
+pub use files::*;
+/// Of packs of stickers.
+mod stickers;
+pub use stickers::*;
 
 params! {
     /// The first request of a connection: who, and from where to go on.
@@ -273,23 +280,6 @@ params! {
         /// When it was stored.
         sent_at: Timestamp,
     }
-    /// Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
-    /// ids and content returns those that exist.
-    SendAlbum {
-        /// Where.
-        chat_id: ChatId,
-        /// 2 to 10: photos and videos, or music, or documents.
-        items: Vec<AlbumItem>,
-        /// The message that they answer.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        reply_to: Option<Seq>,
-    }
-    /// The answer to [`SendAlbum`].
-    SentAlbum {
-        /// For each item, in their order.
-        sent: Vec<Sent>,
-    }
     /// Changes the text of one's own message, or the text under its file: the body then is of the same kind and names the same file, and
     /// nothing else of it counts.
     Edit {
@@ -509,63 +499,6 @@ params! {
     SetName {
         /// 1 to 128 characters.
         name: String,
-    }
-    /// Changes the own picture, or takes it away. Others see it when they ask next.
-    SetAvatar {
-        /// A file of one's own of the kind `avatar`; absent to have none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        file_id: Option<FileId>,
-    }
-    /// How far a file of one's own has come.
-    GetFile {
-        /// Which.
-        file_id: FileId,
-    }
-    /// Where some files of one chat's messages are to be had for a while.
-    GetLinks {
-        /// Where.
-        chat_id: ChatId,
-        /// At most 100.
-        files: Vec<FileAt>,
-    }
-    /// The answer to [`GetLinks`].
-    Links {
-        /// For each file one for the original and one for each size. What the asking user may not read is left out.
-        links: Vec<FileLink>,
-        /// Until when they open.
-        expires_at: Timestamp,
-    }
-    /// Makes a pack of stickers, or replaces the whole of one's own: its title, its stickers and their order. Again, it changes nothing.
-    SetStickerPack {
-        /// Made by the client, new for each pack.
-        pack_id: PackId,
-        /// 1 to 128 characters.
-        title: String,
-        /// In their order, 1 to 120, none twice.
-        stickers: Vec<NewPackSticker>,
-    }
-    /// Deletes a pack of one's own. Messages that show its stickers keep them.
-    DeleteStickerPack {
-        /// Which.
-        pack_id: PackId,
-    }
-    /// Some packs of stickers, whoever made them.
-    GetStickerPacks {
-        /// Which, at most 8.
-        pack_ids: Vec<PackId>,
-    }
-    /// The answer to [`GetStickerPacks`].
-    StickerPacks {
-        /// In the order in which they were named. Those that there are not are left out.
-        packs: Vec<StickerPack>,
-    }
-    /// The packs that the asking user has made, also those that are not in their list.
-    GetOwnStickerPacks {}
-    /// The answer to [`GetOwnStickerPacks`].
-    OwnStickerPacks {
-        /// The one that was changed last stands first. At most 50.
-        packs: Vec<OwnPack>,
     }
     /// The own devices.
     GetDevices {}
