@@ -1,15 +1,16 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, Right, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
     command::{
-        AddMembers, AnswerRequest, Changed, CreateChat, Delete, Devices, Done, Edit, GetBanned, GetChat, GetDevices,
-        GetMembers, GetUsers, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, Page, PinMessage, Ping,
-        Presences, React, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices,
-        SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, SetTyping, UnbanMember, UnpinMessage, Users,
-        WatchPresence,
+        AddMembers, AnswerRequest, Changed, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
+        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, ItemsSet, Join, Leave,
+        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, RemoveMember, Report,
+        Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo,
+        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, WatchPresence,
     },
     message::NewBody,
+    sticker::{NewPackSticker, StickerPack},
 };
 use uuid::Uuid;
 
@@ -207,6 +208,31 @@ impl Client {
     /// Tells the operator of somebody.
     pub async fn report(&self, report: Report) -> Result<Done, Error> {
         self.call(&report).await
+    }
+
+    /// Makes a pack of stickers, or replaces the whole of one's own. Its files are one's own, uploaded as stickers.
+    pub async fn set_sticker_pack(
+        &self,
+        pack_id: PackId,
+        title: &str,
+        stickers: Vec<NewPackSticker>,
+    ) -> Result<StickerPack, Error> {
+        self.call(&SetStickerPack { pack_id, title: title.to_owned(), stickers }).await
+    }
+
+    /// Deletes a pack of stickers of one's own. Messages keep theirs.
+    pub async fn delete_sticker_pack(&self, pack_id: PackId) -> Result<Done, Error> {
+        self.call(&DeleteStickerPack { pack_id }).await
+    }
+
+    /// Some packs of stickers, whoever made them, at most 8; those that there are not are left out.
+    pub async fn get_sticker_packs(&self, pack_ids: Vec<PackId>) -> Result<StickerPacks, Error> {
+        self.call(&GetStickerPacks { pack_ids }).await
+    }
+
+    /// The packs of stickers that one has made.
+    pub async fn get_own_sticker_packs(&self) -> Result<OwnStickerPacks, Error> {
+        self.call(&GetOwnStickerPacks {}).await
     }
 
     /// The own devices.

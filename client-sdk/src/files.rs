@@ -297,7 +297,7 @@ fn body(kind: FileKind, options: &FileOptions) -> Result<NewBody, Error> {
         FileKind::Voice => NewBody::Voice(NewVoice { file, duration_ms, waveform: None, caption }),
         FileKind::Audio => NewBody::Audio(NewAudio { file, duration_ms, title: None, performer: None, caption, album }),
         FileKind::Document => NewBody::Document(NewDocument { file, caption, album }),
-        FileKind::Sticker => NewBody::Sticker(NewSticker { file, emoji: None }),
+        FileKind::Sticker => NewBody::Sticker(NewSticker { file, emoji: None, pack_id: None }),
         FileKind::Poster | FileKind::Avatar => {
             let message = "posters and pictures of people are not sent by themselves";
             return Err(Error::Server(WireError::new(ErrorCode::BadRequest, message)));

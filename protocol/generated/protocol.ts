@@ -19,6 +19,15 @@ chat_id: ChatId,
 user_ids: Array<UserId>, };
 
 /**
+ * See [`OwnItem::StickerPack`].
+ */
+export type AddedPack = { 
+/**
+ * The lowest stands first.
+ */
+order: number, };
+
+/**
  * One message of an album.
  */
 export type AlbumItem = { 
@@ -774,6 +783,15 @@ chat_id: ChatId,
 seq: Seq, };
 
 /**
+ * Deletes a pack of one's own. Messages that show its stickers keep them.
+ */
+export type DeleteStickerPack = { 
+/**
+ * Which.
+ */
+pack_id: PackId, };
+
+/**
  * One signed-in device.
  */
 export type Device = { 
@@ -954,7 +972,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -1173,9 +1191,23 @@ chat_id: ChatId,
 after?: UserId, };
 
 /**
+ * The packs that the asking user has made, also those that are not in their list.
+ */
+export type GetOwnStickerPacks = Record<symbol, never>;
+
+/**
  * The relays, to measure the round trip to each.
  */
 export type GetRelays = Record<symbol, never>;
+
+/**
+ * Some packs of stickers, whoever made them.
+ */
+export type GetStickerPacks = { 
+/**
+ * Which, at most 8.
+ */
+pack_ids: Array<PackId>, };
 
 /**
  * Who some users are. Unknown ids are left out.
@@ -1364,7 +1396,52 @@ name: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: string, } | { kind: string } & Record<string, unknown>);
+value?: string, } | { "kind": "sticker_pack", 
+/**
+ * Which pack.
+ */
+pack_id: PackId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: AddedPack, } | { "kind": "favorite_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { "kind": "recent_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { kind: string } & Record<string, unknown>);
+
+/**
+ * See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
+ */
+export type KeptSticker = { 
+/**
+ * The pack that it is of.
+ */
+pack_id: PackId, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, 
+/**
+ * It moves.
+ */
+animated?: boolean, 
+/**
+ * When it was kept or sent.
+ */
+at: Timestamp, };
 
 /**
  * Leaves a group or channel. Whoever is out already, also by being removed, stays out: strangers do not bring back who left.
@@ -1637,6 +1714,19 @@ text?: string,
 entities?: Array<Entity>, };
 
 /**
+ * A sticker as the owner of a pack puts it there.
+ */
+export type NewPackSticker = { 
+/**
+ * A file of one's own of the kind `sticker`.
+ */
+file_id: FileId, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, };
+
+/**
  * A picture to be sent.
  */
 export type NewPhoto = { 
@@ -1697,9 +1787,13 @@ from?: FileSource, };
  */
 export type NewSticker = { 
 /**
- * The emoji that it stands for.
+ * The emoji that it stands for. That of the pack counts more.
  */
 emoji?: string, 
+/**
+ * The pack of which it is: its file then need not be one's own. Not together with `from`, which brings the pack of that message.
+ */
+pack_id?: PackId, 
 /**
  * One's own, or, with `from`, the one of that message.
  */
@@ -1872,7 +1966,48 @@ name: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: string, } | { kind: string } & Record<string, unknown>;
+value?: string, } | { "kind": "sticker_pack", 
+/**
+ * Which pack.
+ */
+pack_id: PackId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: AddedPack, } | { "kind": "favorite_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { "kind": "recent_sticker", 
+/**
+ * Which.
+ */
+file_id: FileId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: KeptSticker, } | { kind: string } & Record<string, unknown>;
+
+/**
+ * A pack that the asking user has made, in one line.
+ */
+export type OwnPack = { 
+/**
+ * Which.
+ */
+id: PackId, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * How many stickers it has.
+ */
+count: number, };
 
 /**
  * See [`Event::Reacted`].
@@ -1886,6 +2021,49 @@ chat_id: ChatId,
  * On what, and which.
  */
 reacted: Reacted, };
+
+/**
+ * The answer to [`GetOwnStickerPacks`].
+ */
+export type OwnStickerPacks = { 
+/**
+ * The one that was changed last stands first. At most 50.
+ */
+packs: Array<OwnPack>, };
+
+/**
+ * A pack: a random UUID, made by the client. Who knows it can read the pack.
+ */
+export type PackId = string;
+
+/**
+ * A sticker of a pack. Its picture is at `/files/sticker/<file_id>`, for everybody who knows the id.
+ */
+export type PackSticker = { 
+/**
+ * Its file, which messages that show it name too.
+ */
+file_id: FileId, 
+/**
+ * The emoji that it stands for.
+ */
+emoji?: string, 
+/**
+ * In pixels.
+ */
+width: number, 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * It moves.
+ */
+animated?: boolean, 
+/**
+ * What is shown until it has come: a thumbhash of at most 40 bytes, in base64 without padding.
+ */
+preview?: string, };
 
 /**
  * The answer to [`History`].
@@ -2584,6 +2762,23 @@ user_id: UserId,
 role: Role, };
 
 /**
+ * Makes a pack of stickers, or replaces the whole of one's own: its title, its stickers and their order. Again, it changes nothing.
+ */
+export type SetStickerPack = { 
+/**
+ * Made by the client, new for each pack.
+ */
+pack_id: PackId, 
+/**
+ * 1 to 128 characters.
+ */
+title: string, 
+/**
+ * In their order, 1 to 120, none twice.
+ */
+stickers: Array<NewPackSticker>, };
+
+/**
  * Says that the user is writing. Answered, not stored.
  */
 export type SetTyping = { 
@@ -2670,7 +2865,41 @@ emoji?: string,
 /**
  * It moves.
  */
-animated?: boolean, };
+animated?: boolean, 
+/**
+ * The pack that it is of. The file is the pack's own then.
+ */
+pack_id?: PackId, };
+
+/**
+ * Some stickers under a title.
+ */
+export type StickerPack = { 
+/**
+ * Which.
+ */
+id: PackId, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * The asking user has made it, and can change it. Whose a pack of others is nobody learns.
+ */
+own?: boolean, 
+/**
+ * In their order, 1 to 120.
+ */
+stickers: Array<PackSticker>, };
+
+/**
+ * The answer to [`GetStickerPacks`].
+ */
+export type StickerPacks = { 
+/**
+ * In the order in which they were named. Those that there are not are left out.
+ */
+packs: Array<StickerPack>, };
 
 /**
  * A file as a message shows it.
@@ -3025,6 +3254,10 @@ export interface Commands {
   set_avatar: { params: SetAvatar; reply: User };
   get_file: { params: GetFile; reply: FileInfo };
   get_links: { params: GetLinks; reply: Links };
+  set_sticker_pack: { params: SetStickerPack; reply: StickerPack };
+  delete_sticker_pack: { params: DeleteStickerPack; reply: Done };
+  get_sticker_packs: { params: GetStickerPacks; reply: StickerPacks };
+  get_own_sticker_packs: { params: GetOwnStickerPacks; reply: OwnStickerPacks };
   get_devices: { params: GetDevices; reply: Devices };
   revoke_device: { params: RevokeDevice; reply: Done };
   revoke_other_devices: { params: RevokeOtherDevices; reply: Done };

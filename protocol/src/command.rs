@@ -15,6 +15,7 @@ use crate::{
     event::Presence,
     media::{FileId, FileInfo},
     message::NewBody,
+    sticker::StickerPack,
 };
 
 /// A command: its parameters are the type itself.
@@ -55,6 +56,9 @@ macro_rules! params {
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of packs of stickers.
+mod stickers;
+pub use stickers::*;
 
 params! {
     /// The first request of a connection: who, and from where to go on.
@@ -597,6 +601,10 @@ commands! {
     "set_avatar" SetAvatar -> User, http: true;
     "get_file" GetFile -> FileInfo, http: true;
     "get_links" GetLinks -> Links, http: true;
+    "set_sticker_pack" SetStickerPack -> StickerPack, http: true;
+    "delete_sticker_pack" DeleteStickerPack -> Done, http: true;
+    "get_sticker_packs" GetStickerPacks -> StickerPacks, http: true;
+    "get_own_sticker_packs" GetOwnStickerPacks -> OwnStickerPacks, http: true;
     "get_devices" GetDevices -> Devices, http: true;
     "revoke_device" RevokeDevice -> Done, http: true;
     "revoke_other_devices" RevokeOtherDevices -> Done, http: true;

@@ -135,6 +135,8 @@ codes! {
     BadDescription = "bad_description" => GiveUp, 400;
     /// There is no such file, or you may not name it.
     FileNotFound = "file_not_found" => GiveUp, 404;
+    /// There is no such pack of stickers.
+    PackNotFound = "pack_not_found" => GiveUp, 404;
     /// The file is not ready yet: not all of it is there, or it is still looked at. Wait for `retry_after_ms`.
     FileNotReady = "file_not_ready" => Retry, 409;
     /// The file is not what it was uploaded as, or cannot be read; or this kind of message takes no such file.

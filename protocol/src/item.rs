@@ -1,5 +1,5 @@
 //! What belongs to one person, as one versioned list of small items: chats and how far they are read, missed calls, and what the
-//! person sets: mutes, pins, drafts, folders, contacts, blocks, settings.
+//! person sets: mutes, pins, drafts, folders, contacts, blocks, settings, stickers.
 //!
 //! Every item carries the per-user version of its last change. A client passes over kinds that it does not know, and takes the
 //! version all the same.
@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::{ChatId, ErrorCode, MyChat, Seq, Timestamp, UserId, Version, WireError, limit, message::Text, text};
+use crate::{
+    ChatId, ErrorCode, FileId, MyChat, PackId, Seq, Timestamp, UserId, Version, WireError, limit, media::is_false,
+    message::Text, text,
+};
 
 /// One of a person's own things, in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -169,6 +172,8 @@ keys! {
     ChatId, i64, ChatId;
     UserId, i64, UserId;
     Uuid, Uuid, std::convert::identity;
+    FileId, Uuid, FileId;
+    PackId, Uuid, PackId;
     String, String, std::convert::identity;
 }
 
@@ -208,6 +213,21 @@ own_items! {
     Setting = "setting", most 100, bytes 1024, {
         /// Which.
         name: String, String
+    }
+    /// A pack of stickers that stands in the person's list. It may have been deleted since.
+    StickerPack = "sticker_pack", most 100, bytes 256, {
+        /// Which pack.
+        pack_id: PackId, AddedPack
+    }
+    /// A sticker that the person wants at hand. Its pack may have been deleted since.
+    FavoriteSticker = "favorite_sticker", most 200, bytes 256, {
+        /// Which.
+        file_id: FileId, KeptSticker
+    }
+    /// A sticker that the person has sent lately. Clients show 30 of them, and take back what is older.
+    RecentSticker = "recent_sticker", most 60, bytes 256, {
+        /// Which.
+        file_id: FileId, KeptSticker
     }
 }
 
@@ -256,6 +276,30 @@ pub struct Contact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub name: Option<String>,
+}
+
+/// See [`OwnItem::StickerPack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct AddedPack {
+    /// The lowest stands first.
+    pub order: u32,
+}
+
+/// See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct KeptSticker {
+    /// The pack that it is of.
+    pub pack_id: PackId,
+    /// The emoji that it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub emoji: Option<String>,
+    /// It moves.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub animated: bool,
+    /// When it was kept or sent.
+    pub at: Timestamp,
 }
 
 /// See [`OwnItem::Block`].
@@ -353,6 +397,12 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             let name = Some(text::check_title(&name)?);
             OwnItem::Contact { user_id, value: Some(Contact { name }) }
         }
+        OwnItem::FavoriteSticker { file_id, value: Some(kept) } => {
+            OwnItem::FavoriteSticker { file_id, value: Some(check_kept(kept)?) }
+        }
+        OwnItem::RecentSticker { file_id, value: Some(kept) } => {
+            OwnItem::RecentSticker { file_id, value: Some(check_kept(kept)?) }
+        }
         OwnItem::Setting { name, value } => {
             check_setting(&name, value.as_deref())?;
             OwnItem::Setting { name, value }
@@ -364,6 +414,11 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
         return refuse(ErrorCode::TooLarge, "the value of the item is too large");
     }
     Ok(item)
+}
+
+fn check_kept(kept: KeptSticker) -> Result<KeptSticker, WireError> {
+    let emoji = kept.emoji.as_deref().map(text::check_reaction).transpose()?;
+    Ok(KeptSticker { emoji, ..kept })
 }
 
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), WireError> {
@@ -407,6 +462,10 @@ mod tests {
             r#"{"kind":"block","user_id":2,"value":{}}"#,
             r#"{"kind":"block","user_id":2}"#,
             r#"{"kind":"setting","name":"who_may_call","value":"known"}"#,
+            r#"{"kind":"sticker_pack","pack_id":"00000000-0000-0000-0000-000000000007","value":{"order":2}}"#,
+            r#"{"kind":"sticker_pack","pack_id":"00000000-0000-0000-0000-000000000007"}"#,
+            r#"{"kind":"favorite_sticker","file_id":"00000000-0000-0000-0000-000000000007","value":{"pack_id":"00000000-0000-0000-0000-000000000008","emoji":"😺","animated":true,"at":"2026-11-23T08:30:00.007Z"}}"#,
+            r#"{"kind":"recent_sticker","file_id":"00000000-0000-0000-0000-000000000007","value":{"pack_id":"00000000-0000-0000-0000-000000000008","at":"2026-11-23T08:30:00.007Z"}}"#,
         ] {
             let item = check(ME, read(json)).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(serde_json::to_string(&item).expect("serialises"), json);
@@ -423,6 +482,9 @@ mod tests {
     fn what_cannot_be_set_is_refused_by_a_stable_code() {
         let code = |json: &str| check(ME, read(json)).expect_err(json).code;
         assert_eq!(code(r#"{"kind":"sticker","id":7,"value":{}}"#), ErrorCode::UnknownKind);
+        assert_eq!(code(r#"{"kind":"sticker_pack","pack_id":"cats","value":{"order":1}}"#), ErrorCode::BadRequest);
+        let word = r#"{"kind":"favorite_sticker","file_id":"00000000-0000-0000-0000-000000000007","value":{"pack_id":"00000000-0000-0000-0000-000000000008","emoji":"cat","at":"2026-11-23T08:30:00.007Z"}}"#;
+        assert_eq!(code(word), ErrorCode::BadReaction);
         assert_eq!(code(r#"{"kind":"chat","chat_id":7,"read_seq":9,"version":1}"#), ErrorCode::UnknownKind);
         assert_eq!(code(r#"{"kind":"mute","chat_id":"seven","value":{}}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"pin","chat_id":7,"value":{"order":-1}}"#), ErrorCode::BadRequest);

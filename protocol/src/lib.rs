@@ -25,6 +25,7 @@ pub mod limit;
 pub mod media;
 pub mod message;
 pub mod openapi;
+pub mod sticker;
 pub mod text;
 pub mod timestamp;
 pub mod typescript;
@@ -41,6 +42,7 @@ pub use id::{ChatId, DeviceId, Seq, UserId, Version};
 pub use item::{Audience, Item, OwnItem};
 pub use media::{FileId, FileKind};
 pub use message::{Body, Entity, EntityKind, Message, Reacted, ReactionCount, ServiceAction};
+pub use sticker::PackId;
 pub use timestamp::Timestamp;
 
 /// The WebSocket subprotocol that a client must offer and the server chooses.

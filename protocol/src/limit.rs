@@ -81,3 +81,9 @@ pub const WAVEFORM_BYTES: usize = 63;
 pub const FACTS_BYTES: usize = 2 * 1024;
 /// Most files for which one `get_links` asks.
 pub const LINKS_PER_COMMAND: usize = 100;
+/// Most stickers in one pack.
+pub const PACK_STICKERS: usize = 120;
+/// Most packs of stickers that a person can have made.
+pub const OWN_PACKS: usize = 50;
+/// Most packs that one `get_sticker_packs` names.
+pub const PACKS_PER_COMMAND: usize = 8;

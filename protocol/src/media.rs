@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use uuid::Uuid;
 
-use crate::{ChatId, ErrorCode, Seq, UserId, limit, message::Entity};
+use crate::{ChatId, ErrorCode, Seq, UserId, limit, message::Entity, sticker::PackId};
 
 mod access;
 pub mod check;
@@ -212,7 +212,7 @@ pub struct Caption {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(flag: &bool) -> bool {
+pub(crate) fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
@@ -378,6 +378,10 @@ bodies! {
         #[serde(default, skip_serializing_if = "is_false")]
         #[ts(as = "Option<bool>", optional)]
         animated: bool,
+        /// The pack that it is of. The file is the pack's own then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        pack_id: Option<PackId>,
     }
     /// A place on the earth (WGS 84), to a millionth of a degree.
     LocationBody {
@@ -527,10 +531,14 @@ bodies! {
         #[serde(flatten)]
         #[doc = "A `sticker`."]
         file: NamedFile,
-        /// The emoji that it stands for.
+        /// The emoji that it stands for. That of the pack counts more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         emoji: Option<String>,
+        /// The pack of which it is: its file then need not be one's own. Not together with `from`, which brings the pack of that message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        pack_id: Option<PackId>,
     }
     /// One message of an album.
     AlbumItem {

@@ -103,6 +103,9 @@ fn every_limit_stands_with_its_value() {
         ("WAVEFORM_BYTES", limit::WAVEFORM_BYTES.to_string()),
         ("FACTS_BYTES", limit::FACTS_BYTES.to_string()),
         ("LINKS_PER_COMMAND", limit::LINKS_PER_COMMAND.to_string()),
+        ("PACK_STICKERS", limit::PACK_STICKERS.to_string()),
+        ("OWN_PACKS", limit::OWN_PACKS.to_string()),
+        ("PACKS_PER_COMMAND", limit::PACKS_PER_COMMAND.to_string()),
     ];
     for (name, value) in &limits {
         assert_eq!(&row(&document, &format!("`{name}`"))[2].replace(',', ""), value, "{name}");

@@ -173,6 +173,10 @@ commands! {
     "set_items" => people::set_items::run, SHORT;
     "set_name" => people::set_name::run, SHORT;
     "set_avatar" => people::set_avatar::run, SHORT;
+    "set_sticker_pack" => people::set_sticker_pack::run, LONG;
+    "delete_sticker_pack" => people::delete_sticker_pack::run, SHORT;
+    "get_sticker_packs" => people::get_sticker_packs::run, LONG;
+    "get_own_sticker_packs" => people::get_own_sticker_packs::run, LONG;
     "get_file" => people::get_file::run, SHORT;
     "get_devices" => people::get_devices::run, LONG;
     "revoke_device" => people::revoke_device::run, SHORT;

@@ -56,7 +56,7 @@ pub fn router(app: Arc<App>, registry: Arc<Registry>) -> Router {
         .route("/api/v1/admin/users", post(admin::users))
         .route("/api/v1/admin/calls", get(admin::calls))
         .route("/api/v1/call/{method}", post(call::call))
-        // /files, /files/{id}, /files/d/{token}, /files/avatar/{id}/{size}
+        // /files, /files/{id}, /files/d/{token}, /files/avatar/{id}/{size}, /files/sticker/{id}
         .merge(files::router(&routes))
         .fallback(web::file)
         .method_not_allowed_fallback(operations::other_method)

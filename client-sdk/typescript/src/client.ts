@@ -394,6 +394,11 @@ export class Client extends Commands {
     return `${this.#endpoint.http}/files/avatar/${photo}/${size}`;
   }
 
+  /** Where a sticker of a pack is: under the same address in every message that shows it. */
+  stickerUrl(fileId: wire.FileId): string {
+    return `${this.#endpoint.http}/files/sticker/${fileId}`;
+  }
+
   #allLinks(): Promise<Links> {
     this.#links ??= import("./files/links.js").then(
       ({ Links }) => new Links(this.#endpoint.http, (chatId, files) => this.request("get_links", { chat_id: chatId, files })),

@@ -49,6 +49,26 @@ export abstract class Commands {
     return this.request("set_avatar", { ...(fileId !== undefined && { file_id: fileId }) });
   }
 
+  /** Makes a pack of stickers, or replaces the whole of one's own. Its files are one's own, uploaded as `sticker`. */
+  setStickerPack(packId: wire.PackId, title: string, stickers: wire.NewPackSticker[]): Promise<wire.StickerPack> {
+    return this.request("set_sticker_pack", { pack_id: packId, title, stickers });
+  }
+
+  /** Deletes a pack of stickers of one's own. Messages keep theirs. */
+  deleteStickerPack(packId: wire.PackId): Promise<wire.Done> {
+    return this.request("delete_sticker_pack", { pack_id: packId });
+  }
+
+  /** Some packs of stickers, whoever made them, at most 8; those that there are not are left out. */
+  getStickerPacks(packIds: wire.PackId[]): Promise<wire.StickerPacks> {
+    return this.request("get_sticker_packs", { pack_ids: packIds });
+  }
+
+  /** The packs of stickers that one has made. */
+  getOwnStickerPacks(): Promise<wire.OwnStickerPacks> {
+    return this.request("get_own_sticker_packs", {});
+  }
+
   /** Deletes a message for all. */
   delete(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
     return this.request("delete", { chat_id: chatId, seq });

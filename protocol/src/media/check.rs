@@ -47,6 +47,9 @@ pub fn check(body: NewBody) -> Result<NewBody, WireError> {
             NewBody::Document(it)
         }
         NewBody::Sticker(mut it) => {
+            if it.pack_id.is_some() && it.file.from.is_some() {
+                return refuse("a sticker is of a pack, or from a message");
+            }
             it.emoji = it.emoji.as_deref().map(text::check_reaction).transpose()?;
             NewBody::Sticker(it)
         }
@@ -277,6 +280,10 @@ mod tests {
         assert_eq!(checked(r#"{"kind":"contact","name":"\u200c"}"#), Err(ErrorCode::BadTitle));
         assert!(of("sticker", r#","emoji":"👍""#).is_ok());
         assert_eq!(of("sticker", r#","emoji":"hello""#), Err(ErrorCode::BadReaction));
+        let pack = r#","pack_id":"00000000-0000-0000-0000-000000000007""#;
+        assert!(of("sticker", pack).is_ok());
+        let both = format!(r#"{pack},"from":{{"chat_id":1,"seq":1}}"#);
+        assert_eq!(of("sticker", &both), Err(ErrorCode::BadRequest));
         assert_eq!(of("audio", r#","title":" ""#), Err(ErrorCode::BadTitle));
     }
 

@@ -59,6 +59,16 @@ pub(crate) async fn avatar(
     files.serve(&headers, &served, true, FOR_GOOD).await
 }
 
+/// `GET /files/sticker/{id}`: to whoever knows the id. It is the same in every message, so that browsers load it once.
+pub(crate) async fn sticker(
+    State(files): State<Files>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let served = files.store.people.served_sticker(FileId(id)).await?.ok_or_else(gone)?;
+    files.serve(&headers, &served, true, FOR_GOOD).await
+}
+
 fn gone() -> Refusal {
     Refusal::new(ErrorCode::FileNotFound, "there is no such file, or you may not read it any more")
 }

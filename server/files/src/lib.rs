@@ -211,6 +211,7 @@ impl Files {
         Router::new()
             .route("/files/d/{token}", get(download::linked))
             .route("/files/avatar/{id}/{size}", get(download::avatar))
+            .route("/files/sticker/{id}", get(download::sticker))
             .with_state(self.clone())
     }
 }

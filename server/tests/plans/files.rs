@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chapar_protocol::{ChatId, FileId, FileKind, Seq, UserId};
+use chapar_protocol::{ChatId, FileId, FileKind, PackId, Seq, UserId, sticker::NewPackSticker};
 use chapar_server::store::{
     Store,
     people::{
@@ -18,6 +18,24 @@ use crate::fill::{GROUP, PERSON};
 
 const ME: UserId = UserId(PERSON);
 const DAY: Duration = Duration::from_hours(24);
+
+/// Packs of stickers, of one who has made some.
+async fn stickers(store: &Store, round: i64) {
+    let people = &store.people;
+    let [pack, other] = [PackId(Uuid::new_v4()), PackId(Uuid::new_v4())];
+    let files = [1, 2].map(|n| FileId(Uuid::from_u128((u128::from(round.unsigned_abs()) << 64) + n)));
+    let stickers = files.map(|file_id| NewPackSticker { file_id, emoji: Some("😺".into()) });
+    people.set_sticker_pack(ME, pack, "Cats", &stickers).await.expect("made");
+    people.set_sticker_pack(ME, pack, "Cats", &stickers[..1]).await.expect("replaced");
+    let packs = [PackId(Uuid::from_u128(1)), PackId(Uuid::from_u128(2)), pack];
+    assert_eq!(people.sticker_packs(ME, &packs).await.expect("read").len(), 2);
+    people.own_sticker_packs(ME).await.expect("read");
+    let file = people.sticker_packs(ME, &packs[..1]).await.expect("read")[0].stickers[0].file_id;
+    people.hold_sticker(packs[0], file).await.expect("held").expect("stands there");
+    people.served_sticker(file).await.expect("read").expect("is published");
+    people.delete_sticker_pack(ME, pack).await.expect("deleted");
+    assert!(people.delete_sticker_pack(ME, other).await.is_err());
+}
 
 pub async fn files(store: &Store, round: i64) {
     let place = Uuid::new_v4();
@@ -67,6 +85,7 @@ pub async fn files(store: &Store, round: i64) {
         people.served(file, longer).await.expect("read").expect("there");
     }
     assert_eq!(people.served_avatar(file, 320).await.expect("read"), None);
+    stickers(store, round).await;
     let part = begin(Some("")).await;
     people.end_upload(ME, part).await.expect("ended").expect("there");
     assert!(!store.chats.names_file(ChatId(GROUP), ME, Seq(1 + round), file).await.expect("read"));

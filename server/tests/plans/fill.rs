@@ -131,7 +131,13 @@ SELECT 1, {posts} - 100 + s, u, '👍', '👍', {posts} + (s - 1) * {reactions} 
          SELECT gen_random_uuid(), 1 + n % 100, 'photo', 'ready', 1000, 1000, NULL, sha256(n::text::bytea), 'a.jpg', 'image/jpeg'
          FROM generate_series(1, 200000) n;
          INSERT INTO file_variants (file_id, longer, blob) SELECT id, 320, blob FROM files;
-         INSERT INTO file_uses (file_id, chat_id, seq) SELECT id, 2, row_number() OVER () FROM files",
+         INSERT INTO file_uses (file_id, chat_id, seq) SELECT id, 2, row_number() OVER () FROM files;
+         INSERT INTO sticker_packs (id, user_id, title)
+         SELECT lpad(to_hex(n), 32, '0')::uuid, 1 + n, 'Cats' FROM generate_series(1, 5000) n;
+         INSERT INTO stickers (pack_id, file_id, place, emoji)
+         SELECT lpad(to_hex(1 + n % 5000), 32, '0')::uuid, f.id, n / 5000, '😺'
+         FROM (SELECT id, row_number() OVER () - 1 AS n FROM files LIMIT 150000) f;
+         UPDATE files f SET published = true FROM stickers s WHERE s.file_id = f.id AND s.pack_id < lpad('a', 32, '0')::uuid",
     );
     database.sql(BUILD_INDEXES);
     database.sql(&format!(

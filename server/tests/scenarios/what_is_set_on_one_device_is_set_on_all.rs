@@ -1,9 +1,9 @@
 //! Mutes, pins, drafts, contacts, blocks, settings: what is set on one device is set on all, also on one that was away.
 
 use chapar_protocol::{
-    Audience, ChatId, ErrorCode, OwnItem, Seq, UserDelta, UserId, Version,
+    Audience, ChatId, ErrorCode, FileId, OwnItem, PackId, Seq, Timestamp, UserDelta, UserId, Version,
     command::{Hello, ItemsSet, SetItems, UserDifference},
-    item::{BOUNDS, Block, Contact, Draft, Folder, Mute, Pin},
+    item::{AddedPack, BOUNDS, Block, Contact, Draft, Folder, KeptSticker, Mute, Pin},
     limit,
     message::Text,
 };
@@ -50,6 +50,9 @@ async fn on_every_node_and_on_a_device_that_was_away() {
     late.cut().await;
     telephone.connect(world.at(0)).await;
     computer.connect(world.at(1)).await;
+    let pack_id = PackId(Uuid::from_u128(8));
+    let at = Timestamp::from_millis(1_700_000_000_000).expect("a time");
+    let kept = KeptSticker { pack_id, emoji: Some("😺".into()), animated: false, at };
     let mine = vec![
         OwnItem::Mute { chat_id: ChatId(7), value: Some(Mute { until: None }) },
         pin(7, 1),
@@ -62,6 +65,9 @@ async fn on_every_node_and_on_a_device_that_was_away() {
         OwnItem::Block { user_id: UserId(998), value: Some(Block {}) },
         OwnItem::Setting { name: "who_may_call".into(), value: Some(Audience::Known.name().into()) },
         OwnItem::Setting { name: "app_theme".into(), value: Some("dark".into()) },
+        OwnItem::StickerPack { pack_id, value: Some(AddedPack { order: 1 }) },
+        OwnItem::FavoriteSticker { file_id: FileId(Uuid::from_u128(9)), value: Some(kept.clone()) },
+        OwnItem::RecentSticker { file_id: FileId(Uuid::from_u128(9)), value: Some(kept) },
     ];
     let set = sets(&telephone, mine.clone()).await;
     computer.until("all of it", |model| model.user_version >= set.version).await;
@@ -79,7 +85,7 @@ async fn on_every_node_and_on_a_device_that_was_away() {
     for device in [&telephone, &computer, &late] {
         let model = device.model();
         let own: Vec<_> = model.own.values().cloned().collect();
-        assert_eq!(own.len(), 4, "{own:?}");
+        assert_eq!(own.len(), mine.len() - 4, "{own:?}");
         assert!(mine[4..].iter().all(|item| own.contains(item)), "{own:?}");
         assert_eq!(model.violations, Vec::<String>::new());
     }

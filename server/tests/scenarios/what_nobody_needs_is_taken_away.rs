@@ -3,9 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use chapar_protocol::{
-    ChatId,
-    command::{Delete, Send},
+    ChatId, FileId, FileKind, PackId,
+    command::{Delete, DeleteStickerPack, Send, SetStickerPack},
     message::NewBody,
+    sticker::NewPackSticker,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -90,6 +91,35 @@ async fn and_what_a_message_names_stays() {
     assert_eq!(world.database.sql("SELECT count(*) FROM blobs"), "0");
     assert_eq!(objects(&dir), 0);
     assert_eq!(world.database.sql("SELECT count(*) FROM blob_trash"), "0");
+}
+
+#[tokio::test]
+async fn and_what_stands_in_a_pack_of_stickers_stays() {
+    let world = Plan::single().start().await;
+    let [me, friend] = world.people().await;
+    let direct = world.direct(&me, &friend).await;
+    let [kept, sent, unnamed] = [(); 3].map(|()| world.file(&me, FileKind::Sticker));
+    let pack_id = PackId(Uuid::new_v4());
+    let stickers = [kept, sent].map(|file_id| NewPackSticker { file_id, emoji: None }).to_vec();
+    let set = SetStickerPack { pack_id, title: "x".into(), stickers };
+    http::call(world.at(0), me.token(), &set).await.expect("made");
+    two_days_later(&world).await;
+    two_days_later(&world).await;
+    let left = |files: &[FileId]| {
+        let named: Vec<_> = files.iter().map(|file| format!("'{file}'")).collect();
+        world.database.sql(&format!("SELECT count(*) FROM files WHERE id IN ({})", named.join(",")))
+    };
+    assert_eq!(left(&[kept, sent, unnamed]), "2");
+    // Whoever sends it keeps it, also when the pack is gone at that moment.
+    let json = json!({ "kind": "sticker", "file_id": sent, "pack_id": pack_id });
+    let body: NewBody = serde_json::from_value(json).expect("a body");
+    let send = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None };
+    http::call(world.at(0), friend.token(), &send).await.expect("sent");
+    http::call(world.at(0), me.token(), &DeleteStickerPack { pack_id }).await.expect("deleted");
+    until(&world, "the use to be known", "SELECT count(*) FROM file_uses", "1").await;
+    two_days_later(&world).await;
+    two_days_later(&world).await;
+    assert_eq!((left(&[kept]), left(&[sent])), ("0".to_owned(), "1".to_owned()));
 }
 
 #[tokio::test]

@@ -19,6 +19,10 @@ export function picture(name: string, width: number, height: number, [from, to]:
       for (let c = 0; c < 3; c++) rows[y * (width * 3 + 1) + 1 + x * 3 + c] = Math.round((from[c] ?? 0) * (1 - share) + (to[c] ?? 0) * share);
     }
   }
+  return png(name, width, height, 2, rows);
+}
+
+function png(name: string, width: number, height: number, colours: 2 | 6, rows: Buffer): Given {
   const chunk = (type: string, data: Buffer): Buffer => {
     const out = Buffer.alloc(data.length + 12);
     out.writeUInt32BE(data.length, 0);
@@ -30,10 +34,28 @@ export function picture(name: string, width: number, height: number, [from, to]:
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
-  head.set([8, 2, 0, 0, 0], 8);
+  head.set([8, colours, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   const buffer = Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
   return { name, mimeType: 'image/png', buffer };
+}
+
+/** A sticker: a face in a colour, with nothing around it. */
+export function face(name: string, [r, g, b]: [number, number, number], smiles = true): Given {
+  const side = 320;
+  const rows = Buffer.alloc((side * 4 + 1) * side);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const [u, v] = [(x - side / 2) / (side / 2), (y - side / 2) / (side / 2)];
+      const at = y * (side * 4 + 1) + 1 + x * 4;
+      if (Math.hypot(u, v) > 0.92) continue;
+      const eye = Math.hypot(Math.abs(u) - 0.32, v + 0.2) < 0.11;
+      const bow = smiles ? v - 0.1 : 0.62 - v;
+      const mouth = Math.abs(Math.hypot(u, bow) - 0.42) < 0.055 && bow > 0.08;
+      rows.set(eye || mouth ? [50, 40, 40, 255] : [r, g, b, 255], at);
+    }
+  }
+  return png(name, side, side, 6, rows);
 }
 
 /** Bytes that do not repeat. */

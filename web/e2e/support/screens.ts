@@ -29,6 +29,20 @@ const files = async (device: Device, tab: Tab, world: World): Promise<void> => {
   await tab.history.locator('.tile img.loaded').first().waitFor();
 };
 
+/** All of some pictures are there. */
+async function loaded(images: Locator, count: number): Promise<void> {
+  await images.nth(count - 1).waitFor();
+  await images.evaluateAll((all) => Promise.all(all.map((it) => (it as HTMLImageElement).decode())));
+}
+
+/** The panel of stickers under the composer. */
+async function stickers(device: Device, tab: Tab, world: World): Promise<void> {
+  await chatOf('stickerChat')(device, tab, world);
+  await device.page.getByRole('button', { name: tab.words.chat.emoji, exact: true }).click();
+  await device.page.getByRole('radio', { name: tab.words.stickers.title, exact: true }).check({ force: true });
+  await device.page.getByRole('tablist').waitFor();
+}
+
 /** On a wide screen it may be open already: it stays, from chat to chat. */
 async function openInfo(device: Device, tab: Tab): Promise<void> {
   if (!(await tab.info.isVisible())) await device.page.locator('section.chat header .who').click();
@@ -386,6 +400,38 @@ export const SCREENS: Screen[] = [
     },
   },
   {
+    name: 'stickers',
+    go: async (device, tab, world) => {
+      await stickers(device, tab, world);
+      await device.page.getByRole('tab', { name: 'خنده‌ها', exact: true }).click();
+      await loaded(device.page.getByRole('tabpanel').locator('img'), 4);
+    },
+  },
+  {
+    name: 'stickers-recent',
+    go: async (device, tab, world) => {
+      await stickers(device, tab, world);
+      await loaded(device.page.getByRole('tabpanel').locator('img'), 3);
+    },
+  },
+  {
+    name: 'sticker-pack',
+    go: async (device, tab, world) => {
+      await chatOf('stickerChat')(device, tab, world);
+      await tab.history.locator('.sticker button').last().click();
+      await loaded(tab.dialog('خنده‌ها').locator('img'), 5);
+    },
+  },
+  {
+    name: 'sticker-edit',
+    go: async (device, tab, world) => {
+      await chatOf('stickerChat')(device, tab, world);
+      await tab.history.locator('.sticker button').last().click();
+      await tab.dialog('خنده‌ها').getByRole('button', { name: tab.words.stickers.edit, exact: true }).click();
+      await loaded(tab.dialog(tab.words.stickers.edit).locator('li img'), 4);
+    },
+  },
+  {
     name: 'offline',
     go: async (device, tab, world) => {
       await sara(device, tab, world);
@@ -413,6 +459,8 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
   }
   if (screen.name === 'shared') await device.page.keyboard.press('Escape');
   if (screen.name === 'player') await device.page.locator('section.player').getByRole('button', { name: tab.words.common.close, exact: true }).click();
+  // The next one looks for emoji.
+  if (screen.name.startsWith('stickers')) await device.page.getByRole('radio', { name: tab.words.emoji.title, exact: true }).check({ force: true });
   if (screen.name === 'formatting') await tab.composer.fill('');
   if (['rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) {
     await device.page.keyboard.press('Escape');

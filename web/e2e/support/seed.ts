@@ -1,6 +1,6 @@
 // A server full of Persian and English talk, for looking at.
 import { randomUUID } from 'node:crypto';
-import { noise, picture, voice, type Given } from './files';
+import { face, noise, picture, voice, type Given } from './files';
 import { handle, Person } from './people';
 import { parseMarkup } from '../../../client-sdk/typescript/src/text/index';
 import { sql } from './sql';
@@ -113,12 +113,34 @@ export async function seed(url: string, called: (name: string) => string = handl
   await narges.give(filesChat, { kind: 'contact', name: 'هتل نور', phone: '+982537740000' });
   await mina.read(filesChat, 9);
 
+  // Stickers go round: hers are a pack of her own, his she has added.
+  const pack = async (who: Person, title: string, faces: Given[]): Promise<{ id: string; files: string[] }> => {
+    const made = { id: randomUUID(), files: await Promise.all(faces.map((it) => who.upload('sticker', it))) };
+    const stickers = made.files.map((file_id, at) => ({ file_id, emoji: ['😀', '😢', '😎', '😍'][at % 4] }));
+    await who.call('set_sticker_pack', { pack_id: made.id, title, stickers });
+    await mina.call('set_items', { items: [{ kind: 'sticker_pack', pack_id: made.id, value: { order: who === mina ? 1 : 2 } }] });
+    return made;
+  };
+  const hers = await pack(mina, 'خنده‌ها', [face('1.png', [250, 200, 60]), face('2.png', [120, 180, 240], false), face('3.png', [240, 140, 150]), face('4.png', [150, 210, 130])]);
+  const his = await pack(john, 'Moods', [face('1.png', [200, 160, 240]), face('2.png', [250, 160, 90], false)]);
+  const parviz = await Person.register(url, 'پرویز', handle('parviz'));
+  const stickerChat = await parviz.direct(mina);
+  const sticker = (who: Person, of: typeof hers, at: number): Promise<number> => who.give(stickerChat, { kind: 'sticker', file_id: of.files[at], pack_id: of.id });
+  await parviz.say(stickerChat, 'این را ببین!');
+  await sticker(parviz, his, 0);
+  await sticker(mina, hers, 2);
+  await mina.say(stickerChat, 'بستهٔ خودم است 😄');
+  const at = new Date().toISOString();
+  await mina.call('set_items', { items: [[hers, 2], [hers, 0], [his, 1]].map(([of, n]) => ({ kind: 'recent_sticker', file_id: (of as typeof hers).files[n as number], value: { pack_id: (of as typeof hers).id, at } })) });
+  await mina.call('set_items', { items: [{ kind: 'favorite_sticker', file_id: hers.files[0], value: { pack_id: hers.id, at } }] });
+  await mina.read(stickerChat, 4);
+
   // A stranger has written: it waits apart.
   const negar = await Person.register(url, 'نگار', called('negar_moradi'));
   await negar.finds(mina);
   const { chat: request } = await negar.call<{ chat: { id: number } }>('open_direct', { user_id: mina.id });
   await negar.say(request.id, 'سلام! شمارهٔ شما را سارا داده. برای سفر شنبه یک جای خالی دارید؟');
-  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, club, filesChat, request: request.id } };
+  return { mina, sara, amir, reza, john, negar, chats: { saraChat, amirChat, johnChat, rezaChat, family, news, work, club, filesChat, stickerChat, request: request.id } };
 }
 
 /** The evening on which the pictures are taken: 20:40 in Tehran. */
@@ -136,6 +158,7 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
     [chats.amirChat, 51 * 60, 11],
     [chats.rezaChat, 5 * 24 * 60, 1],
     [chats.filesChat, 14, 4],
+    [chats.stickerChat, 12 * 24 * 60, 1],
     [chats.request, 95, 1],
   ];
   for (const [chat, ago, between] of days) {

@@ -1,9 +1,9 @@
-// What the user has set, by kind and key: mutes, pins, drafts, folders, contacts, blocks, settings.
+// What the user has set, by kind and key: mutes, pins, drafts, folders, contacts, blocks, settings, stickers.
 
 import type { Kept, OwnItem } from "../protocol.js";
 
 /** Which field of an item tells it from others of its kind. Kinds that are not here are passed over. */
-const KEYS = { mute: "chat_id", pin: "chat_id", draft: "chat_id", folder: "id", contact: "user_id", block: "user_id", setting: "name" } as const;
+const KEYS = { mute: "chat_id", pin: "chat_id", draft: "chat_id", folder: "id", contact: "user_id", block: "user_id", setting: "name", sticker_pack: "pack_id", favorite_sticker: "file_id", recent_sticker: "file_id" } as const;
 
 /** A kind of thing that the user can set. */
 export type ItemKind = keyof typeof KEYS;
@@ -11,8 +11,8 @@ export type ItemKind = keyof typeof KEYS;
 export type ItemOf<K extends ItemKind = ItemKind> = Extract<OwnItem, { kind: K }>;
 /** What is kept under a kind and a key. */
 export type ItemValue<K extends ItemKind> = NonNullable<ItemOf<K>["value"]>;
-/** What tells items of a kind apart: the id of a chat, of a user or of a folder, or the name of a setting. */
-export type ItemKey<K extends ItemKind> = K extends "folder" | "setting" ? string : number;
+/** What tells items of a kind apart: the id of a chat, a user, a folder, a pack or a sticker, or the name of a setting. */
+export type ItemKey<K extends ItemKind> = K extends "folder" | "setting" | "sticker_pack" | "favorite_sticker" | "recent_sticker" ? string : number;
 /** An item with its version. */
 export type KeptItem = ItemOf & { version: number };
 

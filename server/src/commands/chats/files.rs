@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chapar_protocol::{
-    Body, ChatId, ErrorCode, FileId, FileKind, Seq, UserId, WireError,
+    Body, ChatId, ErrorCode, FileId, FileKind, PackId, Seq, UserId, WireError,
     media::{
-        AudioBody, DocumentBody, FileSource, FileState, PhotoBody, RoundBody, StickerBody, StoredFile, VideoBody,
-        VoiceBody,
+        AudioBody, DocumentBody, FileSource, FileState, NewSticker, PhotoBody, RoundBody, StickerBody, StoredFile,
+        VideoBody, VoiceBody,
     },
     message::NewBody,
 };
@@ -30,9 +30,19 @@ pub(super) type Known = HashMap<FileId, KnownFile>;
 pub(super) async fn bodies(app: &App, user: UserId, new: &[New]) -> Result<Vec<Body>, StoreError> {
     let named = |it: &New| it.checked.file().map(|(_, file)| (file, it.checked.poster()));
     let mut own = Vec::new();
+    let mut known = Known::new();
+    let mut stickers: HashMap<Uuid, (PackId, Option<String>)> = HashMap::new();
     let mut foreign: BTreeMap<(ChatId, Seq), Vec<(FileId, FileId)>> = BTreeMap::new();
     for it in new {
         let Some((file, poster)) = named(it) else { continue };
+        if let NewBody::Sticker(NewSticker { pack_id: Some(pack), .. }) = it.checked {
+            // The pack's own file, whoever made the pack: so each sticker is loaded once, however many send it.
+            let held = app.store.people.hold_sticker(pack, file.file_id).await?;
+            let (held, emoji) = held.ok_or_else(not_found)?;
+            known.insert(held.id, held);
+            stickers.insert(it.client_id, (pack, emoji));
+            continue;
+        }
         let ids = std::iter::once(file.file_id).chain(poster);
         match file.from {
             None => own.extend(ids),
@@ -42,18 +52,29 @@ pub(super) async fn bodies(app: &App, user: UserId, new: &[New]) -> Result<Vec<B
             }
         }
     }
-    let mut known = Known::new();
     if !own.is_empty() {
         let held = app.store.people.hold_files(user, &own).await?;
         known.extend(held.into_iter().map(|file| (file.id, file)));
     }
     if !foreign.is_empty() {
-        let copies = readable(app, user, foreign).await?;
+        let (copies, packs) = readable(app, user, foreign).await?;
+        for it in new {
+            let from = it.checked.file().and_then(|(_, file)| file.from);
+            if let Some(pack) = from.and_then(|from| packs.get(&(from.chat_id, from.seq))) {
+                stickers.insert(it.client_id, (*pack, None));
+            }
+        }
         let held = app.store.people.copy_files(user, &copies).await?;
         known.extend(held.into_iter().map(|file| (file.id, file)));
     }
     let stored = |it: &New| {
         let mut body = it.checked.clone();
+        if let NewBody::Sticker(sticker) = &mut body
+            && let Some((pack, emoji)) = stickers.get(&it.client_id)
+        {
+            sticker.pack_id = Some(*pack);
+            sticker.emoji = emoji.clone().or(sticker.emoji.take());
+        }
         if named(it).is_some_and(|(file, _)| file.from.is_some()) {
             body.rename_files(|id| copy_id(user, it.client_id, id));
         }
@@ -62,12 +83,15 @@ pub(super) async fn bodies(app: &App, user: UserId, new: &[New]) -> Result<Vec<B
     Ok(new.iter().map(stored).collect::<Result<_, _>>()?)
 }
 
+/// Copies of files, each by original and copy, and the packs of the stickers among the originals, by their messages.
+type Readable = (Vec<(FileId, FileId)>, HashMap<(ChatId, Seq), PackId>);
+
 /// Those copies whose originals stand in messages that the user may read, or a refusal if there is one that does not.
 async fn readable(
     app: &App,
     user: UserId,
     foreign: BTreeMap<(ChatId, Seq), Vec<(FileId, FileId)>>,
-) -> Result<Vec<(FileId, FileId)>, StoreError> {
+) -> Result<Readable, StoreError> {
     let mut by_chat: BTreeMap<ChatId, Vec<Seq>> = BTreeMap::new();
     for (chat, seq) in foreign.keys() {
         by_chat.entry(*chat).or_default().push(*seq);
@@ -89,7 +113,11 @@ async fn readable(
         }
         copies.extend(wanted);
     }
-    Ok(copies)
+    let pack = |(place, body): (_, Body)| match body {
+        Body::Sticker(sticker) => sticker.pack_id.map(|pack| (place, pack)),
+        _ => None,
+    };
+    Ok((copies, there.into_iter().filter_map(pack).collect()))
 }
 
 /// The id of a copy: the same for every try of the same message, and not to be guessed by whoever does not know the file.
@@ -210,6 +238,7 @@ pub(super) fn stored(body: NewBody, known: &Known) -> Result<Body, WireError> {
             height: of.height.unwrap_or(0),
             emoji: it.emoji,
             animated: of.animated,
+            pack_id: it.pack_id,
         }),
         (_, None) => return Err(not_found()),
     })

@@ -52,9 +52,9 @@ impl People {
                  WHERE f.state = 'ready' ORDER BY f.id FOR NO KEY UPDATE OF f
              ), made AS (
                  INSERT INTO files (id, user_id, kind, state, size, received, kept_until, blob, name, mime, width, height, duration_ms,
-                     preview, waveform, animated, title, performer)
+                     preview, waveform, animated, title, performer, published)
                  SELECT r.copy, $3, r.kind, r.state, r.size, r.received, now() + interval '1 day', r.blob, r.name, r.mime, r.width,
-                     r.height, r.duration_ms, r.preview, r.waveform, r.animated, r.title, r.performer FROM read r
+                     r.height, r.duration_ms, r.preview, r.waveform, r.animated, r.title, r.performer, r.published FROM read r
                  ON CONFLICT (id) DO NOTHING RETURNING id
              )
              INSERT INTO file_variants (file_id, longer, blob)

@@ -188,6 +188,18 @@ impl People {
         row.map(|row| Ok((served(&row, Some(longer))?, row.try_get("theirs")?))).transpose()
     }
 
+    /// The same of a sticker that stands in a pack, or stood in one.
+    pub async fn served_sticker(&self, file: FileId) -> Result<Option<Served>> {
+        let row = sqlx::query(
+            "SELECT f.kind, f.name, f.mime, b.sha256, b.key, b.size FROM files f JOIN blobs b ON b.sha256 = f.blob
+             WHERE f.id = $1 AND f.state = 'ready' AND f.published",
+        )
+        .bind(file.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| served(&row, None)).transpose()
+    }
+
     /// With what links are signed.
     pub async fn file_key(&self) -> Result<Vec<u8>> {
         Ok(sqlx::query_scalar("SELECT key FROM file_keys").fetch_one(&self.pool).await?)
@@ -283,7 +295,8 @@ impl People {
                  ORDER BY f.kept_until LIMIT $1 FOR UPDATE SKIP LOCKED
              ), judged AS MATERIALIZED (
                  SELECT d.id, d.blob, EXISTS (SELECT FROM file_uses u WHERE u.file_id = d.id)
-                     OR EXISTS (SELECT FROM users u WHERE u.photo = d.id) AS used
+                     OR EXISTS (SELECT FROM users u WHERE u.photo = d.id)
+                     OR EXISTS (SELECT FROM stickers s WHERE s.file_id = d.id) AS used
                  FROM due d
              ), kept AS (
                  UPDATE files f SET kept_until = NULL FROM judged j WHERE f.id = j.id AND j.used
@@ -311,7 +324,7 @@ fn served(row: &PgRow, longer: Option<u16>) -> Result<Served> {
     Ok(Served { blob: super::blobs::blob(row)?, mime, name: row.try_get("name")?, kind: kind(row)? })
 }
 
-fn known(row: &PgRow) -> Result<KnownFile> {
+pub(super) fn known(row: &PgRow) -> Result<KnownFile> {
     let sizes: Vec<i16> = row.try_get("sizes")?;
     Ok(KnownFile {
         id: FileId(row.try_get("id")?),
@@ -356,6 +369,6 @@ pub(super) fn bytes(row: &PgRow, column: &str) -> Result<u64> {
     Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
 }
 
-fn number(row: &PgRow, column: &str) -> Result<Option<u32>> {
+pub(super) fn number(row: &PgRow, column: &str) -> Result<Option<u32>> {
     Ok(row.try_get::<Option<i32>, _>(column)?.and_then(|number| u32::try_from(number).ok()))
 }

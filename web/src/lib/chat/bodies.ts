@@ -106,7 +106,7 @@ const KINDS: Readonly<Record<string, Kind | undefined>> = {
   audio: { ...FILE, line: labelled((words, body) => ('title' in body && body.title) || body.file.name || words.media.audio), icon: 'music', component: () => import('../media/Voice.svelte'), box: () => ({ width: 17, height: 3.25 }) },
   document: { ...FILE, line: labelled((words, body) => body.file.name || words.media.document), icon: 'file', component: () => import('../media/Document.svelte'), box: () => ({ width: 17, height: 3.25 }) },
   round: { ...PLAIN, line: labelled((words) => words.media.round), icon: 'video', component: () => import('../media/Round.svelte'), box: () => ({ width: 13, ratio: 1 }), bare: true },
-  sticker: { ...PLAIN, line: (body, { words }) => `${'emoji' in body && typeof body.emoji === 'string' ? `${body.emoji} ` : ''}${words.media.sticker}`, icon: 'smile', component: () => import('../media/Sticker.svelte'), box: (body) => boxOf((body as PictureBody).width * 4, (body as PictureBody).height * 4, 11, 11), bare: true },
+  sticker: { ...PLAIN, line: (body, { words }) => `${'emoji' in body && typeof body.emoji === 'string' ? `${body.emoji} ` : ''}${words.media.sticker}`, icon: 'smile', component: () => import('../media/Sticker.svelte'), box: () => ({ width: 11, ratio: 1 }), bare: true },
   location: { ...PLAIN, line: (_, { words }) => words.media.location, icon: 'pin', component: () => import('../media/Place.svelte'), box: () => ({ width: 17, height: 11 }) },
   contact: { ...PLAIN, line: (body, { words }) => `${words.media.contact}: ${'name' in body ? String(body.name) : ''}`, icon: 'person', component: () => import('../media/Place.svelte'), box: () => ({ width: 17, height: 3.25 }) },
 };

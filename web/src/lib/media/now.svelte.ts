@@ -1,7 +1,13 @@
+import type { StickerPack } from '@chapar/client';
+
 /** What of the media lies over the page, told to the first load: what draws it is loaded when it is wanted. */
 class Now {
   /** The picture or film that is looked at. */
   viewing = $state.raw<{ chatId: number; seq: number } | undefined>();
+  /** The pack of stickers that is looked at, and by which sticker it was opened. */
+  pack = $state.raw<{ packId: string; fileId?: string } | undefined>();
+  /** The pack that is made or changed. */
+  packEdit = $state.raw<{ pack?: StickerPack } | undefined>();
   /** Something plays, or stands in the middle. */
   player = $state(false);
 }

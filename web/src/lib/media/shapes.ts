@@ -20,9 +20,16 @@ const drawnOf = new WeakMap<OutboxItem, Body[]>();
 
 /** The messages of an item of the outbox, one or those of an album, as they will look when they are stored. */
 export function pendingBodies(item: OutboxItem): (Body | NewBody)[] {
-  if (!item.files) return [item.body];
   const known = drawnOf.get(item);
   if (known) return known;
+  if (!item.files) {
+    const { body } = item;
+    if (body.kind !== 'sticker') return [body];
+    // One of a pack: there is nothing to bring up.
+    const drawn: Body[] = [{ ...body, file: { id: body.file_id, size: 0, mime: '' }, width: 512, height: 512 }];
+    drawnOf.set(item, drawn);
+    return drawn;
+  }
   const bodies = [item.body, ...(item.rest ?? []).map((it) => it.body)].map((body, part): Body => {
     const file = item.files?.find((it) => it.part === part && it.slot === 'file_id');
     if (!file) return body as never;

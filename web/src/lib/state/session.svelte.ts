@@ -1,4 +1,4 @@
-import { Client, type Audience, type ChatView, type Connection, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
+import { Client, type Audience, type ChatView, type Connection, type ItemKind, type ItemOf, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
 import { Watching } from './watching';
@@ -112,6 +112,12 @@ class Session {
   get blocked(): number[] {
     void this.#items;
     return this.client.items('block').map((item) => item.user_id);
+  }
+
+  /** All that this person has set of a kind. */
+  items<K extends ItemKind>(kind: K): ItemOf<K>[] {
+    void this.#items;
+    return this.client.items(kind);
   }
 
   /** Who may do something, by this person's settings. */
