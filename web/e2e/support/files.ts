@@ -10,13 +10,25 @@ export interface Given {
   buffer: Buffer;
 }
 
-/** A PNG of two colours that run into each other, so that it can be told from others by looking. */
-export function picture(name: string, width: number, height: number, [from, to]: [[number, number, number], [number, number, number]] = [[200, 60, 40], [40, 90, 200]]): Given {
-  const rows = Buffer.alloc((width * 3 + 1) * height);
+/** Red, green, blue, each up to 255; below nought there is nothing. */
+export type Colour = [number, number, number];
+
+/** A PNG of what a rule says of each place, from 0 to 1 both ways. Each pixel is the mean of four: edges are smooth. */
+export function png(name: string, width: number, height: number, paint: (x: number, y: number) => Colour): Given {
+  const rows = Buffer.alloc((width * 4 + 1) * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const share = (x / width + y / height) / 2;
-      for (let c = 0; c < 3; c++) rows[y * (width * 3 + 1) + 1 + x * 3 + c] = Math.round((from[c] ?? 0) * (1 - share) + (to[c] ?? 0) * share);
+      const at = y * (width * 4 + 1) + 1 + x * 4;
+      const sum = [0, 0, 0];
+      let there = 0;
+      for (const [dx, dy] of [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]] as const) {
+        const colour = paint((x + dx) / width, (y + dy) / height);
+        if (colour[0] < 0) continue;
+        there += 1;
+        for (let c = 0; c < 3; c++) sum[c] = (sum[c] ?? 0) + (colour[c] ?? 0);
+      }
+      for (let c = 0; c < 3; c++) rows[at + c] = Math.min(Math.max(Math.round((sum[c] ?? 0) / Math.max(there, 1)), 0), 255);
+      rows[at + 3] = Math.round((there * 255) / 4);
     }
   }
   const chunk = (type: string, data: Buffer): Buffer => {
@@ -30,11 +42,15 @@ export function picture(name: string, width: number, height: number, [from, to]:
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
-  head.set([8, 2, 0, 0, 0], 8);
+  head.set([8, 6, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const buffer = Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+  const buffer = Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows, { level: 4 })), chunk('IEND', Buffer.alloc(0))]);
   return { name, mimeType: 'image/png', buffer };
 }
+
+/** A PNG of two colours that run into each other, so that it can be told from others by looking. */
+export const picture = (name: string, width: number, height: number, [from, to]: [Colour, Colour] = [[200, 60, 40], [40, 90, 200]]): Given =>
+  png(name, width, height, (x, y) => [0, 1, 2].map((c) => (from[c] ?? 0) * (1 - (x + y) / 2) + ((to[c] ?? 0) * (x + y)) / 2) as Colour);
 
 /** Bytes that do not repeat. */
 export function noise(name: string, size: number, mimeType = 'application/octet-stream'): Given {
