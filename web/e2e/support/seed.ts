@@ -40,6 +40,8 @@ const later = (days: number): string => new Date(Date.now() + days * 24 * 3_600_
 
 /** `called` gives the handles: for pictures those that people would choose. */
 export async function seed(url: string, called: (name: string) => string = handle) {
+  // Drawn first: that takes seconds, and a connection which waits so long is closed.
+  const [dusk, portal, hills, desert, tea, rose] = [scene('dusk', 800, 600), scene('portal', 480, 640), scene('hills', 640, 480), scene('desert', 640, 480), scene('tea', 640, 480), scene('rose', 400, 400)];
   const [mina, sara, amir, reza, john] = await Promise.all([
     Person.register(url, 'مینا احمدی', called('mina_ahmadi')),
     Person.register(url, 'سارا رضایی', called('sara_rezaei')),
@@ -117,21 +119,21 @@ export async function seed(url: string, called: (name: string) => string = handl
   const narges = await Person.register(url, 'نرگس', handle('narges'));
   const filesChat = await narges.direct(mina);
   const shown = (given: Given): Promise<string> => narges.upload('photo', given);
-  await narges.give(filesChat, { kind: 'photo', file_id: await shown(scene('dusk', 800, 600)), text: 'غروب بین‌الحرمین' });
+  await narges.give(filesChat, { kind: 'photo', file_id: await shown(dusk), text: 'غروب بین‌الحرمین' });
   const album = [];
-  for (const [at, given] of [scene('portal', 480, 640), scene('hills', 640, 480), scene('desert', 640, 480)].entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(given), ...(at === 0 && { text: 'سه عکس از راه' }) } });
+  for (const [at, given] of [portal, hills, desert].entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(given), ...(at === 0 && { text: 'سه عکس از راه' }) } });
   await narges.call('send_album', { chat_id: filesChat, items: album });
   await narges.give(filesChat, { kind: 'document', file_id: await narges.upload('document', noise('برنامهٔ سفر.pdf', 482_000, 'application/pdf')), text: 'این برنامهٔ سفر است' });
   await narges.give(filesChat, { kind: 'voice', file_id: await narges.upload('voice', voice('v.ogg', 14)), waveform: speech(1) });
   await mina.give(filesChat, { kind: 'voice', file_id: await mina.upload('voice', voice('w.ogg', 6)), waveform: speech(2) });
   await narges.give(filesChat, { kind: 'location', latitude: 34.641, longitude: 50.879, accuracy_m: 12 });
   await narges.give(filesChat, { kind: 'contact', name: 'هتل نور', phone: '+982537740000' });
-  const poster = await narges.upload('poster', scene('hills', 640, 480));
+  const poster = await narges.upload('poster', hills);
   await narges.give(filesChat, { kind: 'video', file_id: await narges.upload('video', recording('film.mp4', 'video/mp4')), poster, width: 640, height: 480, duration_ms: 1000, text: 'راه برگشت' });
-  await mina.give(filesChat, { kind: 'sticker', file_id: await mina.upload('sticker', scene('rose', 400, 400)), emoji: '🌹' });
+  await mina.give(filesChat, { kind: 'sticker', file_id: await mina.upload('sticker', rose), emoji: '🌹' });
   await narges.give(filesChat, { kind: 'audio', file_id: await narges.upload('audio', { name: 'لالایی.wav', mimeType: 'audio/wav', buffer: tone(330, 3) }), title: 'لالایی', performer: 'مادربزرگ' });
-  await narges.give(filesChat, { kind: 'round', file_id: await narges.upload('round', recording('film.webm', 'video/webm')), poster: await narges.upload('poster', scene('tea', 480, 480)), duration_ms: 1000 });
-  const last = await mina.give(filesChat, { kind: 'photo', file_id: await mina.upload('photo', scene('tea', 640, 480)), text: 'چای تازه‌دم، بفرمایید ☕' });
+  await narges.give(filesChat, { kind: 'round', file_id: await narges.upload('round', recording('film.webm', 'video/webm')), poster: await narges.upload('poster', tea), duration_ms: 1000 });
+  const last = await mina.give(filesChat, { kind: 'photo', file_id: await mina.upload('photo', tea), text: 'چای تازه‌دم، بفرمایید ☕' });
   await mina.read(filesChat, last);
 
   // A stranger has written: it waits apart.
