@@ -1,4 +1,5 @@
 // Pictures that somebody might have taken, drawn by rule: no photo of anybody is needed to look at the app.
+import { encode, toBase64 } from '../../src/lib/media/thumbhash';
 import { png, type Colour, type Given } from './files';
 
 /** What is seen at a place: both from 0 to 1, y downwards. `aspect` is width by height. */
@@ -153,4 +154,12 @@ export function scene(which: keyof typeof SCENES, width: number, height: number)
   const it = drawn.get(key) ?? png(`${which}.png`, width, height, (x, y) => SCENES[which](x, y, width / height));
   drawn.set(key, it);
   return it;
+}
+
+/** The tiny preview that goes with a message, as the app makes it. */
+export function preview(which: keyof typeof SCENES, aspect: number): string {
+  const [width, height] = aspect > 1 ? [64, Math.round(64 / aspect)] : [Math.round(64 * aspect), 64];
+  const rgba = new Uint8ClampedArray(width * height * 4);
+  for (let at = 0; at < width * height; at++) rgba.set([...SCENES[which]((at % width) / width, Math.floor(at / width) / height, aspect), 255], at * 4);
+  return toBase64(encode(width, height, rgba));
 }

@@ -32,6 +32,17 @@ const files = async (device: Device, tab: Tab, world: World): Promise<void> => {
   await tab.history.locator('.tile img.loaded').first().waitFor();
 };
 
+/** Every picture that is on the screen has come. */
+export async function calm({ page }: Tab): Promise<void> {
+  await page.waitForFunction(() => {
+    const seen = (it: Element): boolean => {
+      const { top, bottom } = it.getBoundingClientRect();
+      return bottom > 60 && top < innerHeight - 60;
+    };
+    return [...document.querySelectorAll('.tile, .round')].filter(seen).every((it) => [...it.querySelectorAll('img')].some((image) => image.complete && image.naturalWidth > 0));
+  });
+}
+
 /** On a wide screen it may be open already: it stays, from chat to chat. */
 async function openInfo(device: Device, tab: Tab): Promise<void> {
   if (!(await tab.info.isVisible())) await device.page.locator('section.chat header .who').click();

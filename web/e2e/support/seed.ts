@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { noise, voice, type Given } from './files';
 import { handle, Person } from './people';
 import { parseMarkup } from '../../../client-sdk/typescript/src/text/index';
-import { scene } from './scenes';
+import { preview, scene } from './scenes';
 import { sql } from './sql';
 import { tone } from './wav';
 
@@ -129,10 +129,10 @@ export async function seed(url: string, called: (name: string) => string = handl
   await narges.give(filesChat, { kind: 'location', latitude: 34.641, longitude: 50.879, accuracy_m: 12 });
   await narges.give(filesChat, { kind: 'contact', name: 'هتل نور', phone: '+982537740000' });
   const poster = await narges.upload('poster', hills);
-  await narges.give(filesChat, { kind: 'video', file_id: await narges.upload('video', recording('film.mp4', 'video/mp4')), poster, width: 640, height: 480, duration_ms: 1000, text: 'راه برگشت' });
+  await narges.give(filesChat, { kind: 'video', file_id: await narges.upload('video', recording('film.mp4', 'video/mp4')), poster, preview: preview('hills', 4 / 3), width: 640, height: 480, duration_ms: 1000, text: 'راه برگشت' });
   await mina.give(filesChat, { kind: 'sticker', file_id: await mina.upload('sticker', rose), emoji: '🌹' });
   await narges.give(filesChat, { kind: 'audio', file_id: await narges.upload('audio', { name: 'لالایی.wav', mimeType: 'audio/wav', buffer: tone(330, 3) }), title: 'لالایی', performer: 'مادربزرگ' });
-  await narges.give(filesChat, { kind: 'round', file_id: await narges.upload('round', recording('film.webm', 'video/webm')), poster: await narges.upload('poster', tea), duration_ms: 1000 });
+  await narges.give(filesChat, { kind: 'round', file_id: await narges.upload('round', recording('film.webm', 'video/webm')), poster: await narges.upload('poster', tea), preview: preview('tea', 4 / 3), duration_ms: 1000 });
   const last = await mina.give(filesChat, { kind: 'photo', file_id: await mina.upload('photo', tea), text: 'چای تازه‌دم، بفرمایید ☕' });
   await mina.read(filesChat, last);
 
@@ -161,6 +161,8 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
     [chats.filesChat, 14, 4],
     [chats.request, 95, 1],
   ];
+  // The voices are silence: they look like somebody who speaks.
+  sql(folder, `update messages set body = body || jsonb_build_object('waveform', case when seq % 2 = 0 then '${speech(1)}' else '${speech(2)}' end) where chat_id = ${chats.filesChat} and body->>'kind' = 'voice'`);
   for (const [chat, ago, between] of days) {
     const at = `'${EVENING.toISOString()}'::timestamptz`;
     sql(folder, `update messages m set sent_at = ${at} - make_interval(mins => (${ago} + ${between} * (l.last - m.seq))::int) from (select max(seq) as last from messages where chat_id = ${chat}) l where m.chat_id = ${chat}`);
