@@ -168,8 +168,8 @@ pub enum Output {
     Unstore(Uuid),
     /// Bring a message's file to the server, saying [`Input::Upload`].
     Upload(OutboxItem),
-    /// Nobody needs the file of this message there any more.
-    EndUpload(Uuid),
+    /// Nobody needs the file of this message there any more: as far as it has gone up, the server is to forget it.
+    EndUpload(Uuid, Option<FileId>),
     /// Answer a caller: the reply as JSON.
     Answer {
         /// Who waits.
@@ -445,10 +445,10 @@ impl Session {
     }
 
     fn cancel(&mut self, client_id: Uuid) {
-        if self.outbox.is_uploading(client_id) {
-            self.out.push_back(Output::EndUpload(client_id));
-        }
         let Some(entry) = self.outbox.remove(client_id) else { return };
+        if let Some(upload) = &entry.item.upload {
+            self.out.push_back(Output::EndUpload(client_id, upload.id));
+        }
         self.out.push_back(Output::Unstore(client_id));
         for ticket in entry.tickets {
             self.answer(ticket, Err(Refusal::Cancelled));

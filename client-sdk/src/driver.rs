@@ -158,9 +158,13 @@ impl Driver {
                     self.removed.push(client_id);
                 }
                 Output::Upload(item) => self.begin_upload(item),
-                Output::EndUpload(client_id) => {
+                Output::EndUpload(client_id, file) => {
                     if let Some(upload) = self.uploads.remove(&client_id) {
                         upload.abort();
+                    }
+                    if let Some(file) = file {
+                        let (http, token) = (self.http.clone(), self.shared.session().token().to_owned());
+                        tokio::spawn(async move { upload::forget(&http, &token, file).await });
                     }
                 }
                 Output::Answer { ticket, outcome } => self.shared.answer(ticket, outcome),

@@ -29,6 +29,8 @@ const TOO_LONG: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Between tries: from here, doubled to there.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(15)];
+/// So often the server is told that an upload is not wanted any more.
+const FORGET: u32 = 5;
 /// So often an upload that the server has forgotten begins anew.
 const ANEW: u32 = 3;
 
@@ -137,6 +139,18 @@ async fn attempt(
 
 fn tus(http: &Http, verb: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
     http.file(verb, path).bearer_auth(token).header("Tus-Resumable", "1.0.0")
+}
+
+/// Tells the server to forget an upload, some times while it does not hear. What is not told expires there.
+pub(crate) async fn forget(http: &Http, token: &str, file: FileId) {
+    for _ in 0..FORGET {
+        let ended = tus(http, Method::DELETE, &format!("/files/{file}"), token).timeout(PATIENCE).send().await;
+        match answered(ended).await {
+            // The connection that was cut off just now may still count as its writer.
+            Err(Cut::Again(wait)) => sleep(wait.unwrap_or(TOO_SHORT)).await,
+            _ => return,
+        }
+    }
 }
 
 /// A success, or why the try ends.

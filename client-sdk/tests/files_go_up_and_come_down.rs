@@ -108,6 +108,31 @@ async fn what_is_given_as_bytes_and_what_is_taken_back() {
     assert!(sara.cancel(failed[0]) && sara.outbox().is_empty());
 }
 
+#[tokio::test]
+async fn what_is_taken_back_while_it_goes_up_is_forgotten_by_the_server() {
+    let server = Server::start();
+    let (sara, reza) = (person(&server.url, "sara").await, person(&server.url, "reza").await);
+    let chat_id = sara.open_direct(reza.me().expect("known").id).await.expect("opened").chat.id;
+    let mut at_sara = sara.events();
+    let source = FileSource::Bytes { name: Some("film.bin".into()), bytes: noise(3, 60 * 1024 * 1024).into() };
+    let client_id = sara.post_file(chat_id, source, FileOptions::default()).await.expect("in the outbox");
+    event(
+        &mut at_sara,
+        "some of it is there",
+        |event| matches!(event, ClientEvent::Uploading { sent, size, .. } if *sent > 0 && sent < size),
+    )
+    .await;
+    let item = sara.outbox().into_iter().find(|it| it.item.client_id == client_id).expect("is on its way").item;
+    let file = item.upload.and_then(|it| it.id).expect("has begun");
+    assert!(sara.cancel(client_id) && sara.outbox().is_empty());
+    let began = std::time::Instant::now();
+    while sara.file(file).await.is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(20), "the server still keeps what nobody wants");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(with_file(&reza, chat_id).is_none());
+}
+
 struct Terminal {
     process: Child,
     input: ChildStdin,

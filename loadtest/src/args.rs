@@ -48,6 +48,8 @@ pub enum Scenario {
     Faults(crate::faults::FaultsArgs),
     /// A node of its own, in which innocent people chat while attackers do their worst: what the innocent notice of it.
     Abuse(crate::abuse::AbuseArgs),
+    /// A bad network before a server, for any client: a TCP proxy that loses, delays, throttles and cuts.
+    Network(crate::network::NetworkArgs),
     /// The attackers of `abuse`, which starts them.
     #[command(hide = true)]
     Attack(crate::abuse::attack::AttackArgs),

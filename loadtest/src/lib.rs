@@ -32,6 +32,7 @@ mod line;
 pub mod media;
 pub mod message;
 pub mod nat;
+pub mod network;
 pub mod outcome;
 pub mod process;
 pub mod report;

@@ -31,6 +31,13 @@ fn main() -> ExitCode {
             chapar_loadtest::abuse::burn::run(args);
             return ExitCode::SUCCESS;
         }
+        Scenario::Network(args) => match chapar_loadtest::network::run(args) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("chapar-loadtest network: {error}");
+                return ExitCode::from(2);
+            }
+        },
         Scenario::Attack(args) => match chapar_loadtest::abuse::attack::run(args) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => {

@@ -48,7 +48,7 @@ for (const [language, size] of [
     await sara.signIn(world.sara.handle);
     await callScreens(mina, sara, world, check);
     expect(found).toEqual({});
-  }, 300_000);
+  }, 600_000);
 }
 
 /** All rules in the first look; in the other one what may differ there, which are the colours. */

@@ -182,7 +182,7 @@ impl World {
                 Output::Store(item) => self.input(Input::Stored { client_id: item.client_id, ok: true }),
                 Output::Unstore(_)
                 | Output::Upload(_)
-                | Output::EndUpload(_)
+                | Output::EndUpload(..)
                 | Output::Answer { .. }
                 | Output::Tell(_) => {}
             }

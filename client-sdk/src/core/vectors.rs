@@ -101,7 +101,7 @@ impl World {
                     self.handle(Input::Stored { client_id, ok: true });
                 }
                 Output::Unstore(client_id) => self.store.retain(|known| known.client_id != client_id),
-                Output::Upload(_) | Output::EndUpload(_) | Output::Answer { .. } | Output::Tell(_) => {}
+                Output::Upload(_) | Output::EndUpload(..) | Output::Answer { .. } | Output::Tell(_) => {}
             }
         }
         if let Phase::Waiting { until, .. } = self.session.phase() {

@@ -64,6 +64,12 @@ impl Files {
     /// Looks through the part files of this node now and then: those that are complete are stored, those that nobody needs removed. Does
     /// not end by itself.
     pub async fn keep_sweeping(self) {
+        // What this node was preparing when it died waits for it: nobody else would begin before it is given up for dead.
+        match self.store.upkeep().people.prepare_again(self.parts.place()).await {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "files were being prepared when this node ended: they are prepared now"),
+            Err(error) => tracing::warn!(%error, "files that were being prepared wait until their jobs are given up"),
+        }
         loop {
             if let Err(error) = self.sweep().await {
                 tracing::warn!(error, "part files cannot be looked through now");

@@ -60,7 +60,9 @@ impl Files {
             let hash = self.hashes.lock().remove(&file);
             self.keep(&path, hash).await.map_err(|error| error.to_string())?
         };
-        if let Some(job) = people.upload_stored(file, &stored.sha256).await.map_err(|error| error.to_string())? {
+        if let Some(job) =
+            people.upload_stored(file, &stored.sha256, self.parts.place()).await.map_err(|error| error.to_string())?
+        {
             self.prepare(file, Some(&path)).await?;
             people.take_back_jobs(&[job]).await.map_err(|error| error.to_string())?;
         }

@@ -53,3 +53,33 @@ async fn what_was_acknowledged_is_there_and_the_upload_goes_on() {
     becomes(&world, &path, "ready").await;
     assert_eq!(stored_hash(&world, &path), hash(&bytes));
 }
+
+#[tokio::test]
+async fn what_it_was_preparing_is_prepared_as_soon_as_it_is_back() {
+    let seed = tus::seed();
+    let mut world = Plan::single().start().await;
+    let [me] = world.people().await;
+    let mut tus = Tus::of(&world, &me);
+    let unprepared = "SELECT count(*) FROM files WHERE blob IS NOT NULL AND state = 'preparing'";
+    for turn in 0..10 {
+        let mut paths = Vec::new();
+        for each in 0..12 {
+            let bytes = noise(seed + turn * 100 + each, 20_000);
+            let path = tus.create("document", "a", bytes.len()).await;
+            assert_eq!(tus.patch(&path, 0, &bytes, None).await.expect("taken").status, 204);
+            paths.push(path);
+        }
+        world.nodes[0].kill();
+        // Unless the machine was so quick that all was done: then once more.
+        let caught = world.database.sql(unprepared) != "0";
+        world.restart(0);
+        tus.address = world.at(0);
+        for path in &paths {
+            becomes(&world, path, "ready").await;
+        }
+        if caught {
+            return;
+        }
+    }
+    panic!("no file was ever between being stored and being prepared");
+}

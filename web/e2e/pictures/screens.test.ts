@@ -1,12 +1,13 @@
 // Pictures of every screen at three sizes, in three languages and two themes, in web/screenshots (not kept in git).
 // A dozen that speak for the rest go to docs/screenshots when KEEP_SCREENSHOTS is set. ONLY filters by name.
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, inject, test } from 'vitest';
 import { SIZES } from '../support/browser';
-import { callScreens, leave, SCREENS, show } from '../support/screens';
+import { callScreens, calm, leave, SCREENS, show } from '../support/screens';
 import { EVENING, seed, stageDay } from '../support/seed';
 import { device, url } from '../support/stage';
+import { murmur } from '../support/wav';
 import type { Language } from '../support/words';
 
 const FOLDER = fileURLToPath(new URL('../../screenshots/', import.meta.url));
@@ -30,6 +31,16 @@ const KEPT = [
   'group-phone-fa-dark',
   'chat-desktop-en-dark',
   'group-desktop-fa-light',
+  'files-phone-fa-light',
+  'files-middle-phone-fa-dark',
+  'files-desktop-fa-light',
+  'files-desktop-en-dark',
+  'viewer-desktop-fa-light',
+  'attach-phone-fa-light',
+  'record-phone-fa-light',
+  'uploading-phone-en-dark',
+  'shared-phone-fa-light',
+  'crop-phone-fa-dark',
 ];
 const only = process.env.ONLY ?? '';
 /** `KEEP_SCREENSHOTS=only`: just those that are kept. */
@@ -37,8 +48,10 @@ const keptOnly = process.env.KEEP_SCREENSHOTS === 'only';
 let series = 0;
 
 beforeAll(() => {
+  process.env.MICROPHONE = `${FOLDER}microphone.wav`;
   mkdirSync(FOLDER, { recursive: true });
   mkdirSync(KEPT_FOLDER, { recursive: true });
+  writeFileSync(process.env.MICROPHONE, murmur(20));
 });
 
 for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
@@ -57,6 +70,7 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
         await sara.signIn(world.sara.handle);
         const shoot = async (screen: string): Promise<void> => {
           const name = `${screen}-${suffix}`;
+          await calm(mina.main);
           await mina.page.evaluate(() => document.fonts.ready.then(() => undefined));
           await mina.page.screenshot({ path: `${FOLDER}${name}.png`, animations: 'disabled', caret: 'hide' });
           if (process.env.KEEP_SCREENSHOTS && KEPT.includes(name)) copyFileSync(`${FOLDER}${name}.png`, `${KEPT_FOLDER}${name}.png`);
@@ -91,7 +105,7 @@ for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
           }
           await shoot(screen);
         });
-      }, 300_000);
+      }, 600_000);
     }
   }
 }

@@ -26,7 +26,9 @@ export const SIZES = {
   desktop: { width: 1280, height: 800 },
 } as const;
 
+/** `MICROPHONE`: what a WAV file holds is heard instead of beeps. */
 export function launch(...more: string[]): Promise<Browser> {
+  if (process.env.MICROPHONE) more.push(`--use-file-for-fake-audio-capture=${process.env.MICROPHONE}`);
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
   return chromium.launch({ executablePath, headless: true, args: [...ARGS, ...FAKE_MEDIA, ...more] });
 }

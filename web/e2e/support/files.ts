@@ -10,19 +10,27 @@ export interface Given {
   buffer: Buffer;
 }
 
-/** A PNG of two colours that run into each other, so that it can be told from others by looking. */
-export function picture(name: string, width: number, height: number, [from, to]: [[number, number, number], [number, number, number]] = [[200, 60, 40], [40, 90, 200]]): Given {
-  const rows = Buffer.alloc((width * 3 + 1) * height);
+/** Red, green, blue, each up to 255; below nought there is nothing. */
+export type Colour = [number, number, number];
+
+/** A PNG of what a rule says of each place, from 0 to 1 both ways. Each pixel is the mean of four: edges are smooth. */
+export function png(name: string, width: number, height: number, paint: (x: number, y: number) => Colour): Given {
+  const rows = Buffer.alloc((width * 4 + 1) * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const share = (x / width + y / height) / 2;
-      for (let c = 0; c < 3; c++) rows[y * (width * 3 + 1) + 1 + x * 3 + c] = Math.round((from[c] ?? 0) * (1 - share) + (to[c] ?? 0) * share);
+      const at = y * (width * 4 + 1) + 1 + x * 4;
+      const sum = [0, 0, 0];
+      let there = 0;
+      for (const [dx, dy] of [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]] as const) {
+        const colour = paint((x + dx) / width, (y + dy) / height);
+        if (colour[0] < 0) continue;
+        there += 1;
+        for (let c = 0; c < 3; c++) sum[c] = (sum[c] ?? 0) + (colour[c] ?? 0);
+      }
+      for (let c = 0; c < 3; c++) rows[at + c] = Math.min(Math.max(Math.round((sum[c] ?? 0) / Math.max(there, 1)), 0), 255);
+      rows[at + 3] = Math.round((there * 255) / 4);
     }
   }
-  return png(name, width, height, 2, rows);
-}
-
-function png(name: string, width: number, height: number, colours: 2 | 6, rows: Buffer): Given {
   const chunk = (type: string, data: Buffer): Buffer => {
     const out = Buffer.alloc(data.length + 12);
     out.writeUInt32BE(data.length, 0);
@@ -34,29 +42,26 @@ function png(name: string, width: number, height: number, colours: 2 | 6, rows: 
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
-  head.set([8, colours, 0, 0, 0], 8);
+  head.set([8, 6, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const buffer = Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+  const buffer = Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows, { level: 4 })), chunk('IEND', Buffer.alloc(0))]);
   return { name, mimeType: 'image/png', buffer };
 }
 
+/** A PNG of two colours that run into each other, so that it can be told from others by looking. */
+export const picture = (name: string, width: number, height: number, [from, to]: [Colour, Colour] = [[200, 60, 40], [40, 90, 200]]): Given =>
+  png(name, width, height, (x, y) => [0, 1, 2].map((c) => (from[c] ?? 0) * (1 - (x + y) / 2) + ((to[c] ?? 0) * (x + y)) / 2) as Colour);
+
 /** A sticker: a face in a colour, with nothing around it. */
-export function face(name: string, [r, g, b]: [number, number, number], smiles = true): Given {
-  const side = 320;
-  const rows = Buffer.alloc((side * 4 + 1) * side);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const [u, v] = [(x - side / 2) / (side / 2), (y - side / 2) / (side / 2)];
-      const at = y * (side * 4 + 1) + 1 + x * 4;
-      if (Math.hypot(u, v) > 0.92) continue;
-      const eye = Math.hypot(Math.abs(u) - 0.32, v + 0.2) < 0.11;
-      const bow = smiles ? v - 0.1 : 0.62 - v;
-      const mouth = Math.abs(Math.hypot(u, bow) - 0.42) < 0.055 && bow > 0.08;
-      rows.set(eye || mouth ? [50, 40, 40, 255] : [r, g, b, 255], at);
-    }
-  }
-  return png(name, side, side, 6, rows);
-}
+export const face = (name: string, colour: Colour, smiles = true): Given =>
+  png(name, 320, 320, (x, y) => {
+    const [u, v] = [x * 2 - 1, y * 2 - 1];
+    if (Math.hypot(u, v) > 0.92) return [-1, -1, -1];
+    const eye = Math.hypot(Math.abs(u) - 0.32, v + 0.2) < 0.11;
+    const bow = smiles ? v - 0.1 : 0.62 - v;
+    const mouth = Math.abs(Math.hypot(u, bow) - 0.42) < 0.055 && bow > 0.08;
+    return eye || mouth ? [50, 40, 40] : colour;
+  });
 
 /** Bytes that do not repeat. */
 export function noise(name: string, size: number, mimeType = 'application/octet-stream'): Given {

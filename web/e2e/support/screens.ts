@@ -1,8 +1,11 @@
 // Every screen of the app and how one gets there: what axe looks at, and what the pictures show.
 import type { Locator } from 'playwright-core';
 import type { Device, Tab } from './browser';
-import { noise, paste, picture, sheet } from './files';
+import { expect } from 'vitest';
+import { noise, paste, send, sheet } from './files';
+import { scene } from './scenes';
 import type { seed } from './seed';
+import { eventually } from './stage';
 
 export type World = Awaited<ReturnType<typeof seed>>;
 
@@ -28,6 +31,17 @@ const files = async (device: Device, tab: Tab, world: World): Promise<void> => {
   await tab.history.evaluate((box) => box.scrollTo(0, 0));
   await tab.history.locator('.tile img.loaded').first().waitFor();
 };
+
+/** Every picture that is on the screen has come. */
+export async function calm({ page }: Tab): Promise<void> {
+  await page.waitForFunction(() => {
+    const seen = (it: Element): boolean => {
+      const { top, bottom } = it.getBoundingClientRect();
+      return bottom > 60 && top < innerHeight - 60;
+    };
+    return [...document.querySelectorAll('.tile, .round')].filter(seen).every((it) => [...it.querySelectorAll('img')].some((image) => image.complete && image.naturalWidth > 0));
+  });
+}
 
 /** All of some pictures are there. */
 async function loaded(images: Locator, count: number): Promise<void> {
@@ -369,7 +383,7 @@ export const SCREENS: Screen[] = [
     name: 'attach',
     go: async (device, tab, world) => {
       await files(device, tab, world);
-      await paste(tab, picture('حرم.png', 1200, 800), picture('صحن.png', 800, 1000, [[250, 210, 160], [140, 40, 60]]), noise('برنامه.pdf', 120_000, 'application/pdf'));
+      await paste(tab, { ...scene('dusk', 800, 600), name: 'غروب.png' }, { ...scene('portal', 480, 640), name: 'ایوان.png' }, noise('برنامه.pdf', 120_000, 'application/pdf'));
       await sheet(tab, 3).locator('img').nth(1).waitFor();
     },
   },
@@ -380,6 +394,89 @@ export const SCREENS: Screen[] = [
       await device.page.getByRole('button', { name: tab.words.media.record, exact: true }).click();
       await device.page.locator('.recorder .live').waitFor();
       await device.page.locator('.recorder .wave span').nth(20).waitFor({ state: 'attached' });
+    },
+  },
+  {
+    name: 'record-listen',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await device.page.getByRole('button', { name: tab.words.media.record, exact: true }).click();
+      await device.page.getByRole('timer').getByText(/[1-9۱-۹١-٩]/).waitFor();
+      await device.page.getByRole('button', { name: tab.words.media.recordStop, exact: true }).click();
+      await device.page.getByRole('button', { name: tab.words.media.recordPlay, exact: true }).waitFor();
+    },
+  },
+  {
+    name: 'microphone-refused',
+    go: async (device, tab, world) => {
+      await device.visit('#/');
+      await files(device, tab, world);
+      await device.page.evaluate(() => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))));
+      await device.page.getByRole('button', { name: tab.words.media.record, exact: true }).click();
+      await device.page.getByRole('alert').getByText(tab.words.media.microphoneDenied).waitFor();
+    },
+  },
+  {
+    name: 'attach-one',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await paste(tab, { ...scene('portal', 480, 640), name: 'ایوان.png' });
+      await sheet(tab, 1).locator('img').waitFor();
+    },
+  },
+  {
+    name: 'attach-refused',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await device.page.evaluate(() => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(51e6)], 'huge.png', { type: 'image/png' }));
+        document.querySelector('textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+      });
+      await sheet(tab, 1).getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'uploading',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await device.context.route(/\/files(\/[^/]*)?$/, async (route) => {
+        // The network has taken the first piece of the large one, and then nothing more.
+        const { 'upload-length': length } = route.request().headers();
+        if (Number(length) > 1e6 || !['POST', 'PATCH'].includes(route.request().method())) await route.continue();
+      });
+      await paste(tab, { ...scene('hills', 640, 480), name: 'کوه.png' }, { ...scene('desert', 640, 480), name: 'راه.png' });
+      await send(tab, 2);
+      await paste(tab, noise('عکس‌های اصلی.zip', 3_000_000, 'application/zip'));
+      await send(tab, 1);
+      await tab.history.locator('.document .ring').waitFor();
+      await tab.history.locator('.album .ring').first().waitFor();
+    },
+  },
+  {
+    name: 'files-middle',
+    go: async (device, tab, world) => {
+      await files(device, tab, world);
+      await tab.history.locator('.voice').first().scrollIntoViewIfNeeded();
+      await tab.history.evaluate((box) => box.scrollBy(0, 120));
+    },
+  },
+  {
+    name: 'crop',
+    go: async (device, tab) => {
+      await device.visit('#/settings');
+      await device.page.getByText(tab.words.settings.thisDevice, { exact: true }).waitFor();
+      const given = scene('portal', 480, 640);
+      const [chooser] = await Promise.all([device.page.waitForEvent('filechooser'), device.page.getByRole('button', { name: tab.words.media.choosePicture }).click()]);
+      await chooser.setFiles(given);
+      await tab.dialog(tab.words.media.crop).waitFor();
+    },
+  },
+  {
+    name: 'media-settings',
+    go: async (device, tab) => {
+      await device.visit('#/settings');
+      await device.page.getByRole('region', { name: tab.words.media.settings }).scrollIntoViewIfNeeded();
     },
   },
   {
@@ -456,6 +553,13 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
   if (screen.name === 'reply' || screen.name === 'edit') {
     await device.page.locator('.composer .about').getByRole('button', { name: tab.words.common.cancel, exact: true }).click();
     await device.page.locator('.composer .about').waitFor({ state: 'detached' });
+  }
+  if (screen.name === 'uploading') {
+    for (const count of [1, 0]) {
+      await tab.history.getByRole('button', { name: tab.words.media.cancel }).first().click();
+      await eventually(async () => expect(await tab.history.locator('.document .ring, .album').count()).toBeLessThanOrEqual(count + 1));
+    }
+    await device.context.unroute(/\/files(\/[^/]*)?$/);
   }
   if (screen.name === 'shared') await device.page.keyboard.press('Escape');
   if (screen.name === 'player') await device.page.locator('section.player').getByRole('button', { name: tab.words.common.close, exact: true }).click();

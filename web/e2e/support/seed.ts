@@ -1,9 +1,12 @@
 // A server full of Persian and English talk, for looking at.
 import { randomUUID } from 'node:crypto';
-import { face, noise, picture, voice, type Given } from './files';
+import { readFileSync } from 'node:fs';
+import { face, noise, voice, type Given } from './files';
 import { handle, Person } from './people';
 import { parseMarkup } from '../../../client-sdk/typescript/src/text/index';
+import { preview, scene } from './scenes';
 import { sql } from './sql';
+import { tone } from './wav';
 
 /** What people type with marks: Persian, English and both, in all kinds. */
 const MARKED = [
@@ -19,10 +22,26 @@ const MARKED = [
   'یک پاراگراف بلند که **پررنگ** و __مورب__ و `کد` دارد و آن‌قدر ادامه پیدا می‌کند که چند سطر شود و با English words in between هم درست بایستد.',
 ];
 
+/** As loud as somebody who speaks and takes a breath: 100 values of 5 bits. */
+function speech(turn: number): string {
+  const bytes = Buffer.alloc(63);
+  for (let at = 0; at < 100; at++) {
+    const breath = Math.abs(Math.sin(at * 0.17 * turn + turn)) ** 0.7 * (Math.sin(at * 0.61 + turn) > -0.75 ? 1 : 0.12);
+    const value = Math.min(Math.round(2 + 29 * breath * (0.45 + 0.55 * Math.abs(Math.sin(at * 2.3 + turn * 5)))), 31);
+    for (let bit = 0; bit < 5; bit++) if (value & (1 << bit)) bytes[(at * 5 + bit) >> 3]! |= 1 << ((at * 5 + bit) & 7);
+  }
+  return bytes.toString('base64').replace(/=+$/, '');
+}
+
+/** A film of the media crate's own tests. */
+const recording = (name: string, mimeType: string): Given => ({ name, mimeType, buffer: readFileSync(new URL(`../../../server/media/tests/recordings/${name}`, import.meta.url)) });
+
 const later = (days: number): string => new Date(Date.now() + days * 24 * 3_600_000).toISOString();
 
 /** `called` gives the handles: for pictures those that people would choose. */
 export async function seed(url: string, called: (name: string) => string = handle) {
+  // Drawn first: that takes seconds, and a connection which waits so long is closed.
+  const [dusk, portal, hills, desert, tea, rose] = [scene('dusk', 800, 600), scene('portal', 480, 640), scene('hills', 640, 480), scene('desert', 640, 480), scene('tea', 640, 480), scene('rose', 400, 400)];
   const [mina, sara, amir, reza, john] = await Promise.all([
     Person.register(url, 'مینا احمدی', called('mina_ahmadi')),
     Person.register(url, 'سارا رضایی', called('sara_rezaei')),
@@ -99,19 +118,23 @@ export async function seed(url: string, called: (name: string) => string = handl
   await sara.call('restrict_member', { chat_id: club, user_id: mina.id, denied: ['write'], until: later(3) });
   const narges = await Person.register(url, 'نرگس', handle('narges'));
   const filesChat = await narges.direct(mina);
-  const shown = async (given: Given): Promise<string> => narges.upload('photo', given);
-  await narges.give(filesChat, { kind: 'photo', file_id: await shown(picture('1.png', 600, 450, [[240, 180, 90], [30, 60, 120]])), text: 'غروب بین‌الحرمین' });
-  const colours: [[number, number, number], [number, number, number]][] = [[[200, 220, 240], [60, 120, 90]], [[250, 210, 160], [140, 40, 60]], [[90, 140, 200], [20, 30, 60]]];
+  const shown = (given: Given): Promise<string> => narges.upload('photo', given);
+  await narges.give(filesChat, { kind: 'photo', file_id: await shown(dusk), text: 'غروب بین‌الحرمین' });
   const album = [];
-  for (const [at, colour] of colours.entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(picture(`${at}.png`, at === 1 ? 350 : 500, at === 1 ? 500 : 350, colour)) } });
+  for (const [at, given] of [portal, hills, desert].entries()) album.push({ client_id: randomUUID(), body: { kind: 'photo', file_id: await shown(given), ...(at === 0 && { text: 'سه عکس از راه' }) } });
   await narges.call('send_album', { chat_id: filesChat, items: album });
   await narges.give(filesChat, { kind: 'document', file_id: await narges.upload('document', noise('برنامهٔ سفر.pdf', 482_000, 'application/pdf')), text: 'این برنامهٔ سفر است' });
-  const loud = Buffer.from(Array.from({ length: 63 }, (_, at) => (at * 37) & 255)).toString('base64').replace(/=+$/, '');
-  await narges.give(filesChat, { kind: 'voice', file_id: await narges.upload('voice', voice('v.ogg', 14)), waveform: loud });
-  await mina.give(filesChat, { kind: 'voice', file_id: await mina.upload('voice', voice('w.ogg', 6)), waveform: loud });
+  await narges.give(filesChat, { kind: 'voice', file_id: await narges.upload('voice', voice('v.ogg', 14)), waveform: speech(1) });
+  await mina.give(filesChat, { kind: 'voice', file_id: await mina.upload('voice', voice('w.ogg', 6)), waveform: speech(2) });
   await narges.give(filesChat, { kind: 'location', latitude: 34.641, longitude: 50.879, accuracy_m: 12 });
   await narges.give(filesChat, { kind: 'contact', name: 'هتل نور', phone: '+982537740000' });
-  await mina.read(filesChat, 9);
+  const poster = await narges.upload('poster', hills);
+  await narges.give(filesChat, { kind: 'video', file_id: await narges.upload('video', recording('film.mp4', 'video/mp4')), poster, preview: preview('hills', 4 / 3), width: 640, height: 480, duration_ms: 1000, text: 'راه برگشت' });
+  await mina.give(filesChat, { kind: 'sticker', file_id: await mina.upload('sticker', rose), emoji: '🌹' });
+  await narges.give(filesChat, { kind: 'audio', file_id: await narges.upload('audio', { name: 'لالایی.wav', mimeType: 'audio/wav', buffer: tone(330, 3) }), title: 'لالایی', performer: 'مادربزرگ' });
+  await narges.give(filesChat, { kind: 'round', file_id: await narges.upload('round', recording('film.webm', 'video/webm')), poster: await narges.upload('poster', tea), preview: preview('tea', 4 / 3), duration_ms: 1000 });
+  const last = await mina.give(filesChat, { kind: 'photo', file_id: await mina.upload('photo', tea), text: 'چای تازه‌دم، بفرمایید ☕' });
+  await mina.read(filesChat, last);
 
   // Stickers go round: hers are a pack of her own, his she has added.
   const pack = async (who: Person, title: string, faces: Given[]): Promise<{ id: string; files: string[] }> => {
@@ -161,6 +184,8 @@ export function stageDay(folder: string, { chats }: Awaited<ReturnType<typeof se
     [chats.stickerChat, 12 * 24 * 60, 1],
     [chats.request, 95, 1],
   ];
+  // The voices are silence: they look like somebody who speaks.
+  sql(folder, `update messages set body = body || jsonb_build_object('waveform', case when seq % 2 = 0 then '${speech(1)}' else '${speech(2)}' end) where chat_id = ${chats.filesChat} and body->>'kind' = 'voice'`);
   for (const [chat, ago, between] of days) {
     const at = `'${EVENING.toISOString()}'::timestamptz`;
     sql(folder, `update messages m set sent_at = ${at} - make_interval(mins => (${ago} + ${between} * (l.last - m.seq))::int) from (select max(seq) as last from messages where chat_id = ${chat}) l where m.chat_id = ${chat}`);

@@ -3,10 +3,17 @@
 const RATE = 48_000;
 
 /** A tone of so many hertz and seconds, mono, at half of full scale. */
-export function tone(hertz: number, seconds: number): Buffer {
+export const tone = (hertz: number, seconds: number): Buffer => wav(seconds, (at) => Math.sin(2 * Math.PI * hertz * at) / 2);
+
+/** As loud as somebody who speaks and takes a breath, without words. */
+export const murmur = (seconds: number): Buffer =>
+  wav(seconds, (at) => Math.sin(2 * Math.PI * (140 + 20 * Math.sin(at * 5)) * at) * Math.abs(Math.sin(at * 7.3)) * (0.3 + 0.7 * Math.abs(Math.sin(at * 2.1))) * (Math.sin(at * 1.7) > -0.8 ? 0.8 : 0.02));
+
+/** From a rule: seconds to loudness, -1 to 1. */
+function wav(seconds: number, sound: (at: number) => number): Buffer {
   const count = RATE * seconds;
   const data = Buffer.alloc(count * 2);
-  for (let at = 0; at < count; at++) data.writeInt16LE(Math.round(Math.sin((2 * Math.PI * hertz * at) / RATE) * 16_384), at * 2);
+  for (let at = 0; at < count; at++) data.writeInt16LE(Math.round(sound(at / RATE) * 32_767), at * 2);
   const head = Buffer.alloc(44);
   head.write('RIFF', 0);
   head.writeUInt32LE(36 + data.length, 4);

@@ -18,6 +18,9 @@ const STALLED = 60_000;
 const LONGEST_WAIT = 600_000;
 /** So many times the upload may vanish at the server without a byte of progress. */
 const VANISHED = 3;
+/** So often the server is told that an upload is not wanted any more, and so long between, in milliseconds. */
+const FORGET = 5;
+const FORGET_PAUSE = 2_000;
 
 /** What is uploaded, and who hears of it. */
 export interface UploadOptions {
@@ -174,9 +177,18 @@ export class Growing {
   }
 }
 
-/** Tells the server to forget an upload. Best effort: what is not told expires. */
+/** Tells the server to forget an upload, some times while it does not hear. What is not told expires there. */
 export async function terminate(id: string, options: Pick<UploadOptions, "base" | "token" | "fetch">): Promise<void> {
-  await ask(`${options.base}/files/${id}`, "DELETE", {}, undefined, options).catch(() => {});
+  for (let turn = 0; turn < FORGET; turn++) {
+    try {
+      await ask(`${options.base}/files/${id}`, "DELETE", {}, undefined, options);
+      return;
+    } catch (error) {
+      if (!(error instanceof Trouble) || error.then === "anew" || error.then === "end") return;
+      // The connection that was cut off just now may still count as its writer.
+      await pause(error.error.retryAfterMs ?? FORGET_PAUSE, {});
+    }
+  }
 }
 
 /** The next piece: as large as takes the pace, growing at most fourfold. */

@@ -112,6 +112,11 @@ describe("an upload", () => {
     const id = await upload(new Blob([bytes(10)]), options());
     await terminate(id, { base: server.url, token: "secret" });
     expect(server.uploads.has(id)).toBe(false);
+    // The server still takes the connection that was cut off for the writer, and says when to come again.
+    const other = await upload(new Blob([bytes(20)]), options());
+    server.mischief.push({ method: "DELETE", status: 423, body: { code: "upload_locked", message: "somebody writes", action: "retry", retry_after_ms: 5 } });
+    await terminate(other, { base: server.url, token: "secret" });
+    expect(server.uploads.has(other)).toBe(false);
   });
 });
 

@@ -17,7 +17,7 @@ use super::{
     jobs::interval,
 };
 
-/// The kind of the job that prepares a file: its `about` is `{"file": id}`.
+/// The kind of the job that prepares a file: its `about` is `{"file": id, "place": where it was received}`.
 pub const PREPARE: &str = "prepare_file";
 /// How long whoever has stored a file has to prepare it by themselves, before anybody may.
 const OWN_TRY: Duration = Duration::from_mins(2);
@@ -151,7 +151,7 @@ impl People {
 
     /// A complete upload is stored as an object: its part file is no longer needed. Returns the job that prepares it, to be taken back by
     /// whoever does that at once. `None`: somebody else has done this already, or nobody needs it any more.
-    pub async fn upload_stored(&self, file: FileId, sha256: &[u8]) -> Result<Option<i64>> {
+    pub async fn upload_stored(&self, file: FileId, sha256: &[u8], place: Uuid) -> Result<Option<i64>> {
         let mut tx = self.begin().await?;
         super::blobs::name(&mut tx, &[sha256.to_vec()]).await?;
         let done = sqlx::query(
@@ -168,12 +168,25 @@ impl People {
         let job: i64 =
             sqlx::query_scalar("INSERT INTO jobs (kind, about, run_at) VALUES ($1, $2, now() + $3) RETURNING id")
                 .bind(PREPARE)
-                .bind(json!({ "file": file }))
+                .bind(json!({ "file": file, "place": place }))
                 .bind(interval(OWN_TRY))
                 .fetch_one(&mut *tx)
                 .await?;
         tx.commit().await?;
         Ok(Some(job))
+    }
+
+    /// Whoever was preparing files at a place is no more: these jobs are due now. Returns how many there were.
+    pub async fn prepare_again(&self, place: Uuid) -> Result<u64> {
+        let due = sqlx::query(
+            "UPDATE jobs SET run_at = now()
+             WHERE kind = $1 AND about->>'place' = $2 AND run_at > now() AND dead_at IS NULL",
+        )
+        .bind(PREPARE)
+        .bind(place.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(due.rows_affected())
     }
 
     /// Ends an upload that is not complete. Returns how many bytes it was to have and how many have come; `None`: there is none of theirs.

@@ -351,6 +351,7 @@ const ar: typeof fa = {
     speed: (rate) => `السرعة ${rate}×؛ اضغط للتغيير`,
     notHeard: 'لم تُسمع بعد',
     notPlayed: 'تعذّر التشغيل؛ اضغط من جديد',
+    notPlayable: 'لا يستطيع هذا المتصفح تشغيل هذا الفيديو. احفظه وافتحه ببرنامج آخر.',
     player: 'المشغّل',
     within: (metres) => `بدقة ${metres} م`,
     sheet: (count) => (count === 1 ? 'إرسال ملف' : `إرسال الملفات (${n(count)})`),

@@ -351,6 +351,7 @@ const en: typeof fa = {
     speed: (rate) => `Speed ${rate}×; press to change`,
     notHeard: 'not heard yet',
     notPlayed: 'It could not be played; press again',
+    notPlayable: 'This browser cannot play this video. Save it and open it with another program.',
     player: 'Player',
     within: (metres) => `within ${metres} m`,
     sheet: (count) => (count === 1 ? 'Send a file' : `Send ${n(count)} files`),

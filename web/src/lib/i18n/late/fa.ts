@@ -351,6 +351,7 @@ const fa = {
     speed: (rate: string) => `سرعت ${rate} برابر؛ برای تغییر بزنید`,
     notHeard: 'شنیده نشده',
     notPlayed: 'پخش نشد؛ دوباره بزنید',
+    notPlayable: 'این مرورگر نمی‌تواند این ویدیو را پخش کند. ذخیره‌اش کنید و با برنامهٔ دیگری باز کنید.',
     player: 'پخش‌کننده',
     within: (metres: string) => `با دقت ${metres} متر`,
     sheet: (count: number) => (count === 1 ? 'فرستادن فایل' : `فرستادن ${n(count)} فایل`),
