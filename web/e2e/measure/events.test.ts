@@ -6,6 +6,7 @@ import { sql } from '../support/sql';
 import { Server } from '../support/server';
 import { device, eventually } from '../support/stage';
 import { table } from './figures';
+import { profiling } from './trace';
 
 const keep = table();
 const CHATS = 440;
@@ -57,6 +58,7 @@ test('a message of another chat costs the page what it changes, with 500 chats o
     ['of the open chat', friends.slice(0, 1)],
   ] as const) {
     await one.page.waitForTimeout(1_000);
+    const profiled = await profiling(cdp);
     const before = await spent();
     for (let at = 0; at < EVENTS; at++) {
       const { person, chat } = chats[at % chats.length]!;
@@ -64,6 +66,7 @@ test('a message of another chat costs the page what it changes, with 500 chats o
     }
     await eventually(async () => void (await one.main.list.getByText(`${what} ${EVENTS - 1}`).first().waitFor({ timeout: 10_000 })));
     const after = await spent();
+    await profiled(`events ${what}`);
     keep(`an event ${what}, ${held} chats`, `script ${((after.script - before.script) / EVENTS).toFixed(2)} ms, with style, layout and paint ${((after.task - before.task) / EVENTS).toFixed(2)} ms of the thread's own time`);
   }
 }, 500_000);
