@@ -229,7 +229,7 @@ impl Call {
             return Err(CallError::SelfCall);
         }
         if let Some(offer) = &offer {
-            offer.suits(true)?;
+            offer.suits(true, media)?;
         }
         let mut call = Self {
             id: call_id,

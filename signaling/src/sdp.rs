@@ -5,7 +5,8 @@
 //! a `crypto` line, a third media section or an address to reach the other side.
 //!
 //! What remains: one audio section and at most one video section, bundled, over DTLS-SRTP with one SHA-256
-//! fingerprint, Opus (with in-band FEC and DTX asked for, and RED where offered), the usual video codecs.
+//! fingerprint, Opus (with in-band FEC and DTX asked for, and RED where offered), the usual video codecs. In a voice call the
+//! video section is inactive, whoever wrote it.
 
 pub mod address;
 pub mod candidate;
@@ -20,9 +21,11 @@ mod write;
 
 pub use candidate::{Candidate, CandidateBudget, CandidateKind, CandidatePolicy, RelayPlace};
 
+use chapar_protocol::call::CallMedia;
+
 use crate::sas::Fingerprint;
 use line::Lines;
-use section::Section;
+use section::{Direction, Section};
 
 /// The longest description, in bytes.
 pub const MAX_LENGTH: usize = 16 * 1024;
@@ -83,7 +86,7 @@ pub struct Rewritten {
     pub sdp: String,
     /// The certificate that the media must come with.
     pub fingerprint: Fingerprint,
-    /// A video section is there and not refused.
+    /// A video section is there, and neither refused nor inactive.
     pub video: bool,
     /// Candidates that the policy kept back.
     pub candidates_dropped: usize,
@@ -98,11 +101,20 @@ struct Session {
     sections: Vec<Section>,
 }
 
-/// Parses a description from a client and writes it anew.
+/// Parses a description from a client and writes it anew, with the video that is in it.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
 pub fn rewrite(text: &str, role: Role, policy: &CandidatePolicy) -> Result<Rewritten, SdpError> {
+    rewrite_for(CallMedia::Video, text, role, policy)
+}
+
+/// The same, for a call that carries this. In a voice call a video section is written `inactive`, whatever the client wrote: it
+/// keeps its place, as sections must, and nothing flows in it until both have agreed to video.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn rewrite_for(media: CallMedia, text: &str, role: Role, policy: &CandidatePolicy) -> Result<Rewritten, SdpError> {
     if text.len() > MAX_LENGTH {
         return Err(SdpError::TooLong);
     }
@@ -129,7 +141,10 @@ pub fn rewrite(text: &str, role: Role, policy: &CandidatePolicy) -> Result<Rewri
     let (id, version) = origin.ok_or(SdpError::Missing("origin"))?;
     let mut sections = Vec::new();
     while let Some((_, value)) = lines.next() {
-        let section = Section::read(value, &mut lines, &head, role)?;
+        let mut section = Section::read(value, &mut lines, &head, role)?;
+        if media == CallMedia::Voice && section.is_video() {
+            section.direction = Direction::None;
+        }
         if sections.iter().any(|s: &Section| s.is_video() == section.is_video() || s.mid == section.mid) {
             return Err(SdpError::ExtraMedia);
         }
@@ -139,7 +154,7 @@ pub fn rewrite(text: &str, role: Role, policy: &CandidatePolicy) -> Result<Rewri
     session.check(group)?;
     let (sdp, candidates_dropped) = write::write(&session, policy);
     let fingerprint = session.fingerprint().ok_or(SdpError::Fingerprint)?;
-    let video = session.live().any(Section::is_video);
+    let video = session.live().any(|s| s.is_video() && s.direction != Direction::None);
     Ok(Rewritten { sdp, fingerprint, video, candidates_dropped })
 }
 

@@ -37,12 +37,12 @@ fn relay_only() -> CandidatePolicy {
 
 fn offer() -> CheckedOffer {
     let offer = Offer { sdp: description("actpass"), commitment: None };
-    CheckedOffer::check(&offer, &relay_only()).expect("a good offer")
+    CheckedOffer::check(&offer, &relay_only(), CallMedia::Voice).expect("a good offer")
 }
 
 fn answer() -> CheckedAnswer {
     let answer = chapar_protocol::call::Answer { sdp: description("active"), nonce: None };
-    CheckedAnswer::check(&answer, &relay_only()).expect("a good answer")
+    CheckedAnswer::check(&answer, &relay_only(), CallMedia::Voice).expect("a good answer")
 }
 
 fn candidates() -> CheckedCandidates {

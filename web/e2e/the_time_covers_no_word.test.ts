@@ -69,7 +69,7 @@ test('how often it was seen, "edited", the time and the mark stand beside the wo
   // As many have seen some of them as see those of a large channel.
   const seen = [1, 7, 42, 870, 1_234, 98_765, 12_345_678];
   sql(inject('folder'), `update messages set views = (array[${seen.join()}])[1 + seq % ${seen.length}] where chat_id = ${news}`);
-  for (const [language, size] of [['fa', 'phone'], ['en', 'desktop'], ['ar', 'phone']] as const) {
+  for (const [language, size] of [['fa', 'phone'], ['en', 'desktop'], ['ar', 'tablet']] as const) {
     for (const person of [owner, reader]) {
       const looking = await device({ language, size });
       await looking.signIn(person.handle);
@@ -83,6 +83,8 @@ test('how often it was seen, "edited", the time and the mark stand beside the wo
           }, large);
           const { messages, found } = await overlaps(looking.page);
           expect(messages).toBeGreaterThan(20);
+          // Beside a list of large letters there is still a chat to read.
+          expect((await looking.main.history.boundingBox())!.width, `${language}, ${size}, ${large}`).toBeGreaterThan(320);
           expect(found, `${language}, ${size}, ${large}`).toEqual([]);
         }
         await looking.page.evaluate(() => (document.documentElement.style.fontSize = ''));

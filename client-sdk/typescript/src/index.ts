@@ -26,7 +26,7 @@ export type { EventOf } from "./emitter.js";
 export type { Outgoing, OutboxItem, SendState, Patch, ChatPatch, ChatHead } from "./core/patch.js";
 export type { Config } from "./core/session_io.js";
 export { Timeline, type TimelineChange } from "./timeline.js";
-export type { ChatView, MessageView } from "./view.js";
+export { newestFirst, type ChatView, type MessageView } from "./view.js";
 export { ADMINS_RIGHTS, deniedNow, everybodysRights, isBelow, standingIn, type Standing } from "./rights.js";
 export { MemoryStore } from "./store/memory.js";
 export type { CachedRows, Saved, Store } from "./store/store.js";

@@ -47,6 +47,8 @@ interface Whole {
 type Said =
   /** A tab that came asks for the leader's view. */
   | { say: "who" }
+  /** A tab follows a leader that may not know of it. */
+  | { say: "here" }
   /** Whether the leader lives, and that it does. */
   | { say: "alive?" }
   | { say: "alive"; leader: string }
@@ -112,6 +114,8 @@ export class Tabs implements Backend {
   #removed = new Set<string>();
   /** Users that the leader was asked for, and when. */
   #wanted = new Map<number, number>();
+  /** Whether another tab was ever heard: as long as there is none, nobody listens to what changes. */
+  #others = false;
   /** Questions to the leader since its last word. */
   #unanswered = 0;
   /** Whether the leader was asked for its view and has not answered yet. */
@@ -170,8 +174,9 @@ export class Tabs implements Backend {
 
   do(op: Op): Promise<unknown> {
     if (this.#closed) return Promise.reject(stopError({ reason: "closed" }));
-    // Asked for each line that is shown: not worth a message when all are known.
-    if (op.op === "users" && !this.#host) {
+    // Asked for each line that is shown, and nobody waits for the answer: not worth a message when all are known.
+    if (op.op === "users" && this.#host) return this.#host.do(op);
+    if (op.op === "users") {
       const now = performance.now();
       const unknown = op.userIds.filter((id) => now - (this.#wanted.get(id) ?? -Infinity) > WANTED_FOR);
       if (unknown.length === 0) return Promise.resolve();
@@ -236,6 +241,7 @@ export class Tabs implements Backend {
 
   #hear(said: Said): void {
     if (this.#closed) return;
+    this.#others = true;
     if ("leader" in said) this.#unanswered = 0;
     switch (said.say) {
       case "alive?":
@@ -322,7 +328,7 @@ export class Tabs implements Backend {
   #publish(change: Change): void {
     this.#number += 1;
     if (change.whole) this.#sayState();
-    else this.#post({ say: "change", leader: this.#tab, number: this.#number, change });
+    else if (this.#others) this.#post({ say: "change", leader: this.#tab, number: this.#number, change });
     this.#tell(change.events);
   }
 
@@ -369,6 +375,7 @@ export class Tabs implements Backend {
     this.view = { state, ...rest };
     this.#mergeSending();
     if (another) {
+      this.#post({ say: "here" });
       this.#wanted.clear();
       this.#askAgain();
     }

@@ -178,7 +178,9 @@ export class Timeline {
       this.#to += 1;
       this.#dropFront();
       // One that came before its turn may be in the window already.
-      for (const next of this.#client.messages(this.chatId)) if (next.message.seq === this.#to) this.#rows.push(next), (this.#to += 1);
+      if (!this.atEnd) {
+        for (const next of this.#client.messages(this.chatId)) if (next.message.seq === this.#to) this.#rows.push(next), (this.#to += 1);
+      }
     } else if (index >= 0 && message.seq < this.#to) {
       const known = this.#rows[index];
       if (!known || known.message.version >= message.version) return;

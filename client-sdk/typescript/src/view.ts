@@ -186,12 +186,19 @@ function makeView(state: State, chat: Chat, mine: MyChat | undefined, own: Membe
   };
 }
 
-/** All chats, those with the newest message first; chats without any by when they were made. */
+const moment = (it: ChatView): string => it.lastMessage?.sent_at ?? it.info.created_at;
+
+/** The order of a list of chats: those with the newest message first; chats without any by when they were made. */
+export function newestFirst(a: ChatView, b: ChatView): number {
+  const [of, than] = [moment(a), moment(b)];
+  return of < than ? 1 : of > than ? -1 : b.id - a.id;
+}
+
+/** All chats, in this order. */
 export function chatViews(state: State): ChatView[] {
   // A chat without a role is one that `me` has not told of yet.
   const views = [...state.chats.values()].map((chat) => chatView(state, chat)).filter((it) => it.role !== undefined);
-  const moment = (it: ChatView): string => it.lastMessage?.sent_at ?? it.info.created_at;
-  return views.sort((a, b) => (moment(a) < moment(b) ? 1 : moment(a) > moment(b) ? -1 : b.id - a.id));
+  return views.sort(newestFirst);
 }
 
 export function memberViews(chat: Chat): Member[] {

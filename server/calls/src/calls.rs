@@ -245,7 +245,8 @@ fn refusal(error: CallError) -> WireError {
         | CallError::NoAnswer
         | CallError::NothingAsked
         | CallError::SameDevice
-        | CallError::NotRelayOnly => ErrorCode::CallConflict,
+        | CallError::NotRelayOnly
+        | CallError::NotForVoice => ErrorCode::CallConflict,
     };
     WireError::new(code, error.to_string())
 }

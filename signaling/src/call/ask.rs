@@ -131,7 +131,7 @@ impl Call {
             return Err(CallError::NoOffer);
         }
         if let Some(answer) = &answer {
-            answer.suits(self.relay_only || relay_only)?;
+            answer.suits(self.relay_only || relay_only, self.media.min(media))?;
         }
         self.callee.device = Some(who.device_id);
         self.callee.lease_until = after(now, LEASE_MS);
@@ -276,7 +276,7 @@ impl Call {
 
     fn offer(&mut self, role: Role, who: Party, generation: u32, offer: CheckedOffer) -> Done {
         self.caller_speaks(role, who, generation)?;
-        offer.suits(self.relay_only_now())?;
+        offer.suits(self.relay_only_now(), self.media)?;
         once(&mut self.exchange.offer, offer)
     }
 
@@ -289,7 +289,7 @@ impl Call {
         if self.exchange.offer.is_none() {
             return Err(CallError::NoOffer);
         }
-        answer.suits(self.relay_only_now())?;
+        answer.suits(self.relay_only_now(), self.media)?;
         once(&mut self.exchange.answer, answer)?;
         self.exchange.answered_once = true;
         Ok(())

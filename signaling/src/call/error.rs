@@ -50,6 +50,9 @@ pub enum CallError {
     /// Checked for a call that is not relay-only, and it is: check again with [`super::Call::relay_only_now`].
     #[error("the call is relay-only")]
     NotRelayOnly,
+    /// Checked for a call with video, and it is a voice call: check again with [`super::Call::media`].
+    #[error("the call is a voice call")]
+    NotForVoice,
     /// More candidates before the answer than are held.
     #[error("too many candidates before the answer")]
     TooManyCandidates,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chapar_protocol::call::{Answer, Offer, Renew};
+use chapar_protocol::call::{Answer, CallMedia, Offer, Renew};
 use serde::{Deserialize, Serialize};
 
 use super::error::CallError;
 use crate::sas::{Commitment, Nonce};
-use crate::sdp::{CandidatePolicy, Role as SdpRole, SdpError, candidate, rewrite};
+use crate::sdp::{CandidatePolicy, Role as SdpRole, SdpError, candidate, rewrite_for};
 
 /// The most candidates that are held for a callee who has not accepted yet.
 pub const MAX_HELD: usize = 32;
@@ -15,27 +15,31 @@ pub const MAX_HELD: usize = 32;
 pub const MAX_BATCH: usize = 16;
 
 /// An offer that was parsed and written anew. There is no other way to make one. It remembers whether only relay
-/// candidates were let through, so that the call can refuse one that was checked by a policy which has changed since.
+/// candidates were let through, and whether video was, so that the call can refuse one that was checked by what has changed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedOffer {
     /// Shared: each step of a call makes a new state, and all of them hold the same description.
     #[serde(flatten, with = "shared")]
     offer: Arc<Offer>,
     relay_only: bool,
+    /// Written for a voice call: no video flows by it.
+    #[serde(default)]
+    voice: bool,
 }
 
 impl CheckedOffer {
-    /// Checks an offer from a client.
+    /// Checks an offer from a client, for a call that carries this.
     ///
     /// # Errors
     /// What is wrong with the description or the commitment.
-    pub fn check(offer: &Offer, policy: &CandidatePolicy) -> Result<Self, SdpError> {
-        let sdp = rewrite(&offer.sdp, SdpRole::Offer, policy)?.sdp;
+    pub fn check(offer: &Offer, policy: &CandidatePolicy, media: CallMedia) -> Result<Self, SdpError> {
+        let sdp = rewrite_for(media, &offer.sdp, SdpRole::Offer, policy)?.sdp;
         let commitment = match &offer.commitment {
             Some(text) => Some(Commitment::parse(text).ok_or(SdpError::Commitment)?.to_string()),
             None => None,
         };
-        Ok(Self { offer: Arc::new(Offer { sdp, commitment }), relay_only: policy.relay_only })
+        let voice = media == CallMedia::Voice;
+        Ok(Self { offer: Arc::new(Offer { sdp, commitment }), relay_only: policy.relay_only, voice })
     }
 
     /// As it goes on the wire.
@@ -43,8 +47,9 @@ impl CheckedOffer {
         &self.offer
     }
 
-    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
-        suits(self.relay_only, relay_only)
+    pub(crate) fn suits(&self, relay_only: bool, media: CallMedia) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)?;
+        if media == CallMedia::Voice && !self.voice { Err(CallError::NotForVoice) } else { Ok(()) }
     }
 }
 
@@ -54,20 +59,23 @@ pub struct CheckedAnswer {
     #[serde(flatten, with = "shared")]
     answer: Arc<Answer>,
     relay_only: bool,
+    #[serde(default)]
+    voice: bool,
 }
 
 impl CheckedAnswer {
-    /// Checks an answer from a client.
+    /// Checks an answer from a client, for a call that carries this.
     ///
     /// # Errors
     /// What is wrong with the description or the nonce.
-    pub fn check(answer: &Answer, policy: &CandidatePolicy) -> Result<Self, SdpError> {
-        let sdp = rewrite(&answer.sdp, SdpRole::Answer, policy)?.sdp;
+    pub fn check(answer: &Answer, policy: &CandidatePolicy, media: CallMedia) -> Result<Self, SdpError> {
+        let sdp = rewrite_for(media, &answer.sdp, SdpRole::Answer, policy)?.sdp;
         let nonce = match &answer.nonce {
             Some(text) => Some(Nonce::parse(text).ok_or(SdpError::Commitment)?.to_string()),
             None => None,
         };
-        Ok(Self { answer: Arc::new(Answer { sdp, nonce }), relay_only: policy.relay_only })
+        let voice = media == CallMedia::Voice;
+        Ok(Self { answer: Arc::new(Answer { sdp, nonce }), relay_only: policy.relay_only, voice })
     }
 
     /// As it goes on the wire.
@@ -75,8 +83,9 @@ impl CheckedAnswer {
         &self.answer
     }
 
-    pub(crate) fn suits(&self, relay_only: bool) -> Result<(), CallError> {
-        suits(self.relay_only, relay_only)
+    pub(crate) fn suits(&self, relay_only: bool, media: CallMedia) -> Result<(), CallError> {
+        suits(self.relay_only, relay_only)?;
+        if media == CallMedia::Voice && !self.voice { Err(CallError::NotForVoice) } else { Ok(()) }
     }
 }
 

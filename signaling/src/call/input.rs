@@ -203,7 +203,9 @@ impl Ask {
             CallAsk::Accept { media, relay_only, answer } => {
                 // By accepting, the callee lets the caller learn its address, unless one of the two does not want that.
                 let policy = policy(call.is_relay_only() || *relay_only);
-                let answer = answer.as_ref().map(|answer| CheckedAnswer::check(answer, policy)).transpose()?;
+                // Voice answers a video call without video.
+                let carried = call.media.min(*media);
+                let answer = answer.as_ref().map(|answer| CheckedAnswer::check(answer, policy, carried)).transpose()?;
                 Self::Accept { media: *media, relay_only: *relay_only, answer }
             }
             CallAsk::Decline => Self::Decline,
@@ -220,10 +222,10 @@ impl Ask {
             CallAsk::Transfer { to } => Self::Transfer { to: *to },
             CallAsk::TakeOver => Self::TakeOver,
             CallAsk::Offer { generation, offer } => {
-                Self::Offer { generation: *generation, offer: CheckedOffer::check(offer, now)? }
+                Self::Offer { generation: *generation, offer: CheckedOffer::check(offer, now, call.media)? }
             }
             CallAsk::Answer { generation, answer } => {
-                Self::Answer { generation: *generation, answer: CheckedAnswer::check(answer, now)? }
+                Self::Answer { generation: *generation, answer: CheckedAnswer::check(answer, now, call.media)? }
             }
             CallAsk::Reveal { generation, nonce } => {
                 Self::Reveal { generation: *generation, nonce: Nonce::parse(nonce).ok_or(SdpError::Commitment)? }

@@ -57,12 +57,12 @@ fn relay_only() -> CandidatePolicy {
 
 fn offer() -> CheckedOffer {
     let offer = Offer { sdp: samples::CHROMIUM_AUDIO_OFFER.replace('\n', "\r\n"), commitment: Some("ab".repeat(32)) };
-    CheckedOffer::check(&offer, &relay_only()).expect("a good offer")
+    CheckedOffer::check(&offer, &relay_only(), CallMedia::Voice).expect("a good offer")
 }
 
 fn answer() -> CheckedAnswer {
     let answer = Answer { sdp: samples::SAFARI_AUDIO_ANSWER.to_owned(), nonce: Some("cd".repeat(32)) };
-    CheckedAnswer::check(&answer, &relay_only()).expect("a good answer")
+    CheckedAnswer::check(&answer, &relay_only(), CallMedia::Voice).expect("a good answer")
 }
 
 fn candidates() -> CheckedCandidates {

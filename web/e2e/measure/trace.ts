@@ -62,6 +62,18 @@ export async function traced(cdp: CDPSession, work: () => Promise<void>): Promis
   return { ...summed(events), lasted };
 }
 
+/** With KEEP_TRACES: which functions the time goes to, from now until what is returned is called; for the browser's own tools. */
+export async function profiling(cdp: CDPSession): Promise<(name: string) => Promise<void>> {
+  if (!process.env.KEEP_TRACES) return async () => {};
+  await cdp.send('Profiler.enable');
+  await cdp.send('Profiler.setSamplingInterval', { interval: 100 });
+  await cdp.send('Profiler.start');
+  return async (name) => {
+    const { profile } = await cdp.send('Profiler.stop');
+    writeFileSync(`${ARTIFACTS}${name.replaceAll(' ', '-')}.cpuprofile`, JSON.stringify(profile));
+  };
+}
+
 function summed(events: Event[]): Omit<Scrolled, 'lasted'> {
   const drawn = events.filter(({ name }) => name === 'DrawFrame').map(({ ts }) => ts / 1000).sort((a, b) => a - b);
   const gaps = drawn.slice(1).map((time, index) => time - (drawn[index] ?? time)).filter((gap) => gap > 1 && gap < 250);

@@ -37,8 +37,24 @@ const joins = among("/@.\\-");
 const opensPath = among(":/?#");
 const isAddress = (sign: string): boolean => !SPACE.test(sign);
 
-/** All of it, in order, without overlaps. */
-export const recognise = (text: string): Found[] => new Scan(text).all();
+/** Texts that are kept at most, and how long they may be. */
+const KEPT = 500;
+const KEPT_LENGTH = 400;
+const kept = new Map<string, readonly Found[]>();
+
+/**
+ * All of it, in order, without overlaps. The last short texts are kept: the line in the list, the direction and the runs of
+ * one message all ask for the same.
+ */
+export function recognise(text: string): readonly Found[] {
+  if (text.length > KEPT_LENGTH) return new Scan(text).all();
+  let found = kept.get(text);
+  if (!found) {
+    if (kept.size >= KEPT) kept.clear();
+    kept.set(text, (found = new Scan(text).all()));
+  }
+  return found;
+}
 
 /** For tests: how many signs were looked at for a text, each time counted. */
 export function workOf(text: string): number {

@@ -27,7 +27,7 @@ impl Calls {
     pub(super) async fn place_invite(&self, who: Party, invite: CallInvite) -> Result<CallState, StoreError> {
         let offer = invite.offer.as_ref();
         let rules = self.rules();
-        let offer = offer.map(|offer| CheckedOffer::check(offer, rules.candidates(true))).transpose();
+        let offer = offer.map(|offer| CheckedOffer::check(offer, rules.candidates(true), invite.media)).transpose();
         let offer = offer.map_err(bad)?;
         let reached = self.reach.ask(who.user_id, invite.user_id).await?;
         let wanted = Invite {

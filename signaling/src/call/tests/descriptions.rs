@@ -1,5 +1,7 @@
 //! Offers, answers and candidates: who may send them, and what becomes of them.
 
+use chapar_protocol::call::CallAsk;
+
 use super::*;
 
 #[test]
@@ -51,7 +53,7 @@ fn an_answer_needs_an_offer_and_comes_once() {
     bench.ok(HOME, Ask::Answer { generation: 1, answer: answer() });
     assert_eq!(bench.signals(PHONE), [], "the same again is nothing new");
     let other = Answer { nonce: Some("ef".repeat(32)), ..answer().as_wire().clone() };
-    let other = CheckedAnswer::check(&other, &relay_only()).expect("good");
+    let other = CheckedAnswer::check(&other, &relay_only(), CallMedia::Voice).expect("good");
     assert_eq!(bench.refused(HOME, Ask::Answer { generation: 1, answer: other }), CallError::AlreadyThere, "replaced");
     bench.ok(PHONE, Ask::Reveal { generation: 1, nonce: Nonce([1; 32]) });
     assert!(
@@ -98,7 +100,7 @@ fn what_was_lost_on_the_way_is_told_again_with_the_next_sign_of_life() {
 #[test]
 fn what_was_checked_by_an_old_policy_does_not_pass() {
     let open = CandidatePolicy::default();
-    let shows_host = CheckedOffer::check(offer().as_wire(), &open).expect("good");
+    let shows_host = CheckedOffer::check(offer().as_wire(), &open, CallMedia::Voice).expect("good");
     let early = Invite { offer: Some(shows_host.clone()), ..invite(1, PHONE, UserId(2), &[HOME]) };
     assert_eq!(Call::invite(early, at(0)).err(), Some(CallError::NotRelayOnly), "before the accept only relays");
     let mut bench = Bench::ringing();
@@ -106,7 +108,7 @@ fn what_was_checked_by_an_old_policy_does_not_pass() {
     let host = CheckedCandidates::check(&[text], &open).expect("good");
     let candidates = Ask::Candidates { generation: 1, candidates: host };
     assert_eq!(bench.refused(PHONE, candidates.clone()), CallError::NotRelayOnly);
-    let shows_host_too = CheckedAnswer::check(answer().as_wire(), &open).expect("good");
+    let shows_host_too = CheckedAnswer::check(answer().as_wire(), &open, CallMedia::Voice).expect("good");
     let accept = Ask::Accept { media: CallMedia::Voice, relay_only: true, answer: Some(shows_host_too) };
     assert_eq!(bench.refused(HOME, accept), CallError::NotRelayOnly, "its own setting binds it too");
     bench.ok(HOME, Ask::Accept { media: CallMedia::Voice, relay_only: true, answer: Some(answer()) });
@@ -136,4 +138,52 @@ fn restarts_that_devices_ask_for_are_not_a_storm() {
     bench.now += 1_000;
     bench.ok(PHONE, Ask::RestartIce);
     assert_eq!(bench.call.phase(), Phase::Active, "media may go on meanwhile");
+}
+
+fn video_offer() -> String {
+    let head = samples::CHROMIUM_AUDIO_OFFER.replace("a=group:BUNDLE 0\n", "a=group:BUNDLE 0 1\n");
+    head + samples::CHROMIUM_VIDEO_SECTION
+}
+
+#[test]
+fn in_a_voice_call_no_video_flows_whatever_is_offered() {
+    let with_video = Offer { sdp: video_offer(), commitment: Some("ab".repeat(32)) };
+    let video_of = |sdp: &str| sdp.split("m=video").nth(1).expect("it keeps its place").to_owned();
+    let for_voice = CheckedOffer::check(&with_video, &relay_only(), CallMedia::Voice).expect("good");
+    let for_video = CheckedOffer::check(&with_video, &relay_only(), CallMedia::Video).expect("good");
+    assert!(video_of(&for_voice.as_wire().sdp).contains("a=inactive"));
+    assert!(video_of(&for_video.as_wire().sdp).contains("a=sendrecv"));
+    let invite_with = |media, offer: &CheckedOffer| {
+        Call::invite(Invite { media, offer: Some(offer.clone()), ..invite(1, PHONE, UserId(2), &[HOME]) }, at(0)).err()
+    };
+    assert_eq!(invite_with(CallMedia::Voice, &for_video), Some(CallError::NotForVoice));
+    assert_eq!(invite_with(CallMedia::Voice, &for_voice), None);
+    assert_eq!(invite_with(CallMedia::Video, &for_video), None);
+
+    // Asked for, and not agreed to yet: still voice. Agreed to: it passes, and back in voice it does not.
+    let mut bench = Bench::active();
+    let again = |bench: &Bench, offer: &CheckedOffer| Ask::Offer {
+        generation: bench.call.exchange.generation,
+        offer: offer.clone(),
+    };
+    bench.ok(PHONE, Ask::WantVideo);
+    bench.ok(PHONE, Ask::RestartIce);
+    assert_eq!(bench.refused(PHONE, again(&bench, &for_video)), CallError::NotForVoice);
+    bench.ok(HOME, Ask::AllowVideo { allow: true });
+    bench.ok(PHONE, again(&bench, &for_video));
+    bench.ok(HOME, Ask::StopVideo);
+    assert_eq!(bench.refused(PHONE, again(&bench, &for_video)), CallError::NotForVoice);
+    bench.ok(PHONE, again(&bench, &for_voice));
+
+    // Whoever answers a video call by voice sends no video, though the client wrote that it does.
+    let invite = Invite { media: CallMedia::Video, offer: Some(for_video), ..invite(1, PHONE, UserId(2), &[HOME]) };
+    let (call, _) = Call::invite(invite, at(0)).expect("rings");
+    let sdp = with_video.sdp.replace("a=setup:actpass", "a=setup:active");
+    let answer = Answer { sdp, nonce: Some("cd".repeat(32)) };
+    let accept = CallAsk::Accept { media: CallMedia::Voice, relay_only: false, answer: Some(answer) };
+    let policy = relay_only();
+    let Ok(Ask::Accept { answer: Some(answer), .. }) = Ask::check(&accept, &call, |_| &policy) else {
+        panic!("a good answer")
+    };
+    assert!(video_of(&answer.as_wire().sdp).contains("a=inactive"));
 }

@@ -1,4 +1,4 @@
-import type { MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -71,10 +71,11 @@ const TOGETHER = 5 * 60_000;
  */
 export function itemMaker(): (input: ItemsInput) => Item[] {
   let kept = new Map<string, Item>();
+  const rows = new WeakMap<MessageView, Shown>();
   return (input) => {
-    const items = toItems(input).map((item) => {
+    const items = toItems(input, rows).map((item) => {
       const before = kept.get(item.key);
-      return before && same(before, item) ? before : item;
+      return before && (before === item || same(before, item)) ? before : item;
     });
     kept = new Map(items.map((item) => [item.key, item]));
     return items;
@@ -121,18 +122,29 @@ function asAlbum(first: Shown, all: readonly Shown[]): Shown {
   return { ...first, album: all, body: ALBUM, words, last: all.at(-1)?.last ?? first.last };
 }
 
-/** Puts separators between the days and before the unread, and groups what one person wrote in one go. */
-export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInput): Item[] {
+/** The shortest day, where clocks are put forward, in milliseconds. */
+const SHORTEST_DAY = 23 * 60 * 60_000;
+
+/**
+ * Puts separators between the days and before the unread, and groups what one person wrote in one go. In `known` it keeps what
+ * it made of each row: the same is taken the next time.
+ */
+export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInput, known = new WeakMap<MessageView, Shown>()): Item[] {
   const items: Item[] = [];
-  let day: number | undefined;
+  /** Which of them go on a run of one person's messages. */
+  const goesOn = new Set<Item>();
+  let day = NaN;
   let before: Shown | undefined;
   let unread = false;
   const put = (item: Item, at: Date): void => {
-    const today = startOfDay(at).getTime();
-    if (today !== day) {
-      day = today;
-      before = undefined;
-      items.push({ kind: 'day', key: `day:${today}`, at });
+    const time = at.getTime();
+    if (!(time >= day && time < day + SHORTEST_DAY)) {
+      const today = startOfDay(at).getTime();
+      if (today !== day) {
+        day = today;
+        before = undefined;
+        items.push({ kind: 'day', key: `day:${today}`, at });
+      }
     }
     if ('seq' in item && item.seq !== undefined && item.seq === unreadFrom) unread = true;
     // What one wrote oneself before the first of it is not new to one.
@@ -143,8 +155,7 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
     }
     if (item.kind !== 'message') before = undefined;
     else {
-      item.first = !before || before.sender !== item.sender || item.at.getTime() - before.at.getTime() > TOGETHER;
-      if (before && !item.first) before.last = false;
+      if (before?.sender === item.sender && time - before.at.getTime() <= TOGETHER) goesOn.add(item);
       before = item;
     }
     items.push(item);
@@ -152,35 +163,49 @@ export function toItems({ rows, outgoing, me, othersRead, unreadFrom }: ItemsInp
   const stored = new Set<string>();
   for (const view of rows) {
     const { message } = view;
-    const at = new Date(message.sent_at);
-    if (message.sender === me) stored.add(message.client_id);
+    if (outgoing.length > 0 && message.sender === me) stored.add(message.client_id);
     if (message.body.kind === 'service' && 'action' in message.body) {
       const action = message.body.action as ServiceAction;
+      const at = new Date(message.sent_at);
       put({ kind: 'service', key: `s:${message.seq}`, seq: message.seq, sender: message.sender, action, at }, at);
-    } else put(shownRow(view, me, othersRead, at), at);
+    } else {
+      const mark = markOf(message, me, othersRead);
+      const last = known.get(view);
+      const shown = last && last.own === (message.sender === me) && last.mark === mark ? last : shownRow(view, me, mark);
+      put(shown, shown.at);
+    }
   }
   for (const out of outgoing) if (!stored.has(out.item.client_id)) put(shownOutgoing(out, me), new Date(out.item.at));
-  return together(items);
+  return together(items.map((item, at) => {
+    if (item.kind !== 'message') return item;
+    const next = items[at + 1];
+    const [first, last] = [!goesOn.has(item), next === undefined || !goesOn.has(next)];
+    const shown = item.first === first && item.last === last ? item : { ...item, first, last };
+    if ('message' in shown.source) known.set(shown.source, shown);
+    return shown;
+  }));
 }
 
-function shownRow(view: MessageView, me: number, othersRead: number, at: Date): Shown {
+const markOf = ({ seq, sender, body }: Message, me: number, othersRead: number): SendMark | undefined =>
+  sender === me && body.kind !== 'deleted' ? (seq <= othersRead ? 'read' : 'sent') : undefined;
+
+function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Shown {
   const { message, myReaction } = view;
-  const own = message.sender === me;
   return {
     kind: 'message',
     key: `${message.sender}:${message.client_id}`,
     seq: message.seq,
     clientId: message.client_id,
     sender: message.sender,
-    own,
+    own: message.sender === me,
     ...drawn(message.body),
-    at,
+    at: new Date(message.sent_at),
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
-    mark: own && message.body.kind !== 'deleted' ? (message.seq <= othersRead ? 'read' : 'sent') : undefined,
+    mark,
     discardable: false,
     failure: undefined,
     sending: undefined,

@@ -20,7 +20,7 @@ export function standing(chat: ChatView): string {
   if (typing !== undefined) return typing;
   const words = t().presence;
   if (session.isNotes(chat)) return '';
-  if (chat.info.kind === 'group') return words.members(session.client.members(chat.id).length);
+  if (chat.info.kind === 'group') return words.members(session.members(chat.id).length);
   if (chat.info.kind === 'channel') return chat.info.member_count ? words.members(chat.info.member_count) : t().chat.kind.channel;
   const presence = chat.peer === undefined ? undefined : session.presences.get(chat.peer);
   // Of whom nothing is known, or told, nothing is said.

@@ -5,6 +5,12 @@ export interface Anchor {
   top: number;
 }
 
+export interface OnScreen {
+  key: string;
+  element: HTMLElement;
+  box: DOMRect;
+}
+
 /** Within this distance of the end one is at the end, in CSS pixels. */
 const NEAR = 48;
 
@@ -21,6 +27,12 @@ export class Scroll {
   constructor(box: HTMLElement, list: HTMLElement) {
     this.#box = box;
     this.#list = list;
+  }
+
+  /** What is on the screen stays there from now on, whatever comes at the end. */
+  stay(): void {
+    this.following = false;
+    this.capture();
   }
 
   get nearEnd(): boolean {
@@ -82,8 +94,13 @@ export class Scroll {
     this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: smooth && !calm ? 'smooth' : 'instant' });
   }
 
-  /** The rows on the screen, from the top. Rows are in order, so the first is found by halving. */
-  visible(): { key: string; element: HTMLElement; box: DOMRect }[] {
+  /** The rows on the screen, from the top. */
+  visible(): OnScreen[] {
+    return [...this.onScreen()];
+  }
+
+  /** One after the other, each measured when it is asked for. Rows are in order, so the first is found by halving. */
+  *onScreen(): Generator<OnScreen> {
     const rows = this.#list.children;
     const top = this.#top();
     const bottom = top + this.height;
@@ -94,15 +111,13 @@ export class Scroll {
       if ((rows[middle] as HTMLElement).getBoundingClientRect().bottom <= top) low = middle + 1;
       else high = middle;
     }
-    const found: { key: string; element: HTMLElement; box: DOMRect }[] = [];
     for (let at = low; at < rows.length; at++) {
       const element = rows[at] as HTMLElement;
       const box = element.getBoundingClientRect();
       if (box.top >= bottom) break;
       const key = element.dataset['key'];
-      if (key !== undefined) found.push({ key, element, box });
+      if (key !== undefined) yield { key, element, box };
     }
-    return found;
   }
 
   row(key: string): HTMLElement | undefined {

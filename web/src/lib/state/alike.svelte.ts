@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { alike } from '../people/alike';
 import { session } from './session.svelte';
 
@@ -5,7 +6,9 @@ import { session } from './session.svelte';
 class Alike {
   readonly #chats = $derived.by((): Set<number> => {
     const { me } = session;
-    const named = [...session.chats, ...session.requests]
+    // Told of each chat that comes, goes or is called otherwise, and not of each message.
+    void session.named;
+    const named = untrack(() => [...session.chats, ...session.requests])
       .filter((chat) => !session.isNotes(chat) && (chat.peer === undefined || session.user(chat.peer) !== undefined))
       .map((chat) => [chat.id, session.title(chat)] as const);
     // No chat has this number.

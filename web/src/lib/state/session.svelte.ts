@@ -1,6 +1,7 @@
-import { Client, type Audience, type ChatView, type Connection, type ItemKind, type ItemOf, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
+import { Client, type Audience, type ChatView, type ClientEvent, type Connection, type ItemKind, type ItemOf, type Member, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
+import { Chats } from './chats.svelte';
 import { Watching } from './watching';
 
 export type Permission = Parameters<Client['audience']>[0];
@@ -8,13 +9,22 @@ export type Permission = Parameters<Client['audience']>[0];
 /** How long a `typing` holds, in milliseconds. */
 const TYPING = 6_000;
 
+/** Told a hundred times a minute in large groups, and of no chat's line anything but what is noted apart. */
+const FLEETING: ReadonlySet<ClientEvent['type']> = new Set(['typing', 'presence', 'call_signal', 'preference']);
+
 /**
- * What the screens read of the SDK's client. Each field is replaced as a whole when something in it changed; the changes
- * of one batch of events are gathered into one.
+ * What the screens read of the SDK's client: chats one by one, everything else replaced as a whole when something in it
+ * changed. The changes of one batch of events are gathered into one.
  */
 class Session {
   #client: Client | undefined;
-  #dirty = false;
+  /** What changed since the screens were told; `all` where anything may have. */
+  #dirty: { all: boolean; chats: Set<number>; outbox: boolean } | undefined;
+  readonly #chats = new Chats();
+  /** The members of chats, as they were asked for; another number when some may have changed. */
+  #members = new Map<number, readonly Member[]>();
+  #joined = new SvelteMap<number, number>();
+  readonly #waiting = $derived.by(() => new Map(this.outbox.map((out) => [out.item.chat_id, out])));
   readonly #watching = new Watching((userIds) => this.client.watchPresence(userIds));
   #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
   #people = $state(0);
@@ -26,9 +36,6 @@ class Session {
   connection = $state.raw<Connection>({ state: 'connecting' });
   inStep = $state(false);
   persistent = $state(true);
-  chats = $state.raw<ChatView[]>([]);
-  /** Chats that strangers have begun: apart from the others until they are accepted. */
-  requests = $state.raw<ChatView[]>([]);
   outbox = $state.raw<Outgoing[]>([]);
   /** What the device says of its network: it knows before the connection notices. */
   deviceOnline = $state(navigator.onLine);
@@ -44,10 +51,7 @@ class Session {
   async open(): Promise<void> {
     const client = await Client.open();
     this.#client = client;
-    client.on('*', ({ type }) => {
-      // Told a hundred times a minute in large groups, and of no chat's line anything but what is noted below.
-      if (type !== 'typing' && type !== 'presence' && type !== 'call_signal') this.#touch();
-    });
+    client.on('*', (event) => this.#touch(event));
     client.on('users', () => (this.#people += 1));
     client.on('item', () => (this.#items += 1));
     client.on('reset', () => (this.#items += 1));
@@ -56,7 +60,7 @@ class Session {
     client.on('message', ({ chatId, message }) => this.#wrote(chatId, message.sender));
     addEventListener('online', () => this.#network(true));
     addEventListener('offline', () => this.#network(false));
-    this.#refresh();
+    this.#refresh({ all: true, chats: new Set(), outbox: true });
     this.ready = true;
   }
 
@@ -65,9 +69,42 @@ class Session {
     return !this.deviceOnline || this.connection.state === 'offline' || this.connection.state === 'connecting';
   }
 
+  /** One chat, also a request: whoever reads it is told of this one alone. */
   chat(chatId: number): ChatView | undefined {
-    const it = (chat: ChatView): boolean => chat.id === chatId;
-    return this.chats.find(it) ?? this.requests.find(it);
+    return this.#chats.get(chatId);
+  }
+
+  /** The chats' ids, the one with the newest message first. */
+  get order(): readonly number[] {
+    return this.#chats.order;
+  }
+
+  /** All chats in this order; whoever reads it is told of each change in any of them. */
+  get chats(): ChatView[] {
+    return this.#chats.all(this.#chats.order);
+  }
+
+  /** Chats that strangers have begun: apart from the others until they are accepted. */
+  get requests(): ChatView[] {
+    return this.#chats.all(this.#chats.requests);
+  }
+
+  /** Another number whenever a chat comes or goes, or is called otherwise: for what looks at the names of all. */
+  get named(): number {
+    return this.#chats.named;
+  }
+
+  /** The last message on its way in a chat. */
+  waiting(chatId: number): Outgoing | undefined {
+    return this.#waiting.get(chatId);
+  }
+
+  /** The members of a chat as far as told; how far each has read is not told anew. */
+  members(chatId: number): readonly Member[] {
+    void this.#joined.get(chatId);
+    let members = this.#members.get(chatId);
+    if (!members) this.#members.set(chatId, (members = this.client.members(chatId)));
+    return members;
   }
 
   /** Somebody's name; asked for when it is not known, and shown when it comes. */
@@ -134,30 +171,49 @@ class Session {
 
   /** Messages that nobody has looked at, in all chats. */
   get unread(): number {
-    return this.chats.reduce((sum, chat) => sum + chat.unread, 0);
+    return this.#chats.unread;
   }
 
-  #touch(): void {
-    if (this.#dirty) return;
-    this.#dirty = true;
-    queueMicrotask(() => {
-      this.#dirty = false;
-      this.#refresh();
-    });
+  #touch(event: ClientEvent): void {
+    const { type } = event;
+    if (FLEETING.has(type)) return;
+    if (!this.#dirty) {
+      this.#dirty = { all: false, chats: new Set(), outbox: false };
+      queueMicrotask(() => {
+        const dirty = this.#dirty;
+        this.#dirty = undefined;
+        if (dirty) this.#refresh(dirty);
+      });
+    }
+    if (type === 'reset' || type === 'connection') this.#dirty.all = true;
+    else if (type === 'outbox') this.#dirty.outbox = true;
+    else if ('chatId' in event) this.#dirty.chats.add(event.chatId);
+    if (type === 'member' || type === 'replaced' || type === 'gone') this.#joinedOf(event.chatId);
+    else if (type === 'reset') for (const chatId of [...this.#members.keys()]) this.#joinedOf(chatId);
   }
 
-  #refresh(): void {
+  #joinedOf(chatId: number): void {
+    if (this.#members.delete(chatId)) this.#joined.set(chatId, (this.#joined.get(chatId) ?? 0) + 1);
+  }
+
+  #refresh({ all, chats, outbox }: { all: boolean; chats: Set<number>; outbox: boolean }): void {
     const client = this.client;
     this.me = client.me;
     this.connection = client.connection;
     this.inStep = client.inStep;
     this.persistent = client.persistent;
     this.signedIn = client.token !== undefined && client.connection.state !== 'stopped' ? true : this.#stillIn(client);
-    const all = client.chats();
-    this.requests = all.filter((chat) => chat.request);
-    this.chats = this.requests.length === 0 ? all : all.filter((chat) => !chat.request);
-    this.outbox = client.outbox();
-    this.#watch();
+    const { order } = this;
+    if (all) this.#chats.replace(client.chats());
+    else {
+      for (const chatId of chats) {
+        const chat = client.chat(chatId);
+        // One without a role has not been told of in full.
+        this.#chats.put(chatId, chat?.role === undefined ? undefined : chat);
+      }
+    }
+    if (all || outbox) this.outbox = client.outbox();
+    if (all || this.order !== order) this.#watch();
   }
 
   /** A session that ended for another reason than signing out keeps what it has on the screen. */

@@ -8,7 +8,7 @@ const WATCHED = 200;
 export class Watching {
   readonly #ask: (userIds: number[]) => Promise<unknown>;
   #people: number[] = [];
-  #asked = '';
+  #asked: ReadonlySet<number> | undefined;
   /** Those for whom it was asked again: no presence came, so each message of theirs would ask. */
   #again = new Set<number>();
 
@@ -18,19 +18,19 @@ export class Watching {
 
   /** The connection is gone: the next one watches nobody yet. */
   lost(): void {
-    this.#asked = '';
+    this.#asked = undefined;
     this.#people = [];
     this.#again.clear();
   }
 
   /** Watches these people, if it does not yet. */
   set(people: readonly number[]): void {
-    this.#people = people.slice(0, WATCHED);
-    const key = [...this.#people].sort().join();
-    if (key === this.#asked) return;
-    this.#asked = key;
+    this.#people = [...new Set(people)].slice(0, WATCHED);
+    const before = this.#asked;
+    if (before?.size === this.#people.length && this.#people.every((id) => before.has(id))) return;
+    const asked = (this.#asked = new Set(this.#people));
     this.#ask(this.#people).catch(() => {
-      if (this.#asked === key) this.#asked = '';
+      if (this.#asked === asked) this.#asked = undefined;
     });
   }
 
@@ -38,7 +38,7 @@ export class Watching {
   answered(userId: number): void {
     if (!this.#people.includes(userId) || this.#again.has(userId)) return;
     this.#again.add(userId);
-    this.#asked = '';
+    this.#asked = undefined;
     this.set(this.#people);
   }
 }

@@ -17,6 +17,9 @@ export class Dates {
   readonly #year: Intl.DateTimeFormat;
   readonly #two: Intl.NumberFormat;
   readonly #one: Intl.NumberFormat;
+  readonly #abroad: boolean;
+  readonly #clocks = new Map<number, string>();
+  readonly #days = new Map<number, string>();
 
   constructor(
     language: Language,
@@ -24,6 +27,7 @@ export class Dates {
     timeZone?: string,
   ) {
     const { locale } = REGIONS[language];
+    this.#abroad = timeZone !== undefined;
     const make = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
       new Intl.DateTimeFormat(locale, timeZone === undefined ? options : { ...options, timeZone });
     this.#clock = make({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
@@ -39,12 +43,14 @@ export class Dates {
 
   /** «۱۴:۰۵» */
   clock(at: Date): string {
-    return this.#clock.format(at);
+    return remembered(this.#clocks, Math.floor(at.getTime() / MINUTE), () => this.#clock.format(at));
   }
 
   /** «سه‌شنبه ۳ آذر ۱۴۰۵»: composed, because `dateStyle: 'full'` orders it wrongly and puts a Latin comma. */
   full(at: Date): string {
-    return `${this.#weekday.format(at)} ${this.#date(at, true)}`;
+    const make = (): string => `${this.#weekday.format(at)} ${this.#date(at, true)}`;
+    // Of another time zone the days are others than the device's.
+    return this.#abroad ? make() : remembered(this.#days, startOfDay(at).getTime(), make);
   }
 
   /** «سه‌شنبه ۳ آذر ۱۴۰۵، ۱۴:۰۵» */
@@ -121,6 +127,19 @@ export class Dates {
   #sameYear(a: Date, b: Date): boolean {
     return this.#year.format(a) === this.#year.format(b);
   }
+}
+
+/** Texts that are kept of each kind at most. */
+const KEPT = 500;
+
+/** Intl takes longer over a time of day than the page over all else in its line, and those on the screen are much the same. */
+function remembered(kept: Map<number, string>, key: number, make: () => string): string {
+  let text = kept.get(key);
+  if (text === undefined) {
+    if (kept.size >= KEPT) kept.clear();
+    kept.set(key, (text = make()));
+  }
+  return text;
 }
 
 /** Midnight of the day, in the device's time zone. */

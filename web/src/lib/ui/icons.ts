@@ -2,7 +2,7 @@
  * The icons, drawn for this app on a grid of 24 with a line of 1.75. Each is a list of path data; a path that begins with
  * `!` is filled instead of drawn.
  */
-export const ICONS = {
+const ICONS = {
   back: ['M15 5l-7 7 7 7'],
   forward: ['M9 5l7 7-7 7'],
   close: ['M6 6l12 12M18 6L6 18'],
@@ -78,3 +78,21 @@ export const ICONS = {
 } as const;
 
 export type IconName = keyof typeof ICONS;
+
+interface Paths {
+  line: string;
+  fill: string;
+}
+const kept = new Map<IconName, Paths>();
+
+/** What of an icon is drawn and what is filled, each as one path: an icon is in each row and each bubble. */
+export function pathsOf(name: IconName): Paths {
+  let paths = kept.get(name);
+  if (!paths) {
+    const all: readonly string[] = ICONS[name];
+    const line = all.filter((path) => !path.startsWith('!')).join(' ');
+    const fill = all.filter((path) => path.startsWith('!')).map((path) => path.slice(1)).join(' ');
+    kept.set(name, (paths = { line, fill }));
+  }
+  return paths;
+}

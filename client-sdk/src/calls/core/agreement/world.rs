@@ -204,7 +204,7 @@ impl World {
 
     fn invite(&mut self, caller: Party, offer: &Offer) -> Option<Box<CallState>> {
         if self.call.is_none() {
-            let offer = CheckedOffer::check(offer, &policy(true)).expect("a good offer");
+            let offer = CheckedOffer::check(offer, &policy(true), CallMedia::Voice).expect("a good offer");
             let invite = Invite {
                 call_id: CALL,
                 chat_id: ChatId(1),
