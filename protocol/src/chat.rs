@@ -146,3 +146,10 @@ pub struct MyChat {
     /// The per-user version at which this last changed.
     pub version: Version,
 }
+
+/// What is named, also as `null`, is there: absent alone is `None`.
+pub(crate) fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

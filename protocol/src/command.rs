@@ -40,11 +40,6 @@ pub enum ReportReason {
     Other,
 }
 
-/// What is named, also as `null`, is there: absent alone is `None`.
-fn named<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 macro_rules! params {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })+) => {$(
         $(#[$doc])*
@@ -162,7 +157,7 @@ params! {
         #[ts(optional)]
         description: Option<String>,
         /// A file of one's own of the kind `avatar`; `null` to have none, absent to leave it.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::chat::named")]
         #[ts(optional, type = "FileId | null")]
         photo: Option<Option<FileId>>,
     }

@@ -224,7 +224,7 @@ async fn a_picture_of_oneself_is_seen_by_those_who_know_one() {
     let told = |event: &Event| matches!(event, Event::User(user) if *user == answer).then_some(());
     friend.event("the picture", told).await;
     let users = friend.must(GetUsers { user_ids: vec![sara.id()] }).await.users;
-    assert_eq!(users, [answer.clone()]);
+    assert_eq!(users, std::slice::from_ref(&answer));
     // It goes with the name: also to whom one has blocked.
     let items = vec![OwnItem::Block { user_id: friend.id(), value: Some(Block {}) }];
     sara.must(SetItems { items }).await;

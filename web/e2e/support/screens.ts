@@ -69,6 +69,13 @@ async function members(device: Device, tab: Tab, world: World): Promise<void> {
   await tab.info.getByText(tab.words.members.title, { exact: true }).waitFor();
 }
 
+/** What is offered by the button with the clip, and what was chosen of it. */
+async function attaching(device: Device, tab: Tab, what?: string): Promise<void> {
+  await device.page.getByRole('button', { name: tab.words.media.attach, exact: true }).click();
+  await device.page.getByRole('menuitem', { name: tab.words.media.contact, exact: true }).waitFor();
+  if (what !== undefined) await tab.menuItem(what).click();
+}
+
 /** On a phone the list is hidden behind the chat; everywhere else it stands beside it. */
 async function newChat(device: Device, tab: Tab): Promise<Locator> {
   await device.visit('#/');
@@ -388,6 +395,48 @@ export const SCREENS: Screen[] = [
     },
   },
   {
+    name: 'attach-menu',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await attaching(device, tab);
+    },
+  },
+  {
+    name: 'place',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await attaching(device, tab, tab.words.media.location);
+      const dialog = tab.dialog(tab.words.adding.placeTitle);
+      await dialog.getByText(tab.words.adding.placeTrouble.denied).waitFor();
+      await dialog.getByRole('textbox').fill('34.6416, 50.8746');
+    },
+  },
+  {
+    name: 'contact',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await attaching(device, tab, tab.words.media.contact);
+      await tab.dialog(tab.words.adding.contactTitle).getByRole('button', { name: 'نرگس' }).click();
+    },
+  },
+  {
+    name: 'round',
+    go: async (device, tab, world) => {
+      await sara(device, tab, world);
+      await device.context.grantPermissions(['camera', 'microphone'], { origin: device.url });
+      await attaching(device, tab, tab.words.media.round);
+      await tab.dialog(tab.words.adding.roundTitle).getByRole('button', { name: tab.words.adding.roundStart, exact: true, disabled: false }).waitFor();
+    },
+  },
+  {
+    name: 'edit-info',
+    go: async (device, tab, world) => {
+      await members(device, tab, world);
+      await tab.info.getByRole('button', { name: tab.words.members.editInfo }).click();
+      await tab.dialog(tab.words.members.editInfo).waitFor();
+    },
+  },
+  {
     name: 'record',
     go: async (device, tab, world) => {
       await files(device, tab, world);
@@ -561,16 +610,20 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
     }
     await device.context.unroute(/\/files(\/[^/]*)?$/);
   }
+  if (['attach-menu', 'place', 'contact', 'round'].includes(screen.name)) {
+    await device.page.keyboard.press('Escape');
+    await device.page.locator('dialog[open]').waitFor({ state: 'detached' });
+  }
   if (screen.name === 'shared') await device.page.keyboard.press('Escape');
   if (screen.name === 'player') await device.page.locator('section.player').getByRole('button', { name: tab.words.common.close, exact: true }).click();
   // The next one looks for emoji.
   if (screen.name.startsWith('stickers')) await device.page.getByRole('radio', { name: tab.words.emoji.title, exact: true }).check({ force: true });
   if (screen.name === 'formatting') await tab.composer.fill('');
-  if (['rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) {
+  if (['edit-info', 'rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) {
     await device.page.keyboard.press('Escape');
     await tab.info.waitFor();
   }
-  if (['about-person', 'shared', 'members', 'rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
+  if (['about-person', 'shared', 'members', 'edit-info', 'rights', 'admin-rights', 'restrict', 'removed'].includes(screen.name)) await tab.info.getByRole('button', { name: tab.words.common.close, exact: true }).click();
   if (screen.name !== 'offline') return;
   await device.context.setOffline(false);
   await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();

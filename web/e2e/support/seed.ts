@@ -81,6 +81,7 @@ export async function seed(url: string, called: (name: string) => string = handl
   await reza.say(rezaChat, 'یک پیام خیلی دراز که در فهرست گفت‌وگوها جا نمی‌شود و باید با سه نقطه بریده شود تا چیزی به هم نریزد');
 
   const family = await mina.create('group', 'خانواده', [sara, amir, reza]);
+  await mina.call('set_info', { chat_id: family, photo: await mina.upload('avatar', picture('family.png', 320, 320, [[240, 180, 90], [140, 40, 60]])) });
   await sara.say(family, 'شام جمعه خانهٔ ما 🍲');
   const plan = await amir.say(family, 'من دوغ می‌آورم');
   await reza.say(family, 'ما هم می‌آییم، ان‌شاءالله');

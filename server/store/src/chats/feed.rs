@@ -58,6 +58,9 @@ pub struct Named {
     pub files: Vec<FileId>,
 }
 
+/// The chat, from which version to which, and the kinds of its rows.
+type Stretch = (i64, i64, i64, i16);
+
 impl Chats {
     /// Which messages have come to name files, or name them no more, by what follows a cursor, at most `most` commits. See
     /// [`Self::moved_since`].
@@ -83,7 +86,7 @@ impl Chats {
         let mut shown: BTreeSet<i64> = BTreeSet::new();
         for found in &rows {
             upto = Cursor { xid: found.try_get("xid")?, id: found.try_get("id")? };
-            let stretches: Option<Json<Vec<(i64, i64, i64, i16)>>> = found.try_get("moved")?;
+            let stretches: Option<Json<Vec<Stretch>>> = found.try_get("moved")?;
             for (chat, before, version, kind) in stretches.map(|it| it.0).unwrap_or_default() {
                 if kind & FILES != 0 {
                     moved.insert((chat, before, version));

@@ -309,8 +309,12 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             call(device, RestrictMember { chat_id, user_id, denied, until }, |_| None).await
         }
         Wish::Unban(user_id) => call(device, UnbanMember { chat_id, user_id }, |_| None).await,
-        Wish::SetInfo(title, description, photo) => {
-            call(device, SetInfo { chat_id, title, description, photo }, |_| None).await
+        Wish::SetInfo(title, description) => {
+            call(device, SetInfo { chat_id, title, description, photo: None }, |_| None).await
+        }
+        Wish::SetPhoto(photo) => {
+            let set = SetInfo { chat_id, title: None, description: None, photo: Some(photo) };
+            call(device, set, |_| None).await
         }
         Wish::Pin(seq) => call(device, PinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Unpin(seq) => call(device, UnpinMessage { chat_id, seq: Seq(seq) }, |_| None).await,

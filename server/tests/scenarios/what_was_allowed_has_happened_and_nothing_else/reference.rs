@@ -28,8 +28,9 @@ pub enum Wish {
     /// Until a time, in milliseconds since 1970, or for good.
     Restrict(UserId, Vec<Right>, Option<i64>),
     Unban(UserId),
-    /// A title, a description, and a photo.
-    SetInfo(Option<String>, Option<String>, Option<Option<FileId>>),
+    /// A title, and a description.
+    SetInfo(Option<String>, Option<String>),
+    SetPhoto(Option<FileId>),
     Pin(i64),
     Unpin(i64),
     /// The other one of a direct chat, or no longer.
@@ -367,7 +368,7 @@ impl Room {
                 self.people.get_mut(user).ok_or(ErrorCode::UserNotFound)?.banned = false;
                 Ok(None)
             }
-            Wish::SetInfo(title, description, photo) => {
+            Wish::SetInfo(title, description) => {
                 inside?;
                 if !changes_info {
                     return Err(ErrorCode::Forbidden);
@@ -376,7 +377,14 @@ impl Room {
                 if let Some(description) = description {
                     self.description = Some(description.clone()).filter(|it| !it.is_empty());
                 }
-                self.photo = photo.unwrap_or(self.photo);
+                Ok(None)
+            }
+            Wish::SetPhoto(photo) => {
+                inside?;
+                if !changes_info {
+                    return Err(ErrorCode::Forbidden);
+                }
+                self.photo = *photo;
                 Ok(None)
             }
             Wish::Pin(at) => {

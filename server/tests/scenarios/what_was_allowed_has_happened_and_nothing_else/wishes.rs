@@ -72,9 +72,9 @@ impl Lane {
                 let words = ["", "یک", "دو"][rng.random_range(0..3)];
                 let title = rng.random::<bool>().then(|| format!("نام {}", rng.random_range(0..9)));
                 let description = (title.is_none() || rng.random()).then(|| words.to_owned());
-                let photo = rng.random_ratio(1, 3).then_some(None);
-                Wish::SetInfo(title, description, photo)
+                Wish::SetInfo(title, description)
             }
+            95..97 => Wish::SetPhoto(None),
             _ => self.power(somebody, rng),
         }
     }
@@ -122,7 +122,7 @@ impl Lane {
             0..8 => Wish::List,
             8..16 => Wish::ListBanned,
             // The file is looked at first: meanwhile others may come before.
-            16..24 => Wish::SetInfo(None, None, Some(Some(photo_of(by)))),
+            16..24 => Wish::SetPhoto(Some(photo_of(by))),
             40..70 => {
                 // Several at once are looked at before they are added: somebody who goes in between is left out.
                 let count = if alone { rng.random_range(1..=3) } else { 1 };
