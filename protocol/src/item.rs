@@ -416,9 +416,9 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
     Ok(item)
 }
 
-fn check_kept(kept: KeptSticker) -> Result<KeptSticker, WireError> {
-    let emoji = kept.emoji.as_deref().map(text::check_reaction).transpose()?;
-    Ok(KeptSticker { emoji, ..kept })
+fn check_kept(mut kept: KeptSticker) -> Result<KeptSticker, WireError> {
+    kept.emoji = kept.emoji.as_deref().map(text::check_reaction).transpose()?;
+    Ok(kept)
 }
 
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), WireError> {

@@ -69,7 +69,12 @@ class Stickers {
 
   async #ask(ids: string[]): Promise<void> {
     const { packs } = await session.client.getStickerPacks(ids);
-    for (const id of ids) this.packs.set(id, packs.find((pack) => pack.id === id) ?? null);
+    for (const id of ids) {
+      const pack = packs.find((it) => it.id === id) ?? null;
+      this.packs.set(id, pack);
+      // It was deleted by whoever made it.
+      if (!pack && session.client.item('sticker_pack', id)) session.client.setItem('sticker_pack', id).catch(() => {});
+    }
   }
 
   async add(packId: string): Promise<void> {
