@@ -74,6 +74,7 @@ impl Default for Config {
 
 /// What happened.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed over once, never kept in numbers")]
 pub enum Input<'a> {
     /// Nothing but that time passed.
     Tick,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::{Error, endpoint::Endpoint};
 
 /// So long may the server say nothing in the middle of a file.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// The HTTP API of one server.
 #[derive(Clone, Debug)]

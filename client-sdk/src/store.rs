@@ -89,7 +89,9 @@ impl Store for MemoryStore {
 
     fn remove(&self, client_ids: &[Uuid]) -> io::Result<()> {
         self.with(|saved| saved.outbox.retain(|item| !client_ids.contains(&item.client_id)));
-        client_ids.iter().for_each(|client_id| drop(std::fs::remove_file(temporary(*client_id))));
+        for client_id in client_ids {
+            drop(std::fs::remove_file(temporary(*client_id)));
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use chapar_protocol::{Action, ErrorCode, FileId, WireError};
 use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use tokio::{
@@ -25,7 +26,7 @@ const MOST: u64 = 8 * 1024 * 1024;
 const TOO_SHORT: Duration = Duration::from_secs(2);
 const TOO_LONG: Duration = Duration::from_secs(8);
 /// How long one of these requests may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Between tries: from here, doubled to there.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(15)];
 /// So often the server is told that an upload is not wanted any more.
@@ -98,22 +99,19 @@ async fn attempt(
     mut moved: impl FnMut(Step),
 ) -> Result<FileId, Cut> {
     let mut file = open(upload).await?;
-    let (path, mut offset) = match *id {
-        Some(known) => {
-            let path = format!("/files/{known}");
-            let answer = answered(tus(http, Method::HEAD, &path, token).send().await).await?;
-            (path, number(answer.headers(), "upload-offset").ok_or(Cut::Again(None))?)
-        }
-        None => {
-            let begin = tus(http, Method::POST, "/files", token)
-                .header("Upload-Length", upload.size)
-                .header("Upload-Metadata", metadata(upload));
-            let answer = answered(begin.send().await).await?;
-            let new = location(answer.headers()).ok_or(Cut::Again(None))?;
-            *id = Some(new);
-            moved(Step::Begun(new));
-            (format!("/files/{new}"), 0)
-        }
+    let (path, mut offset) = if let Some(known) = *id {
+        let path = format!("/files/{known}");
+        let answer = answered(tus(http, Method::HEAD, &path, token).send().await).await?;
+        (path, number(answer.headers(), "upload-offset").ok_or(Cut::Again(None))?)
+    } else {
+        let begin = tus(http, Method::POST, "/files", token)
+            .header("Upload-Length", upload.size)
+            .header("Upload-Metadata", metadata(upload));
+        let answer = answered(begin.send().await).await?;
+        let new = location(answer.headers()).ok_or(Cut::Again(None))?;
+        *id = Some(new);
+        moved(Step::Begun(new));
+        (format!("/files/{new}"), 0)
     };
     let mut room = FIRST;
     moved(Step::Sent(offset));
@@ -227,26 +225,11 @@ fn location(headers: &HeaderMap) -> Option<FileId> {
 }
 
 fn metadata(upload: &Upload) -> String {
-    let mut said = format!("kind {}", base64(upload.kind.name().as_bytes()));
-    if let Some(name) = &upload.name {
-        said += &format!(",filename {}", base64(name.as_bytes()));
+    let kind = BASE64.encode(upload.kind.name());
+    match &upload.name {
+        Some(name) => format!("kind {kind},filename {}", BASE64.encode(name)),
+        None => format!("kind {kind}"),
     }
-    said
-}
-
-/// Base64 with padding (RFC 4648, section 4), as tus wants the values of metadata.
-fn base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let at = |place: usize| u32::from(three.get(place).copied().unwrap_or(0));
-        let bits = (at(0) << 16) | (at(1) << 8) | at(2);
-        for place in 0..4 {
-            let sign = SIGNS[usize::try_from((bits >> (18 - 6 * place)) & 63).unwrap_or(0)];
-            text.push(if place <= three.len() { char::from(sign) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]

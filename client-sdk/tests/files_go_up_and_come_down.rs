@@ -26,7 +26,7 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 /// The last message of a chat that has a file.
 fn with_file(client: &Client, chat_id: ChatId) -> Option<(Seq, Body)> {
     let messages = client.messages(chat_id).into_iter().map(|view| view.message);
-    messages.filter(|message| message.body.file().is_some()).last().map(|message| (message.seq, message.body))
+    messages.rev().find(|message| message.body.file().is_some()).map(|message| (message.seq, message.body))
 }
 
 #[tokio::test]

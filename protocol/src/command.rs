@@ -13,7 +13,7 @@ use crate::{
     Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
-    media::{AlbumItem, FileAt, FileId, FileInfo, FileLink},
+    media::FileInfo,
     message::NewBody,
 };
 
@@ -46,6 +46,10 @@ macro_rules! params {
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     )+};
 }
+
+/// Of messages with files, and of files.
+mod files;
+pub use files::*;
 
 params! {
     /// The first request of a connection: who, and from where to go on.
@@ -272,23 +276,6 @@ params! {
         /// When it was stored.
         sent_at: Timestamp,
     }
-    /// Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
-    /// ids and content returns those that exist.
-    SendAlbum {
-        /// Where.
-        chat_id: ChatId,
-        /// 2 to 10: photos and videos, or music, or documents.
-        items: Vec<AlbumItem>,
-        /// The message that they answer.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        reply_to: Option<Seq>,
-    }
-    /// The answer to [`SendAlbum`].
-    SentAlbum {
-        /// For each item, in their order.
-        sent: Vec<Sent>,
-    }
     /// Changes the text of one's own message, or the text under its file: the body then is of the same kind and names the same file, and
     /// nothing else of it counts.
     Edit {
@@ -508,32 +495,6 @@ params! {
     SetName {
         /// 1 to 128 characters.
         name: String,
-    }
-    /// Changes the own picture, or takes it away. Others see it when they ask next.
-    SetAvatar {
-        /// A file of one's own of the kind `avatar`; absent to have none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        file_id: Option<FileId>,
-    }
-    /// How far a file of one's own has come.
-    GetFile {
-        /// Which.
-        file_id: FileId,
-    }
-    /// Where some files of one chat's messages are to be had for a while.
-    GetLinks {
-        /// Where.
-        chat_id: ChatId,
-        /// At most 100.
-        files: Vec<FileAt>,
-    }
-    /// The answer to [`GetLinks`].
-    Links {
-        /// For each file one for the original and one for each size. What the asking user may not read is left out.
-        links: Vec<FileLink>,
-        /// Until when they open.
-        expires_at: Timestamp,
     }
     /// The own devices.
     GetDevices {}

@@ -236,13 +236,13 @@ impl Outbox {
 
     /// Takes files that may go up now, at most so many at once, marking them begun.
     pub(crate) fn next_uploads(&mut self, at_once: usize) -> Vec<OutboxItem> {
-        let begun = self.entries.iter().filter(|entry| entry.stage == Stage::Uploading { begun: true }).count();
+        let under_way = self.entries.iter().filter(|entry| entry.stage == Stage::Uploading { begun: true }).count();
         let waiting = self.entries.iter_mut().filter(|entry| entry.stage == Stage::Uploading { begun: false });
         let begin = |entry: &mut Entry| {
             entry.stage = Stage::Uploading { begun: true };
             entry.item.clone()
         };
-        waiting.take(at_once.saturating_sub(begun)).map(begin).collect()
+        waiting.take(at_once.saturating_sub(under_way)).map(begin).collect()
     }
 
     /// The server has given a file its id: kept, the upload goes on after the process has ended.

@@ -230,19 +230,19 @@ impl Client {
     }
 
     fn upload(&self, content: &Path, cuts: u32, seed: u64) -> Result<Sent, Error> {
-        let (length, mut random) = (fs::metadata(content)?.len(), Random::new(seed ^ 0xC0_7));
+        let (length, mut random) = (fs::metadata(content)?.len(), Random::new(seed ^ 0xC07));
         let mut file = File::open(content)?;
         let began = Instant::now();
         let made = self.ask("POST", "/files", &format!("Upload-Length: {length}\r\n"))?;
         let path = location(&mut BufReader::new(made))?;
         let (mut at, mut cut) = (0, 0);
         while at < length {
-            let mut send = length - at;
+            let mut portion = length - at;
             let is_cut = cut < cuts;
             if is_cut {
                 // Each somewhere in what is left for it.
-                let share = send / u64::from(cuts - cut + 1);
-                send = share / 2 + random.next_u64() % share.max(1);
+                let share = portion / u64::from(cuts - cut + 1);
+                portion = share / 2 + random.next_u64() % share.max(1);
                 cut += 1;
             }
             file.seek(SeekFrom::Start(at))?;
@@ -251,7 +251,7 @@ impl Client {
                 length - at
             );
             let mut stream = self.ask("PATCH", &path, &head)?;
-            io::copy(&mut (&mut file).take(send), &mut stream)?;
+            io::copy(&mut (&mut file).take(portion), &mut stream)?;
             if is_cut {
                 drop(stream);
             } else {

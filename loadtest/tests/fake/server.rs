@@ -8,8 +8,8 @@ use std::{
 };
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, DeviceId, Epoch, ErrorCode, Event, Message,
-    SUBPROTOCOL, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
+    Body, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, DeviceId, Epoch, ErrorCode, Event,
+    Message, SUBPROTOCOL, Seq, Sync, Timestamp, User, UserDelta, UserId, Version, WireError,
     account::{BulkUsers, BulkUsersMade, SignedIn},
     command::{
         AddMembers, Changed, CreateChat, Difference, Differences, GetChat, Hello, History, OpenDirect, Page, Send,
@@ -17,6 +17,7 @@ use chapar_protocol::{
     },
     event::Drain,
     frame::{self, RawRequest},
+    message::NewBody,
 };
 use serde::Serialize;
 use tungstenite::handshake::server::{Request, Response};
@@ -255,14 +256,14 @@ impl Server {
             sender: me,
             client_id: it.client_id,
             sent_at: Timestamp::from_millis(0).expect("in range"),
-            body: it.body.clone().into(),
+            body: stored(&it.body),
             reply_to: None,
             edited_at: None,
             reactions: Vec::new(),
             views: 0,
         };
         if each_20th && self.fault == Fault::ChangeText {
-            message.body = chapar_protocol::message::NewBody::text("something else").into();
+            message.body = Body::text("something else");
         }
         chat.messages.push(message.clone());
         let delta = chat.delta(from, vec![message]);
@@ -382,4 +383,12 @@ fn put(mut stream: &TcpStream, text: &str) {
 fn choose(_: &Request, mut response: Response) -> Result<Response, tungstenite::handshake::server::ErrorResponse> {
     response.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().expect("a header value"));
     Ok(response)
+}
+
+/// What a real server would keep of a body without a file.
+fn stored(new: &NewBody) -> Body {
+    match new {
+        NewBody::Text(text) => Body::Text(text.clone()),
+        other => panic!("the load test sends texts, not {other:?}"),
+    }
 }

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_long_name_keeps_its_ending() {
         let long = clean(&format!("{}.tar", "ا".repeat(4096))).expect("a name");
-        assert!(long.len() <= limit::FILE_NAME_BYTES && long.ends_with(".tar"), "{long}");
+        assert!(long.len() <= limit::FILE_NAME_BYTES && long.ends_with("ا.tar"), "{long}");
         assert!(clean(&"x".repeat(4096)).is_some_and(|name| name.len() == limit::FILE_NAME_BYTES));
     }
 

@@ -141,9 +141,9 @@ impl Sink {
             End::Disk(error) => {
                 // Without room what was written can still be made durable; else nobody knows what was written.
                 if is_full(&error) {
-                    self.keep(offset, None)?
+                    self.keep(offset, None)?;
                 } else {
-                    self.cut_back_to(self.durable)?
+                    self.cut_back_to(self.durable)?;
                 }
                 Err(error.into())
             }
@@ -260,11 +260,11 @@ impl Files {
     }
 
     fn keep_hash(&self, file: FileId, hashed: Hashed) {
-        let mut hashes = self.hashes.lock();
-        if hashes.len() >= HASHES {
-            hashes.clear();
+        let mut kept = self.hashes.lock();
+        if kept.len() >= HASHES {
+            kept.clear();
         }
-        hashes.insert(file, hashed);
+        kept.insert(file, hashed);
     }
 
     /// The row hears how far it is, and is kept for longer. Nothing depends on it.

@@ -119,7 +119,7 @@ pub(crate) async fn create(
     let upload = files.upload(user, id).await?;
     files.finish_if_whole(&upload, offset).await?;
     let mut response = (StatusCode::CREATED, [(header::LOCATION, format!("/files/{id}"))]).into_response();
-    put(&mut response, "upload-offset", offset);
+    put(&mut response, "upload-offset", &offset);
     put_expiry(&mut response, &upload);
     Ok(response)
 }
@@ -136,20 +136,20 @@ pub(crate) async fn head(
     let offset = files.offset(&upload).await?;
     files.finish_if_whole(&upload, offset).await?;
     let mut response = (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response();
-    put(&mut response, "upload-offset", offset);
+    put(&mut response, "upload-offset", &offset);
     match upload.size {
-        Some(size) => put(&mut response, "upload-length", size),
-        None => put(&mut response, "upload-defer-length", 1),
+        Some(size) => put(&mut response, "upload-length", &size),
+        None => put(&mut response, "upload-defer-length", &1),
     }
     if !upload.metadata.is_empty() {
         put(&mut response, "upload-metadata", &upload.metadata);
     }
     match upload.parts.as_deref() {
         None => {}
-        Some("") => put(&mut response, "upload-concat", "partial"),
+        Some("") => put(&mut response, "upload-concat", &"partial"),
         Some(parts) => {
             let urls: Vec<String> = parts.split(' ').map(|part| format!("/files/{part}")).collect();
-            put(&mut response, "upload-concat", format!("final;{}", urls.join(" ")));
+            put(&mut response, "upload-concat", &format!("final;{}", urls.join(" ")));
         }
     }
     put_expiry(&mut response, &upload);
@@ -213,7 +213,7 @@ async fn patch(files: &Files, user: UserId, id: FileId, said: &HeaderMap, body: 
     upload.expires_at = files.store.people.upload_received(id, now, UPLOAD_LASTS).await?.or(upload.expires_at);
     files.finish_if_whole(&upload, now).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    put(&mut response, "upload-offset", now);
+    put(&mut response, "upload-offset", &now);
     put_expiry(&mut response, &upload);
     Ok(response)
 }
@@ -372,7 +372,7 @@ impl Files {
     }
 }
 
-fn put(response: &mut Response, name: &'static str, value: impl ToString) {
+fn put(response: &mut Response, name: &'static str, value: &impl ToString) {
     if let Ok(value) = HeaderValue::from_str(&value.to_string()) {
         response.headers_mut().insert(HeaderName::from_static(name), value);
     }
@@ -380,6 +380,6 @@ fn put(response: &mut Response, name: &'static str, value: impl ToString) {
 
 fn put_expiry(response: &mut Response, upload: &Upload) {
     if let Some(at) = upload.expires_at.filter(|_| upload.state == FileState::Uploading) {
-        put(response, "upload-expires", headers::http_date(at));
+        put(response, "upload-expires", &headers::http_date(at));
     }
 }

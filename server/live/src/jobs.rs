@@ -85,8 +85,10 @@ const COUNT: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 4;
 /// How long a try may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// For how long a node has a job to itself: longer than a try, and the noting of what became of it.
-const LEASE: Duration = Duration::from_secs(20);
+/// For noting what became of a try.
+const SLACK: Duration = Duration::from_secs(5);
+/// For how long a node has a job to itself.
+const LEASE: Duration = PATIENCE.saturating_add(SLACK);
 /// Tries before a job is a dead letter.
 const ATTEMPTS: i32 = 8;
 /// Claims that are looked at in one try.
@@ -149,7 +151,7 @@ async fn carry_out(parts: Parts, job: Job) {
     let patience = other.map_or(PATIENCE, |it| it.patience);
     let trying = async {
         let Some(other) = other else { return attempt(&parts, &job).await };
-        match parts.store.people.extend_job(&job, patience + (LEASE - PATIENCE)).await {
+        match parts.store.people.extend_job(&job, patience + SLACK).await {
             Ok(true) => (other.attempt)(job.about.clone().unwrap_or_default()).await,
             // Somebody else does it.
             Ok(false) => Ok(()),
@@ -224,6 +226,5 @@ mod tests {
         assert_eq!(pause(1, 0.0), Some(Duration::from_millis(500)));
         assert_eq!(pause(1, 1.0), Some(Duration::from_millis(1500)));
         assert_eq!(pause(ATTEMPTS, 0.5), None);
-        assert!(PATIENCE < LEASE);
     }
 }

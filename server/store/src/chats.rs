@@ -3,6 +3,7 @@
 pub mod change;
 mod delta;
 pub mod feed;
+mod files;
 mod load;
 pub mod pages;
 pub mod readers;

@@ -63,7 +63,7 @@ async fn with_a_checksum_what_was_cut_does_not_count_and_the_rest_does() {
     let path = tus.create("document", "a", bytes.len()).await;
     let sha1 = |bytes: &[u8]| format!("sha1 {}", STANDARD.encode(Sha1::digest(bytes)));
     let sha256 = |bytes: &[u8]| format!("sha256 {}", STANDARD.encode(Sha256::digest(bytes)));
-    let patch = async |at: usize, bytes: &[u8], sum: &str, cut| {
+    let write = async |at: usize, bytes: &[u8], sum: &str, cut| {
         let at = at.to_string();
         let headers = [
             ("Content-Type", "application/offset+octet-stream"),
@@ -72,17 +72,17 @@ async fn with_a_checksum_what_was_cut_does_not_count_and_the_rest_does() {
         ];
         tus.ask("PATCH", &path, &headers, bytes, cut).await
     };
-    let good = patch(0, &bytes[..300_000], &sha1(&bytes[..300_000]), None).await.expect("an answer");
+    let good = write(0, &bytes[..300_000], &sha1(&bytes[..300_000]), None).await.expect("an answer");
     assert_eq!((good.status, good.number("upload-offset")), (204, 300_000));
-    let bad = patch(300_000, &bytes[300_000..600_000], &sha256(b"another"), None).await.expect("an answer");
+    let bad = write(300_000, &bytes[300_000..600_000], &sha256(b"another"), None).await.expect("an answer");
     assert_eq!((bad.status, bad.code().as_str()), (460, "checksum_mismatch"));
     assert_eq!(tus.offset(&path).await, 300_000);
     let part = &bytes[300_000..600_000];
-    assert!(patch(300_000, part, &sha256(part), Some(200_000)).await.is_err());
+    assert!(write(300_000, part, &sha256(part), Some(200_000)).await.is_err());
     within("what nothing vouches for to be gone", async {
         loop {
             assert_eq!(tus.offset(&path).await, 300_000);
-            let again = patch(300_000, part, &sha256(part), None).await.expect("an answer");
+            let again = write(300_000, part, &sha256(part), None).await.expect("an answer");
             if again.status == 204 {
                 break;
             }
@@ -90,9 +90,9 @@ async fn with_a_checksum_what_was_cut_does_not_count_and_the_rest_does() {
         }
     })
     .await;
-    let unknown = patch(600_000, &bytes[600_000..], "crc32 AAAAAA==", None).await.expect("an answer");
+    let unknown = write(600_000, &bytes[600_000..], "crc32 AAAAAA==", None).await.expect("an answer");
     assert_eq!((unknown.status, unknown.code().as_str()), (400, "bad_request"));
-    let last = patch(600_000, &bytes[600_000..], &sha1(&bytes[600_000..]), None).await.expect("an answer");
+    let last = write(600_000, &bytes[600_000..], &sha1(&bytes[600_000..]), None).await.expect("an answer");
     assert_eq!(last.status, 204);
     becomes(&world, &path, "ready").await;
     assert_eq!(stored_hash(&world, &path), hash(&bytes));

@@ -65,8 +65,8 @@ async fn and_every_node_reads_them() {
         let whole = tus::ask(world.at(1), "GET", &path, &[], &[], None).await.expect("an answer");
         assert_eq!((whole.status, whole.body == bytes), (200, true), "{length} bytes");
         let range = [("Range", "bytes=50-98".to_owned())];
-        let part = tus::ask(world.at(1), "GET", &path, &range, &[], None).await.expect("an answer");
-        assert_eq!((part.status, part.body == bytes[50..99]), (206, true));
+        let fifty = tus::ask(world.at(1), "GET", &path, &range, &[], None).await.expect("an answer");
+        assert_eq!((fifty.status, fifty.body == bytes[50..99]), (206, true));
     }
     let listed =
         || async { tus::ask(s3, "GET", "/chapar-media?list-type=2", &[], &[], None).await.expect("an answer").body };

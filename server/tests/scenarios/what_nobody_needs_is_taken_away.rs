@@ -100,7 +100,7 @@ async fn while_others_send_the_same_content_at_the_same_time() {
     let chat = world.group(&me, &[&other]).await;
     let bytes = noise(seed, 50_000);
     let dir = world.directory().join("node0/data/files/objects");
-    let send = async |by: &Device| {
+    let upload = async |by: &Device| {
         let tus = Tus::of(&world, by);
         for _ in 0..6 {
             let file = tus.upload(&world, "document", "a", &bytes).await;
@@ -119,7 +119,7 @@ async fn while_others_send_the_same_content_at_the_same_time() {
             collect(&world).await;
         }
     };
-    tokio::join!(send(&me), send(&other), age);
+    tokio::join!(upload(&me), upload(&other), age);
     assert_eq!(world.database.sql("SELECT count(*) FROM files WHERE state = 'ready'"), "12");
     let lost = "SELECT count(*) FROM files f LEFT JOIN blobs b ON b.sha256 = f.blob WHERE b.key IS NULL";
     assert_eq!(world.database.sql(lost), "0", "every file has its content");

@@ -57,7 +57,7 @@ pub(crate) fn mp3(front: &[u8], length: u64) -> Option<u64> {
 
 /// STREAMINFO (RFC 9639, section 8.2).
 pub(crate) fn flac(front: &[u8]) -> Option<u64> {
-    let info = front.get(8..42).filter(|_| front[4] % 128 == 0)?;
+    let info = front.get(8..42).filter(|_| front[4].is_multiple_of(128))?;
     let rate = u64::from(u32_be(info, 10)? >> 12);
     let samples = u64::from(info[13] & 15) << 32 | u64::from(u32_be(info, 14)?);
     (samples * 1000).checked_div(rate)

@@ -243,6 +243,8 @@ mod tests {
             preview: None,
             waveform: None,
             animated: false,
+            title: None,
+            performer: None,
             sizes: Vec::new(),
             refused: None,
         }
@@ -269,7 +271,9 @@ mod tests {
             (FileState::Held, ErrorCode::FileHeld),
         ] {
             let mut known = known(FileKind::Video);
-            known.values_mut().for_each(|file| file.state = state);
+            for file in known.values_mut() {
+                file.state = state;
+            }
             assert_eq!(code(&known), Some(expected), "{state:?}");
         }
     }

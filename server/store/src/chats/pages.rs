@@ -8,13 +8,12 @@ use chapar_domain::{
     rights::{Place, Rights},
 };
 use chapar_protocol::{
-    Body, ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Role, Seq, Timestamp, UserId, Version,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Role, Seq, Timestamp, UserId, Version,
     WireError,
     command::{Differences, Page},
     limit,
-    media::FileId,
 };
-use sqlx::{Row, postgres::PgRow, types::Json};
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -276,21 +275,6 @@ impl Chats {
         Ok(Reading(self.snapshot().await?))
     }
 
-    /// Whether a message that somebody may read names a file.
-    pub async fn names_file(&self, chat: ChatId, user: UserId, seq: Seq, file: FileId) -> Result<bool> {
-        Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM members m WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL)
-                 AND EXISTS (SELECT FROM messages g WHERE g.chat_id = $1 AND g.seq = $3
-                     AND $4 IN (g.body -> 'file' ->> 'id', g.body ->> 'poster'))",
-        )
-        .bind(chat.0)
-        .bind(user.0)
-        .bind(seq.0)
-        .bind(file.to_string())
-        .fetch_one(&self.pool)
-        .await?)
-    }
-
     /// How somebody stands in a chat.
     ///
     /// # Errors
@@ -364,31 +348,6 @@ impl Chats {
             Ok((Reader { chat: head.chat, user: UserId(found.try_get("usr")?) }, head))
         };
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
-    }
-
-    /// Those of some messages that are there, without their texts, for somebody who is in the chat.
-    ///
-    /// # Errors
-    /// [`ErrorCode::ChatNotFound`] when they are not in it.
-    pub async fn shown(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<Vec<(Seq, Body)>> {
-        let rows = sqlx::query(
-            "SELECT m.seq, m.body - '{text,entities}'::text[] AS body
-             FROM (SELECT FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
-             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3)",
-        )
-        .bind(user.0)
-        .bind(chat.0)
-        .bind(seqs.iter().map(|seq| seq.0).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
-        .await?;
-        if rows.is_empty() {
-            return Err(ErrorCode::ChatNotFound.into());
-        }
-        let read = |found: &PgRow| -> sqlx::Result<Option<(Seq, Body)>> {
-            let Some(seq) = found.try_get::<Option<i64>, _>("seq")? else { return Ok(None) };
-            Ok(Some((Seq(seq), found.try_get::<Json<Body>, _>("body")?.0)))
-        };
-        Ok(rows.iter().filter_map(|found| read(found).transpose()).collect::<sqlx::Result<_>>()?)
     }
 
     /// What all see of a chat.

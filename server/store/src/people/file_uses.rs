@@ -45,8 +45,8 @@ impl People {
     /// it is there already nothing is made. Returns the copies as [`Self::hold_files`] does; what is gone is left out.
     pub async fn copy_files(&self, user: UserId, copies: &[(FileId, FileId)]) -> Result<Vec<KnownFile>> {
         let ids: Vec<FileId> = copies.iter().map(|(_, copy)| *copy).collect();
+        // The row that is copied is locked, so that nobody takes it away meanwhile, and with it what it names.
         sqlx::query(
-            // The row that is copied is locked, so that nobody takes it away meanwhile, and with it what it names.
             "WITH read AS MATERIALIZED (
                  SELECT f.*, i.copy FROM unnest($1::uuid[], $2::uuid[]) AS i (file, copy) JOIN files f ON f.id = i.file
                  WHERE f.state = 'ready' ORDER BY f.id FOR NO KEY UPDATE OF f
