@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { attach, noise, picture, sheet } from './support/files';
+import { attach, noise, picture, sheet, voice } from './support/files';
 import { eventually, somebody } from './support/stage';
 
 const film = { name: 'film.mp4', mimeType: 'video/mp4', buffer: readFileSync(new URL('../../server/media/tests/recordings/film.mp4', import.meta.url)) };
@@ -66,4 +66,20 @@ test('a film that this browser cannot play is said so, with what to do, and is n
   await john.device.context.unroute(/\/files\/d\//);
   await his.history.locator('.tile .open').click();
   await eventually(async () => expect(await viewer.locator('video').evaluate((it) => (it as HTMLVideoElement).readyState)).toBeGreaterThan(1));
+});
+
+test('a voice falls silent when somebody calls', async () => {
+  const mina = await somebody('مینا');
+  const john = await somebody('John', { language: 'en' });
+  const chat = await mina.person.direct(john.person);
+  await mina.person.give(chat, { kind: 'voice', file_id: await mina.person.upload('voice', voice('long.ogg', 90)) });
+  const [hers, his] = [mina.device.main, john.device.main];
+  await his.open('مینا');
+  await his.history.locator('.voice .play').click();
+  const player = his.page.getByRole('region', { name: his.words.media.player });
+  await player.getByRole('button', { name: his.words.media.pause, exact: true }).waitFor();
+  await hers.open('John');
+  await hers.page.getByRole('button', { name: hers.words.chat.call, exact: true }).click();
+  await his.dialog(his.words.call.incoming('\u2068مینا\u2069')).waitFor();
+  await eventually(async () => expect(await his.page.locator('section.player button').first().getAttribute('aria-label')).toBe(his.words.media.play));
 });
