@@ -131,6 +131,40 @@ describe("a leader that sleeps", () => {
   });
 });
 
+describe("a tab that leads", () => {
+  it("tells nobody of what changes as long as it is alone, and all of it to those who come", async () => {
+    const browser = new Browser();
+    const first = await browser.tab();
+    browser.said = [];
+    await first.backend.do({ op: "preference", key: "a", value: 1 });
+    await turn();
+    expect(browser.said).toEqual([]);
+    const second = await browser.tab(false);
+    expect(second.backend.view.preferences.get("a")).toBe(1);
+    await first.backend.do({ op: "preference", key: "a", value: 2 });
+    await turn();
+    expect(second.backend.view.preferences.get("a")).toBe(2);
+    await Promise.all([first.backend.close(), second.backend.close()]);
+  });
+
+  it("hears of one that asked before it was there", async () => {
+    const browser = new Browser();
+    const first = await browser.tab();
+    const second = await browser.tab(false);
+    // The one that leads from now on has heard nothing of the third, which came while it slept.
+    second.asleep = true;
+    const third = await browser.tab(false);
+    await first.backend.close();
+    second.wake();
+    await turn();
+    expect(second.backend.leads).toBe(true);
+    await second.backend.do({ op: "preference", key: "a", value: 3 });
+    await turn();
+    expect(third.backend.view.preferences.get("a")).toBe(3);
+    await Promise.all([second.backend.close(), third.backend.close()]);
+  });
+});
+
 describe("a tab that follows", () => {
   it("asks once for what it missed, however much more comes before the answer", async () => {
     const browser = new Browser();
