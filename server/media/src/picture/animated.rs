@@ -86,7 +86,7 @@ impl Tally<'_> {
             return Err(BROKEN);
         }
         (self.width, self.height) = (width, height);
-        if width.max(height) > self.bounds.longest_side { Err(Refusal::TooLarge) } else { Ok(()) }
+        Ok(())
     }
 
     fn frame(&mut self, width: u32, height: u32) -> Result<(), Refusal> {
@@ -94,10 +94,11 @@ impl Tally<'_> {
         // A player draws the whole canvas, however small the frame.
         let drawn = (u64::from(width) * u64::from(height)).max(u64::from(self.width) * u64::from(self.height));
         self.pixels += drawn;
-        if self.frames > self.bounds.frames || self.pixels > self.bounds.pixels {
-            return Err(Refusal::TooLarge);
-        }
-        Ok(())
+        let Bounds { longest_side, frames, pixels, .. } = *self.bounds;
+        // What has one frame stands still: the bounds of pictures hold for it.
+        let moves = self.frames > 1;
+        let beyond = self.width.max(self.height) > longest_side || self.frames > frames || self.pixels > pixels;
+        if moves && beyond { Err(Refusal::TooLarge) } else { Ok(()) }
     }
 }
 
@@ -247,5 +248,5 @@ fn webp(bytes: &[u8], tally: &mut Tally<'_>) -> Result<Option<Vec<u8>>, Refusal>
     }
     let mut whole = Vec::with_capacity(kept.len() + 8);
     push_chunk(&mut whole, *b"RIFF", &kept)?;
-    Ok(Some(whole))
+    Ok((tally.frames > 1).then_some(whole))
 }
