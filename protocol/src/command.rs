@@ -9,8 +9,8 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, Device, DeviceId, Member, Message, OwnItem, Reacted, Resume,
-    Right, Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
+    Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
     media::{FileId, FileInfo},
@@ -48,6 +48,9 @@ macro_rules! params {
     )+};
 }
 
+/// Of the own devices.
+mod devices;
+pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
@@ -504,20 +507,6 @@ params! {
         /// 1 to 128 characters.
         name: String,
     }
-    /// The own devices.
-    GetDevices {}
-    /// The answer to [`GetDevices`].
-    Devices {
-        /// The newest first.
-        devices: Vec<Device>,
-    }
-    /// Signs one of the own devices out, at once and on every node.
-    RevokeDevice {
-        /// Which. The own one closes this connection.
-        device_id: DeviceId,
-    }
-    /// Signs all of the own devices out but the one that asks, at once and on every node.
-    RevokeOtherDevices {}
 }
 
 /// One line of the table of contents.

@@ -98,9 +98,9 @@ async fn and_what_stands_in_a_pack_of_stickers_stays() {
     let world = Plan::single().start().await;
     let [me, friend] = world.people().await;
     let direct = world.direct(&me, &friend).await;
-    let [kept, sent, unnamed] = [(); 3].map(|()| world.file(&me, FileKind::Sticker));
+    let [kept, shown, unnamed] = [(); 3].map(|()| world.file(&me, FileKind::Sticker));
     let pack_id = PackId(Uuid::new_v4());
-    let stickers = [kept, sent].map(|file_id| NewPackSticker { file_id, emoji: None }).to_vec();
+    let stickers = [kept, shown].map(|file_id| NewPackSticker { file_id, emoji: None }).to_vec();
     let set = SetStickerPack { pack_id, title: "x".into(), stickers };
     http::call(world.at(0), me.token(), &set).await.expect("made");
     two_days_later(&world).await;
@@ -109,9 +109,9 @@ async fn and_what_stands_in_a_pack_of_stickers_stays() {
         let named: Vec<_> = files.iter().map(|file| format!("'{file}'")).collect();
         world.database.sql(&format!("SELECT count(*) FROM files WHERE id IN ({})", named.join(",")))
     };
-    assert_eq!(left(&[kept, sent, unnamed]), "2");
+    assert_eq!(left(&[kept, shown, unnamed]), "2");
     // Whoever sends it keeps it, also when the pack is gone at that moment.
-    let json = json!({ "kind": "sticker", "file_id": sent, "pack_id": pack_id });
+    let json = json!({ "kind": "sticker", "file_id": shown, "pack_id": pack_id });
     let body: NewBody = serde_json::from_value(json).expect("a body");
     let send = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None };
     http::call(world.at(0), friend.token(), &send).await.expect("sent");
@@ -119,7 +119,7 @@ async fn and_what_stands_in_a_pack_of_stickers_stays() {
     until(&world, "the use to be known", "SELECT count(*) FROM file_uses", "1").await;
     two_days_later(&world).await;
     two_days_later(&world).await;
-    assert_eq!((left(&[kept]), left(&[sent])), ("0".to_owned(), "1".to_owned()));
+    assert_eq!((left(&[kept]), left(&[shown])), ("0".to_owned(), "1".to_owned()));
 }
 
 #[tokio::test]
