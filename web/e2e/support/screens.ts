@@ -361,7 +361,10 @@ export const SCREENS: Screen[] = [
     name: 'viewer',
     go: async (device, tab, world) => {
       await files(device, tab, world);
-      await tab.history.locator('.album .open').first().click();
+      const open = tab.history.locator('.album .open').first();
+      await open.scrollIntoViewIfNeeded();
+      await calm(tab);
+      await open.click();
       await device.page.locator('.viewer img.loaded').waitFor();
     },
   },
