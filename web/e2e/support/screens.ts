@@ -482,7 +482,7 @@ export const SCREENS: Screen[] = [
       await files(device, tab, world);
       await openInfo(device, tab);
       await tab.info.getByRole('button', { name: tab.words.media.shared, exact: true }).click();
-      await tab.dialog(tab.words.media.shared).locator('.grid img').nth(1).waitFor();
+      await tab.dialog(tab.words.media.shared).locator('.grid img').first().waitFor();
     },
   },
   {
