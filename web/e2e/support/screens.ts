@@ -382,7 +382,10 @@ export const SCREENS: Screen[] = [
     name: 'viewer',
     go: async (device, tab, world) => {
       await files(device, tab, world);
-      await tab.history.locator('.album .open').first().click();
+      const open = tab.history.locator('.album .open').first();
+      await open.scrollIntoViewIfNeeded();
+      await calm(tab);
+      await open.click();
       await device.page.locator('.viewer img.loaded').waitFor();
     },
   },
@@ -542,7 +545,7 @@ export const SCREENS: Screen[] = [
       await files(device, tab, world);
       await openInfo(device, tab);
       await tab.info.getByRole('button', { name: tab.words.media.shared, exact: true }).click();
-      await tab.dialog(tab.words.media.shared).locator('.grid img').nth(1).waitFor();
+      await tab.dialog(tab.words.media.shared).locator('.grid img').first().waitFor();
     },
   },
   {
