@@ -104,7 +104,7 @@ const ACTIONS: readonly Action[] = [
     danger: true,
     codes: ['Delete'],
     may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
-    run: ({ seq }, on) => on.remove([seq as number]),
+    run: ({ shown, seq }, on) => on.remove(shown.album?.flatMap((it) => it.seq ?? []) ?? [seq as number]),
   },
 ];
 
