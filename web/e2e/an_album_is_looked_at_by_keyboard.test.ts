@@ -51,6 +51,12 @@ test('four pictures stand together, in the chosen order, and are looked at, enla
   // The keyboard is back where it was.
   expect(await his.page.evaluate(() => document.activeElement?.className.includes('open'))).toBe(true);
 
+  // Whoever selects it selects all of it.
+  await hers.message('سفر').locator('.content').click({ button: 'right', position: { x: 8, y: 8 } });
+  await hers.menuItem(hers.words.chat.select).click();
+  await hers.page.getByRole('heading', { name: hers.words.chat.selected(4) }).waitFor();
+  await hers.page.keyboard.press('Escape');
+
   // Whoever deletes it deletes all of it.
   await hers.message('سفر').locator('.content').click({ button: 'right', position: { x: 8, y: 8 } });
   await hers.menuItem(hers.words.common.delete).click();

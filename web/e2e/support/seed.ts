@@ -1,7 +1,7 @@
 // A server full of Persian and English talk, for looking at.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { face, noise, voice, type Given } from './files';
+import { face, noise, picture, voice, type Given } from './files';
 import { handle, Person } from './people';
 import { parseMarkup } from '../../../client-sdk/typescript/src/text/index';
 import { preview, scene } from './scenes';

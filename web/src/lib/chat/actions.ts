@@ -6,7 +6,7 @@ import type { IconName } from '../ui/icons';
 import type { MenuItem } from '../ui/menu.svelte';
 import { notices } from '../ui/notices.svelte';
 import type { Feed } from './feed.svelte';
-import type { Shown } from './items';
+import { seqsOf, type Shown } from './items';
 import { standingOf } from './standing.svelte';
 
 /** What may be known of a message before something is done with it. */
@@ -80,7 +80,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'select',
     codes: ['KeyX', 'Space'],
     may: ({ stored }) => stored,
-    run: ({ seq }, on) => on.select(seq as number),
+    run: ({ shown }, on) => on.select(seqsOf(shown)),
   },
   {
     label: (words) => words.chat.react,
@@ -105,7 +105,7 @@ const ACTIONS: readonly Action[] = [
     codes: ['Delete'],
     may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
     // An album is one thing to whoever sees it.
-    run: ({ shown, seq }, on) => on.remove(shown.album?.flatMap((each) => each.seq ?? []) ?? [seq as number]),
+    run: ({ shown }, on) => on.remove(seqsOf(shown)),
   },
 ];
 
@@ -182,9 +182,9 @@ export class MessageActions {
     void attempt(session.client.react(this.#chat().id, shown.seq, shown.myReaction === emoji ? undefined : emoji));
   }
 
-  select(first: number): void {
+  select(seqs: readonly number[]): void {
     this.feed.selecting = true;
-    this.feed.toggle(first);
+    this.feed.toggle(seqs);
   }
 
   stopSelecting(): void {

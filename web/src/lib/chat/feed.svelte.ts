@@ -122,9 +122,13 @@ export class Feed {
     return undefined;
   }
 
-  toggle(seq: number): void {
-    if (this.selected.has(seq)) this.selected.delete(seq);
-    else this.selected.add(seq);
+  /** Selects, or no longer, what stands as one thing on the screen: a message, or all of an album. */
+  toggle(seqs: readonly number[]): void {
+    const off = seqs.every((each) => this.selected.has(each));
+    for (const each of seqs) {
+      if (off) this.selected.delete(each);
+      else this.selected.add(each);
+    }
     if (this.selected.size === 0) this.selecting = false;
   }
 

@@ -101,6 +101,9 @@ export const lastSeq = (item: Item): number | undefined => (item.kind === 'messa
 /** Whether a message is shown by an item. */
 export const holds = (item: Item, seq: number): boolean => 'seq' in item && (item.seq === seq || (item.kind === 'message' && item.album?.some((it) => it.seq === seq) === true));
 
+/** The messages of which it is made: one, or those of an album. */
+export const seqsOf = ({ album, seq }: Shown): number[] => album?.flatMap((each) => each.seq ?? []) ?? (seq === undefined ? [] : [seq]);
+
 const albumOf = ({ content }: Shown): string | undefined => ((content.kind === 'photo' || content.kind === 'video') && 'album' in content && typeof content.album === 'string' ? content.album : undefined);
 
 /** Puts the pictures of one album into one item, where they follow each other. */
