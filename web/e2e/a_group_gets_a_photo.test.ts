@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest';
 import type { Locator, Page } from 'playwright-core';
 import { sound } from './support/axe';
-import { answer, inCall, ring, ringing } from './support/calls';
+import { answer, caller, hears, inCall, ring, ringing } from './support/calls';
 import { picture } from './support/files';
 import { sql } from './support/sql';
 import { device, eventually, somebody } from './support/stage';
@@ -61,7 +61,7 @@ test('the owner gives it one by cropping; a member sees it in the list, above th
 });
 
 test("one's own picture is seen in the other's list, in the member list, while it rings, in the call and in the log of calls", async () => {
-  const [mina, john] = [await somebody('مینا'), await somebody('John', { language: 'en' })];
+  const [mina, john] = [await caller('مینا'), await caller('John', { language: 'en' })];
   const photo = await mina.person.upload('avatar', picture('me.png', 300, 300));
   await mina.person.call('set_avatar', { file_id: photo });
   await mina.person.direct(john.person);
@@ -78,6 +78,8 @@ test("one's own picture is seen in the other's list, in the member list, while i
   await eventually(async () => expect(await shown(ringing(his, 'مینا'))).toBe(photo));
   await answer(his, 'مینا');
   await eventually(async () => expect(await shown(inCall(his, 'مینا'))).toBe(photo));
+  // One that was never connected is not asked about.
+  await Promise.all([hears(hers), hears(his)]);
   await inCall(hers, 'John').getByRole('button', { name: fa.call.hangUp, exact: true }).click();
   await his.dialog(his.words.call.rateTitle).getByRole('button', { name: his.words.call.rateSkip, exact: true }).click();
   await his.page.evaluate(() => void (location.hash = '#/calls'));

@@ -21,6 +21,8 @@ class Drafts {
   /** Chats in which something was typed that is not in the store yet: it counts for more than what other tabs say. */
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
   #writing = new Map<number, number>();
+  /** The page goes: a write that ends now may have been dropped, and says so to nobody. */
+  #going = false;
 
   start(): void {
     session.client.on('preference', ({ key }) => {
@@ -33,7 +35,14 @@ class Drafts {
     this.#takeOver();
     // Another tab has gone while this one stays.
     addEventListener('storage', ({ key }) => key?.startsWith(PREFIX + left('')) && this.#takeOver());
-    addEventListener('pagehide', () => this.#leave());
+    addEventListener('pagehide', () => {
+      this.#going = true;
+      this.#leave();
+    });
+    addEventListener('pageshow', () => {
+      this.#going = false;
+      this.#takeOver();
+    });
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#leave());
   }
 
@@ -91,7 +100,7 @@ class Drafts {
     const draft = this.#map.get(chatId);
     void session.client
       .setPreference(`draft:${chatId}`, draft === undefined ? undefined : { ...draft })
-      .then(() => drop(left(chatId)))
+      .then(() => this.#going || drop(left(chatId)))
       .catch(() => {})
       .finally(() => this.#writing.set(chatId, (this.#writing.get(chatId) ?? 1) - 1));
   }
