@@ -46,6 +46,8 @@ pub struct UploadArgs {
 }
 
 const CHUNK: usize = 256 * 1024;
+/// Refusals of one upload, 20 ms apart, before it is given up.
+const REFUSED: u32 = 500;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Runs it.
@@ -235,7 +237,7 @@ impl Client {
         let began = Instant::now();
         let made = self.ask("POST", "/files", &format!("Upload-Length: {length}\r\n"))?;
         let path = location(&mut BufReader::new(made))?;
-        let (mut at, mut cut) = (0, 0);
+        let (mut at, mut cut, mut refused) = (0, 0, 0);
         while at < length {
             let mut portion = length - at;
             let is_cut = cut < cuts;
@@ -251,15 +253,22 @@ impl Client {
                 length - at
             );
             let mut stream = self.ask("PATCH", &path, &head)?;
-            io::copy(&mut (&mut file).take(portion), &mut stream)?;
+            let written = io::copy(&mut (&mut file).take(portion), &mut stream);
             if is_cut {
                 drop(stream);
             } else {
-                match status(&mut BufReader::new(stream))? {
-                    204 => break,
-                    // The one that was cut is not known to be gone yet.
-                    409 | 423 | 503 => thread::sleep(Duration::from_millis(20)),
-                    other => return Err(io::Error::other(format!("PATCH: {other}")).into()),
+                let answer = status(&mut BufReader::new(stream));
+                match (written, answer) {
+                    (Ok(_), Ok(204)) => break,
+                    // The one that was cut is not known to be gone yet: refused before all is written, the line may go with the answer.
+                    (_, Ok(409 | 423 | 503)) | (Err(_), Err(_)) if refused < REFUSED => {
+                        refused += 1;
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                    (written, answer) => {
+                        written?;
+                        return Err(io::Error::other(format!("PATCH: {}", answer?)).into());
+                    }
                 }
             }
             let told = self.ask("HEAD", &path, "")?;
