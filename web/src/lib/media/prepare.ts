@@ -9,7 +9,7 @@ import { encode, toBase64 } from './thumbhash';
 export type Sent = 'photo' | 'video' | 'audio' | 'document' | 'voice' | 'sticker';
 
 /** Most bytes of each kind, as the server has them. */
-export const MOST: Record<Sent, number> = { photo: 50e6, video: 2 * 1024 ** 3, audio: 2 * 1024 ** 3, document: 2 * 1024 ** 3, voice: 100e6, sticker: 1e6 };
+export const MOST: Record<Sent, number> = { photo: 50e6, video: 2 * 1024 ** 3, audio: 2 * 1024 ** 3, document: 2 * 1024 ** 3, voice: 100e6, sticker: 1024 ** 2 };
 /** Most files that are sent at once, and most pictures of one album. */
 export const AT_ONCE = 50;
 export const ALBUM = 10;
@@ -52,7 +52,7 @@ export async function prepare(file: File, as: Sent, quality: Quality): Promise<P
 }
 
 /** A picture drawn in a size. */
-function drawn(source: CanvasImageSource, width: number, height: number): HTMLCanvasElement {
+export function drawn(source: CanvasImageSource, width: number, height: number): HTMLCanvasElement {
   const canvas = document.createElement('canvas');
   canvas.width = Math.max(Math.round(width), 1);
   canvas.height = Math.max(Math.round(height), 1);
@@ -63,7 +63,8 @@ function drawn(source: CanvasImageSource, width: number, height: number): HTMLCa
   return canvas;
 }
 
-const blobOf = (canvas: HTMLCanvasElement, type: string, quality: number): Promise<Blob> =>
+/** As a file. Rejects where the browser cannot write it. */
+export const blobOf = (canvas: HTMLCanvasElement, type: string, quality: number): Promise<Blob> =>
   new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('not drawn'))), type, quality));
 
 /** The tiny preview of a picture. */

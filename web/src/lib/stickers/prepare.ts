@@ -1,6 +1,9 @@
 // Images made ready to be stickers: small, with what is seen through them, as the server takes them.
 
-import { MOST } from './stickers.svelte';
+import { MOST, blobOf, drawn } from '../media/prepare';
+
+/** Longer side, in pixels. */
+const SIDE = 512;
 
 /** Whether a WebP moves: its extended header says so (RFC 9649, section 2.7). */
 async function moves(file: Blob): Promise<boolean> {
@@ -16,20 +19,14 @@ export async function asSticker(file: Blob): Promise<Blob> {
   try {
     const { width, height } = bitmap;
     if (await moves(file)) {
-      if (file.size > MOST.bytes || Math.max(width, height) > MOST.side) throw new Error('too large');
+      if (file.size > MOST.sticker || Math.max(width, height) > SIDE) throw new Error('too large');
       return file;
     }
-    const scale = Math.min(MOST.side / Math.max(width, height), 1);
-    const canvas = document.createElement('canvas');
-    canvas.width = Math.max(Math.round(width * scale), 1);
-    canvas.height = Math.max(Math.round(height * scale), 1);
-    const context = canvas.getContext('2d');
-    if (!context) throw new Error('no canvas');
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const scale = Math.min(SIDE / Math.max(width, height), 1);
+    const canvas = drawn(bitmap, width * scale, height * scale);
     // Where a browser cannot write WebP it gives PNG, which is taken as well.
-    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/webp', 0.9));
-    if (!blob || blob.size > MOST.bytes) throw new Error('too large');
+    const blob = await blobOf(canvas, 'image/webp', 0.9);
+    if (blob.size > MOST.sticker) throw new Error('too large');
     return blob;
   } finally {
     bitmap.close();

@@ -16,7 +16,8 @@ export interface Sticker {
 const RECENT = 30;
 /** Packs that one request names. */
 const AT_ONCE = 8;
-export const MOST = { stickers: 120, bytes: 1024 * 1024, side: 512 } as const;
+/** Stickers that a pack may have. */
+export const PACK_STICKERS = 120;
 
 type KeptItem = ItemOf<'favorite_sticker'> | ItemOf<'recent_sticker'>;
 
