@@ -1,3 +1,5 @@
+import { finish, open, recorderOf, stopAll, typeOf } from '../media/recorder';
+
 /** A film that was recorded. */
 export interface Filmed {
   blob: Blob;
@@ -34,19 +36,14 @@ export class Filming {
 
   /** Opens the devices. Rejects as the browser does, or with `NotSupportedError`. */
   async open(): Promise<void> {
-    if (typeof MediaRecorder === 'undefined' || !navigator.mediaDevices?.getUserMedia) throw new DOMException('no recorder', 'NotSupportedError');
-    const stream = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: 'user', width: { ideal: SIDE }, height: { ideal: SIDE }, aspectRatio: { ideal: 1 }, frameRate: { ideal: 30, max: 30 } },
-      audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
-    });
+    const stream = await open({ facingMode: 'user', width: { ideal: SIDE }, height: { ideal: SIDE }, aspectRatio: { ideal: 1 }, frameRate: { ideal: 30, max: 30 } });
     if (this.#over) return stopAll(stream);
     this.stream = stream;
   }
 
   begin(): void {
     if (!this.stream || this.#recorder) return;
-    const mimeType = TYPES.find((it) => MediaRecorder.isTypeSupported(it));
-    const recorder = new MediaRecorder(this.stream, { ...BITS, ...(mimeType && { mimeType }) });
+    const recorder = recorderOf(this.stream, TYPES, BITS);
     this.#recorder = recorder;
     recorder.addEventListener('dataavailable', ({ data }) => void (data.size > 0 && this.#parts.push(data)));
     recorder.addEventListener('stop', () => {
@@ -73,15 +70,10 @@ export class Filming {
     this.running = false;
     const recorder = this.#recorder;
     if (recorder) this.milliseconds = Math.min(Math.round(performance.now() - this.#began), LONGEST);
-    if (recorder && recorder.state !== 'inactive') {
-      await new Promise<void>((resolve) => {
-        recorder.addEventListener('stop', () => resolve(), { once: true });
-        recorder.stop();
-      });
-    }
+    await finish(recorder);
     this.close();
     if (!recorder || this.#parts.length === 0) return undefined;
-    return { blob: new Blob(this.#parts, { type: (recorder.mimeType || 'video/webm').split(';')[0] ?? 'video/webm' }), milliseconds: this.milliseconds };
+    return { blob: new Blob(this.#parts, { type: typeOf(recorder, 'video/webm') }), milliseconds: this.milliseconds };
   }
 
   /** Closes the camera and the microphone, also those that open only later. */
@@ -91,8 +83,4 @@ export class Filming {
     if (this.stream) stopAll(this.stream);
     this.stream = undefined;
   }
-}
-
-function stopAll(stream: MediaStream): void {
-  for (const track of stream.getTracks()) track.stop();
 }

@@ -1,3 +1,5 @@
+import { finish, open, recorderOf, stopAll, typeOf } from './recorder';
+
 /** A voice that was recorded. */
 export interface Recorded {
   blob: Blob;
@@ -39,17 +41,15 @@ export class Recording {
 
   /** Opens the microphone and begins. Rejects as the browser does, or with `NotSupportedError`. */
   async start(): Promise<void> {
-    if (typeof MediaRecorder === 'undefined' || !navigator.mediaDevices?.getUserMedia) throw new DOMException('no recorder', 'NotSupportedError');
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true } });
+    const stream = await open(false);
     if (this.#over) return stopAll(stream);
     this.#stream = stream;
-    const mimeType = TYPES.find((it) => MediaRecorder.isTypeSupported(it));
-    const recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS, ...(mimeType && { mimeType }) });
+    const recorder = recorderOf(stream, TYPES, { audioBitsPerSecond: BITS });
     this.#recorder = recorder;
     recorder.addEventListener('dataavailable', ({ data }) => {
       if (data.size === 0) return;
       this.#parts.push(data);
-      this.#onPart(data, typeOf(recorder));
+      this.#onPart(data, typeOf(recorder, 'audio/webm'));
     });
     // A headset that is pulled out ends it; what was said stays.
     recorder.addEventListener('stop', () => void this.stop());
@@ -70,17 +70,12 @@ export class Recording {
     const recorder = this.#recorder;
     const milliseconds = Math.round(performance.now() - this.#began);
     this.running = false;
-    if (recorder && recorder.state !== 'inactive') {
-      await new Promise<void>((resolve) => {
-        recorder.addEventListener('stop', () => resolve(), { once: true });
-        recorder.stop();
-      });
-    }
+    await finish(recorder);
     if (this.#stream) stopAll(this.#stream);
     void this.#context?.close().catch(() => {});
     if (!recorder || this.#parts.length === 0) return undefined;
     this.milliseconds = milliseconds;
-    return { blob: new Blob(this.#parts, { type: typeOf(recorder) }), milliseconds, levels: this.#levels };
+    return { blob: new Blob(this.#parts, { type: typeOf(recorder, 'audio/webm') }), milliseconds, levels: this.#levels };
   }
 
   #measure(stream: MediaStream): void {
@@ -107,10 +102,4 @@ export class Recording {
       if (this.milliseconds >= LONGEST) this.#recorder?.stop();
     }, EVERY);
   }
-}
-
-const typeOf = ({ mimeType }: MediaRecorder): string => (mimeType || 'audio/webm').split(';')[0] ?? 'audio/webm';
-
-function stopAll(stream: MediaStream): void {
-  for (const track of stream.getTracks()) track.stop();
 }
