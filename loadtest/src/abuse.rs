@@ -23,7 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -163,7 +163,7 @@ pub fn run(args: &AbuseArgs) -> Result<Outcome, Error> {
         stage.chat(0.5)?;
     }
     drop(holding.stdin.take());
-    let held = tallies(holding)?;
+    let held = stage.meanwhile(move || tallies(holding))??;
     let lasted = began.elapsed().as_secs_f64();
     stage.judge(&lines, args);
     stage.judge_end(&quiet, &all, normal, args);
@@ -259,16 +259,18 @@ impl Stage {
         let memory = self.chat(seconds)?;
         over.store(true, Ordering::Relaxed);
         let tally = match attackers {
-            Some(child) => tallies(child)?.into_values().fold(Tally::default(), |mut sum, it| {
-                sum.add(it);
-                sum
-            }),
+            Some(child) => {
+                self.meanwhile(move || tallies(child))??.into_values().fold(Tally::default(), |mut sum, it| {
+                    sum.add(it);
+                    sum
+                })
+            }
             None => Tally::default(),
         };
         let attackers_cpu = seconds_of(process::reaped_ms() - reaped);
         // What was due in this phase counts for it, however late it comes.
         self.run.engine.until(RECOVERY, |engine| engine.quiescent())?;
-        let victim = victim.and_then(|it| it.join().ok()).map(|it| it.as_secs_f64());
+        let victim = victim.map(|it| self.listen_until(it)).transpose()?.map(|it| it.as_secs_f64());
         let it = Percentiles::from(&self.run.engine.shared.stats.to_receive);
         let line = Line {
             what: what.to_owned(),
@@ -295,6 +297,19 @@ impl Stage {
         let line = self.phase("nothing but the attackers' CPU", &[], seconds);
         child.wait()?;
         Ok(Line { attackers_cpu: seconds_of(process::reaped_ms() - reaped), ..line? })
+    }
+
+    /// Waits for something, while the innocent say nothing new and go on reading: what comes to them is not late because nobody
+    /// looked, and whoever answers no ping for a minute is let go.
+    fn meanwhile<T: Send + 'static>(&mut self, wait: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        self.listen_until(thread::spawn(wait))
+    }
+
+    fn listen_until<T>(&mut self, waiting: JoinHandle<T>) -> Result<T, Error> {
+        while !waiting.is_finished() {
+            self.run.engine.turn(Duration::from_millis(1))?;
+        }
+        waiting.join().map_err(|_| io::Error::other("a thread of the load test panicked").into())
     }
 
     /// The innocent chat. Returns the most memory that the node had meanwhile.

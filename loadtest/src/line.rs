@@ -18,6 +18,9 @@ use crate::websocket::{self, Op, Step};
 
 /// How long connecting and the upgrade may take.
 const OPEN: Duration = Duration::from_secs(5);
+/// How long a write may make no progress. A server that stops reading whoever does not read its answers is right, and whoever
+/// writes without reading would wait until it closes.
+const WRITE: Duration = Duration::from_secs(5);
 
 /// What came.
 #[derive(Debug)]
@@ -63,6 +66,7 @@ pub(crate) fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStr
     socket.connect_timeout(&to.into(), OPEN)?;
     let stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(WRITE))?;
     Ok(stream)
 }
 
@@ -169,4 +173,24 @@ impl Line {
 
 fn close_code(payload: &[u8]) -> u16 {
     payload.first_chunk::<2>().map_or(1005, |bytes| u16::from_be_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_never_reads_holds_no_writer() -> io::Result<()> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut stream = connect(listener.local_addr()?, None)?;
+        let (_held, _) = listener.accept()?;
+        let more = vec![0; 64 * 1024 * 1024];
+        let started = Instant::now();
+        let error = stream.write_all(&more).expect_err("64 MiB fit into no buffer");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        assert!(started.elapsed() < WRITE * 4, "it took {:?}", started.elapsed());
+        Ok(())
+    }
 }
