@@ -38,7 +38,7 @@ use crate::{
     report::Report,
     rig::{self, ADMIN_TOKEN, Parts, Rig, Scratch},
     scenario::{Error, Run},
-    schedule::{Mix, OpenLoop, Picker},
+    schedule::{Mix, Picker},
     stats::Percentiles,
     world as innocent,
 };
@@ -277,7 +277,7 @@ impl Stage {
             p50_ms: it.p50_ms,
             p99_ms: it.p99_ms,
             max_ms: it.max_ms,
-            memory: memory.max(self.memory()),
+            memory: memory.max(self::memory(&self.rig)),
             tally,
             victim,
             attackers_cpu,
@@ -314,35 +314,14 @@ impl Stage {
 
     /// The innocent chat. Returns the most memory that the node had meanwhile.
     fn chat(&mut self, seconds: f64) -> Result<f64, Error> {
-        let engine = &mut self.run.engine;
-        let start_us = engine.now_us() + 10_000;
-        let length = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
-        let end_us = start_us + u64::try_from(length.as_micros()).unwrap_or(0);
-        engine.shared.stats.begin_window((start_us, end_us));
-        let mut open = OpenLoop::new(start_us, end_us, self.rate);
-        let (mut most, mut next_look) = (0.0_f64, Instant::now());
-        loop {
-            let now_us = self.run.engine.now_us();
-            if now_us >= end_us {
-                return Ok(most);
-            }
-            while let Some(at_us) = open.take(now_us) {
-                if let Some((user, chat)) = self.picker.pick() {
-                    self.run.engine.send(user, chat, at_us);
-                }
-            }
-            self.run.engine.turn(Duration::from_millis(1))?;
+        let (rig, mut most, mut next_look) = (&self.rig, 0.0_f64, Instant::now());
+        self.run.chat(&mut self.picker, self.rate, seconds, || {
             if Instant::now() >= next_look {
                 next_look = Instant::now() + Duration::from_millis(50);
-                most = most.max(self.memory());
+                most = most.max(memory(rig));
             }
-        }
-    }
-
-    /// Resident memory of the node, in MiB.
-    fn memory(&self) -> f64 {
-        let kib = self.rig.nodes[0].id().and_then(process::usage).map_or(0, |it| it.rss_kib);
-        f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
+        })?;
+        Ok(most)
     }
 
     /// How long after the end the innocent notice nothing any more.
@@ -436,6 +415,12 @@ impl Stage {
         }
         Ok(violations)
     }
+}
+
+/// Resident memory of the node, in MiB.
+fn memory(rig: &Rig) -> f64 {
+    let kib = rig.nodes[0].id().and_then(process::usage).map_or(0, |it| it.rss_kib);
+    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]

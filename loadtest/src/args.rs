@@ -42,6 +42,8 @@ pub enum Scenario {
     Storm(crate::scenario::storm::Storm),
     /// A large file over a line that is cut again and again, and many at once: goodput against a plain PUT, and the server's memory.
     Upload(crate::scenario::upload::UploadArgs),
+    /// A thousand photos come in at once and are made ready: what people who chat meanwhile notice.
+    Photos(crate::scenario::photos::PhotosArgs),
     /// The same load on one database, and on one for chats and one for people, in turn.
     Databases(crate::scenario::databases::Databases),
     /// Nodes, Postgres and Redis of its own, frozen, killed and cut in the middle of traffic; nothing may be lost.

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Scenario::Reactions(args) => (scenario::reactions::run(args), &args.own.json),
         Scenario::Hello(args) => (scenario::hello::run(args), &args.own.json),
         Scenario::Storm(args) => (scenario::storm::run(args), &args.own.json),
+        Scenario::Photos(args) => (scenario::photos::run(args), &args.own.json),
         Scenario::Upload(args) => (scenario::upload::run(args), &args.own.json),
         Scenario::Databases(args) => (scenario::databases::run(args), &args.own.json),
         Scenario::Faults(args) => return judged(chapar_loadtest::faults::run(args), args.json.as_deref()),

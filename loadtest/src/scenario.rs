@@ -8,6 +8,7 @@ pub mod databases;
 pub mod hello;
 pub mod idle;
 pub mod joins;
+pub mod photos;
 pub mod reactions;
 pub mod storm;
 pub mod upload;
@@ -29,6 +30,7 @@ use crate::{
     message::Maker,
     process,
     report::{AuditReport, Meters, Report},
+    schedule::{OpenLoop, Picker},
     session::{Session, Shared},
     world::{Chat, World},
 };
@@ -142,6 +144,38 @@ impl Run {
         Err(Error::Connect { settled, all, seconds, why })
     }
 
+    /// Everybody chats for so long, so many messages a second, in a window of its own. `beside` is called at each turn.
+    ///
+    /// # Errors
+    /// When epoll fails, or the time is none.
+    pub fn chat(
+        &mut self,
+        picker: &mut Picker,
+        rate: u64,
+        seconds: f64,
+        mut beside: impl FnMut(),
+    ) -> std::io::Result<()> {
+        let engine = &mut self.engine;
+        let start_us = engine.now_us() + 10_000;
+        let length = Duration::try_from_secs_f64(seconds).map_err(std::io::Error::other)?;
+        let end_us = start_us + u64::try_from(length.as_micros()).unwrap_or(0);
+        engine.shared.stats.begin_window((start_us, end_us));
+        let mut open = OpenLoop::new(start_us, end_us, rate);
+        loop {
+            let now_us = engine.now_us();
+            if now_us >= end_us {
+                return Ok(());
+            }
+            while let Some(at_us) = open.take(now_us) {
+                if let Some((user, chat)) = picker.pick() {
+                    engine.send(user, chat, at_us);
+                }
+            }
+            engine.turn(Duration::from_millis(1))?;
+            beside();
+        }
+    }
+
     /// Takes the counts over, without a proof.
     pub fn close(self, mut report: Report) -> Report {
         report.take(&self.engine.shared);
@@ -231,12 +265,12 @@ fn progress_bar() -> ProgressBar {
 fn drive(
     run: &mut Run,
     common: &Common,
-    picker: crate::schedule::Picker,
+    picker: Picker,
     rate: crate::args::Rate,
     in_flight: Option<u8>,
     (warmup, seconds): (u64, u64),
 ) -> Result<Meters, Error> {
-    use crate::{args::Rate, engine::ClosedLoop, schedule::OpenLoop};
+    use crate::{args::Rate, engine::ClosedLoop};
     let engine = &mut run.engine;
     let start_us = engine.now_us() + 50_000;
     let window = (start_us + warmup * 1_000_000, start_us + (warmup + seconds) * 1_000_000);

@@ -211,17 +211,17 @@ struct Sent {
     took: Duration,
 }
 
-struct Client {
+pub(super) struct Client {
     address: SocketAddr,
     token: String,
 }
 
 impl Client {
-    fn of(common: &Common, token: &str) -> Self {
+    pub(super) fn of(common: &Common, token: &str) -> Self {
         Self { address: common.nodes[0].address, token: token.to_owned() }
     }
 
-    fn ask(&self, verb: &str, path: &str, more: &str) -> io::Result<TcpStream> {
+    pub(super) fn ask(&self, verb: &str, path: &str, more: &str) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         let token = &self.token;
         let head = format!(
@@ -296,7 +296,7 @@ fn stored(plain: &Plain, file: &str, content: &Path) -> Result<bool, Error> {
     Ok(false)
 }
 
-fn status(reader: &mut impl BufRead) -> io::Result<u16> {
+pub(super) fn status(reader: &mut impl BufRead) -> io::Result<u16> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     line.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(|| io::Error::other("no answer"))
@@ -313,11 +313,11 @@ fn lines(reader: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
     }
 }
 
-fn header(reader: &mut impl BufRead, name: &str) -> io::Result<Option<u64>> {
+pub(super) fn header(reader: &mut impl BufRead, name: &str) -> io::Result<Option<u64>> {
     Ok(lines(reader)?.into_iter().find(|it| it.0 == name).and_then(|it| it.1.parse().ok()))
 }
 
-fn location(reader: &mut impl BufRead) -> io::Result<String> {
+pub(super) fn location(reader: &mut impl BufRead) -> io::Result<String> {
     let found = lines(reader)?.into_iter().find(|it| it.0 == "location").map(|it| it.1);
     found.ok_or_else(|| io::Error::other("the upload was not begun"))
 }
