@@ -49,8 +49,9 @@ export async function remoteUrl({ chatId, seq, fileId }: Whereabouts, size: stri
   return links.get(size) ?? links.get('original') ?? [...links.values()].at(-1);
 }
 
-/** How long it waits after a failure, in milliseconds, unless a network comes before. */
+/** How long it waits after a failure, in milliseconds: twice as long each time that what came cannot be shown, such as bytes that are no picture. */
 const AGAIN = 5_000;
+const AT_MOST = 600_000;
 
 /** The address of a file in a component, asked for when it is wanted; it stays when the message is stored. */
 export class FileUrl {
@@ -58,6 +59,7 @@ export class FileUrl {
   /** It cannot be had: it may not be read any more, or there is no network. */
   failed = $state<'gone' | 'away' | undefined>();
   #turn = 0;
+  #losses = 0;
 
   /** To be made while a component is. */
   constructor(where: () => Whereabouts, size: () => string, wanted: () => boolean) {
@@ -75,7 +77,7 @@ export class FileUrl {
   /** What was loaded could not be shown: the link may have ended. */
   lost(): void {
     this.url = undefined;
-    this.#later('away');
+    this.#later('away', Math.min(AGAIN * 2 ** this.#losses++, AT_MOST));
   }
 
   async #load(at: Whereabouts, size: string): Promise<string | undefined> {
@@ -95,9 +97,9 @@ export class FileUrl {
     return url;
   }
 
-  #later(why: 'away'): void {
+  #later(why: 'away', wait = AGAIN): void {
     this.failed = why;
-    setTimeout(() => (this.failed === why ? (this.failed = undefined) : undefined), AGAIN);
+    setTimeout(() => (this.failed === why ? (this.failed = undefined) : undefined), wait);
   }
 }
 
