@@ -43,6 +43,9 @@ pub struct UploadArgs {
     /// Megabytes of each of those.
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=2000))]
     pub each_megabytes: u64,
+    /// What a line carries, in Mbit/s, over which both are compared once more: over loopback bytes cost only their copy.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub line: u32,
 }
 
 const CHUNK: usize = 256 * 1024;
@@ -66,16 +69,19 @@ pub fn run(args: &UploadArgs) -> Result<Report, Error> {
     let mut meters = Meters::start(&common);
     let began = Instant::now();
 
-    let put = put(&folder, &content)?;
-    let whole = Client::of(&common, &tokens[0]).upload(&content, 0, args.own.seed)?;
-    let cut = Client::of(&common, &tokens[0]).upload(&content, args.cuts, args.own.seed)?;
+    let client = |line| Client { line, ..Client::of(&common, &tokens[0]) };
+    let put_at = put(&folder, &content, Some(args.line))?;
+    let cut_at = client(Some(args.line)).upload(&content, args.cuts, args.own.seed)?;
+    let put = put(&folder, &content, None)?;
+    let whole = client(None).upload(&content, 0, args.own.seed)?;
+    let cut = client(None).upload(&content, args.cuts, args.own.seed)?;
     let idle = process::usage(plain.node.id().unwrap_or_default()).map_or(0, |it| it.rss_kib);
     let (many, most) = many(args, &common, &tokens, &small, plain.node.id().unwrap_or_default())?;
     meters.stop();
 
     let mut violations = BTreeMap::new();
     for (file, content) in
-        [&whole, &cut].map(|it| (&it.id, &content)).into_iter().chain(many.iter().map(|it| (&it.id, &small)))
+        [&cut_at, &whole, &cut].map(|it| (&it.id, &content)).into_iter().chain(many.iter().map(|it| (&it.id, &small)))
     {
         if !stored(&plain, file, content)? {
             *violations.entry("files that did not arrive as they were sent".to_owned()).or_default() += 1;
@@ -86,17 +92,22 @@ pub fn run(args: &UploadArgs) -> Result<Report, Error> {
         "upload",
         serde_json::json!({
             "megabytes": args.megabytes, "cuts": args.cuts, "at_once": args.at_once,
-            "each_megabytes": args.each_megabytes, "seed": args.own.seed,
+            "each_megabytes": args.each_megabytes, "line": args.line, "seed": args.own.seed,
         }),
     );
     report.window_seconds = began.elapsed().as_secs_f64();
-    report.meters(&meters, "megabyte taken in", 2 * args.megabytes + u64::from(args.at_once) * args.each_megabytes);
+    report.meters(&meters, "megabyte taken in", 3 * args.megabytes + u64::from(args.at_once) * args.each_megabytes);
     report.figure("a plain PUT, MB/s", rate(put));
     report.figure("an upload in one piece, MB/s", rate(whole.took));
     report.figure(&format!("an upload cut {} times, MB/s", cut.cuts), rate(cut.took));
+    let goodput = |put: Duration, upload: Duration| 100.0 * put.as_secs_f64() / upload.as_secs_f64();
+    report.figure("goodput of that against the plain PUT, %", goodput(put, cut.took));
+    let line = args.line;
+    report.figure(&format!("a plain PUT over {line} Mbit/s, MB/s"), rate(put_at));
+    report.figure(&format!("an upload cut {} times over {line} Mbit/s, MB/s", cut_at.cuts), rate(cut_at.took));
     report.figure(
-        "goodput of that against the plain PUT, % (85 are asked for)",
-        100.0 * put.as_secs_f64() / cut.took.as_secs_f64(),
+        &format!("goodput over {line} Mbit/s against the plain PUT, % (85 are asked for)"),
+        goodput(put_at, cut_at.took),
     );
     let slowest = many.iter().map(|it| it.took).max().unwrap_or_default();
     report.figure(
@@ -108,7 +119,7 @@ pub fn run(args: &UploadArgs) -> Result<Report, Error> {
         mebibytes(most.saturating_sub(idle)),
     );
     report.audit = Some(AuditReport {
-        summary: Some(format!("{} uploads, each as its SHA-256 says: ", 2 + many.len())),
+        summary: Some(format!("{} uploads, each as its SHA-256 says: ", 3 + many.len())),
         violations: violations.values().sum(),
         by_kind: violations,
         ..AuditReport::default()
@@ -181,7 +192,7 @@ impl Drop for Folder {
 }
 
 /// What the same bytes take over the same loopback onto the same disk, with nothing in between.
-fn put(folder: &Folder, content: &Path) -> io::Result<Duration> {
+fn put(folder: &Folder, content: &Path, line: Option<u32>) -> io::Result<Duration> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (address, to) = (listener.local_addr()?, folder.0.join("put"));
     let server = thread::spawn(move || -> io::Result<()> {
@@ -197,11 +208,29 @@ fn put(folder: &Folder, content: &Path) -> io::Result<Duration> {
     let length = fs::metadata(content)?.len();
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(format!("PUT /file HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n").as_bytes())?;
-    io::copy(&mut File::open(content)?, &mut stream)?;
+    carry(&mut File::open(content)?, &mut stream, line)?;
     status(&mut BufReader::new(stream))?;
     let took = began.elapsed();
     server.join().map_err(|_| io::Error::other("the plain server panicked"))??;
     Ok(took)
+}
+
+/// Copies, as fast as a line carries.
+fn carry(from: &mut impl Read, to: &mut TcpStream, line: Option<u32>) -> io::Result<u64> {
+    let Some(line) = line else { return io::copy(from, to) };
+    let (began, mut bytes, mut came) = (Instant::now(), vec![0; CHUNK], 0_u64);
+    loop {
+        match from.read(&mut bytes)? {
+            0 => return Ok(came),
+            read => {
+                to.write_all(&bytes[..read])?;
+                came += read as u64;
+            }
+        }
+        // A Mbit/s is a bit in a microsecond.
+        let due = Duration::from_micros(came * 8 / u64::from(line));
+        thread::sleep(due.saturating_sub(began.elapsed()));
+    }
 }
 
 /// How an upload went.
@@ -214,11 +243,13 @@ struct Sent {
 pub(super) struct Client {
     address: SocketAddr,
     token: String,
+    /// What its line carries, in Mbit/s; none: what loopback does.
+    line: Option<u32>,
 }
 
 impl Client {
     pub(super) fn of(common: &Common, token: &str) -> Self {
-        Self { address: common.nodes[0].address, token: token.to_owned() }
+        Self { address: common.nodes[0].address, token: token.to_owned(), line: None }
     }
 
     pub(super) fn ask(&self, verb: &str, path: &str, more: &str) -> io::Result<TcpStream> {
@@ -253,7 +284,7 @@ impl Client {
                 length - at
             );
             let mut stream = self.ask("PATCH", &path, &head)?;
-            let written = io::copy(&mut (&mut file).take(portion), &mut stream);
+            let written = carry(&mut (&mut file).take(portion), &mut stream, self.line);
             if is_cut {
                 drop(stream);
             } else {
