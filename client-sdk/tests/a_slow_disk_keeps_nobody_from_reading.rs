@@ -94,6 +94,8 @@ async fn a_slow_disk_keeps_nobody_from_reading() {
     until(&mut at_sara, "what came meanwhile", || texts(&sara, chat_id) == ["while the disk is busy"]).await;
     // Also what is written goes out: it is kept in another file.
     sara.send(chat_id, NewBody::text("I read you"), None).await.expect("sent");
+    // Stored is told before the chat tells it.
+    until(&mut at_sara, "her own words", || sara.chat(chat_id).is_some_and(|it| it.last_seq.0 == 2)).await;
     assert_eq!(disk.gate.lock().expect("not poisoned").saves, 0);
 
     // The last word on the disk is the newest, though an older one was still on its way when she closed.
