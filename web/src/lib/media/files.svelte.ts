@@ -60,6 +60,7 @@ export class FileUrl {
   failed = $state<'gone' | 'away' | undefined>();
   #turn = 0;
   #losses = 0;
+  #lostAt = -Infinity;
 
   /** To be made while a component is. */
   constructor(where: () => Whereabouts, size: () => string, wanted: () => boolean) {
@@ -77,6 +78,9 @@ export class FileUrl {
   /** What was loaded could not be shown: the link may have ended. */
   lost(): void {
     this.url = undefined;
+    // A link that ends after an hour is no fault of what it led to.
+    if (performance.now() - this.#lostAt > 2 * AT_MOST) this.#losses = 0;
+    this.#lostAt = performance.now();
     this.#later('away', Math.min(AGAIN * 2 ** this.#losses++, AT_MOST));
   }
 
