@@ -1,8 +1,10 @@
 //! What belongs to one person, as one versioned list of small items: chats and how far they are read, missed calls, and what the
-//! person sets: mutes, pins, drafts, folders, contacts, blocks, settings, stickers.
+//! person sets: mutes, pins, drafts, folders, an archive, contacts, blocks, settings, stickers.
 //!
 //! Every item carries the per-user version of its last change. A client passes over kinds that it does not know, and takes the
 //! version all the same.
+
+use std::collections::HashSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -194,9 +196,14 @@ own_items! {
         chat_id: ChatId, Draft
     }
     /// Some chats under a name.
-    Folder = "folder", most 50, bytes 4096, {
+    Folder = "folder", most 20, bytes 8192, {
         /// Made by the client.
         id: Uuid, Folder
+    }
+    /// A chat that is put away: it stands apart from the list of chats, until this is taken back.
+    Archive = "archive", most 4000, bytes 256, {
+        /// Which chat.
+        chat_id: ChatId, Archive
     }
     /// Somebody whom the person knows. Contacts may do what `known` allows.
     Contact = "contact", most 5000, bytes 1024, {
@@ -258,16 +265,85 @@ pub struct Draft {
     pub reply_to: Option<Seq>,
 }
 
-/// See [`OwnItem::Folder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+/// See [`OwnItem::Folder`]. Which chats are in it says [`Folder::holds`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Folder {
     /// 1 to 128 characters.
     pub name: String,
+    /// The emoji that stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub icon: Option<String>,
     /// The lowest stands first.
     pub order: u32,
-    /// Which chats, at most 200.
+    /// Chats that are in it whatever else holds, at most 200.
     pub chats: Vec<ChatId>,
+    /// All chats of these kinds are in it too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<FolderKind>>", optional)]
+    pub kinds: Vec<FolderKind>,
+    /// Of those by their kind only the ones in which something is unread.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub unread: bool,
+    /// Of those by their kind only the ones that are not muted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub unmuted: bool,
+    /// Chats that are never in it, at most 200.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<ChatId>>", optional)]
+    pub without: Vec<ChatId>,
 }
+
+/// A kind of chats, as a folder tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderKind {
+    /// With somebody who is a contact.
+    Contacts,
+    /// With somebody who is none.
+    Others,
+    /// Groups.
+    Groups,
+    /// Channels.
+    Channels,
+}
+
+/// What a folder asks of a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderChat {
+    /// Which chat.
+    pub id: ChatId,
+    /// Absent for the chat with oneself, which is in a folder only where that names it.
+    #[serde(default)]
+    pub kind: Option<FolderKind>,
+    /// Something in it is unread.
+    #[serde(default)]
+    pub unread: bool,
+    /// It is muted now.
+    #[serde(default)]
+    pub muted: bool,
+    /// It is in the archive.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+impl Folder {
+    /// Whether a chat is in it. What it names counts more than any rule, and what is archived is in it only where it is named.
+    pub fn holds(&self, chat: &FolderChat) -> bool {
+        if self.without.contains(&chat.id) {
+            return false;
+        }
+        let by_kind = || chat.kind.is_some_and(|kind| self.kinds.contains(&kind));
+        let by_rule = || !chat.archived && (chat.unread || !self.unread) && !(chat.muted && self.unmuted);
+        self.chats.contains(&chat.id) || by_kind() && by_rule()
+    }
+}
+
+/// See [`OwnItem::Archive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Archive {}
 
 /// See [`OwnItem::Contact`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
@@ -375,6 +451,7 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             };
         }
         OwnItem::Mute { chat_id, .. } | OwnItem::Pin { chat_id, .. } | OwnItem::Draft { chat_id, .. }
+        | OwnItem::Archive { chat_id, .. }
             if chat_id.0 < 1 =>
         {
             return refuse(ErrorCode::BadRequest, "no chat has this id");
@@ -386,13 +463,7 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             let text = text::check_text_to_send(draft.text)?;
             OwnItem::Draft { chat_id, value: Some(Draft { text, ..draft }) }
         }
-        OwnItem::Folder { id, value: Some(folder) } => {
-            if folder.chats.len() > limit::FOLDER_CHATS {
-                return refuse(ErrorCode::TooLarge, "a folder has at most 200 chats");
-            }
-            let name = text::check_title(&folder.name)?;
-            OwnItem::Folder { id, value: Some(Folder { name, ..folder }) }
-        }
+        OwnItem::Folder { id, value: Some(folder) } => OwnItem::Folder { id, value: Some(check_folder(folder)?) },
         OwnItem::Contact { user_id, value: Some(Contact { name: Some(name) }) } => {
             let name = Some(text::check_title(&name)?);
             OwnItem::Contact { user_id, value: Some(Contact { name }) }
@@ -414,6 +485,17 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
         return refuse(ErrorCode::TooLarge, "the value of the item is too large");
     }
     Ok(item)
+}
+
+fn check_folder(mut folder: Folder) -> Result<Folder, WireError> {
+    if folder.chats.len().max(folder.without.len()) > limit::FOLDER_CHATS {
+        return refuse(ErrorCode::TooLarge, "a folder names at most 200 chats, and as many that are never in it");
+    }
+    let mut kinds = HashSet::new();
+    folder.kinds.retain(|kind| kinds.insert(*kind));
+    folder.name = text::check_title(&folder.name)?;
+    folder.icon = folder.icon.as_deref().map(text::check_reaction).transpose()?;
+    Ok(folder)
 }
 
 fn check_kept(mut kept: KeptSticker) -> Result<KeptSticker, WireError> {
@@ -458,6 +540,8 @@ mod tests {
             r#"{"kind":"pin","chat_id":7,"value":{"order":2}}"#,
             r#"{"kind":"draft","chat_id":7,"value":{"text":{"text":"سلام"},"reply_to":3}}"#,
             r#"{"kind":"folder","id":"00000000-0000-0000-0000-000000000007","value":{"name":"کار","order":1,"chats":[7,8]}}"#,
+            r#"{"kind":"folder","id":"00000000-0000-0000-0000-000000000007","value":{"name":"کار","icon":"💼","order":1,"chats":[],"kinds":["groups","contacts"],"unread":true,"unmuted":true,"without":[9]}}"#,
+            r#"{"kind":"archive","chat_id":7,"value":{}}"#,
             r#"{"kind":"contact","user_id":2,"value":{"name":"دایی"}}"#,
             r#"{"kind":"block","user_id":2,"value":{}}"#,
             r#"{"kind":"block","user_id":2}"#,
@@ -492,9 +576,37 @@ mod tests {
         assert_eq!(code(r#"{"kind":"setting","name":"who_may_call","value":"friends"}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"setting","name":"who_may_fly","value":"known"}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"contact","user_id":2,"value":{"name":" "}}"#), ErrorCode::BadTitle);
+        assert_eq!(code(r#"{"kind":"archive","chat_id":0,"value":{}}"#), ErrorCode::BadRequest);
+        let folder = |rest: &str| {
+            code(&format!(
+                r#"{{"kind":"folder","id":"00000000-0000-0000-0000-000000000007","value":{{"order":1,"chats":[]{rest}}}}}"#
+            ))
+        };
+        assert_eq!(folder(""), ErrorCode::BadRequest);
+        assert_eq!(folder(r#","name":" ""#), ErrorCode::BadTitle);
+        assert_eq!(folder(r#","name":"a","icon":"work""#), ErrorCode::BadReaction);
+        assert_eq!(folder(r#","name":"a","kinds":["bots"]"#), ErrorCode::BadRequest);
+        let many = (1..=201).map(|id: i64| id.to_string()).collect::<Vec<_>>().join(",");
+        assert_eq!(folder(&format!(r#","name":"a","without":[{many}]"#)), ErrorCode::TooLarge);
         assert_eq!(code(r#"{"kind":"draft","chat_id":7,"value":{"text":{"text":""}}}"#), ErrorCode::BadText);
         let long = format!(r#"{{"kind":"setting","name":"app_theme","value":"{}"}}"#, "x".repeat(2000));
         assert_eq!(code(&long), ErrorCode::TooLarge);
+    }
+
+    #[test]
+    fn which_chats_are_in_a_folder() {
+        #[derive(Deserialize)]
+        struct Case {
+            title: String,
+            folder: Folder,
+            chat: FolderChat,
+            holds: bool,
+        }
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../vectors/folders/holds.json")).expect("is the list of cases");
+        for case in cases {
+            assert_eq!(case.folder.holds(&case.chat), case.holds, "{}", case.title);
+        }
     }
 
     #[test]

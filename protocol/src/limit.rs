@@ -55,7 +55,7 @@ pub const TYPING_SECONDS: u64 = 6;
 pub const ITEMS_PER_COMMAND: usize = 100;
 /// Most bytes of the values of all that a person has set, as JSON.
 pub const ITEM_BYTES: usize = 2 * 1024 * 1024;
-/// Most chats in one folder.
+/// Most chats that one folder names, and most that are never in it.
 pub const FOLDER_CHATS: usize = 200;
 /// Longest note of a report, in bytes.
 pub const REPORT_BYTES: usize = 1024;

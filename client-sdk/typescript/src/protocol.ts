@@ -68,6 +68,11 @@ chat_id: ChatId,
 accept: boolean, };
 
 /**
+ * See [`OwnItem::Archive`].
+ */
+export type Archive = Record<symbol, never>;
+
+/**
  * Anything that a device asks of a call that it was told of. What comes of it arrives as events.
  */
 export type AskCall = { 
@@ -1099,7 +1104,7 @@ seq: Seq, };
 export type FileState = "uploading" | "preparing" | "ready" | "refused" | "held";
 
 /**
- * See [`OwnItem::Folder`].
+ * See [`OwnItem::Folder`]. Which chats are in it says [`Folder::holds`].
  */
 export type Folder = { 
 /**
@@ -1107,13 +1112,38 @@ export type Folder = {
  */
 name: string, 
 /**
+ * The emoji that stands for it.
+ */
+icon?: string, 
+/**
  * The lowest stands first.
  */
 order: number, 
 /**
- * Which chats, at most 200.
+ * Chats that are in it whatever else holds, at most 200.
  */
-chats: Array<ChatId>, };
+chats: Array<ChatId>, 
+/**
+ * All chats of these kinds are in it too.
+ */
+kinds?: Array<FolderKind>, 
+/**
+ * Of those by their kind only the ones in which something is unread.
+ */
+unread?: boolean, 
+/**
+ * Of those by their kind only the ones that are not muted.
+ */
+unmuted?: boolean, 
+/**
+ * Chats that are never in it, at most 200.
+ */
+without?: Array<ChatId>, };
+
+/**
+ * A kind of chats, as a folder tells them apart.
+ */
+export type FolderKind = "contacts" | "others" | "groups" | "channels";
 
 /**
  * Those who were removed and cannot come back, by user id. For those who may remove.
@@ -1372,7 +1402,15 @@ id: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: Folder, } | { "kind": "contact", 
+value?: Folder, } | { "kind": "archive", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Archive, } | { "kind": "contact", 
 /**
  * Whom.
  */
@@ -1942,7 +1980,15 @@ id: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: Folder, } | { "kind": "contact", 
+value?: Folder, } | { "kind": "archive", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Archive, } | { "kind": "contact", 
 /**
  * Whom.
  */
