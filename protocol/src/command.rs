@@ -54,6 +54,9 @@ pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of messages that are sent later.
+mod scheduled;
+pub use scheduled::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -543,6 +546,11 @@ commands! {
     "ping" Ping -> Done, http: true;
     "send" Send -> Sent, http: true;
     "send_album" SendAlbum -> SentAlbum, http: true;
+    "schedule" Schedule -> Done, http: true;
+    "edit_scheduled" EditScheduled -> Done, http: true;
+    "send_scheduled" SendScheduled -> Done, http: true;
+    "delete_scheduled" DeleteScheduled -> Done, http: true;
+    "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

@@ -205,6 +205,11 @@ own_items! {
         /// Which chat.
         chat_id: ChatId, Archive
     }
+    /// Messages of the person that are still to be sent in a chat (`get_scheduled`). The server's own: it cannot be set.
+    Scheduled = "scheduled", most 500, bytes 256, {
+        /// In which chat.
+        chat_id: ChatId, Scheduled
+    }
     /// Somebody whom the person knows. Contacts may do what `known` allows.
     Contact = "contact", most 5000, bytes 1024, {
         /// Whom.
@@ -345,6 +350,24 @@ impl Folder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Archive {}
 
+/// See [`OwnItem::Scheduled`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Scheduled {
+    /// How many.
+    pub count: u32,
+    /// Of these, how many were refused when their time came.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(as = "Option<u32>", optional)]
+    pub failed: u32,
+    /// When something of them changed last: whoever shows them asks anew.
+    pub changed_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde gives it")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// See [`OwnItem::Contact`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Contact {
@@ -450,7 +473,10 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
                 refuse(ErrorCode::UnknownKind, "items of this kind cannot be set")
             };
         }
-        OwnItem::Mute { chat_id, .. } | OwnItem::Pin { chat_id, .. } | OwnItem::Draft { chat_id, .. }
+        OwnItem::Scheduled { .. } => return refuse(ErrorCode::UnknownKind, "items of this kind cannot be set"),
+        OwnItem::Mute { chat_id, .. }
+        | OwnItem::Pin { chat_id, .. }
+        | OwnItem::Draft { chat_id, .. }
         | OwnItem::Archive { chat_id, .. }
             if chat_id.0 < 1 =>
         {
@@ -570,6 +596,9 @@ mod tests {
         let word = r#"{"kind":"favorite_sticker","file_id":"00000000-0000-0000-0000-000000000007","value":{"pack_id":"00000000-0000-0000-0000-000000000008","emoji":"cat","at":"2026-11-23T08:30:00.007Z"}}"#;
         assert_eq!(code(word), ErrorCode::BadReaction);
         assert_eq!(code(r#"{"kind":"chat","chat_id":7,"read_seq":9,"version":1}"#), ErrorCode::UnknownKind);
+        let scheduled =
+            r#"{"kind":"scheduled","chat_id":7,"value":{"count":1,"changed_at":"2026-11-23T08:30:00.007Z"}}"#;
+        assert_eq!(code(scheduled), ErrorCode::UnknownKind);
         assert_eq!(code(r#"{"kind":"mute","chat_id":"seven","value":{}}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"pin","chat_id":7,"value":{"order":-1}}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"block","user_id":1,"value":{}}"#), ErrorCode::BadRequest);

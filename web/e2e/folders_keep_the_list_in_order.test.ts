@@ -132,7 +132,7 @@ test('chats are pinned in an order, muted for a time and put away, on all device
   await phone.main.menuItem(en.folders.archive).click();
   await phone.main.list.getByRole('link', { name: en.list.archive }).click();
   const page = phone.page.getByRole('region', { name: en.list.archive });
-  await page.getByText('Sara').waitFor();
+  await page.getByText('Sara', { exact: true }).waitFor();
   await sound(phone.main);
   await page.getByRole('link').click({ button: 'right' });
   await phone.main.menuItem(en.folders.unarchive).click();
