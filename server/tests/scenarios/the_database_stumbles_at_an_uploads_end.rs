@@ -28,5 +28,9 @@ async fn it_is_ready_soon_after() {
     assert_eq!(state.trim(), "preparing");
     world.database.sql("ALTER TABLE blobs_elsewhere RENAME TO blobs");
     becomes(&world, &path, "ready").await;
-    assert_eq!(world.database.sql("SELECT count(*) FROM jobs WHERE kind = 'prepare_file'").trim(), "0", "nothing is left to do");
+    assert_eq!(
+        world.database.sql("SELECT count(*) FROM jobs WHERE kind = 'prepare_file'").trim(),
+        "0",
+        "nothing is left to do"
+    );
 }
