@@ -146,6 +146,8 @@ const ar: typeof fa = {
     reactions: (emoji, count) => `${emoji} ${some(count, 'شخص واحد', 'شخصان', 'أشخاص', 'شخصًا')}`,
     moreReactions: 'تفاعلات أخرى',
     select: 'تحديد',
+    scheduled: (count) => messages(count, ['مجدولة', 'مجدولتان', 'مجدولة']),
+    scheduledFailed: (count) => `لم تُرسل: ${messages(count, ['مجدولة', 'مجدولتان', 'مجدولة'])}`,
     selected: (count) => `المحدد: ${n(count)}`,
     copyText: 'نسخ النص',
     pin: 'تثبيت',

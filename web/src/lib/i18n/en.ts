@@ -129,6 +129,8 @@ const en: typeof fa = {
     reactions: (emoji, count) => `${emoji} ${some(count, 'person', 'people')}`,
     moreReactions: 'More reactions',
     select: 'Select',
+    scheduled: (count) => (count === 1 ? '1 scheduled message' : `${n(count)} scheduled messages`),
+    scheduledFailed: (count) => (count === 1 ? '1 scheduled message was not sent' : `${n(count)} scheduled messages were not sent`),
     selected: (count) => `${n(count)} selected`,
     copyText: 'Copy text',
     pin: 'Pin',

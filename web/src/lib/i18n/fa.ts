@@ -128,6 +128,8 @@ const fa = {
     reactions: (emoji: string, count: number) => `${emoji} ${n(count)} نفر`,
     moreReactions: 'واکنش‌های دیگر',
     select: 'انتخاب',
+    scheduled: (count: number) => `${n(count)} پیام زمان‌بندی‌شده`,
+    scheduledFailed: (count: number) => `${n(count)} پیام زمان‌بندی‌شده فرستاده نشد`,
     selected: (count: number) => `${n(count)} پیام انتخاب‌شده`,
     copyText: 'کپی متن',
     pin: 'سنجاق کردن',

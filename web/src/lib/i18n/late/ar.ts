@@ -295,6 +295,27 @@ const ar: typeof fa = {
     call: 'مكالمة',
   },
 
+  later: {
+    menu: 'إرسال',
+    schedule: 'إرسال في وقت آخر…',
+    title: 'متى تُرسل؟',
+    inAnHour: 'بعد ساعة',
+    tonight: 'الليلة',
+    tomorrow: 'صباح الغد',
+    whenOnline: 'عندما يصبح متصلًا',
+    day: 'اختيار اليوم',
+    time: 'الوقت',
+    past: 'مضى هذا الوقت.',
+    sendAt: (when) => `إرسال ${when}`,
+    scheduled: (when) => `ستُرسل ${when}.`,
+    scheduledOnline: 'ستُرسل عندما يصبح متصلًا.',
+    waiting: 'الرسائل المجدولة',
+    none: 'لم تبقَ رسالة مجدولة.',
+    sendNow: 'أرسل الآن',
+    reschedule: 'تغيير الوقت',
+    failed: (why) => `لم تُرسل: ${why}`,
+  },
+
   folders: {
     title: 'المجلدات',
     lead: 'تظهر المجلدات فوق قائمة المحادثات، وهي نفسها على جميع أجهزتك.',

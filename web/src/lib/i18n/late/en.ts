@@ -295,6 +295,27 @@ const en: typeof fa = {
     call: 'Call',
   },
 
+  later: {
+    menu: 'Send',
+    schedule: 'Send at another time…',
+    title: 'When to send it?',
+    inAnHour: 'In an hour',
+    tonight: 'Tonight',
+    tomorrow: 'Tomorrow morning',
+    whenOnline: 'When they are online',
+    day: 'Choose a day',
+    time: 'Time',
+    past: 'This time is over.',
+    sendAt: (when) => `Send ${when}`,
+    scheduled: (when) => `It will be sent ${when}.`,
+    scheduledOnline: 'It will be sent when they are online.',
+    waiting: 'Scheduled messages',
+    none: 'No scheduled message is left.',
+    sendNow: 'Send now',
+    reschedule: 'Change the time',
+    failed: (why) => `Not sent: ${why}`,
+  },
+
   folders: {
     title: 'Folders',
     lead: 'Folders stand above the list of chats, and are the same on all your devices.',
