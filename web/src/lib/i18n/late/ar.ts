@@ -17,6 +17,7 @@ const ar: typeof fa = {
     members: 'الأعضاء',
     addMember: 'أضف باسم المستخدم',
     add: 'إضافة',
+    savedLead: 'ما تحتفظ به لنفسك، على جميع أجهزتك.',
     make: 'إنشاء',
     remove: (name) => `إزالة ${name}`,
   },

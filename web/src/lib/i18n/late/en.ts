@@ -17,6 +17,7 @@ const en: typeof fa = {
     members: 'Members',
     addMember: 'Add by username',
     add: 'Add',
+    savedLead: 'What you keep for yourself, on all your devices.',
     make: 'Create',
     remove: (name) => `Remove ${name}`,
   },

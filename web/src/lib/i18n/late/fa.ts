@@ -17,6 +17,7 @@ const fa = {
     members: 'اعضا',
     addMember: 'افزودن با نام کاربری',
     add: 'افزودن',
+    savedLead: 'آنچه برای خودتان نگه می‌دارید؛ روی همهٔ دستگاه‌هایتان.',
     make: 'ساختن',
     remove: (name: string) => `حذف ${name}`,
   },
