@@ -73,6 +73,7 @@ mod strangers_are_reached_sparingly;
 mod strangers_do_their_worst;
 mod the_answer_is_lost;
 mod the_database_lost_commits;
+mod the_database_stumbles_at_an_uploads_end;
 mod the_database_takes_no_changes;
 mod the_disk_for_files_is_full;
 mod the_disk_of_the_database_is_full;
