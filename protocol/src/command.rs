@@ -57,6 +57,9 @@ pub use files::*;
 /// Of messages that are sent later.
 mod scheduled;
 pub use scheduled::*;
+/// Of messages that go on elsewhere.
+mod forward;
+pub use forward::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -551,6 +554,7 @@ commands! {
     "send_scheduled" SendScheduled -> Done, http: true;
     "delete_scheduled" DeleteScheduled -> Done, http: true;
     "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
+    "forward" Forward -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

@@ -153,6 +153,7 @@ commands! {
     "send_scheduled" => chats::schedule::send, SHORT;
     "delete_scheduled" => chats::schedule::delete, SHORT;
     "get_scheduled" => chats::schedule::list, LONG;
+    "forward" => chats::forward::run, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;
