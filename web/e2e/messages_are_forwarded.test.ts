@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { sound } from './support/axe';
+import { loaded, picture } from './support/files';
 import { Network } from './support/proxy';
 import { eventually, somebody, url } from './support/stage';
 import { WORDS } from './support/words';
@@ -37,10 +38,37 @@ test('a message goes on to two chats by keyboard alone, says where it comes from
   await dara.device.main.open('مینا');
   await dara.device.main.message('the bus leaves at nine').getByRole('button', { name: /هدایت‌شده از/ }).waitFor();
   // It is not hers to change.
-  await hers.open('John');
-  await hers.message('the bus leaves at nine').click({ button: 'right' });
+  await hers.list.getByRole('link', { name: /^John/ }).click();
+  await hers.page.getByRole('heading', { name: 'John', exact: true }).first().waitFor();
+  await hers.message('the bus leaves at nine').locator('.bubble').click({ button: 'right' });
   await hers.menuItem(fa.chat.forward).waitFor();
   expect(await hers.menuItem(fa.common.edit).count()).toBe(0);
+});
+
+test('a picture goes on from the viewer', async () => {
+  const mina = await somebody('مینا');
+  const john = await somebody('John', { language: 'en' });
+  const chat = await mina.person.direct(john.person);
+  const own = await mina.person.direct(mina.person);
+  await mina.person.give(own, { kind: 'photo', file_id: await mina.person.upload('photo', picture('a.png', 400, 300)), text: 'حرم' });
+  const hers = mina.device.main;
+  await hers.page.evaluate((to) => (location.hash = `#/chat/${to}`), own);
+  await hers.message('حرم').getByRole('button', { name: fa.media.open(fa.media.photo) }).press('Enter');
+  const viewer = hers.page.getByRole('dialog', { name: fa.media.viewer });
+  await viewer.locator('img.loaded').waitFor();
+  await hers.page.keyboard.press('f');
+  const dialog = hers.dialog('هدایت پیام');
+  await dialog.waitFor();
+  await sound(hers);
+  await hers.page.keyboard.type('john');
+  await hers.page.keyboard.press('Enter');
+  await hers.page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  expect(await viewer.isVisible()).toBe(true);
+  const his = john.device.main;
+  await his.page.evaluate((to) => (location.hash = `#/chat/${to}`), chat);
+  await his.message('حرم').waitFor();
+  await eventually(async () => expect(await loaded(his)).toBe(1));
 });
 
 test('what is forwarded without a network goes out when there is one, and does not say from whom where that is not wanted', async () => {
