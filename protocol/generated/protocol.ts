@@ -1134,7 +1134,7 @@ seq: Seq, };
 export type FileState = "uploading" | "preparing" | "ready" | "refused" | "held";
 
 /**
- * See [`OwnItem::Folder`]. Which chats are in it says [`Folder::holds`].
+ * See [`OwnItem::Folder`](super::OwnItem::Folder). Which chats are in it says [`Folder::holds`].
  */
 export type Folder = { 
 /**
