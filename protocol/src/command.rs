@@ -54,6 +54,9 @@ pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of messages that go on elsewhere.
+mod forward;
+pub use forward::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -543,6 +546,7 @@ commands! {
     "ping" Ping -> Done, http: true;
     "send" Send -> Sent, http: true;
     "send_album" SendAlbum -> SentAlbum, http: true;
+    "forward" Forward -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

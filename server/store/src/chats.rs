@@ -4,6 +4,7 @@ pub mod change;
 mod delta;
 pub mod feed;
 mod files;
+mod forwards;
 mod load;
 pub mod pages;
 pub mod readers;
@@ -12,6 +13,8 @@ mod untold;
 mod write;
 
 use std::ops::Deref;
+
+pub use forwards::{Original, Originals};
 
 use sqlx::postgres::PgConnectOptions;
 

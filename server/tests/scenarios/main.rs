@@ -53,6 +53,7 @@ mod history_is_read_in_both_directions;
 mod http_is_bounded_and_polite;
 mod limits_are_honest;
 mod malformed_frames_are_answered;
+mod messages_are_forwarded;
 mod one_account_asks_for_much_at_once;
 mod one_account_resumes_on_many_sockets;
 mod postgres_is_killed_in_mid_traffic;
