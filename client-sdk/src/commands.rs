@@ -3,11 +3,11 @@
 use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
     command::{
-        AddMembers, AnswerRequest, Changed, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
-        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, ItemsSet, Join, Leave,
+        AddMembers, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
+        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, GetVoters, History, ItemsSet, Join, Leave,
         MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, RemoveMember, Report,
         Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo,
-        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, WatchPresence,
+        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -36,6 +36,27 @@ impl Client {
     /// Sets one's reaction to a message, or takes it back with `None`.
     pub async fn react(&self, chat_id: ChatId, seq: Seq, emoji: Option<&str>) -> Result<Changed, Error> {
         self.call(&React { chat_id, seq, emoji: emoji.map(str::to_owned) }).await
+    }
+
+    /// Answers a poll by the places of what is chosen, from 0; none takes the answer back.
+    pub async fn vote(&self, chat_id: ChatId, seq: Seq, options: Vec<u8>) -> Result<Voted, Error> {
+        self.call(&Vote { chat_id, seq, options }).await
+    }
+
+    /// Ends a poll of one's own.
+    pub async fn close_poll(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
+        self.call(&ClosePoll { chat_id, seq }).await
+    }
+
+    /// Who has chosen an option of a public poll, at most 200 at a time by user id.
+    pub async fn get_voters(
+        &self,
+        chat_id: ChatId,
+        seq: Seq,
+        option: u8,
+        after: Option<UserId>,
+    ) -> Result<Voters, Error> {
+        self.call(&GetVoters { chat_id, seq, option, after }).await
     }
 
     /// Marks everything up to a message as read, on all own devices.

@@ -15,6 +15,7 @@ use crate::{
     event::Presence,
     media::{FileId, FileInfo},
     message::NewBody,
+    poll::OwnVote,
     sticker::StickerPack,
 };
 
@@ -54,6 +55,9 @@ pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of polls.
+mod polls;
+pub use polls::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -361,6 +365,10 @@ params! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[ts(as = "Option<Vec<Reacted>>", optional)]
         reacted: Vec<Reacted>,
+        /// The asking user's votes in them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<OwnVote>>", optional)]
+        voted: Vec<OwnVote>,
         /// The chat's version that they are at.
         version: Version,
         /// The seq of the chat's last message.
@@ -546,6 +554,9 @@ commands! {
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;
+    "vote" Vote -> Voted, http: true;
+    "close_poll" ClosePoll -> Changed, http: true;
+    "get_voters" GetVoters -> Voters, http: true;
     "mark_read" MarkRead -> Done, http: true;
     "set_typing" SetTyping -> Done, http: true;
     "watch_presence" WatchPresence -> Presences, http: false;

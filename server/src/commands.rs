@@ -118,6 +118,8 @@ macro_rules! commands {
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
+                "vote" => chats::change::start(app, asker, request, chats::polls::vote),
+                "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
                 "remove_member" => chats::change::start(app, asker, request, chats::change::remove_member),
                 "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
@@ -159,6 +161,7 @@ commands! {
     "create_chat" => chats::create_chat::run, LONG;
     "get_chat" => chats::history::get_chat, LONG;
     "get_members" => chats::get_members::run, LONG;
+    "get_voters" => chats::polls::voters, LONG;
     "get_links" => chats::get_links::run, LONG;
     "get_banned" => chats::get_banned::run, LONG;
     "add_members" => chats::add_members::run, SHORT;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chapar_protocol::{
     ChatId, ChatKind, FileId, Role, Seq, Timestamp, UserId,
     message::{Body, NewBody, ServiceAction},
+    poll::{OwnVote, QuizKey},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -39,6 +40,10 @@ pub enum Change {
     Delete(Seq),
     /// One's reaction to a message, or none.
     React(Seq, Option<String>),
+    /// One's vote in a poll: the places of what one chooses, none to take it back.
+    Vote(Seq, Vec<u8>),
+    /// A poll takes no more votes. Asked by its author, or by the server when it is time.
+    ClosePoll(Seq),
     /// More members. Of those who had gone by themselves, only who is in the second list comes back.
     Add(Vec<UserId>, Vec<UserId>),
     /// One member less, who stays out.
@@ -103,6 +108,8 @@ pub struct NewMessage {
     pub body: Body,
     /// What it answers.
     pub reply_to: Option<Seq>,
+    /// Of a quiz: what is right, which its body does not say yet.
+    pub key: QuizKey,
     /// The body as JSON: encoded once, for the table.
     pub json: Arc<str>,
     /// Tells whether a retry says the same.
@@ -125,9 +132,10 @@ impl NewMessage {
         Self::with(client_id, fingerprint("service".into(), None), Body::Service { action }, None)
     }
 
-    fn with(client_id: Uuid, hash: i64, body: Body, reply_to: Option<Seq>) -> Self {
+    fn with(client_id: Uuid, hash: i64, mut body: Body, reply_to: Option<Seq>) -> Self {
+        let key = if let Body::Poll(poll) = &mut body { std::mem::take(&mut poll.key) } else { QuizKey::default() };
         let json = json(&body);
-        Self { client_id, body, reply_to, json, hash }
+        Self { client_id, body, reply_to, key, json, hash }
     }
 }
 
@@ -171,7 +179,12 @@ impl Asked {
     /// The message that must be known to judge it.
     pub fn message(&self) -> Option<Seq> {
         match self.change {
-            Change::Edit(seq, _) | Change::Delete(seq) | Change::React(seq, _) | Change::Pin(seq) => Some(seq),
+            Change::Edit(seq, _)
+            | Change::Delete(seq)
+            | Change::React(seq, _)
+            | Change::Vote(seq, _)
+            | Change::ClosePoll(seq)
+            | Change::Pin(seq) => Some(seq),
             _ => None,
         }
     }
@@ -254,6 +267,13 @@ pub enum Done {
         /// They were there already.
         existed: bool,
     },
+    /// One's vote stands as it was asked.
+    Voted {
+        /// The chat's version.
+        version: chapar_protocol::Version,
+        /// As its owner is told.
+        vote: OwnVote,
+    },
     /// The chat is as it was asked to be, at this version.
     Changed(chapar_protocol::Version),
 }
@@ -262,7 +282,7 @@ impl Done {
     /// The chat's version that it stands for.
     pub fn version(&self) -> chapar_protocol::Version {
         match self {
-            Self::Changed(version) | Self::Sent { version, .. } => *version,
+            Self::Changed(version) | Self::Sent { version, .. } | Self::Voted { version, .. } => *version,
             Self::Album { sent, .. } => sent.iter().map(|it| it.version).max().unwrap_or_default(),
         }
     }

@@ -5,11 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use chapar_protocol::{Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version};
+use chapar_protocol::{
+    Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version, poll::QuizKey,
+};
 use uuid::Uuid;
 
 use crate::{
     change::json,
+    poll::{UntoldVote, Vote},
     rights::{Place, Rights},
 };
 
@@ -36,6 +39,10 @@ pub struct Chat {
     pub sent: HashMap<(UserId, Uuid), Sent>,
     /// The reactions of those who ask to the messages asked for.
     pub reactions: HashMap<(Seq, UserId), String>,
+    /// The votes of those who ask in the polls asked for.
+    pub votes: HashMap<(Seq, UserId), Vote>,
+    /// What is right in the quizzes asked for.
+    pub keys: HashMap<Seq, QuizKey>,
     /// What a channel's counters have not told yet. Known only where it is to be counted anew.
     pub untold: Untold,
 }
@@ -49,9 +56,11 @@ pub struct Untold {
     pub stale: bool,
     /// Reactions that do not stand in a message's counts as they are.
     pub reactions: BTreeMap<(Seq, UserId), UntoldReaction>,
+    /// Votes that do not stand in a poll's counts as they are.
+    pub votes: BTreeMap<(Seq, UserId), UntoldVote>,
     /// How often messages were viewed, where that is news.
     pub views: BTreeMap<Seq, u32>,
-    /// There is more of both.
+    /// There is more of them.
     pub more: bool,
 }
 
@@ -128,6 +137,11 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Notes that the body is to be written as it is now.
+    pub(crate) fn write_body(&mut self) {
+        self.json = Some(json(&self.message.body));
+    }
+
     pub(crate) fn rewrite(&mut self, body: Body) {
         self.json = Some(json(&body));
         self.message.body = body;
@@ -161,6 +175,8 @@ impl Chat {
             messages: HashMap::new(),
             sent: HashMap::new(),
             reactions: HashMap::new(),
+            votes: HashMap::new(),
+            keys: HashMap::new(),
             untold: Untold::default(),
         }
     }

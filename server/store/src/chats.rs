@@ -6,6 +6,7 @@ pub mod feed;
 mod files;
 mod load;
 pub mod pages;
+mod polls;
 pub mod readers;
 mod snapshot;
 mod untold;

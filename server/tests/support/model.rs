@@ -45,7 +45,7 @@ impl Chat {
                 Some(emoji) => drop(self.reacted.insert(seq, emoji)),
                 None => drop(self.reacted.remove(&seq)),
             },
-            ChatRow::Reaction(_) | ChatRow::Unknown => {}
+            ChatRow::Reaction(_) | ChatRow::Vote(_) | ChatRow::Unknown => {}
         }
     }
 }
