@@ -144,6 +144,21 @@ export abstract class Commands {
     return this.request("set_info", { chat_id: chatId, ...info });
   }
 
+  /** Answers a poll by the places of what is chosen, from 0; none takes the answer back. `Client.ownVote` tells how it stands. */
+  vote(chatId: wire.ChatId, seq: wire.Seq, options: number[]): Promise<wire.Voted> {
+    return this.request("vote", { chat_id: chatId, seq, options });
+  }
+
+  /** Ends a poll of one's own. */
+  closePoll(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
+    return this.request("close_poll", { chat_id: chatId, seq });
+  }
+
+  /** Who has chosen an option of a public poll, by user id, 200 a page; go on with `after` while the answer has one. */
+  getVoters(chatId: wire.ChatId, seq: wire.Seq, option: number, after?: wire.UserId): Promise<wire.Voters> {
+    return this.request("get_voters", { chat_id: chatId, seq, option, ...(after !== undefined && { after }) });
+  }
+
   /** Pins a message: it is shown above the others to all. */
   pinMessage(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
     return this.request("pin_message", { chat_id: chatId, seq });

@@ -76,6 +76,12 @@ const ACTIONS: readonly Action[] = [
     run: ({ seq }, on) => on.pin(seq as number, false),
   },
   {
+    label: (words) => words.chat.closePoll,
+    icon: 'poll',
+    may: ({ stored, shown }) => stored && shown.own && shown.content.kind === 'poll' && !('closed' in shown.content && shown.content.closed === true),
+    run: ({ seq }, on) => on.closePoll(seq as number),
+  },
+  {
     label: (words) => words.chat.select,
     icon: 'select',
     codes: ['KeyX', 'Space'],
@@ -150,6 +156,12 @@ export class MessageActions {
     const { client } = session;
     const { id } = this.#chat();
     (pinned ? client.pinMessage(id, seq) : client.unpinMessage(id, seq)).catch((error: unknown) => notices.tell(sentence(error)));
+  }
+
+  async closePoll(seq: number): Promise<void> {
+    const words = t();
+    const sure = await notices.ask({ title: words.chat.closePollQuestion, text: words.chat.closePollLead, yes: words.chat.closePoll, danger: false });
+    if (sure) await attempt(session.client.closePoll(this.#chat().id, seq));
   }
 
   get moderates(): boolean {
