@@ -4,10 +4,10 @@ use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
     command::{
         AddMembers, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
-        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, GetVoters, History, ItemsSet, Join, Leave,
-        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, RemoveMember, Report,
+        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetReaders, GetReactions, GetStickerPacks, GetUsers, GetVoters, History, ItemsSet, Join, Leave,
+        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, Reactors, Readers, RemoveMember, Report,
         Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo,
-        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
+        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -184,6 +184,27 @@ impl Client {
     /// Takes a pin back.
     pub async fn unpin_message(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
         self.call(&UnpinMessage { chat_id, seq }).await
+    }
+
+    /// Takes all pins back.
+    pub async fn unpin_all(&self, chat_id: ChatId) -> Result<Changed, Error> {
+        self.call(&UnpinAll { chat_id }).await
+    }
+
+    /// Who has reacted to a message of a direct chat or a group, with one reaction or any, at most 200 at a time by user id.
+    pub async fn get_reactions(
+        &self,
+        chat_id: ChatId,
+        seq: Seq,
+        emoji: Option<&str>,
+        after: Option<UserId>,
+    ) -> Result<Reactors, Error> {
+        self.call(&GetReactions { chat_id, seq, emoji: emoji.map(str::to_owned), after }).await
+    }
+
+    /// Who has read a message, in a group of at most 100.
+    pub async fn get_readers(&self, chat_id: ChatId, seq: Seq) -> Result<Readers, Error> {
+        self.call(&GetReaders { chat_id, seq }).await
     }
 
     /// Lets somebody who was removed come back by themselves.

@@ -49,6 +49,9 @@ macro_rules! params {
     )+};
 }
 
+/// Of those who have reacted to messages, and read them.
+mod audience;
+pub use audience::*;
 /// Of the own devices.
 mod devices;
 pub use devices::*;
@@ -181,6 +184,11 @@ params! {
         chat_id: ChatId,
         /// Which.
         seq: Seq,
+    }
+    /// Takes all pins back.
+    UnpinAll {
+        /// Where.
+        chat_id: ChatId,
     }
     /// Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
     /// back, too.
@@ -554,6 +562,8 @@ commands! {
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;
+    "get_reactions" GetReactions -> Reactors, http: true;
+    "get_readers" GetReaders -> Readers, http: true;
     "vote" Vote -> Voted, http: true;
     "close_poll" ClosePoll -> Changed, http: true;
     "get_voters" GetVoters -> Voters, http: true;
@@ -579,6 +589,7 @@ commands! {
     "set_info" SetInfo -> Changed, http: true;
     "pin_message" PinMessage -> Changed, http: true;
     "unpin_message" UnpinMessage -> Changed, http: true;
+    "unpin_all" UnpinAll -> Changed, http: true;
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
     "join" Join -> ChatSnapshot, http: true;

@@ -31,6 +31,8 @@ pub const TITLE_CHARS: usize = 128;
 pub const DESCRIPTION_CHARS: usize = 255;
 /// Most messages that are pinned in one chat.
 pub const PINNED: usize = 20;
+/// Most members of a group in which it is told who has read a message.
+pub const READERS_TOLD: usize = 100;
 /// Shortest and longest password, in bytes.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most members that a group can have. Channels have no such bound.

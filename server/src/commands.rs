@@ -128,6 +128,7 @@ macro_rules! commands {
                 "set_info" => chats::set_info::start(app, asker, request),
                 "pin_message" => chats::change::start(app, asker, request, chats::pin_message::pin),
                 "unpin_message" => chats::change::start(app, asker, request, chats::pin_message::unpin),
+                "unpin_all" => chats::change::start(app, asker, request, chats::pin_message::unpin_all),
                 "unban_member" => chats::change::start(app, asker, request, chats::change::unban_member),
                 "call_invite" => calls::call_invite::start(app, asker, request),
                 "call_ask" => calls::call_ask::start(app, asker, request),
@@ -161,6 +162,8 @@ commands! {
     "create_chat" => chats::create_chat::run, LONG;
     "get_chat" => chats::history::get_chat, LONG;
     "get_members" => chats::get_members::run, LONG;
+    "get_reactions" => chats::audience::reactions, LONG;
+    "get_readers" => chats::audience::readers, SHORT;
     "get_voters" => chats::polls::voters, LONG;
     "get_links" => chats::get_links::run, LONG;
     "get_banned" => chats::get_banned::run, LONG;

@@ -169,6 +169,21 @@ export abstract class Commands {
     return this.request("unpin_message", { chat_id: chatId, seq });
   }
 
+  /** Takes all pins back. */
+  unpinAll(chatId: wire.ChatId): Promise<wire.Changed> {
+    return this.request("unpin_all", { chat_id: chatId });
+  }
+
+  /** Who has reacted to a message of a direct chat or a group, with one reaction or any, by user id, 200 a page; go on with `after` while the answer has one. */
+  getReactions(chatId: wire.ChatId, seq: wire.Seq, more: { emoji?: string; after?: wire.UserId } = {}): Promise<wire.Reactors> {
+    return this.request("get_reactions", { chat_id: chatId, seq, ...more });
+  }
+
+  /** Who has read a message, in a group of at most 100. */
+  getReaders(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Readers> {
+    return this.request("get_readers", { chat_id: chatId, seq });
+  }
+
   /** Takes rights from a member that everybody has, until a time (ISO 8601) or for good; none gives all back. */
   restrictMember(chatId: wire.ChatId, userId: wire.UserId, denied: wire.Right[], until?: wire.Timestamp): Promise<wire.Changed> {
     return this.request("restrict_member", { chat_id: chatId, user_id: userId, denied, ...(until !== undefined && { until }) });

@@ -62,6 +62,8 @@ pub enum Change {
     Pin(Seq),
     /// No longer.
     Unpin(Seq),
+    /// None is shown above the others any more.
+    UnpinAll,
     /// Whoever was removed may come back by themselves.
     Unban(UserId),
     /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks takes no messages from them (a block, or from nobody), or does again, since then

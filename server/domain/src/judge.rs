@@ -208,6 +208,7 @@ impl Judging {
             Change::SetInfo(new) => self.set_info(by, new, now),
             Change::Pin(seq) => self.pin(by, *seq, now),
             Change::Unpin(seq) => self.unpin(by, *seq, now),
+            Change::UnpinAll => self.unpin_all(by, now),
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
             Change::Join => self.join(by, now, dice),

@@ -1,6 +1,7 @@
 //! Chats: what is said in them, who is in them, what a client has missed.
 
 pub(super) mod add_members;
+pub(super) mod audience;
 pub(super) mod change;
 pub(super) mod create_chat;
 pub(super) mod files;

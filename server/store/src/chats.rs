@@ -1,5 +1,6 @@
 //! What belongs to chats. Every function here names a chat, and touches the chats' side only.
 
+mod audience;
 pub mod change;
 mod delta;
 pub mod feed;

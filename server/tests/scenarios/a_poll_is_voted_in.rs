@@ -189,6 +189,7 @@ async fn a_quiz_keeps_its_answer_until_one_has_answered_and_ends_in_time() {
 #[tokio::test]
 async fn once_however_many_vote_at_once_on_two_nodes() {
     let world = Plan::pair().start().await;
+    let world = &world;
     let [author] = world.people().await;
     author.connect(world.at(0)).await;
     let crowd: Vec<Device> = world.accounts(150).await.into_iter().map(Device::new).collect();

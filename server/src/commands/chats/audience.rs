@@ -17,6 +17,11 @@ pub(in crate::commands) async fn reactions(app: Arc<App>, asker: Asker, get: Get
     if inside.place.kind == ChatKind::Channel {
         return refuse(ErrorCode::Forbidden, "readers of a channel do not learn of each other");
     }
+    let shown = app.store.chats.shown(asker.user, get.chat_id, &[get.seq]).await?;
+    // A deleted message has lost its reactions, though their rows are there.
+    if shown.first().is_none_or(|(_, body)| *body == Body::Deleted) {
+        return Ok(Outcome::new(Reactors { reactions: Vec::new(), after: None }));
+    }
     let (after, page) = (get.after.unwrap_or(UserId(0)), limit::USERS_PER_COMMAND);
     let (reactions, after) =
         app.store.chats.reactors(get.chat_id, get.seq, emoji.as_deref(), after, page).await?;
