@@ -3,11 +3,12 @@
 use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
     command::{
-        AddMembers, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
-        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetReaders, GetReactions, GetStickerPacks, GetUsers, GetVoters, History, ItemsSet, Join, Leave,
-        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, Reactors, Readers, RemoveMember, Report,
-        Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo,
-        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
+        AddMembers, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit,
+        GetBanned, GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetReactions, GetReaders, GetStickerPacks,
+        GetUsers, GetVoters, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page,
+        PinMessage, Ping, Presences, React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember,
+        RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, SetStickerPack,
+        SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},

@@ -134,7 +134,8 @@ impl NewPoll {
         if !limit::POLL_OPTIONS.contains(&self.options.len()) {
             return refuse("a poll has 2 to 10 options");
         }
-        let Some(options) = self.options.iter().map(|it| line(it, limit::POLL_OPTION_UNITS)).collect::<Option<Vec<_>>>()
+        let Some(options) =
+            self.options.iter().map(|it| line(it, limit::POLL_OPTION_UNITS)).collect::<Option<Vec<_>>>()
         else {
             return refuse("an option has 1 to 100 UTF-16 code units, and shows something");
         };
@@ -161,7 +162,17 @@ impl NewPoll {
     pub fn begin(self) -> Poll {
         let Self { question, options, public, multiple, closes_at, key } = self;
         let options = options.into_iter().map(|text| PollOption { text, votes: 0 }).collect();
-        Poll { question, options, public, multiple, quiz: key.right.is_some(), closes_at, closed: false, voters: 0, key }
+        Poll {
+            question,
+            options,
+            public,
+            multiple,
+            quiz: key.right.is_some(),
+            closes_at,
+            closed: false,
+            voters: 0,
+            key,
+        }
     }
 }
 
@@ -176,7 +187,9 @@ mod tests {
 
     fn new(options: &[&str], key: QuizKey) -> NewPoll {
         let options = options.iter().map(|&it| it.to_owned()).collect();
-        NewPoll { question: " چای یا قهوه؟ ".to_owned(), options, public: false, multiple: false, closes_at: None, key }
+        NewPoll {
+            question: " چای یا قهوه؟ ".to_owned(), options, public: false, multiple: false, closes_at: None, key
+        }
     }
 
     fn key(right: Option<u8>, explanation: Option<&str>) -> QuizKey {

@@ -51,7 +51,7 @@ test('two people vote, one by keyboard, and both see how it stands', async () =>
   await poll(hers).getByRole('button', { name: 'قهوه' }).click();
   for (const [tab, of] of [[hers, words], [his, there]] as const) {
     await poll(tab).getByText(of.voters(2), { exact: true }).waitFor();
-    await poll(tab).getByText(of.heard('چای', 50, 1)).waitFor();
+    await poll(tab).getByRole('listitem').getByText(of.heard('چای', 50, 1)).waitFor();
     await sound(tab);
   }
 
@@ -65,7 +65,7 @@ test('two people vote, one by keyboard, and both see how it stands', async () =>
   // He takes it back, and chooses anew.
   await poll(his).getByRole('button', { name: there.takeBack }).click();
   await poll(his).getByRole('button', { name: 'آب' }).click();
-  await poll(hers).getByText(words.heard('آب', 50, 1)).waitFor();
+  await poll(hers).getByRole('listitem').getByText(words.heard('آب', 50, 1)).waitFor();
 
   // After a reload one still knows what one has chosen.
   await his.page.reload();

@@ -59,12 +59,7 @@ impl Show {
             format!("  {}{}{mine}", self.bidi.part(&it.emoji), it.count)
         };
         let reactions: String = message.reactions.iter().map(reaction).collect();
-        format!(
-            "#{} {}{mark}{reply}: {}{edited}{reactions}",
-            message.seq,
-            self.name(message.sender),
-            self.body(view)
-        )
+        format!("#{} {}{mark}{reply}: {}{edited}{reactions}", message.seq, self.name(message.sender), self.body(view))
     }
 
     fn body(&self, view: &MessageView) -> String {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version, command::Page,
+    ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version,
+    command::Page,
     poll::{ChatVote, OwnVote},
 };
 use serde::{Deserialize, Serialize};

@@ -1222,6 +1222,40 @@ after?: UserId, };
 export type GetOwnStickerPacks = Record<symbol, never>;
 
 /**
+ * Who has reacted to a message of a direct chat or a group, by user id. Readers of a channel do not learn of each other.
+ */
+export type GetReactions = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * To which message.
+ */
+seq: Seq, 
+/**
+ * Only with this reaction; absent for all.
+ */
+emoji?: string, 
+/**
+ * What the last page said; absent for the first.
+ */
+after?: UserId, };
+
+/**
+ * Who has read a message, in a group of at most 100.
+ */
+export type GetReaders = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, };
+
+/**
  * The relays, to measure the round trip to each.
  */
 export type GetRelays = Record<symbol, never>;
@@ -2495,6 +2529,32 @@ emoji: string,
 count: number, };
 
 /**
+ * Somebody who has reacted.
+ */
+export type Reactor = { 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * How.
+ */
+emoji: string, };
+
+/**
+ * The answer to [`GetReactions`].
+ */
+export type Reactors = { 
+/**
+ * At most 200. There may be none although more follow.
+ */
+reactions: Array<Reactor>, 
+/**
+ * Ask again with it; absent at the end.
+ */
+after?: UserId, };
+
+/**
  * See [`Event::Read`].
  */
 export type Read = { 
@@ -2510,6 +2570,15 @@ user_id: UserId,
  * Up to and with this message.
  */
 seq: Seq, };
+
+/**
+ * The answer to [`GetReaders`].
+ */
+export type Readers = { 
+/**
+ * By user id, without whoever wrote it.
+ */
+user_ids: Array<UserId>, };
 
 /**
  * `POST /api/v1/register`: makes an account and signs its first device in.
@@ -3165,6 +3234,15 @@ chat_id: ChatId,
 user_id: UserId, };
 
 /**
+ * Takes all pins back.
+ */
+export type UnpinAll = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, };
+
+/**
  * Takes a pin back.
  */
 export type UnpinMessage = { 
@@ -3425,6 +3503,8 @@ export interface Commands {
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };
+  get_reactions: { params: GetReactions; reply: Reactors };
+  get_readers: { params: GetReaders; reply: Readers };
   vote: { params: Vote; reply: Voted };
   close_poll: { params: ClosePoll; reply: Changed };
   get_voters: { params: GetVoters; reply: Voters };
@@ -3450,6 +3530,7 @@ export interface Commands {
   set_info: { params: SetInfo; reply: Changed };
   pin_message: { params: PinMessage; reply: Changed };
   unpin_message: { params: UnpinMessage; reply: Changed };
+  unpin_all: { params: UnpinAll; reply: Changed };
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
   join: { params: Join; reply: ChatSnapshot };

@@ -120,12 +120,7 @@ pub fn run(args: &Polls) -> Result<Report, Error> {
 }
 
 /// Everybody reads their own vote, and one the counts: each person counts once. Returns whose last one is not there.
-fn audit(
-    stage: &mut Broadcast,
-    seq: Seq,
-    stands: &[Option<u64>],
-    option: impl Fn(u64) -> u8,
-) -> Result<u64, Error> {
+fn audit(stage: &mut Broadcast, seq: Seq, stands: &[Option<u64>], option: impl Fn(u64) -> u8) -> Result<u64, Error> {
     stage.run.bar.set_message("reading back");
     let (mut api, mut lost) = (api(&stage.common), 0);
     let question = History { chat_id: stage.chat_id, seq, before: 0, after: 1 };

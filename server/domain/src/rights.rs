@@ -227,7 +227,9 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
 
 #[cfg(test)]
 mod tests {
-    use Action::{Add, ChangeInfo, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, Vote, Write};
+    use Action::{
+        Add, ChangeInfo, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, Vote, Write,
+    };
     use ChatKind::{Channel, Direct, Group};
 
     use super::*;

@@ -17,7 +17,9 @@ use crate::support::{Device, Model, http, world::Plan};
 fn poll(options: &[&str]) -> NewPoll {
     let options = options.iter().map(|&it| it.to_owned()).collect();
     let key = QuizKey::default();
-    NewPoll { question: "چای یا قهوه؟".to_owned(), options, public: false, multiple: false, closes_at: None, key }
+    NewPoll {
+        question: "چای یا قهوه؟".to_owned(), options, public: false, multiple: false, closes_at: None, key
+    }
 }
 
 fn quiz(right: u8) -> NewPoll {
@@ -43,9 +45,7 @@ fn counts(poll: &Poll) -> (Vec<u32>, u32) {
 }
 
 async fn counted(device: &Device, chat: ChatId, seq: Seq, votes: &[u32], voters: u32) {
-    let fits = |model: &Model| {
-        shown(model, chat, seq).is_some_and(|it| counts(&it) == (votes.to_vec(), voters))
-    };
+    let fits = |model: &Model| shown(model, chat, seq).is_some_and(|it| counts(&it) == (votes.to_vec(), voters));
     device.until(&format!("{votes:?} by {voters}"), fits).await;
 }
 
@@ -169,10 +169,7 @@ async fn a_quiz_keeps_its_answer_until_one_has_answered_and_ends_in_time() {
     assert_eq!(shown(&sara.model(), chat_id, seq).expect("held").key, none, "others do not");
     let frames = format!("{:?}", sara.model().events);
     assert!(!frames.contains("چون"), "the explanation was told before its time: {frames}");
-    sara.until("its end", |model| {
-        shown(model, chat_id, seq).is_some_and(|it| it.closed && it.key == right)
-    })
-    .await;
+    sara.until("its end", |model| shown(model, chat_id, seq).is_some_and(|it| it.closed && it.key == right)).await;
     assert_eq!(not_taken(&sara, chat_id, seq, &[1]).await, ErrorCode::PollClosed);
 
     for bad in [
@@ -197,7 +194,8 @@ async fn once_however_many_vote_at_once_on_two_nodes() {
     let group = world.group(&author, &members).await;
     let channel = {
         let (kind, handle) = (ChatKind::Channel, Some("asked".to_owned()));
-        let create = CreateChat { client_id: Uuid::new_v4(), kind, title: "ک".to_owned(), handle, members: Vec::new() };
+        let create =
+            CreateChat { client_id: Uuid::new_v4(), kind, title: "ک".to_owned(), handle, members: Vec::new() };
         author.must(create).await.chat.id
     };
     let join = Join { handle: "asked".to_owned() };
@@ -221,7 +219,7 @@ async fn once_however_many_vote_at_once_on_two_nodes() {
         author.forget_events();
         let began = std::time::Instant::now();
         stream::iter(crowd.iter().enumerate())
-            .for_each_concurrent(64, |(n, person)| async move {
+            .for_each_concurrent(16, |(n, person)| async move {
                 // Four at once, over both nodes, of which two say something else.
                 let tries = (0..4_usize).map(|it| {
                     let option = u8::try_from((n + it % 2) % 3).expect("small");
@@ -235,7 +233,8 @@ async fn once_however_many_vote_at_once_on_two_nodes() {
             })
             .await;
         counted(&author, chat_id, seq, &[50, 50, 50], 150).await;
-        let told = author.model().events.iter().filter(|it| matches!(it, Event::Delta(it) if it.chat_id == chat_id)).count();
+        let told =
+            author.model().events.iter().filter(|it| matches!(it, Event::Delta(it) if it.chat_id == chat_id)).count();
         println!("150 people asked 750 times within {:?}, told in {told} changes", began.elapsed());
         if chat_id == channel {
             let most = usize::try_from(began.elapsed().as_secs()).expect("few") + 2;

@@ -2,7 +2,7 @@
 
 use chapar_protocol::{
     ChatKind, ErrorCode, Seq,
-    command::{Delete, GetReaders, GetReactions, MarkRead, React},
+    command::{Delete, GetReactions, GetReaders, MarkRead, React},
 };
 
 use crate::support::world::Plan;

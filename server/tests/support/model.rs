@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
     ChatCursor, ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member, Message,
-    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept,
-    poll::OwnVote,
+    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept, poll::OwnVote,
 };
 use uuid::Uuid;
 

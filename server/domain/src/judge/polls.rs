@@ -27,7 +27,10 @@ impl Judging {
     pub(super) fn may_ask(&self, body: &Body, now: Timestamp) -> Result<(), WireError> {
         let Body::Poll(poll) = body else { return Ok(()) };
         if poll.public && self.chat.info.kind == ChatKind::Channel {
-            return refuse(ErrorCode::BadPoll, "readers of a channel do not learn of each other: its polls are not public");
+            return refuse(
+                ErrorCode::BadPoll,
+                "readers of a channel do not learn of each other: its polls are not public",
+            );
         }
         if poll.closes_at.is_some_and(|at| at <= now) {
             return refuse(ErrorCode::BadPoll, "a poll closes in the future");

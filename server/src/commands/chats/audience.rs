@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{
     Body, ChatKind, ErrorCode, UserId,
-    command::{GetReaders, GetReactions, Reactors, Readers},
+    command::{GetReactions, GetReaders, Reactors, Readers},
     limit, text,
 };
 
@@ -23,8 +23,7 @@ pub(in crate::commands) async fn reactions(app: Arc<App>, asker: Asker, get: Get
         return Ok(Outcome::new(Reactors { reactions: Vec::new(), after: None }));
     }
     let (after, page) = (get.after.unwrap_or(UserId(0)), limit::USERS_PER_COMMAND);
-    let (reactions, after) =
-        app.store.chats.reactors(get.chat_id, get.seq, emoji.as_deref(), after, page).await?;
+    let (reactions, after) = app.store.chats.reactors(get.chat_id, get.seq, emoji.as_deref(), after, page).await?;
     Ok(Outcome::new(Reactors { reactions, after }))
 }
 

@@ -75,8 +75,7 @@ pub(super) async fn load(
             let seen: i64 = found.try_get("seen")?;
             untold.views.insert(Seq(seq), u32::try_from(seen).unwrap_or(u32::MAX));
         }
-        untold.more =
-            untold.reactions.len() >= REACTIONS || untold.views.len() >= VIEWS || untold.votes.len() >= VOTES;
+        untold.more = untold.reactions.len() >= REACTIONS || untold.views.len() >= VIEWS || untold.votes.len() >= VOTES;
     }
     if messages.is_empty() {
         return Ok(());

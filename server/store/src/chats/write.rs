@@ -121,22 +121,22 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     }
     let statement = if polls.0.is_empty() { WRITE } else { WRITE_WITH_POLLS };
     let mut query = sqlx::query_scalar(statement)
-    .bind(column(|it| it.chat.info.id.0))
-    .bind(column(|it| it.from.0))
-    .bind(column(|it| it.chat.seq.0))
-    .bind(column(|it| it.chat.version.0))
-    .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
-    .bind(written.iter().map(kinds).collect::<Vec<i16>>())
-    .bind(fresh.chats)
-    .bind(fresh.seqs)
-    .bind(fresh.versions)
-    .bind(fresh.senders)
-    .bind(fresh.clients)
-    .bind(fresh.hashes)
-    .bind(fresh.sent_at)
-    .bind(fresh.replies)
-    .bind(fresh.bodies)
-    .bind((!more.0.is_empty()).then_some(Json(more.0)));
+        .bind(column(|it| it.chat.info.id.0))
+        .bind(column(|it| it.from.0))
+        .bind(column(|it| it.chat.seq.0))
+        .bind(column(|it| it.chat.version.0))
+        .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
+        .bind(written.iter().map(kinds).collect::<Vec<i16>>())
+        .bind(fresh.chats)
+        .bind(fresh.seqs)
+        .bind(fresh.versions)
+        .bind(fresh.senders)
+        .bind(fresh.clients)
+        .bind(fresh.hashes)
+        .bind(fresh.sent_at)
+        .bind(fresh.replies)
+        .bind(fresh.bodies)
+        .bind((!more.0.is_empty()).then_some(Json(more.0)));
     if !polls.0.is_empty() {
         query = query.bind(Json(polls.0));
     }

@@ -4,6 +4,7 @@ import { session, textOf } from '../state/session.svelte';
 import { copyText } from '../ui/copy';
 import type { IconName } from '../ui/icons';
 import type { MenuItem } from '../ui/menu.svelte';
+import { now } from '../media/now.svelte';
 import { notices } from '../ui/notices.svelte';
 import type { Feed } from './feed.svelte';
 import { seqsOf, type Shown } from './items';
@@ -74,6 +75,12 @@ const ACTIONS: readonly Action[] = [
     icon: 'pin',
     may: ({ stored, seq }, on) => stored && on.pins && on.isPinned(seq as number),
     run: ({ seq }, on) => on.pin(seq as number, false),
+  },
+  {
+    label: (words) => words.chat.audience,
+    icon: 'people',
+    may: ({ stored, shown }, on) => stored && shown.body.reacts && on.showsAudience(shown),
+    run: ({ shown }, on) => on.audience(shown),
   },
   {
     label: (words) => words.chat.closePoll,
@@ -156,6 +163,17 @@ export class MessageActions {
     const { client } = session;
     const { id } = this.#chat();
     (pinned ? client.pinMessage(id, seq) : client.unpinMessage(id, seq)).catch((error: unknown) => notices.tell(sentence(error)));
+  }
+
+  /** Readers of a channel do not learn of each other; of two people who write to each other one sees the other's ticks. */
+  showsAudience(shown: Shown): boolean {
+    const { kind } = this.#chat().info;
+    return kind !== 'channel' && (shown.reactions.length > 0 || (kind === 'group' && shown.own));
+  }
+
+  audience(shown: Shown): void {
+    const { id, info } = this.#chat();
+    if (shown.seq !== undefined) now.audience = { chatId: id, seq: shown.seq, readable: info.kind === 'group', counts: shown.reactions };
   }
 
   async closePoll(seq: number): Promise<void> {

@@ -141,6 +141,7 @@ const ar: typeof fa = {
     copyText: 'نسخ النص',
     pin: 'تثبيت',
     unpin: 'إلغاء التثبيت',
+    audience: 'التفاعلات والقرّاء',
     closePoll: 'إنهاء الاستطلاع',
     closePollQuestion: 'أتُنهي هذا الاستطلاع؟',
     closePollLead: 'لن يستطيع أحد التصويت بعد ذلك.',

@@ -124,6 +124,7 @@ const en: typeof fa = {
     copyText: 'Copy text',
     pin: 'Pin',
     unpin: 'Unpin',
+    audience: 'Reactions and readers',
     closePoll: 'End poll',
     closePollQuestion: 'End this poll?',
     closePollLead: 'Nobody can vote after that.',

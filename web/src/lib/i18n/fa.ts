@@ -123,6 +123,7 @@ const fa = {
     copyText: 'کپی متن',
     pin: 'سنجاق کردن',
     unpin: 'برداشتن سنجاق',
+    audience: 'واکنش‌ها و بازدیدها',
     closePoll: 'پایان نظرسنجی',
     closePollQuestion: 'نظرسنجی پایان یابد؟',
     closePollLead: 'پس از آن کسی نمی‌تواند رأی بدهد.',

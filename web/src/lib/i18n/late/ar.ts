@@ -484,6 +484,21 @@ const ar: typeof fa = {
     right: 'إجابة صحيحة',
     wrong: 'إجابة غير صحيحة',
   },
+
+  audience: {
+    title: 'التفاعلات والقرّاء',
+    reacted: 'التفاعلات',
+    read: 'قرأها',
+    all: 'الكل',
+    nobody: 'لا أحد بعد.',
+  },
+
+  pins: {
+    show: 'كل الرسائل المثبتة',
+    all: 'إلغاء تثبيت الكل',
+    allQuestion: (count: number) => `أتلغي تثبيت ${n(count)} من الرسائل؟`,
+    allLead: 'تبقى الرسائل، لكنها لا تظهر أعلى المحادثة.',
+  },
 };
 
 export default ar;

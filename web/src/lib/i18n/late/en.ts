@@ -476,6 +476,21 @@ const en: typeof fa = {
     right: 'That was right',
     wrong: 'That was not right',
   },
+
+  audience: {
+    title: 'Reactions and readers',
+    reacted: 'Reactions',
+    read: 'Read by',
+    all: 'All',
+    nobody: 'Nobody yet.',
+  },
+
+  pins: {
+    show: 'All pinned messages',
+    all: 'Unpin all',
+    allQuestion: (count: number) => (count === 1 ? 'Take the pin back?' : `Take ${n(count)} pins back?`),
+    allLead: 'The messages stay; they are only no longer shown above the chat.',
+  },
 };
 
 export default en;
