@@ -4,11 +4,12 @@ use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
     command::{
         AddMembers, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit,
-        GetBanned, GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetReactions, GetReaders, GetStickerPacks,
-        GetUsers, GetVoters, History, ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page,
-        PinMessage, Ping, Presences, React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember,
-        RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, SetStickerPack,
-        SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
+        Forward, ForwardedItem, GetBanned, GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetReactions,
+        GetReaders, GetStickerPacks, GetUsers, GetVoters, History, ItemsSet, Join, Leave, MarkRead, Members,
+        OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, Reactors, Readers, RemoveMember, Report,
+        Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SentAlbum, SetAdminRights, SetChatRights,
+        SetInfo, SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage,
+        Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -175,6 +176,17 @@ impl Client {
     /// Gives a group or channel a photo, a file of one's own of the kind `avatar`, or takes it away.
     pub async fn set_photo(&self, chat_id: ChatId, photo: Option<FileId>) -> Result<Changed, Error> {
         self.call(&SetInfo { chat_id, title: None, description: None, photo: Some(photo) }).await
+    }
+
+    /// Sends messages of one chat on into a chat, at most 30, each under a client id of its own: a retry with the same ids makes no second ones.
+    pub async fn forward(
+        &self,
+        from: ChatId,
+        messages: Vec<ForwardedItem>,
+        to: ChatId,
+        hide_origin: bool,
+    ) -> Result<SentAlbum, Error> {
+        self.call(&Forward { chat_id: to, from, messages, hide_origin }).await
     }
 
     /// Pins a message: it is shown above the others to all.

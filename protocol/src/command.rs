@@ -58,6 +58,9 @@ pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of messages that go on elsewhere.
+mod forward;
+pub use forward::*;
 /// Of polls.
 mod polls;
 pub use polls::*;
@@ -559,6 +562,7 @@ commands! {
     "ping" Ping -> Done, http: true;
     "send" Send -> Sent, http: true;
     "send_album" SendAlbum -> SentAlbum, http: true;
+    "forward" Forward -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

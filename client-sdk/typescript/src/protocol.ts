@@ -1142,6 +1142,32 @@ order: number,
 chats: Array<ChatId>, };
 
 /**
+ * Where a forwarded message was first: its author, or the channel whose post it is. Of the first one, however often it was forwarded since.
+ * Without any field: whoever forwarded it does not say.
+ */
+export type Forwarded = { 
+/**
+ * Who wrote it; absent for a post of a channel.
+ */
+user_id?: UserId, 
+/**
+ * How the author was called when it was forwarded, or the channel.
+ */
+name?: string, 
+/**
+ * The group or channel in which it stands. Who is not in it can see nothing of it there.
+ */
+chat_id?: ChatId, 
+/**
+ * Its place there.
+ */
+seq?: Seq, 
+/**
+ * When it was sent there.
+ */
+sent_at?: Timestamp, };
+
+/**
  * Those who were removed and cannot come back, by user id. For those who may remove.
  */
 export type GetBanned = { 
@@ -1670,7 +1696,11 @@ reactions?: Array<ReactionCount>,
 /**
  * In a channel: how many people's read marks have passed it, as last told; 0 elsewhere.
  */
-views?: number, };
+views?: number, 
+/**
+ * It was forwarded: from where, as far as that is told. Such a message is not edited.
+ */
+forwarded?: Forwarded, };
 
 /**
  * Calls missed and not looked at yet.
@@ -2856,7 +2886,7 @@ version: Version,
 sent_at: Timestamp, };
 
 /**
- * The answer to [`SendAlbum`].
+ * The answer to [`SendAlbum`] and [`Forward`](super::Forward).
  */
 export type SentAlbum = { 
 /**
@@ -3500,6 +3530,7 @@ export interface Commands {
   ping: { params: Ping; reply: Done };
   send: { params: Send; reply: Sent };
   send_album: { params: SendAlbum; reply: SentAlbum };
+  forward: { params: Forward; reply: SentAlbum };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };

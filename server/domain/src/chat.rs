@@ -6,8 +6,9 @@ use std::{
 };
 
 use chapar_protocol::{
-    Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version, poll::QuizKey,
+    Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded, poll::QuizKey,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -139,12 +140,46 @@ pub struct Stored {
 impl Stored {
     /// Notes that the body is to be written as it is now.
     pub(crate) fn write_body(&mut self) {
-        self.json = Some(json(&self.message.body));
+        self.json = Some(json(&self.message.body, &Beside::of(&self.message)));
     }
 
+    /// Another body under the same marks. A tombstone has none.
     pub(crate) fn rewrite(&mut self, body: Body) {
-        self.json = Some(json(&body));
+        if body == Body::Deleted {
+            Beside::default().mark(&mut self.message);
+        }
+        self.json = Some(json(&body, &Beside::of(&self.message)));
         self.message.body = body;
+    }
+}
+
+/// The marks beside a body: what few messages have, and what is no part of what they say. On the wire they are fields of the message; stored
+/// they stand in the body's JSON, under [`Beside::KEY`], so that a message without them costs nothing for them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Where it was forwarded from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
+}
+
+impl Beside {
+    /// Under which the marks stand in the JSON of a stored body.
+    pub const KEY: &str = "beside";
+
+    /// Those of a message.
+    pub fn of(message: &Message) -> Self {
+        Self { forwarded: message.forwarded.clone() }
+    }
+
+    /// Gives a message these marks, and no others.
+    pub fn mark(self, message: &mut Message) {
+        let Self { forwarded } = self;
+        message.forwarded = forwarded;
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -5,6 +5,7 @@ pub(super) mod audience;
 pub(super) mod change;
 pub(super) mod create_chat;
 pub(super) mod files;
+pub(super) mod forward;
 pub(super) mod get_banned;
 pub(super) mod get_links;
 pub(super) mod get_members;

@@ -5,6 +5,7 @@ pub mod change;
 mod delta;
 pub mod feed;
 mod files;
+mod forwards;
 mod load;
 pub mod pages;
 mod polls;
@@ -14,6 +15,8 @@ mod untold;
 mod write;
 
 use std::ops::Deref;
+
+pub use forwards::{Original, Originals};
 
 use sqlx::postgres::PgConnectOptions;
 

@@ -55,6 +55,7 @@ mod http_is_bounded_and_polite;
 mod it_is_told_who_has_reacted_and_read;
 mod limits_are_honest;
 mod malformed_frames_are_answered;
+mod messages_are_forwarded;
 mod one_account_asks_for_much_at_once;
 mod one_account_resumes_on_many_sockets;
 mod postgres_is_killed_in_mid_traffic;
