@@ -1142,6 +1142,28 @@ order: number,
 chats: Array<ChatId>, };
 
 /**
+ * Sends messages of one chat on into a chat: all of them, one after the other and in one change, or none. A retry with the same client
+ * ids and places returns those that exist, also when the originals are gone.
+ */
+export type Forward = { 
+/**
+ * Where to.
+ */
+chat_id: ChatId, 
+/**
+ * Where they stand. It may be the same chat.
+ */
+from: ChatId, 
+/**
+ * 1 to 30, in the order in which they are to stand.
+ */
+messages: Array<ForwardedItem>, 
+/**
+ * Does not say where they come from.
+ */
+hide_origin?: boolean, };
+
+/**
  * Where a forwarded message was first: its author, or the channel whose post it is. Of the first one, however often it was forwarded since.
  * Without any field: whoever forwarded it does not say.
  */
@@ -1166,6 +1188,19 @@ seq?: Seq,
  * When it was sent there.
  */
 sent_at?: Timestamp, };
+
+/**
+ * A message to be forwarded.
+ */
+export type ForwardedItem = { 
+/**
+ * Made by the client, new for each message, the same for each retry of it.
+ */
+client_id: string, 
+/**
+ * Its place where it stands.
+ */
+seq: Seq, };
 
 /**
  * Those who were removed and cannot come back, by user id. For those who may remove.

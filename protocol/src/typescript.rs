@@ -85,6 +85,7 @@ roots![
     c::Sent,
     c::SendAlbum,
     c::SentAlbum,
+    c::Forward,
     c::GetFile,
     crate::media::FileInfo,
     c::GetLinks,
