@@ -61,6 +61,9 @@ pub use files::*;
 /// Of messages that go on elsewhere.
 mod forward;
 pub use forward::*;
+/// Of messages that are pinned.
+mod pins;
+pub use pins::*;
 /// Of polls.
 mod polls;
 pub use polls::*;
@@ -173,25 +176,6 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::chat::named")]
         #[ts(optional, type = "FileId | null")]
         photo: Option<Option<FileId>>,
-    }
-    /// Pins a message: it is shown above the others to all. In a direct chat for both, else for those who may `pin`.
-    PinMessage {
-        /// Where.
-        chat_id: ChatId,
-        /// Which. One that is pinned already stays where it is.
-        seq: Seq,
-    }
-    /// Takes a pin back.
-    UnpinMessage {
-        /// Where.
-        chat_id: ChatId,
-        /// Which.
-        seq: Seq,
-    }
-    /// Takes all pins back.
-    UnpinAll {
-        /// Where.
-        chat_id: ChatId,
     }
     /// Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
     /// back, too.

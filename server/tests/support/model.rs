@@ -380,8 +380,8 @@ impl Model {
         let mut fresh: BTreeSet<Seq> = BTreeSet::new();
         for row in delta.rows {
             let (v, from, to) = (row.version(), delta.from, delta.version);
-            // An own reaction also comes along with its message.
-            let early = v <= from && row.reaction().is_none();
+            // An own reaction also comes along with its message, and an own vote has no version.
+            let early = v <= from && row.reaction().is_none() && row.vote().is_none();
             if early || v > to {
                 self.violations.push(format!("chat {id}: {row:?} of version {v} in a delta from {from} to {to}"));
             }
