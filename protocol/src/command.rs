@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
-    call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
+    call::{CallAsk, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
     media::{FileId, FileInfo},
     message::NewBody,
@@ -52,6 +52,9 @@ macro_rules! params {
 /// Of those who have reacted to messages, and read them.
 mod audience;
 pub use audience::*;
+/// Of calls that are over.
+mod call_log;
+pub use call_log::*;
 /// Of the own devices.
 mod devices;
 pub use devices::*;
@@ -487,24 +490,6 @@ params! {
         #[ts(as = "Option<Vec<CallIssue>>", optional)]
         issues: Vec<CallIssue>,
     }
-    /// The own call log, the latest first.
-    GetCalls {
-        /// Only those before this one; absent for the first page.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        before: Option<CallId>,
-        /// How many, 1 to 100.
-        limit: u32,
-    }
-    /// The answer to [`GetCalls`].
-    Calls {
-        /// The latest first.
-        calls: Vec<CallEntry>,
-        /// Whether there are more.
-        more: bool,
-    }
-    /// The person has seen the missed calls: their counter is 0 again, on all own devices.
-    SeeCalls {}
     /// Changes the own name. Others see it when they ask next.
     SetName {
         /// 1 to 128 characters.

@@ -8,6 +8,7 @@ use crate::{ChatId, ErrorCode, Seq, Timestamp, WireError, limit, media::is_false
 
 /// A question to all in the chat, as its message shows it. It counts the answers of everybody; one's own come apart, as [`OwnVote`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the wire")]
 pub struct Poll {
     /// What is asked.
     pub question: String,

@@ -69,7 +69,6 @@ test('two people vote, one by keyboard, and both see how it stands', async () =>
 
   // After a reload one still knows what one has chosen.
   await his.page.reload();
-  await his.open('کاروان');
   await poll(his).getByRole('listitem').filter({ hasText: there.mine }).filter({ hasText: 'آب' }).waitFor();
 
   await hers.act('چای یا قهوه؟', hers.words.chat.closePoll);
