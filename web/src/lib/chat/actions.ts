@@ -6,7 +6,6 @@ import type { IconName } from '../ui/icons';
 import type { MenuItem } from '../ui/menu.svelte';
 import { now } from '../media/now.svelte';
 import { notices } from '../ui/notices.svelte';
-import { now } from '../media/now.svelte';
 import { kindOf } from './bodies';
 import type { Feed } from './feed.svelte';
 import { seqsOf, type Shown } from './items';
@@ -57,7 +56,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'onward',
     turns: true,
     codes: ['KeyF'],
-    may: ({ stored, shown }) => stored && shown.body.answers,
+    may: ({ stored, shown }) => stored && shown.body.answers && !shown.body.stays,
     run: ({ shown }, on) => on.forward(seqsOf(shown)),
   },
   {
@@ -260,7 +259,7 @@ export class MessageActions {
 
   #forwardable(seqs: readonly number[]): Message[] {
     const rows = seqs.map((each) => this.feed.row(each)?.message);
-    return rows.filter((message) => message !== undefined).filter(({ body }) => kindOf(body).answers);
+    return rows.filter((message) => message !== undefined).filter(({ body }) => kindOf(body).answers && !kindOf(body).stays);
   }
 
   copy(seqs: readonly number[]): void {

@@ -38,6 +38,8 @@ export interface Kind {
   box?(body: AnyBody, shown: Shown): Box;
   /** It goes up to the edge of the bubble. */
   flush?: boolean;
+  /** It cannot be forwarded: it asks those of its chat. */
+  stays?: boolean;
   /** It stands without a bubble around it. */
   bare?: boolean;
 }
@@ -112,6 +114,7 @@ const KINDS: Readonly<Record<string, Kind | undefined>> = {
     ...PLAIN,
     line: (body, { words }) => `${(body as Poll).quiz || 'right' in body ? words.media.quiz : words.media.poll}: ${(body as Poll).question}`,
     icon: 'poll',
+    stays: true,
     component: () => import('../polls/Poll.svelte'),
     // Question, kind, a line for each option and the sum.
     box: (body) => ({ width: 20, height: 6 + 2.875 * (body as Poll).options.length }),
