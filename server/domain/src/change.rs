@@ -118,7 +118,7 @@ pub struct NewMessage {
     /// What it answers.
     pub reply_to: Option<Seq>,
     /// Of a quiz: what is right, which its body does not say yet.
-    pub key: QuizKey,
+    pub key: Option<Box<QuizKey>>,
     /// The marks beside the body.
     pub beside: Beside,
     /// Both as JSON: encoded once, for the table.
@@ -161,7 +161,10 @@ impl NewMessage {
     }
 
     fn with(client_id: Uuid, hash: i64, mut body: Body, reply_to: Option<Seq>) -> Self {
-        let key = if let Body::Poll(poll) = &mut body { std::mem::take(&mut poll.key) } else { QuizKey::default() };
+        let key = match &mut body {
+            Body::Poll(poll) if poll.quiz => Some(Box::new(std::mem::take(&mut poll.key))),
+            _ => None,
+        };
         let beside = Beside::default();
         let json = json(&body, &beside);
         Self { client_id, body, reply_to, key, beside, json, hash }

@@ -192,8 +192,6 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         Action::Edit(_) => place.kind == ChatKind::Channel || rights.has(Rights::WRITE),
         Action::Delete(sender) => sender == user || place.kind != ChatKind::Direct && rights.has(Rights::DELETE),
         Action::React => rights.has(Rights::REACT),
-        // Whoever is asked may answer, also who cannot write here.
-        Action::Vote => true,
         Action::ClosePoll(sender) => sender == user,
         Action::Add => place.kind != ChatKind::Direct && rights.has(Rights::ADD),
         Action::Remove(role) => {
@@ -213,7 +211,8 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         Action::Leave if place.kind == ChatKind::Direct => {
             return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
         }
-        Action::Leave => true,
+        // Whoever is asked may answer, also who cannot write here.
+        Action::Vote | Action::Leave => true,
     };
     if allowed {
         return Ok(());

@@ -127,6 +127,7 @@ impl Judging {
         self.chat.seq = seq;
         let NewMessage { client_id, body, reply_to, key, beside, json, hash } = new;
         if let Body::Poll(_) = body {
+            let key = key.map(|it| *it).unwrap_or_default();
             self.rows.polls.insert(seq, key.clone());
             self.chat.keys.insert(seq, key);
         }
