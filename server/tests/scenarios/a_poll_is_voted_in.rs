@@ -44,9 +44,9 @@ fn counts(poll: &Poll) -> (Vec<u32>, u32) {
     (poll.options.iter().map(|it| it.votes).collect(), poll.voters)
 }
 
-async fn counted(device: &Device, chat: ChatId, seq: Seq, votes: &[u32], voters: u32) {
-    let fits = |model: &Model| shown(model, chat, seq).is_some_and(|it| counts(&it) == (votes.to_vec(), voters));
-    device.until(&format!("{votes:?} by {voters}"), fits).await;
+async fn counted(device: &Device, chat: ChatId, seq: Seq, votes: &[u32], people: u32) {
+    let fits = |model: &Model| shown(model, chat, seq).is_some_and(|it| counts(&it) == (votes.to_vec(), people));
+    device.until(&format!("{votes:?} by {people}"), fits).await;
 }
 
 fn own(device: &Device, chat: ChatId, seq: Seq) -> Option<OwnVote> {
