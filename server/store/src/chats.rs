@@ -1,5 +1,6 @@
 //! What belongs to chats. Every function here names a chat, and touches the chats' side only.
 
+mod audience;
 pub mod change;
 mod delta;
 pub mod feed;
@@ -7,6 +8,7 @@ mod files;
 mod forwards;
 mod load;
 pub mod pages;
+mod polls;
 pub mod readers;
 mod snapshot;
 mod untold;

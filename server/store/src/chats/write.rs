@@ -19,6 +19,23 @@ use super::{
 };
 use crate::pool::Lease;
 
+const WRITE: &str = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+const WRITE_WITH_POLLS: &str = "SELECT write_polls(
+    write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16), $17)";
+
+/// Lists of rows by their names.
+#[derive(Default)]
+struct Lists(serde_json::Map<String, Value>);
+
+impl Lists {
+    fn put(&mut self, list: &str, row: Value) {
+        match self.0.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+            Value::Array(rows) => rows.push(row),
+            _ => unreachable!("only lists are put in"),
+        }
+    }
+}
+
 /// Columns of the new messages.
 #[derive(Default)]
 struct Fresh<'a> {
@@ -37,11 +54,8 @@ struct Fresh<'a> {
 pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<HashSet<ChatId>> {
     let column = |value: fn(&Written) -> i64| written.iter().map(value).collect::<Vec<i64>>();
     let mut fresh = Fresh::default();
-    let mut more = serde_json::Map::new();
-    let mut put = |list: &str, row: Value| match more.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
-        Value::Array(rows) => rows.push(row),
-        _ => unreachable!("only lists are put in"),
-    };
+    let (mut more, mut polls) = (Lists::default(), Lists::default());
+    let mut put = |list: &str, row: Value| more.put(list, row);
     for it in written {
         fresh.add(it);
         if it.from == Version(0) {
@@ -98,33 +112,64 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         }
         if let Some(at) = it.rows.told {
             put("told", json!({ "chat": it.chat.info.id, "at": at }));
+            polls.put("told", json!({ "chat": it.chat.info.id }));
         }
+        put_polls(it, &mut polls);
         for Membership { user, chat, .. } in it.memberships() {
             put("people", json!([chat, user]));
         }
     }
-    let held: Vec<i64> = sqlx::query_scalar(
-        "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    )
-    .bind(column(|it| it.chat.info.id.0))
-    .bind(column(|it| it.from.0))
-    .bind(column(|it| it.chat.seq.0))
-    .bind(column(|it| it.chat.version.0))
-    .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
-    .bind(written.iter().map(kinds).collect::<Vec<i16>>())
-    .bind(fresh.chats)
-    .bind(fresh.seqs)
-    .bind(fresh.versions)
-    .bind(fresh.senders)
-    .bind(fresh.clients)
-    .bind(fresh.hashes)
-    .bind(fresh.sent_at)
-    .bind(fresh.replies)
-    .bind(fresh.bodies)
-    .bind((!more.is_empty()).then_some(Json(more)))
-    .fetch_one(lease)
-    .await?;
+    let statement = if polls.0.is_empty() { WRITE } else { WRITE_WITH_POLLS };
+    let mut query = sqlx::query_scalar(statement)
+        .bind(column(|it| it.chat.info.id.0))
+        .bind(column(|it| it.from.0))
+        .bind(column(|it| it.chat.seq.0))
+        .bind(column(|it| it.chat.version.0))
+        .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
+        .bind(written.iter().map(kinds).collect::<Vec<i16>>())
+        .bind(fresh.chats)
+        .bind(fresh.seqs)
+        .bind(fresh.versions)
+        .bind(fresh.senders)
+        .bind(fresh.clients)
+        .bind(fresh.hashes)
+        .bind(fresh.sent_at)
+        .bind(fresh.replies)
+        .bind(fresh.bodies)
+        .bind((!more.0.is_empty()).then_some(Json(more.0)));
+    if !polls.0.is_empty() {
+        query = query.bind(Json(polls.0));
+    }
+    let held: Vec<i64> = query.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
+}
+
+fn put_polls(it: &Written, polls: &mut Lists) {
+    let chat = it.chat.info.id;
+    for (seq, key) in &it.rows.polls {
+        let closes_at = match it.chat.messages.get(seq).map(|it| &it.message.body) {
+            Some(Body::Poll(poll)) => poll.closes_at,
+            _ => None,
+        };
+        polls.put(
+            "polls",
+            json!({ "chat": chat, "seq": seq, "closes_at": closes_at, "right_place": key.right, "explanation": key.explanation }),
+        );
+    }
+    for (seq, gone) in &it.rows.ended {
+        polls.put("ended", json!({ "chat": chat, "seq": seq, "gone": gone }));
+    }
+    for (&(seq, user), voting) in &it.rows.votes {
+        let vote = it.chat.votes.get(&(seq, user)).copied().unwrap_or_default();
+        polls.put(
+            "votes",
+            json!({ "chat": chat, "seq": seq, "usr": user, "choice": vote.choice.0, "before": voting.before, "turn": vote.turn,
+                "quiet": voting.quiet }),
+        );
+    }
+    for (&(seq, user), choice) in &it.rows.tallied {
+        polls.put("tallied", json!({ "chat": chat, "seq": seq, "usr": user, "choice": choice.0 }));
+    }
 }
 
 impl<'a> Fresh<'a> {
