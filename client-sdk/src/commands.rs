@@ -1,9 +1,10 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
     command::{
-        AddMembers, AnswerRequest, Changed, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
+        AddMembers, AnswerJoinRequest, AnswerRequest, GetInviteUses, GetInvites, GetJoinRequests, InviteUses, Invites, JoinByInvite,
+        JoinRequests, JoinedByInvite, PreviewInvite, RevokeInvite, SetInvite, Changed, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
         GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, ItemsSet, Join, Leave,
         MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, RemoveMember, Report,
         Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo,
@@ -178,6 +179,51 @@ impl Client {
     /// Joins a public group or channel by its handle.
     pub async fn join(&self, handle: &str) -> Result<ChatSnapshot, Error> {
         self.ask(&Join { handle: handle.to_owned() }, Effect::Snapshot).await
+    }
+
+    /// Makes an invite link of a group or channel, or changes one.
+    pub async fn set_invite(&self, invite: SetInvite) -> Result<Invite, Error> {
+        self.call(&invite).await
+    }
+
+    /// Takes an invite link back, for good.
+    pub async fn revoke_invite(&self, chat_id: ChatId, invite_id: InviteId) -> Result<Invite, Error> {
+        self.call(&RevokeInvite { chat_id, invite_id }).await
+    }
+
+    /// The invite links of a chat.
+    pub async fn get_invites(&self, chat_id: ChatId) -> Result<Invites, Error> {
+        self.call(&GetInvites { chat_id }).await
+    }
+
+    /// Who came through an invite link, 200 at a time by user id.
+    pub async fn get_invite_uses(
+        &self,
+        chat_id: ChatId,
+        invite_id: InviteId,
+        after: Option<UserId>,
+    ) -> Result<InviteUses, Error> {
+        self.call(&GetInviteUses { chat_id, invite_id, after }).await
+    }
+
+    /// What an invite link leads to: a token, or an address that ends with one.
+    pub async fn preview_invite(&self, token: &str) -> Result<InvitePreview, Error> {
+        self.call(&PreviewInvite { token: token.to_owned() }).await
+    }
+
+    /// Comes in through an invite link, or asks to be let in. The chat comes with its first events.
+    pub async fn join_by_invite(&self, token: &str) -> Result<JoinedByInvite, Error> {
+        self.call(&JoinByInvite { token: token.to_owned() }).await
+    }
+
+    /// Those who ask to be let in, 200 at a time by user id.
+    pub async fn get_join_requests(&self, chat_id: ChatId, after: Option<UserId>) -> Result<JoinRequests, Error> {
+        self.call(&GetJoinRequests { chat_id, after }).await
+    }
+
+    /// Lets somebody in who asks for it, or does not.
+    pub async fn answer_join_request(&self, chat_id: ChatId, user_id: UserId, accept: bool) -> Result<Changed, Error> {
+        self.call(&AnswerJoinRequest { chat_id, user_id, accept }).await
     }
 
     /// Leaves a group or channel.

@@ -13,6 +13,7 @@ use crate::{
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
+    invite::{Invite, InvitePreview},
     media::{FileId, FileInfo},
     message::NewBody,
     sticker::StickerPack,
@@ -54,6 +55,9 @@ pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of invite links.
+mod invites;
+pub use invites::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -571,6 +575,14 @@ commands! {
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
     "join" Join -> ChatSnapshot, http: true;
+    "set_invite" SetInvite -> Invite, http: true;
+    "revoke_invite" RevokeInvite -> Invite, http: true;
+    "get_invites" GetInvites -> Invites, http: true;
+    "get_invite_uses" GetInviteUses -> InviteUses, http: true;
+    "preview_invite" PreviewInvite -> InvitePreview, http: true;
+    "join_by_invite" JoinByInvite -> JoinedByInvite, http: true;
+    "get_join_requests" GetJoinRequests -> JoinRequests, http: true;
+    "answer_join_request" AnswerJoinRequest -> Changed, http: true;
     "leave" Leave -> Done, http: true;
     "resolve" Resolve -> Resolved, http: true;
     "get_users" GetUsers -> Users, http: true;

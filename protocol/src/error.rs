@@ -114,6 +114,9 @@ codes! {
     ChatFull = "chat_full" => GiveUp, 409;
     /// Somebody named has left this chat by themselves: they come back only by joining it, or added by one whom they have answered.
     HasLeft = "has_left" => GiveUp, 409;
+    /// There is no such invite link, or it does not open the chat any more: it was taken back, has expired, was used as often as it can
+    /// be, or whoever made it may not add people any more.
+    InviteGone = "invite_gone" => GiveUp, 410;
     /// Strangers have put this person into enough chats for now. Wait for `retry_after_ms`.
     ReachedTooOften = "reached_too_often" => Retry, 429;
     /// An owner cannot leave while others are in the chat: name another owner first.

@@ -20,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod id;
+pub mod invite;
 pub mod item;
 pub mod limit;
 pub mod media;
@@ -39,6 +40,7 @@ pub use delta::{ChatCursor, ChatDelta, ChatRow, ChatSnapshot, ChatSync, Epoch, R
 pub use error::{Action, ErrorCode, WireError};
 pub use event::Event;
 pub use id::{ChatId, DeviceId, Seq, UserId, Version};
+pub use invite::{Invite, InviteId, InvitePreview, InviteToken, InviteUse, JoinRequest};
 pub use item::{Audience, Item, OwnItem};
 pub use media::{FileId, FileKind};
 pub use message::{Body, Entity, EntityKind, Message, Reacted, ReactionCount, ServiceAction};

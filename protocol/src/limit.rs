@@ -27,6 +27,10 @@ pub const PINNED: usize = 20;
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most members that a group can have. Channels have no such bound.
 pub const GROUP_MEMBERS: usize = 1000;
+/// Most invite links that one chat remembers. Beyond, the one that was taken back longest ago is forgotten.
+pub const INVITES: usize = 200;
+/// Most uses to which an invite link can be bounded.
+pub const INVITE_USES: u32 = 100_000;
 /// Most users that one command can name.
 pub const USERS_PER_COMMAND: usize = 200;
 /// Most devices that are signed in to one account. One more ends the one that was connected longest ago.

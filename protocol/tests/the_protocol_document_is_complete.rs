@@ -77,6 +77,8 @@ fn every_limit_stands_with_its_value() {
         ("PINNED", limit::PINNED.to_string()),
         ("PASSWORD_BYTES", format!("{} to {}", password.start(), password.end())),
         ("GROUP_MEMBERS", limit::GROUP_MEMBERS.to_string()),
+        ("INVITES", limit::INVITES.to_string()),
+        ("INVITE_USES", limit::INVITE_USES.to_string()),
         ("USERS_PER_COMMAND", limit::USERS_PER_COMMAND.to_string()),
         ("DEVICES", limit::DEVICES.to_string()),
         ("RESUME_CHATS", limit::RESUME_CHATS.to_string()),

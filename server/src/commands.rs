@@ -163,6 +163,14 @@ commands! {
     "get_banned" => chats::get_banned::run, LONG;
     "add_members" => chats::add_members::run, SHORT;
     "join" => chats::join::run, LONG;
+    "set_invite" => chats::invites::set, SHORT;
+    "revoke_invite" => chats::invites::revoke, SHORT;
+    "get_invites" => chats::invites::list, LONG;
+    "get_invite_uses" => chats::invites::uses, LONG;
+    "preview_invite" => chats::invites::preview, SHORT;
+    "join_by_invite" => chats::invites::join, LONG;
+    "get_join_requests" => chats::join_requests::list, LONG;
+    "answer_join_request" => chats::join_requests::answer, SHORT;
     "leave" => chats::leave::run, SHORT;
     "resolve" => people::resolve::run, SHORT;
     "get_users" => people::get_users::run, LONG;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatId, ChatKind, FileId, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
     message::{Body, NewBody, ServiceAction},
 };
 use sha2::{Digest, Sha256};
@@ -64,6 +64,14 @@ pub enum Change {
     Shut(UserId, i64),
     /// Whoever asks comes in.
     Join,
+    /// An invite link is made, or changed.
+    SetInvite(NewInvite),
+    /// An invite link is taken back.
+    RevokeInvite(InviteId),
+    /// Whoever asks comes in through the link with this secret, or asks to be let in.
+    Enter(String),
+    /// Somebody who asks to be let in comes in, or does not.
+    AnswerRequest(UserId, bool),
     /// Whoever asks goes.
     Leave,
     /// To be counted anew, in a channel: reactions, views and members, at most once a second. Asked by the server alone.
@@ -92,6 +100,21 @@ pub struct NewChat {
     pub handle: Option<String>,
     /// Who is in it beside whoever asks.
     pub members: Vec<UserId>,
+}
+
+/// An invite link to be made, or what one is to be from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewInvite {
+    /// Made by the client.
+    pub id: InviteId,
+    /// What those call it who look after it.
+    pub title: Option<String>,
+    /// Until when it is good.
+    pub expires_at: Option<Timestamp>,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// Whoever comes through it asks first.
+    pub approval: bool,
 }
 
 /// A message to be sent.
@@ -162,6 +185,7 @@ impl Asked {
             | Change::Shut(user, _)
             | Change::SetAdminRights(user, _)
             | Change::Restrict(user, ..)
+            | Change::AnswerRequest(user, _)
             | Change::Unban(user) => (&[][..], Some(*user)),
             _ => (&[][..], None),
         };
@@ -256,13 +280,15 @@ pub enum Done {
     },
     /// The chat is as it was asked to be, at this version.
     Changed(chapar_protocol::Version),
+    /// Whoever wants to come in is to be let in by somebody.
+    Waits(chapar_protocol::Version),
 }
 
 impl Done {
     /// The chat's version that it stands for.
     pub fn version(&self) -> chapar_protocol::Version {
         match self {
-            Self::Changed(version) | Self::Sent { version, .. } => *version,
+            Self::Changed(version) | Self::Waits(version) | Self::Sent { version, .. } => *version,
             Self::Album { sent, .. } => sent.iter().map(|it| it.version).max().unwrap_or_default(),
         }
     }

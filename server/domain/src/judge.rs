@@ -2,6 +2,7 @@
 
 mod counters;
 mod info;
+mod invites;
 mod members;
 mod messages;
 mod powers;
@@ -11,7 +12,7 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, Role, Seq, Timestamp, UserId, Version, WireError};
+use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError};
 use uuid::Uuid;
 
 pub use self::{
@@ -81,12 +82,36 @@ pub struct Rows {
     pub viewed: BTreeMap<Seq, u32>,
     /// Who was shut out of a direct chat, or let in again, and when: without a version, since nobody may learn of it.
     pub shut: BTreeMap<UserId, i64>,
+    /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.
+    pub entry: Entry,
+}
+
+/// What has changed of invite links and of those who ask to be let in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Links that were made or changed, with the turn before; 0 for one that is new.
+    pub invites: BTreeMap<InviteId, i64>,
+    /// Links that are forgotten.
+    pub forgotten: BTreeSet<InviteId>,
+    /// Who came through which link.
+    pub uses: BTreeSet<(InviteId, UserId)>,
+    /// Who asks to be let in from now on, or through another link.
+    pub asking: BTreeSet<UserId>,
+    /// Who does so no more.
+    pub answered: BTreeSet<UserId>,
+}
+
+impl Entry {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Rows {
     /// Whether there is something to write that moves no version.
     fn is_quiet(&self) -> bool {
-        !self.members.is_empty() || !self.reactions.is_empty() || self.told.is_some() || !self.shut.is_empty()
+        !self.members.is_empty() || !self.reactions.is_empty() || self.told.is_some() || !self.shut.is_empty() || !self.entry.is_empty()
     }
 }
 
@@ -185,6 +210,10 @@ impl Judging {
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
             Change::Join => self.join(by, now, dice),
+            Change::SetInvite(new) => self.set_invite(by, new, now, dice),
+            Change::RevokeInvite(id) => self.revoke_invite(by, *id, now),
+            Change::Enter(secret) => self.enter(by, secret, now, dice),
+            Change::AnswerRequest(user, accept) => self.answer_request(by, *user, *accept, now, dice),
             Change::Leave => self.leave(by, now, dice),
             Change::Count => self.count(asked.by, now),
         }

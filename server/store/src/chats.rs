@@ -2,8 +2,10 @@
 
 pub mod change;
 mod delta;
+mod entry;
 pub mod feed;
 mod files;
+pub mod invites;
 mod load;
 pub mod pages;
 pub mod readers;

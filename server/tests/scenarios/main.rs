@@ -55,6 +55,7 @@ mod limits_are_honest;
 mod malformed_frames_are_answered;
 mod one_account_asks_for_much_at_once;
 mod one_account_resumes_on_many_sockets;
+mod people_come_in_by_a_link;
 mod postgres_is_killed_in_mid_traffic;
 mod presence_ends_with_the_node;
 mod random_interleavings_end_equal;

@@ -1,10 +1,10 @@
 //! Who may do what: every command about a chat × every role × every kind of chat. A refusal changes nothing.
 
 use chapar_protocol::{
-    ChatId, ChatKind, Command, ErrorCode, Right, Role, Seq, UserId, Version, WireError,
+    ChatId, ChatKind, Command, ErrorCode, InviteId, Right, Role, Seq, UserId, Version, WireError,
     command::{
-        AddMembers, CreateChat, Delete, Difference, Edit, GetBanned, GetChat, GetMembers, History, Join, Leave,
-        METHODS, MarkRead, PinMessage, React, RemoveMember, RestrictMember, SetAdminRights, SetChatRights, SetInfo,
+        AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetBanned, GetChat, GetInvites, GetJoinRequests, GetMembers, History, Join, Leave,
+        METHODS, MarkRead, PinMessage, React, RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetInfo, SetInvite,
         SetRole, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
@@ -68,6 +68,11 @@ enum Deed {
     Picture,
     PinOwners,
     Unpin,
+    Invite,
+    Invites,
+    Uninvite,
+    Requests,
+    LetIn,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -108,6 +113,13 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::Picture, row(Done, Done, FORBIDDEN)),
     (Deed::PinOwners, row(Done, Done, FORBIDDEN)),
     (Deed::Unpin, row(Done, Done, FORBIDDEN)),
+    (Deed::Invite, row(Done, Done, FORBIDDEN)),
+    (Deed::Invites, row(Done, Done, FORBIDDEN)),
+    // There is no such link.
+    (Deed::Uninvite, row(Refused, Refused, FORBIDDEN)),
+    (Deed::Requests, row(Done, Done, FORBIDDEN)),
+    // Nobody asks.
+    (Deed::LetIn, row(Refused, Refused, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -147,6 +159,11 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::Picture, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::PinOwners, [Done, Skip, Done, NOT_FOUND, Skip]),
     (Deed::Unpin, [Done, Skip, Done, NOT_FOUND, Skip]),
+    (Deed::Invite, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Invites, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Uninvite, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Requests, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::LetIn, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
 ];
 
 /// A chat with somebody in each role, all of whom wrote what they could.
@@ -218,7 +235,8 @@ impl<'a> Stage<'a> {
             "SELECT {version} seq, rights, title, about FROM chats WHERE id = {chat};
              SELECT user_id, role, rights, denied, denied_until, banned, went, turn FROM members WHERE chat_id = {chat} ORDER BY 1;
              SELECT seq, sender_id, body, edited_at FROM messages WHERE chat_id = {chat} ORDER BY 1;
-             SELECT seq, user_id, emoji FROM reactions WHERE chat_id = {chat} ORDER BY 1, 2"
+             SELECT seq, user_id, emoji FROM reactions WHERE chat_id = {chat} ORDER BY 1, 2;
+             SELECT id, uses, revoked FROM invites WHERE chat_id = {chat} ORDER BY 1"
         ))
     }
 
@@ -278,6 +296,19 @@ impl<'a> Stage<'a> {
             }
             Deed::PinOwners => self.try_out(role, PinMessage { chat_id, seq: theirs }).await,
             Deed::Unpin => self.try_out(role, UnpinMessage { chat_id, seq: theirs }).await,
+            Deed::Invite => {
+                let (title, expires_at, max_uses, approval) = (None, None, None, false);
+                let invite_id = InviteId(Uuid::new_v4());
+                self.try_out(role, SetInvite { chat_id, invite_id, title, expires_at, max_uses, approval }).await
+            }
+            Deed::Invites => self.try_out(role, GetInvites { chat_id }).await,
+            Deed::Uninvite => {
+                self.try_out(role, RevokeInvite { chat_id, invite_id: InviteId(Uuid::new_v4()) }).await
+            }
+            Deed::Requests => self.try_out(role, GetJoinRequests { chat_id, after: None }).await,
+            Deed::LetIn => {
+                self.try_out(role, AnswerJoinRequest { chat_id, user_id: self.outsider, accept: true }).await
+            }
             Deed::Banned => self.try_out(role, GetBanned { chat_id, after: None }).await,
         }
     }

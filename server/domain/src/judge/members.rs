@@ -11,7 +11,7 @@ use crate::{
     rights::{Action, Rights},
 };
 
-type Dice<'a> = &'a mut dyn FnMut() -> Uuid;
+pub(super) type Dice<'a> = &'a mut dyn FnMut() -> Uuid;
 
 impl Judging {
     pub(super) fn create(&mut self, by: UserId, new: &NewChat, now: Timestamp, dice: Dice<'_>) -> Done {
@@ -95,7 +95,7 @@ impl Judging {
         Ok(Done::Changed(version))
     }
 
-    fn has_room(&self, more: usize) -> Result<(), chapar_protocol::WireError> {
+    pub(super) fn has_room(&self, more: usize) -> Result<(), chapar_protocol::WireError> {
         let there = usize::try_from(self.chat.count).unwrap_or(0);
         if self.chat.info.kind == ChatKind::Group && there + more > limit::GROUP_MEMBERS {
             return Err(refusal(ErrorCode::ChatFull));
@@ -186,13 +186,18 @@ impl Judging {
         }
         self.has_room(1)?;
         let version = self.next();
-        self.give(by, Some(Role::Member), version);
-        if let Some(standing) = self.chat.members.get_mut(&by) {
+        self.comes_in(by, version, now, dice);
+        Ok(Done::Changed(version))
+    }
+
+    /// Somebody comes in by their own wish.
+    pub(super) fn comes_in(&mut self, user: UserId, version: Version, now: Timestamp, dice: Dice<'_>) {
+        self.give(user, Some(Role::Member), version);
+        if let Some(standing) = self.chat.members.get_mut(&user) {
             standing.engaged = true;
         }
         self.moment(now);
-        self.tell(by, ServiceAction::Joined, version, now, dice);
-        Ok(Done::Changed(version))
+        self.tell(user, ServiceAction::Joined, version, now, dice);
     }
 
     pub(super) fn leave(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {

@@ -80,7 +80,7 @@ impl From<Reply> for Sent {
     fn from(Reply(done): Reply) -> Self {
         match done {
             Done::Sent { seq, version, sent_at, .. } => Self { seq, version, sent_at },
-            Done::Changed(_) | Done::Album { .. } => unreachable!("a message is answered by its place"),
+            Done::Changed(_) | Done::Waits(_) | Done::Album { .. } => unreachable!("a message is answered by its place"),
         }
     }
 }

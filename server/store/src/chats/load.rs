@@ -12,7 +12,7 @@ use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, row, untold};
+use super::{Result, entry, row, untold};
 use crate::pool::Lease;
 
 /// The chats of a batch, as far as it is about them, and the clock of the database.
@@ -64,6 +64,7 @@ struct Wanted {
     reactions: HashSet<(ChatId, Seq, UserId)>,
     counts: bool,
     untold: BTreeSet<ChatId>,
+    entry: entry::Wanted,
 }
 
 impl Wanted {
@@ -75,7 +76,16 @@ impl Wanted {
             wanted.people.extend(it.people().map(|user| (chat, user)));
             wanted.clients.extend(it.client_ids().map(|id| (chat, user, id)));
             wanted.messages.extend(it.message().map(|seq| (chat, seq)));
-            wanted.counts |= matches!(it.change, Change::Add(..) | Change::Join | Change::Leave | Change::Count);
+            wanted.counts |= matches!(
+                it.change,
+                Change::Add(..)
+                    | Change::Join
+                    | Change::Enter(_)
+                    | Change::AnswerRequest(..)
+                    | Change::Leave
+                    | Change::Count
+            );
+            wanted.entry.add(it);
             if matches!(it.change, Change::Count) {
                 wanted.untold.insert(chat);
             }
@@ -135,6 +145,9 @@ pub(super) async fn load(lease: &mut Lease, asked: &[&Asked]) -> Result<Loaded> 
     }
     if !wanted.untold.is_empty() {
         untold::load(lease, &wanted.untold, &mut loaded.chats).await?;
+    }
+    if !wanted.entry.is_empty() {
+        entry::load(lease, &wanted.entry, &mut loaded.chats).await?;
     }
     Ok(loaded)
 }

@@ -13,11 +13,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Result,
+    Result, entry,
     feed::{FILES, PHOTO},
     row,
 };
 use crate::pool::Lease;
+
+const WRITE: &str = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+const WITH_ENTRY: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_entry(w.held, $17)";
 
 /// Columns of the new messages.
 #[derive(Default)]
@@ -103,9 +110,13 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             put("people", json!([chat, user]));
         }
     }
-    let held: Vec<i64> = sqlx::query_scalar(
-        "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    )
+    // What few batches have is written by functions of its own, in the same statement and after the rest.
+    let entry = entry::rows(written).map(Json);
+    let held = match &entry {
+        None => sqlx::query_scalar(WRITE),
+        Some(_) => sqlx::query_scalar(WITH_ENTRY),
+    };
+    let held = held
     .bind(column(|it| it.chat.info.id.0))
     .bind(column(|it| it.from.0))
     .bind(column(|it| it.chat.seq.0))
@@ -121,9 +132,9 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     .bind(fresh.sent_at)
     .bind(fresh.replies)
     .bind(fresh.bodies)
-    .bind((!more.is_empty()).then_some(Json(more)))
-    .fetch_one(lease)
-    .await?;
+    .bind((!more.is_empty()).then_some(Json(more)));
+    let held = if let Some(entry) = entry { held.bind(entry) } else { held };
+    let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
 }
 

@@ -50,6 +50,7 @@ const en: typeof fa = {
     haveAccount: 'Have an account?',
     noAccount: 'No account yet?',
     language: 'Language',
+    invited: 'You are invited. Sign in or make an account to see where the link leads.',
     signedOutElsewhere: 'This device was signed out. Sign in again; unsent messages are kept.',
   },
 
@@ -243,6 +244,7 @@ const en: typeof fa = {
     user_not_found: 'There is no such person.',
     message_not_found: 'There is no such message, or it was deleted.',
     forbidden: 'Your role does not allow this.',
+    invite_gone: 'This invite link does not open any more.',
     chat_full: 'The group is full.',
     has_left: 'Somebody has left this chat, and comes back only by themselves.',
     reached_too_often: 'Too many strangers have written to this person today. Try again later.',
