@@ -1,14 +1,16 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
+    Seq, Timestamp, UserId,
     command::{
-        AddMembers, AnswerJoinRequest, AnswerRequest, GetInviteUses, GetInvites, GetJoinRequests, InviteUses, Invites, JoinByInvite,
-        JoinRequests, JoinedByInvite, PreviewInvite, RevokeInvite, SetInvite, Changed, CreateChat, Delete, DeleteStickerPack, Devices, Done, Edit, GetBanned,
-        GetChat, GetDevices, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, ItemsSet, Join, Leave,
-        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, React, RemoveMember, Report,
-        Resolve, Resolved, RestrictMember, RevokeDevice, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo,
-        SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, WatchPresence,
+        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, CreateChat, Delete, DeleteStickerPack,
+        Devices, Done, Edit, GetAdminLog, GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests,
+        GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, InviteUses, Invites, ItemsSet, Join,
+        JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page,
+        PinMessage, Ping, Presences, PreviewInvite, React, RemoveMember, Report, Resolve, Resolved, RestrictMember,
+        RevokeDevice, RevokeInvite, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetItems,
+        SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -106,8 +108,23 @@ impl Client {
     }
 
     /// Removes somebody from a group or channel.
-    pub async fn remove_member(&self, chat_id: ChatId, user_id: UserId) -> Result<Changed, Error> {
-        self.call(&RemoveMember { chat_id, user_id }).await
+    pub async fn remove_member(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+        reason: Option<String>,
+    ) -> Result<Changed, Error> {
+        self.call(&RemoveMember { chat_id, user_id, reason }).await
+    }
+
+    /// Says how many seconds somebody who is no admin waits between two posts in a group.
+    pub async fn set_slow_mode(&self, chat_id: ChatId, seconds: u32) -> Result<Changed, Error> {
+        self.call(&SetSlowMode { chat_id, seconds }).await
+    }
+
+    /// What was done in a chat by those who may, 100 at a time, the latest first.
+    pub async fn get_admin_log(&self, chat_id: ChatId, before: Option<i64>) -> Result<AdminLog, Error> {
+        self.call(&GetAdminLog { chat_id, before }).await
     }
 
     /// Changes a role.

@@ -28,6 +28,149 @@ export type AddedPack = {
 order: number, };
 
 /**
+ * What was done.
+ */
+export type AdminAction = { "type": "added", 
+/**
+ * Whom.
+ */
+user_ids: Array<UserId>, } | { "type": "removed", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * Why.
+ */
+reason?: string, } | { "type": "unbanned", 
+/**
+ * Whom.
+ */
+user_id: UserId, } | { "type": "restricted", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What they may not; none: given back.
+ */
+denied?: Array<Right>, 
+/**
+ * Until when; absent for good.
+ */
+until?: Timestamp, } | { "type": "role", 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which.
+ */
+role: Role, } | { "type": "admin_rights", 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which.
+ */
+rights: Array<Right>, } | { "type": "rights", 
+/**
+ * Which.
+ */
+rights: Array<Right>, } | { "type": "info", 
+/**
+ * Its title, if that was.
+ */
+title?: string, 
+/**
+ * What it is about, if that was.
+ */
+description?: boolean, 
+/**
+ * Its photo, if that was.
+ */
+photo?: boolean, } | { "type": "pinned", 
+/**
+ * Which.
+ */
+seq: Seq, } | { "type": "unpinned", 
+/**
+ * Of which message.
+ */
+seq: Seq, } | { "type": "deleted", 
+/**
+ * Which.
+ */
+seq: Seq, 
+/**
+ * Whose.
+ */
+user_id: UserId, } | { "type": "invite", 
+/**
+ * Which.
+ */
+invite_id: InviteId, 
+/**
+ * What it is called.
+ */
+title?: string, } | { "type": "invite_revoked", 
+/**
+ * Which.
+ */
+invite_id: InviteId, 
+/**
+ * What it was called.
+ */
+title?: string, } | { "type": "join_answered", 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * Whether they came in.
+ */
+accepted?: boolean, } | { "type": "slow", 
+/**
+ * In seconds; 0: none.
+ */
+seconds: number, } | { type: string } & Record<string, unknown>;
+
+/**
+ * The answer to [`GetAdminLog`].
+ */
+export type AdminLog = { 
+/**
+ * The latest first, at most 100.
+ */
+entries: Array<AdminLogEntry>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * One thing that somebody has done in a group or channel.
+ */
+export type AdminLogEntry = { 
+/**
+ * Grows with time.
+ */
+id: number, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Who.
+ */
+by: UserId, 
+/**
+ * What.
+ */
+action: AdminAction, };
+
+/**
  * One message of an album.
  */
 export type AlbumItem = { 
@@ -700,7 +843,11 @@ photo?: FileId,
 /**
  * Messages that are shown above the others, the one that was pinned last at the end. They are there, and not deleted.
  */
-pinned?: Array<Seq>, };
+pinned?: Array<Seq>, 
+/**
+ * In a group: seconds that somebody who is no admin waits between two posts; 0: none.
+ */
+slow_seconds?: number, };
 
 /**
  * The three forms of a chat.
@@ -1006,7 +1153,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -1148,6 +1295,19 @@ order: number,
  * Which chats, at most 200.
  */
 chats: Array<ChatId>, };
+
+/**
+ * What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
+ */
+export type GetAdminLog = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Only what stands before this one; absent for the first page.
+ */
+before?: number, };
 
 /**
  * Those who were removed and cannot come back, by user id. For those who may remove.
@@ -1687,7 +1847,15 @@ chat_id: ChatId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: AskedToJoin, } | { kind: string } & Record<string, unknown>);
+value?: AskedToJoin, } | { "kind": "removed", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: ToldRemoval, } | { kind: string } & Record<string, unknown>);
 
 /**
  * See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
@@ -1798,7 +1966,11 @@ denied?: Array<Right>,
 /**
  * Until when; absent for good. After that nothing is denied any more, and nobody is told so.
  */
-denied_until?: Timestamp, };
+denied_until?: Timestamp, 
+/**
+ * Of somebody who was removed, as `get_banned` tells it to those who may remove.
+ */
+removal?: Removal, };
 
 /**
  * The answer to [`GetMembers`].
@@ -2265,7 +2437,15 @@ chat_id: ChatId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: AskedToJoin, } | { kind: string } & Record<string, unknown>;
+value?: AskedToJoin, } | { "kind": "removed", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: ToldRemoval, } | { kind: string } & Record<string, unknown>;
 
 /**
  * A pack that the asking user has made, in one line.
@@ -2689,6 +2869,23 @@ export type Relays = {
 relays: Array<RelayInfo>, };
 
 /**
+ * How somebody was removed.
+ */
+export type Removal = { 
+/**
+ * By whom.
+ */
+by: UserId, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Why, in the words of whoever did it.
+ */
+reason?: string, };
+
+/**
  * Removes somebody. For owners and admins; an admin cannot remove an admin or the owner.
  */
 export type RemoveMember = { 
@@ -2699,7 +2896,11 @@ chat_id: ChatId,
 /**
  * Whom.
  */
-user_id: UserId, };
+user_id: UserId, 
+/**
+ * Why, at most 255 characters: shown to those who may remove, and told to whoever was removed.
+ */
+reason?: string, };
 
 /**
  * What a new offer renews; each includes those before it.
@@ -3088,6 +3289,19 @@ user_id: UserId,
 role: Role, };
 
 /**
+ * Says how long somebody who is no admin waits between two posts in a group. For those who may remove.
+ */
+export type SetSlowMode = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 0 to 86,400; 0: not at all.
+ */
+seconds: number, };
+
+/**
  * Makes a pack of stickers, or replaces the whole of one's own: its title, its stickers and their order. Again, it changes nothing.
  */
 export type SetStickerPack = { 
@@ -3296,6 +3510,23 @@ entities?: Array<Entity>, };
  * A moment, written like `2026-11-23T08:30:00.125Z`. Resolution: one millisecond.
  */
 export type Timestamp = string;
+
+/**
+ * See [`OwnItem::Removed`].
+ */
+export type ToldRemoval = { 
+/**
+ * The chat's title then.
+ */
+title: string, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Why.
+ */
+reason: string, };
 
 /**
  * See [`Event::Typing`].
@@ -3565,6 +3796,8 @@ export interface Commands {
   unpin_message: { params: UnpinMessage; reply: Changed };
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
+  set_slow_mode: { params: SetSlowMode; reply: Changed };
+  get_admin_log: { params: GetAdminLog; reply: AdminLog };
   join: { params: Join; reply: ChatSnapshot };
   set_invite: { params: SetInvite; reply: Invite };
   revoke_invite: { params: RevokeInvite; reply: Invite };

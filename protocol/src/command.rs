@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
+    admin_log::AdminLogEntry,
     call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
     event::Presence,
     invite::{Invite, InvitePreview},
@@ -125,6 +126,33 @@ params! {
         chat_id: ChatId,
         /// Whom.
         user_id: UserId,
+        /// Why, at most 255 characters: shown to those who may remove, and told to whoever was removed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reason: Option<String>,
+    }
+    /// Says how long somebody who is no admin waits between two posts in a group. For those who may remove.
+    SetSlowMode {
+        /// Where.
+        chat_id: ChatId,
+        /// 0 to 86,400; 0: not at all.
+        seconds: u32,
+    }
+    /// What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
+    GetAdminLog {
+        /// Where.
+        chat_id: ChatId,
+        /// Only what stands before this one; absent for the first page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        before: Option<i64>,
+    }
+    /// The answer to [`GetAdminLog`].
+    AdminLog {
+        /// The latest first, at most 100.
+        entries: Vec<AdminLogEntry>,
+        /// Whether there are more.
+        more: bool,
     }
     /// Changes a role. For the owner. Naming another owner makes the old one an admin.
     SetRole {
@@ -574,6 +602,8 @@ commands! {
     "unpin_message" UnpinMessage -> Changed, http: true;
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
+    "set_slow_mode" SetSlowMode -> Changed, http: true;
+    "get_admin_log" GetAdminLog -> AdminLog, http: true;
     "join" Join -> ChatSnapshot, http: true;
     "set_invite" SetInvite -> Invite, http: true;
     "revoke_invite" RevokeInvite -> Invite, http: true;

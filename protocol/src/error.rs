@@ -117,6 +117,8 @@ codes! {
     /// There is no such invite link, or it does not open the chat any more: it was taken back, has expired, was used as often as it can
     /// be, or whoever made it may not add people any more.
     InviteGone = "invite_gone" => GiveUp, 410;
+    /// In this group somebody who is no admin waits between two posts. Wait for `retry_after_ms`.
+    SlowMode = "slow_mode" => Retry, 429;
     /// Strangers have put this person into enough chats for now. Wait for `retry_after_ms`.
     ReachedTooOften = "reached_too_often" => Retry, 429;
     /// An owner cannot leave while others are in the chat: name another owner first.

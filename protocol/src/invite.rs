@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn what_is_no_token_is_a_link_that_is_gone() {
         let long = format!("4-{}", "a".repeat(23));
-        for text in ["", "-", "4", "4-short", "x-abcdefghijklmnopqrstuv", "99999999999999999-abcdefghijklmnopqrstuv", &long] {
+        for text in
+            ["", "-", "4", "4-short", "x-abcdefghijklmnopqrstuv", "99999999999999999-abcdefghijklmnopqrstuv", &long]
+        {
             assert_eq!(InviteToken::parse(text).expect_err(text).code, ErrorCode::InviteGone);
         }
     }

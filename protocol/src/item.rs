@@ -235,6 +235,22 @@ own_items! {
         /// Which chat.
         chat_id: ChatId, AskedToJoin
     }
+    /// The person was removed from a chat, and told why. The server sets it; clients take it back once it was seen.
+    Removed = "removed", most 100, bytes 2048, {
+        /// Which chat.
+        chat_id: ChatId, ToldRemoval
+    }
+}
+
+/// See [`OwnItem::Removed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct ToldRemoval {
+    /// The chat's title then.
+    pub title: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
 }
 
 /// See [`OwnItem::JoinRequest`].
@@ -394,13 +410,14 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             };
         }
         // What the server says of it is not for others to say.
-        OwnItem::JoinRequest { value: Some(_), .. } => {
+        OwnItem::JoinRequest { value: Some(_), .. } | OwnItem::Removed { value: Some(_), .. } => {
             return refuse(ErrorCode::UnknownKind, "this is set by the server; it can be taken back");
         }
         OwnItem::Mute { chat_id, .. }
         | OwnItem::Pin { chat_id, .. }
         | OwnItem::Draft { chat_id, .. }
         | OwnItem::JoinRequest { chat_id, .. }
+        | OwnItem::Removed { chat_id, .. }
             if chat_id.0 < 1 =>
         {
             return refuse(ErrorCode::BadRequest, "no chat has this id");

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod admin_log;
 pub mod call;
 pub mod call_report;
 pub mod chat;
@@ -33,7 +34,8 @@ pub mod typescript;
 mod visible;
 
 pub use account::{Device, User};
-pub use chat::{ChatInfo, ChatKind, Member, MyChat, Right, Role};
+pub use admin_log::{AdminAction, AdminLogEntry};
+pub use chat::{ChatInfo, ChatKind, Member, MyChat, Removal, Right, Role};
 pub use close::CloseCode;
 pub use command::Command;
 pub use delta::{ChatCursor, ChatDelta, ChatRow, ChatSnapshot, ChatSync, Epoch, Resume, Sync, UserDelta};

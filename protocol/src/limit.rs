@@ -21,6 +21,14 @@ pub const HANDLE_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 pub const TITLE_CHARS: usize = 128;
 /// Longest description of a chat, in characters.
 pub const DESCRIPTION_CHARS: usize = 255;
+/// Longest reason of a removal, in characters.
+pub const REASON_CHARS: usize = 255;
+/// Longest time between two posts of somebody in a group, in seconds.
+pub const SLOW_SECONDS: u32 = 86_400;
+/// Days for which it is kept what admins have done.
+pub const ADMIN_LOG_DAYS: u32 = 30;
+/// Entries in a page of what admins have done.
+pub const ADMIN_LOG_PAGE: usize = 100;
 /// Most messages that are pinned in one chat.
 pub const PINNED: usize = 20;
 /// Shortest and longest password, in bytes.

@@ -118,7 +118,8 @@ macro_rules! commands {
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
-                "remove_member" => chats::change::start(app, asker, request, chats::change::remove_member),
+                "remove_member" => chats::remove_member::start(app, asker, request),
+                "set_slow_mode" => chats::change::start(app, asker, request, chats::change::set_slow_mode),
                 "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
                 "set_admin_rights" => chats::change::start(app, asker, request, chats::change::set_admin_rights),
@@ -161,6 +162,7 @@ commands! {
     "get_members" => chats::get_members::run, LONG;
     "get_links" => chats::get_links::run, LONG;
     "get_banned" => chats::get_banned::run, LONG;
+    "get_admin_log" => chats::get_admin_log::run, LONG;
     "add_members" => chats::add_members::run, SHORT;
     "join" => chats::join::run, LONG;
     "set_invite" => chats::invites::set, SHORT;

@@ -116,9 +116,19 @@ export abstract class Commands {
     return this.request("add_members", { chat_id: chatId, user_ids: userIds });
   }
 
-  /** Removes somebody from a group or channel. */
-  removeMember(chatId: wire.ChatId, userId: wire.UserId): Promise<wire.Changed> {
-    return this.request("remove_member", { chat_id: chatId, user_id: userId });
+  /** Removes somebody from a group or channel; with a reason, they and those who may remove are told it. */
+  removeMember(chatId: wire.ChatId, userId: wire.UserId, reason?: string): Promise<wire.Changed> {
+    return this.request("remove_member", { chat_id: chatId, user_id: userId, ...(reason && { reason }) });
+  }
+
+  /** Says how many seconds somebody who is no admin waits between two posts in a group; 0: not at all. */
+  setSlowMode(chatId: wire.ChatId, seconds: number): Promise<wire.Changed> {
+    return this.request("set_slow_mode", { chat_id: chatId, seconds });
+  }
+
+  /** What was done in a chat by those who may, the latest first, 100 a page. For owners and admins. */
+  getAdminLog(chatId: wire.ChatId, before?: number): Promise<wire.AdminLog> {
+    return this.request("get_admin_log", { chat_id: chatId, ...(before !== undefined && { before }) });
   }
 
   /** Changes a role. Naming another owner makes the old one an admin. */

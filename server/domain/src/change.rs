@@ -43,6 +43,10 @@ pub enum Change {
     Add(Vec<UserId>, Vec<UserId>),
     /// One member less, who stays out.
     Remove(UserId),
+    /// The same, and why.
+    Ban(UserId, String),
+    /// How many seconds somebody who is no admin waits between two posts.
+    SetSlow(u32),
     /// Another role for somebody.
     SetRole(UserId, Role),
     /// Other rights for everybody.
@@ -181,6 +185,7 @@ impl Asked {
             Change::Create(new) => (new.members.as_slice(), None),
             Change::Add(users, _) => (users.as_slice(), None),
             Change::Remove(user)
+            | Change::Ban(user, _)
             | Change::SetRole(user, _)
             | Change::Shut(user, _)
             | Change::SetAdminRights(user, _)

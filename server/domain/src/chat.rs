@@ -42,6 +42,8 @@ pub struct Chat {
     pub invites: BTreeMap<InviteId, StoredInvite>,
     /// Those of whom the changes are about who ask to be let in, and through which link. Known only as above.
     pub asking: BTreeMap<UserId, Asking>,
+    /// When those who ask posted last. Known only where posts have a time between them.
+    pub posted: BTreeMap<UserId, Timestamp>,
 }
 
 /// Somebody who asks to be let in.
@@ -162,7 +164,7 @@ impl Standing {
         let read_seq = (kind != ChatKind::Channel).then_some(self.read_seq);
         let rights = if self.role == Some(Role::Admin) { self.rights.list() } else { Vec::new() };
         let (denied, denied_until) = (self.denied.list(), self.denied_until);
-        Member { user_id, version, role: self.role, read_seq, rights, denied, denied_until }
+        Member { user_id, version, role: self.role, read_seq, rights, denied, denied_until, removal: None }
     }
 }
 
@@ -214,6 +216,7 @@ impl Chat {
             untold: Untold::default(),
             invites: BTreeMap::new(),
             asking: BTreeMap::new(),
+            posted: BTreeMap::new(),
         }
     }
 

@@ -3,16 +3,20 @@
 mod counters;
 mod info;
 mod invites;
+mod log;
 mod members;
 mod messages;
 mod powers;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chapar_protocol::{ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError};
+use chapar_protocol::{
+    AdminAction, ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError,
+};
 use uuid::Uuid;
 
 pub use self::{
@@ -82,6 +86,12 @@ pub struct Rows {
     pub viewed: BTreeMap<Seq, u32>,
     /// Who was shut out of a direct chat, or let in again, and when: without a version, since nobody may learn of it.
     pub shut: BTreeMap<UserId, i64>,
+    /// What was done by those who may: for the log that admins read.
+    pub log: Vec<(UserId, AdminAction)>,
+    /// Who was removed, by whom and why.
+    pub removals: BTreeMap<UserId, (UserId, Option<String>)>,
+    /// Who has posted where posts have a time between them.
+    pub posted: BTreeSet<UserId>,
     /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.
     pub entry: Entry,
 }
@@ -111,7 +121,12 @@ impl Entry {
 impl Rows {
     /// Whether there is something to write that moves no version.
     fn is_quiet(&self) -> bool {
-        !self.members.is_empty() || !self.reactions.is_empty() || self.told.is_some() || !self.shut.is_empty() || !self.entry.is_empty()
+        !self.members.is_empty()
+            || !self.reactions.is_empty()
+            || self.told.is_some()
+            || !self.shut.is_empty()
+            || !self.entry.is_empty()
+            || !self.log.is_empty()
     }
 }
 
@@ -166,8 +181,20 @@ fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
     let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
     let (rights, member_count) = (Rights::of_new(kind).list(), (kind == ChatKind::Channel).then_some(0));
     let (version, description, photo, pinned) = (Version(0), None, None, Vec::new());
-    let info =
-        ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
+    let info = ChatInfo {
+        id,
+        version,
+        kind,
+        title,
+        handle,
+        created_at,
+        rights,
+        member_count,
+        description,
+        photo,
+        pinned,
+        slow_seconds: 0,
+    };
     Chat::nothing(info)
 }
 
@@ -199,7 +226,9 @@ impl Judging {
             Change::Delete(seq) => self.delete(by, *seq, now),
             Change::React(seq, emoji) => self.react(by, *seq, emoji.as_deref(), now),
             Change::Add(users, back) => self.add(by, users, back, now, dice),
-            Change::Remove(user) => self.remove(by, *user, now, dice),
+            Change::Remove(user) => self.remove(by, *user, None, now, dice),
+            Change::Ban(user, reason) => self.remove(by, *user, Some(reason), now, dice),
+            Change::SetSlow(seconds) => self.set_slow(by, *seconds, now),
             Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
             Change::SetRights(rights) => self.set_rights(by, *rights, now),
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),

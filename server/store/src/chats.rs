@@ -1,5 +1,7 @@
 //! What belongs to chats. Every function here names a chat, and touches the chats' side only.
 
+mod admin_log;
+mod apart;
 pub mod change;
 mod delta;
 mod entry;

@@ -39,6 +39,7 @@ mod a_storm_is_welcomed_in_few_steps;
 mod a_stranger_asks_first;
 mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;
+mod admins_answer_for_what_they_do;
 mod an_admin_quiets_somebody_for_a_while;
 mod an_administrator_at_the_machine;
 mod an_album_is_one_change;

@@ -90,7 +90,7 @@ async fn a_link_is_looked_at_taken_back_and_ends() {
     knows_everything(&guest, world.at(1)).await;
 
     // With whoever made it goes what they opened; and it opens nothing to whoever was removed.
-    owner.must(RemoveMember { chat_id, user_id: admin.id() }).await;
+    owner.must(RemoveMember { chat_id, user_id: admin.id(), reason: None }).await;
     assert_eq!(late.refused(by(&invite)).await.code, ErrorCode::InviteGone);
     assert_eq!(late.refused(PreviewInvite { token: invite.token.clone() }).await.code, ErrorCode::InviteGone);
     let other = owner.must(link(chat_id)).await;

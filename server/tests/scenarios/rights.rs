@@ -3,9 +3,10 @@
 use chapar_protocol::{
     ChatId, ChatKind, Command, ErrorCode, InviteId, Right, Role, Seq, UserId, Version, WireError,
     command::{
-        AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetBanned, GetChat, GetInvites, GetJoinRequests, GetMembers, History, Join, Leave,
-        METHODS, MarkRead, PinMessage, React, RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetInfo, SetInvite,
-        SetRole, SetTyping, UnbanMember, UnpinMessage,
+        AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetAdminLog, GetBanned, GetChat,
+        GetInvites, GetJoinRequests, GetMembers, History, Join, Leave, METHODS, MarkRead, PinMessage, React,
+        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetRole,
+        SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
 };
@@ -73,6 +74,8 @@ enum Deed {
     Uninvite,
     Requests,
     LetIn,
+    Slow,
+    Log,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -120,6 +123,8 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::Requests, row(Done, Done, FORBIDDEN)),
     // Nobody asks.
     (Deed::LetIn, row(Refused, Refused, FORBIDDEN)),
+    (Deed::Slow, row(Done, Done, FORBIDDEN)),
+    (Deed::Log, row(Done, Done, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -129,6 +134,7 @@ const CHANNEL: &[(Deed, [Outcome; 5])] = &[
     (Deed::DeleteOwn, row(Done, Done, Skip)),
     (Deed::Members, row(Done, Done, FORBIDDEN)),
     (Deed::Type, row(Done, Done, FORBIDDEN)),
+    (Deed::Slow, row(Refused, Refused, FORBIDDEN)),
 ];
 
 /// Two people, a stranger, and nobody who was removed: `owner` is who opened it, `member` the other.
@@ -164,6 +170,8 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::Uninvite, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Requests, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::LetIn, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Slow, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Log, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
 ];
 
 /// A chat with somebody in each role, all of whom wrote what they could.
@@ -210,7 +218,7 @@ impl<'a> Stage<'a> {
             *own = http::call(node, who.token(), &message(chat_id, "mine")).await.ok().map(|sent| sent.seq);
         }
         if kind != ChatKind::Direct {
-            let remove = RemoveMember { chat_id, user_id: removed.id() };
+            let remove = RemoveMember { chat_id, user_id: removed.id(), reason: None };
             http::call(node, owner.token(), &remove).await.expect("the owner removes");
         }
         Self {
@@ -249,7 +257,7 @@ impl<'a> Stage<'a> {
         let own = self.own_messages[role].unwrap_or(self.owners_message);
         let theirs = self.owners_message;
         let body = NewBody::text("changed");
-        let remove = |user_id| RemoveMember { chat_id, user_id };
+        let remove = |user_id| RemoveMember { chat_id, user_id, reason: None };
         let restrict = |user_id| RestrictMember { chat_id, user_id, denied: vec![Right::React], until: None };
         match deed {
             Deed::Send => self.try_out(role, message(chat_id, "new")).await,
@@ -301,10 +309,10 @@ impl<'a> Stage<'a> {
                 let invite_id = InviteId(Uuid::new_v4());
                 self.try_out(role, SetInvite { chat_id, invite_id, title, expires_at, max_uses, approval }).await
             }
+            Deed::Slow => self.try_out(role, SetSlowMode { chat_id, seconds: 30 }).await,
+            Deed::Log => self.try_out(role, GetAdminLog { chat_id, before: None }).await,
             Deed::Invites => self.try_out(role, GetInvites { chat_id }).await,
-            Deed::Uninvite => {
-                self.try_out(role, RevokeInvite { chat_id, invite_id: InviteId(Uuid::new_v4()) }).await
-            }
+            Deed::Uninvite => self.try_out(role, RevokeInvite { chat_id, invite_id: InviteId(Uuid::new_v4()) }).await,
             Deed::Requests => self.try_out(role, GetJoinRequests { chat_id, after: None }).await,
             Deed::LetIn => {
                 self.try_out(role, AnswerJoinRequest { chat_id, user_id: self.outsider, accept: true }).await

@@ -1,7 +1,7 @@
 //! Invite links, and those who ask to be let in. What is done to links moves no version: all in the chat would hear of one, and few see
 //! links. What such a change was judged by is the `turn` of the link.
 
-use chapar_protocol::{ErrorCode, InviteId, Role, Timestamp, UserId, invite::SECRET_LENGTH, limit};
+use chapar_protocol::{AdminAction, ErrorCode, InviteId, Role, Timestamp, UserId, invite::SECRET_LENGTH, limit};
 use uuid::Uuid;
 
 use super::{Judging, Verdict, members::Dice};
@@ -49,6 +49,7 @@ impl Judging {
             invite.title.clone_from(&new.title);
             (invite.expires_at, invite.max_uses, invite.approval) = (new.expires_at, new.max_uses, new.approval);
         }
+        self.log(by, AdminAction::Invite { invite_id: new.id, title: new.title.clone() });
         Ok(self.as_it_is())
     }
 
@@ -72,10 +73,12 @@ impl Judging {
     pub(super) fn revoke_invite(&mut self, by: UserId, id: InviteId, now: Timestamp) -> Verdict {
         self.may(by, Action::Add, now)?;
         let Some(invite) = self.chat.invites.get(&id) else { return Err(refusal(ErrorCode::InviteGone)) };
+        let title = invite.title.clone();
         if !invite.revoked
             && let Some(invite) = self.change_invite(id)
         {
             invite.revoked = true;
+            self.log(by, AdminAction::InviteRevoked { invite_id: id, title });
         }
         Ok(self.as_it_is())
     }
@@ -126,9 +129,11 @@ impl Judging {
         };
         if !accept {
             self.asks_no_more(user);
+            self.log(by, AdminAction::JoinAnswered { user_id: user, accepted: false });
             return Ok(self.as_it_is());
         }
         self.has_room(1)?;
+        self.log(by, AdminAction::JoinAnswered { user_id: user, accepted: true });
         self.let_in(user, asks.through, now, dice)
     }
 

@@ -1,6 +1,6 @@
 //! Who is in a chat, and in which role.
 
-use chapar_protocol::{ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{AdminAction, ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};
@@ -91,6 +91,7 @@ impl Judging {
             self.give(*user, Some(Role::Member), version);
         }
         self.moment(now);
+        self.log(by, AdminAction::Added { user_ids: newcomers.clone() });
         self.tell(by, ServiceAction::Added { user_ids: newcomers }, version, now, dice);
         Ok(Done::Changed(version))
     }
@@ -103,7 +104,14 @@ impl Judging {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, by: UserId, user: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+    pub(super) fn remove(
+        &mut self,
+        by: UserId,
+        user: UserId,
+        reason: Option<&String>,
+        now: Timestamp,
+        dice: Dice<'_>,
+    ) -> Verdict {
         if user == by && self.chat.info.kind != ChatKind::Direct {
             return refuse(ErrorCode::BadRequest, "nobody removes themselves: use leave");
         }
@@ -122,6 +130,8 @@ impl Judging {
         if let Some(standing) = self.turn(user, None) {
             standing.banned = true;
         }
+        self.rows.removals.insert(user, (by, reason.cloned()));
+        self.log(by, AdminAction::Removed { user_id: user, reason: reason.cloned() });
         self.moment(now);
         Ok(Done::Changed(version))
     }
@@ -152,6 +162,7 @@ impl Judging {
         if role == Role::Owner {
             self.give(by, Some(Role::Admin), version);
         }
+        self.log(by, AdminAction::Role { user_id: user, role });
         self.moment(now);
         Ok(Done::Changed(version))
     }

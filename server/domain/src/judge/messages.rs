@@ -1,7 +1,8 @@
 //! Messages and reactions.
 
 use chapar_protocol::{
-    Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit, message::NewBody,
+    AdminAction, Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit,
+    message::NewBody,
 };
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ impl Judging {
             return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
         }
         self.may_send(by, new.reply_to, now)?;
+        self.may_post_again(by, now)?;
+        self.note_post(by, now);
         let version = self.next();
         let stored = self.put(by.user(), new.clone(), version, now);
         if matches!(by, Principal::User(_)) {
@@ -38,6 +41,8 @@ impl Judging {
         for message in new {
             self.may_send(by, message.reply_to, now)?;
         }
+        self.may_post_again(by, now)?;
+        self.note_post(by, now);
         let version = self.next();
         let sent = new.iter().map(|message| self.put(by.user(), message.clone(), version, now)).collect();
         self.engage(by.user());
@@ -160,6 +165,10 @@ impl Judging {
             Body::Service { .. } => refuse(ErrorCode::Forbidden, "what happened in the chat cannot be deleted"),
             Body::Deleted => Ok(self.as_it_is()),
             _ => {
+                let sender = message.sender;
+                if sender != by {
+                    self.log(by, AdminAction::Deleted { seq, user_id: sender });
+                }
                 self.moment(now);
                 let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
                 self.unpin_deleted(seq, self.chat.version);

@@ -123,8 +123,7 @@ fn now(found: &PgRow) -> sqlx::Result<Timestamp> {
 fn may_add(found: &PgRow, by: UserId, now: Timestamp) -> sqlx::Result<bool> {
     let Some(role) = row::role(found.try_get("maker_role")?) else { return Ok(false) };
     let until: Option<OffsetDateTime> = found.try_get("maker_denied_until")?;
-    let place =
-        Place { kind: row::kind(found.try_get("kind")?), rights: Rights(found.try_get("everybodys")?), now };
+    let place = Place { kind: row::kind(found.try_get("kind")?), rights: Rights(found.try_get("everybodys")?), now };
     let standing = Standing {
         role: Some(role),
         rights: Rights(found.try_get("maker_rights")?),

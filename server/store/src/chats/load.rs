@@ -12,7 +12,7 @@ use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, entry, row, untold};
+use super::{Result, apart, entry, row, untold};
 use crate::pool::Lease;
 
 /// The chats of a batch, as far as it is about them, and the clock of the database.
@@ -146,6 +146,7 @@ pub(super) async fn load(lease: &mut Lease, asked: &[&Asked]) -> Result<Loaded> 
     if !wanted.untold.is_empty() {
         untold::load(lease, &wanted.untold, &mut loaded.chats).await?;
     }
+    apart::load_posts(lease, asked, &mut loaded.chats).await?;
     if !wanted.entry.is_empty() {
         entry::load(lease, &wanted.entry, &mut loaded.chats).await?;
     }
@@ -161,7 +162,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let member_count = row::member_count(kind, number(8)?);
         let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
-        let row::About { description, photo, pinned } = row::about(found.try_get(15)?);
+        let row::About { description, photo, pinned, slow: slow_seconds } = row::about(found.try_get(15)?);
         let info = ChatInfo {
             id,
             version,
@@ -174,6 +175,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             description,
             photo,
             pinned,
+            slow_seconds,
         };
         let chat = Chat {
             seq: Seq(number(3)?),

@@ -13,18 +13,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Result, entry,
+    Result, apart,
     feed::{FILES, PHOTO},
     row,
 };
 use crate::pool::Lease;
 
 const WRITE: &str = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-const WITH_ENTRY: &str = "
+const WITH_MORE: &str = "
     WITH written AS MATERIALIZED (
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_entry(w.held, $17)";
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
 
 /// Columns of the new messages.
 #[derive(Default)]
@@ -111,29 +111,29 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         }
     }
     // What few batches have is written by functions of its own, in the same statement and after the rest.
-    let entry = entry::rows(written).map(Json);
-    let held = match &entry {
+    let apart = apart::rows(written).map(Json);
+    let held = match &apart {
         None => sqlx::query_scalar(WRITE),
-        Some(_) => sqlx::query_scalar(WITH_ENTRY),
+        Some(_) => sqlx::query_scalar(WITH_MORE),
     };
     let held = held
-    .bind(column(|it| it.chat.info.id.0))
-    .bind(column(|it| it.from.0))
-    .bind(column(|it| it.chat.seq.0))
-    .bind(column(|it| it.chat.version.0))
-    .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
-    .bind(written.iter().map(kinds).collect::<Vec<i16>>())
-    .bind(fresh.chats)
-    .bind(fresh.seqs)
-    .bind(fresh.versions)
-    .bind(fresh.senders)
-    .bind(fresh.clients)
-    .bind(fresh.hashes)
-    .bind(fresh.sent_at)
-    .bind(fresh.replies)
-    .bind(fresh.bodies)
-    .bind((!more.is_empty()).then_some(Json(more)));
-    let held = if let Some(entry) = entry { held.bind(entry) } else { held };
+        .bind(column(|it| it.chat.info.id.0))
+        .bind(column(|it| it.from.0))
+        .bind(column(|it| it.chat.seq.0))
+        .bind(column(|it| it.chat.version.0))
+        .bind(written.iter().map(|it| moment(it.chat.changed_at)).collect::<Vec<_>>())
+        .bind(written.iter().map(kinds).collect::<Vec<i16>>())
+        .bind(fresh.chats)
+        .bind(fresh.seqs)
+        .bind(fresh.versions)
+        .bind(fresh.senders)
+        .bind(fresh.clients)
+        .bind(fresh.hashes)
+        .bind(fresh.sent_at)
+        .bind(fresh.replies)
+        .bind(fresh.bodies)
+        .bind((!more.is_empty()).then_some(Json(more)));
+    let held = if let Some(apart) = apart { held.bind(apart) } else { held };
     let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
 }
@@ -157,7 +157,12 @@ impl<'a> Fresh<'a> {
 
 fn about(it: &Written) -> row::About {
     let info = &it.chat.info;
-    row::About { description: info.description.clone(), photo: info.photo, pinned: info.pinned.clone() }
+    row::About {
+        description: info.description.clone(),
+        photo: info.photo,
+        pinned: info.pinned.clone(),
+        slow: info.slow_seconds,
+    }
 }
 
 fn created(it: &Written) -> Value {

@@ -7,7 +7,7 @@ import { notices } from '../ui/notices.svelte';
 /** Being said: each once, however often something else changes meanwhile. */
 const saying = new Set<number>();
 
-/** Says what became of the wish to be let into chats, and takes it back. */
+/** Says what became of the wish to be let into chats, and why one was removed; once said it is taken back. */
 export function hear(): void {
   const words = late().join;
   for (const { chat_id: chatId, value } of session.items('join_request')) {
@@ -22,5 +22,13 @@ export function hear(): void {
     else if (!here) notices.tell(words.accepted(title), { label: words.open, run: open });
     // Failed, it is said again when the app comes back.
     void session.client.setItem('join_request', chatId).catch(() => {}).finally(() => saying.delete(chatId));
+  }
+  for (const { chat_id: chatId, value } of session.items('removed')) {
+    if (!value || saying.has(-chatId)) continue;
+    saying.add(-chatId);
+    const { removed } = late().members;
+    void notices.ask({ title: removed.title(isolate(value.title)), text: removed.reason(isolate(value.reason)), yes: removed.understood }).then(() =>
+      session.client.setItem('removed', chatId).catch(() => {}).finally(() => saying.delete(-chatId)),
+    );
   }
 }

@@ -42,7 +42,12 @@ fn a_link_ends_by_the_clock_by_being_taken_back_and_with_the_right_of_who_made_i
     stage.now = 60_000;
     assert_eq!(code(&stage.one(11, Change::Enter(secret.clone()))), Some(ErrorCode::InviteGone));
     assert_eq!(
-        code(&stage.one(1, Change::SetInvite(NewInvite { expires_at: Some(at(60_000)), title: Some("x".into()), ..link() }))),
+        code(
+            &stage.one(
+                1,
+                Change::SetInvite(NewInvite { expires_at: Some(at(60_000)), title: Some("x".into()), ..link() })
+            )
+        ),
         Some(ErrorCode::BadRequest),
         "the end lies in the past"
     );
