@@ -110,7 +110,7 @@ codes! {
     UnknownKind = "unknown_kind" => GiveUp, 400;
     /// This person does not take it from you: by their settings, or because they have blocked you. Which of them is not told.
     RefusedByUser = "refused_by_user" => GiveUp, 403;
-    /// The group would have more than 1000 members.
+    /// The group would have more than 200,000 members.
     ChatFull = "chat_full" => GiveUp, 409;
     /// Somebody named has left this chat by themselves: they come back only by joining it, or added by one whom they have answered.
     HasLeft = "has_left" => GiveUp, 409;

@@ -34,7 +34,7 @@ pub const PINNED: usize = 20;
 /// Shortest and longest password, in bytes.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most members that a group can have. Channels have no such bound.
-pub const GROUP_MEMBERS: usize = 1000;
+pub const GROUP_MEMBERS: usize = 200_000;
 /// Most invite links that one chat remembers. Beyond, the one that was taken back longest ago is forgotten.
 pub const INVITES: usize = 200;
 /// Most uses to which an invite link can be bounded.

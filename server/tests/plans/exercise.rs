@@ -9,7 +9,8 @@ use chapar_domain::{
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatCursor, ChatId, ChatKind, DeviceId, FileId, InviteId, InviteToken, OwnItem, Resume, Role, Seq, Timestamp, UserId, Version,
+    Body, ChatCursor, ChatId, ChatKind, DeviceId, FileId, InviteId, InviteToken, OwnItem, Resume, Role, Seq, Timestamp,
+    UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
     command::{Report, ReportReason},
@@ -271,9 +272,7 @@ async fn groups(store: &Store, round: i64) {
         InviteToken::parse(&invite.token).expect("a token")
     };
     let comes = |n: i64| UserId(300_000 + 1000 * round + n);
-    let enters: Vec<_> = (0..40)
-        .map(|n| by(comes(n), Change::Enter(token(usize::from(n % 2 == 1)).secret)))
-        .collect();
+    let enters: Vec<_> = (0..40).map(|n| by(comes(n), Change::Enter(token(usize::from(n % 2 == 1)).secret))).collect();
     done(store, &enters.iter().collect::<Vec<_>>(), Locks::Skip).await;
     store.chats.preview(&token(0), comes(99)).await.expect("read");
     assert_eq!(store.chats.invite_uses(chat, link(0, false).id, UserId(0), 201).await.expect("read").len(), 20);

@@ -16,6 +16,7 @@ mod a_file_is_sent;
 mod a_flood_of_sign_ins_does_not_stop_the_chat;
 mod a_follower_of_the_feed_dies;
 mod a_forwarded_file_outlives_the_original;
+mod a_group_of_two_hundred_thousand;
 mod a_locked_person_holds_up_nobody_elses_read_marks;
 mod a_message_is_refused_while_another_edits;
 mod a_neighbour_holds_silent_sockets;

@@ -9,7 +9,7 @@ const en: typeof fa = {
     directLead: 'Enter their username, or the public name of a group or channel.',
     group: 'New group',
     channel: 'New channel',
-    groupLead: 'Everybody writes; up to a thousand people.',
+    groupLead: 'Everybody writes; up to two hundred thousand people.',
     channelLead: 'Admins write, any number of readers read.',
     title: 'Name',
     publicHandle: 'Public name (optional)',
