@@ -5,12 +5,13 @@ use chapar_protocol::{
     Seq, Timestamp, UserId,
     command::{
         AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, CreateChat, Delete, DeleteStickerPack,
-        Devices, Done, Edit, GetAdminLog, GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests,
-        GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, InviteUses, Invites, ItemsSet, Join,
-        JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page,
-        PinMessage, Ping, Presences, PreviewInvite, React, RemoveMember, Report, Resolve, Resolved, RestrictMember,
-        RevokeDevice, RevokeInvite, RevokeOtherDevices, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetItems,
-        SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinMessage, Users, WatchPresence,
+        Devices, Done, Edit, Forward, ForwardedItem, GetAdminLog, GetBanned, GetChat, GetDevices, GetInviteUses,
+        GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, InviteUses,
+        Invites, ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members, OpenDirect,
+        OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, React, RemoveMember, Report, Resolve,
+        Resolved, RestrictMember, RevokeDevice, RevokeInvite, RevokeOtherDevices, SentAlbum, SetAdminRights,
+        SetChatRights, SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks,
+        UnbanMember, UnpinMessage, Users, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -171,6 +172,17 @@ impl Client {
     /// Gives a group or channel a photo, a file of one's own of the kind `avatar`, or takes it away.
     pub async fn set_photo(&self, chat_id: ChatId, photo: Option<FileId>) -> Result<Changed, Error> {
         self.call(&SetInfo { chat_id, title: None, description: None, photo: Some(photo) }).await
+    }
+
+    /// Sends messages of one chat on into a chat, at most 30, each under a client id of its own: a retry with the same ids makes no second ones.
+    pub async fn forward(
+        &self,
+        from: ChatId,
+        messages: Vec<ForwardedItem>,
+        to: ChatId,
+        hide_origin: bool,
+    ) -> Result<SentAlbum, Error> {
+        self.call(&Forward { chat_id: to, from, messages, hide_origin }).await
     }
 
     /// Pins a message: it is shown above the others to all.

@@ -59,6 +59,9 @@ pub use files::*;
 /// Of invite links.
 mod invites;
 pub use invites::*;
+/// Of messages that go on elsewhere.
+mod forward;
+pub use forward::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -575,6 +578,7 @@ commands! {
     "ping" Ping -> Done, http: true;
     "send" Send -> Sent, http: true;
     "send_album" SendAlbum -> SentAlbum, http: true;
+    "forward" Forward -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

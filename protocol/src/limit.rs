@@ -85,6 +85,8 @@ pub const AVATAR_BYTES: u64 = 20 * 1024 * 1024;
 pub const FILE_NAME_BYTES: usize = 255;
 /// How many messages an album has.
 pub const ALBUM: std::ops::RangeInclusive<usize> = 2..=10;
+/// Most messages that one `forward` names.
+pub const FORWARDED: usize = 30;
 /// Longest tiny preview, in bytes before they are written in base64.
 pub const PREVIEW_BYTES: usize = 40;
 /// Length of a waveform, in bytes before they are written in base64: 100 values of 5 bits.

@@ -6,7 +6,7 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    Seq, Timestamp, UserId, Version,
+    ChatId, Seq, Timestamp, UserId, Version,
     call::CallNote,
     media::{
         AudioBody, ContactBody, DocumentBody, LocationBody, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
@@ -45,6 +45,55 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[ts(as = "Option<u32>", optional)]
     pub views: u32,
+    /// It was forwarded: from where, as far as that is told. Such a message is not edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub forwarded: Option<Forwarded>,
+}
+
+impl Message {
+    /// A message with nothing but what each has.
+    pub fn new(seq: Seq, version: Version, sender: UserId, client_id: Uuid, sent_at: Timestamp, body: Body) -> Self {
+        Self {
+            seq,
+            version,
+            sender,
+            client_id,
+            sent_at,
+            body,
+            reply_to: None,
+            edited_at: None,
+            reactions: Vec::new(),
+            views: 0,
+            forwarded: None,
+        }
+    }
+}
+
+/// Where a forwarded message was first: its author, or the channel whose post it is. Of the first one, however often it was forwarded since.
+/// Without any field: whoever forwarded it does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Forwarded {
+    /// Who wrote it; absent for a post of a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub user_id: Option<UserId>,
+    /// How the author was called when it was forwarded, or the channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub name: Option<String>,
+    /// The group or channel in which it stands. Who is not in it can see nothing of it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub chat_id: Option<ChatId>,
+    /// Its place there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub seq: Option<Seq>,
+    /// When it was sent there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sent_at: Option<Timestamp>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -1,5 +1,7 @@
 //! The schemas of the wire as documents: JSON Schema (draft 2020-12) and `OpenAPI` 3.1, which speaks the same dialect.
 
+mod files;
+
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -143,10 +145,12 @@ pub fn openapi() -> Value {
         let operation = operation(&summary, true, Some(&params), &reply, &error);
         paths.insert(format!("/api/v1/call/{}", method.name), json!({ "post": operation }));
     }
+    paths.extend(files::paths(&error));
     let schemas = generator.take_definitions(true);
+    // What commands take is JSON; the bytes of files say for themselves whether there must be any.
     for operation in paths.values_mut().filter_map(|path| path.get_mut("post")) {
         let Some(body) = operation.get_mut("requestBody") else { continue };
-        let params = &body["content"]["application/json"]["schema"];
+        let Some(params) = body["content"].get("application/json").map(|it| &it["schema"]) else { continue };
         let name = params["$ref"].as_str().and_then(|path| path.rsplit('/').next());
         let params = name.and_then(|name| schemas.get(name)).unwrap_or(params);
         // Without a body the params are `{}`.

@@ -83,6 +83,7 @@ roots![
     c::Done,
     c::Send,
     c::Sent,
+    c::Forward,
     c::SendAlbum,
     c::SentAlbum,
     c::GetFile,

@@ -105,6 +105,7 @@ fn every_limit_stands_with_its_value() {
         ("AVATAR_BYTES", limit::AVATAR_BYTES.to_string()),
         ("FILE_NAME_BYTES", limit::FILE_NAME_BYTES.to_string()),
         ("ALBUM", format!("{} to {}", limit::ALBUM.start(), limit::ALBUM.end())),
+        ("FORWARDED", limit::FORWARDED.to_string()),
         ("PREVIEW_BYTES", limit::PREVIEW_BYTES.to_string()),
         ("WAVEFORM_BYTES", limit::WAVEFORM_BYTES.to_string()),
         ("FACTS_BYTES", limit::FACTS_BYTES.to_string()),

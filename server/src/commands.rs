@@ -149,6 +149,7 @@ macro_rules! commands {
 commands! {
     "ping" => ping, SHORT;
     "send_album" => chats::send_album::run, SHORT;
+    "forward" => chats::forward::run, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;

@@ -1297,6 +1297,67 @@ order: number,
 chats: Array<ChatId>, };
 
 /**
+ * Sends messages of one chat on into a chat: all of them, one after the other and in one change, or none. A retry with the same client
+ * ids and places returns those that exist, also when the originals are gone.
+ */
+export type Forward = { 
+/**
+ * Where to.
+ */
+chat_id: ChatId, 
+/**
+ * Where they stand. It may be the same chat.
+ */
+from: ChatId, 
+/**
+ * 1 to 30, in the order in which they are to stand.
+ */
+messages: Array<ForwardedItem>, 
+/**
+ * Does not say where they come from.
+ */
+hide_origin?: boolean, };
+
+/**
+ * Where a forwarded message was first: its author, or the channel whose post it is. Of the first one, however often it was forwarded since.
+ * Without any field: whoever forwarded it does not say.
+ */
+export type Forwarded = { 
+/**
+ * Who wrote it; absent for a post of a channel.
+ */
+user_id?: UserId, 
+/**
+ * How the author was called when it was forwarded, or the channel.
+ */
+name?: string, 
+/**
+ * The group or channel in which it stands. Who is not in it can see nothing of it there.
+ */
+chat_id?: ChatId, 
+/**
+ * Its place there.
+ */
+seq?: Seq, 
+/**
+ * When it was sent there.
+ */
+sent_at?: Timestamp, };
+
+/**
+ * A message to be forwarded.
+ */
+export type ForwardedItem = { 
+/**
+ * Made by the client, new for each message, the same for each retry of it.
+ */
+client_id: string, 
+/**
+ * Its place where it stands.
+ */
+seq: Seq, };
+
+/**
  * What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
  */
 export type GetAdminLog = { 
@@ -2028,7 +2089,11 @@ reactions?: Array<ReactionCount>,
 /**
  * In a channel: how many people's read marks have passed it, as last told; 0 elsewhere.
  */
-views?: number, };
+views?: number, 
+/**
+ * It was forwarded: from where, as far as that is told. Such a message is not edited.
+ */
+forwarded?: Forwarded, };
 
 /**
  * Calls missed and not looked at yet.
@@ -3118,7 +3183,7 @@ version: Version,
 sent_at: Timestamp, };
 
 /**
- * The answer to [`SendAlbum`].
+ * The answer to [`SendAlbum`] and [`Forward`](super::Forward).
  */
 export type SentAlbum = { 
 /**
@@ -3769,6 +3834,7 @@ export interface Commands {
   ping: { params: Ping; reply: Done };
   send: { params: Send; reply: Sent };
   send_album: { params: SendAlbum; reply: SentAlbum };
+  forward: { params: Forward; reply: SentAlbum };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };

@@ -328,18 +328,14 @@ mod tests {
             reason: EndReason::HungUp,
             seconds: 0,
         };
-        let message = chapar_protocol::Message {
-            seq: chapar_protocol::Seq(1),
-            version: chapar_protocol::Version(2),
-            sender: UserId(1),
-            client_id: Uuid::from_u128(7),
-            sent_at: Timestamp::from_millis(0).expect("a time"),
-            edited_at: None,
-            reply_to: None,
-            body: Body::Service { action: ServiceAction::Call { note } },
-            reactions: Vec::new(),
-            views: 0,
-        };
+        let message = chapar_protocol::Message::new(
+            chapar_protocol::Seq(1),
+            chapar_protocol::Version(2),
+            UserId(1),
+            Uuid::from_u128(7),
+            Timestamp::from_millis(0).expect("a time"),
+            Body::Service { action: ServiceAction::Call { note } },
+        );
         let delta = serde_json::json!({ "event": "delta", "data": { "chat_id": 4, "from": 1, "version": 2, "rows": [chapar_protocol::ChatRow::Message(message)] } });
         let heard = read(delta.to_string().as_bytes()).expect("read");
         assert!(matches!(heard, Heard::Notes(notes) if notes == [Uuid::from_u128(7)]));

@@ -127,18 +127,8 @@ mod tests {
     use crate::faults::book::Wish;
 
     fn message(seq: i64, id: u128, text: &str) -> Message {
-        Message {
-            seq: Seq(seq),
-            version: Version(seq + 1),
-            sender: UserId(1),
-            client_id: Uuid::from_u128(id),
-            sent_at: Timestamp::from_millis(0).expect("a time"),
-            body: Body::text(text),
-            reply_to: None,
-            edited_at: None,
-            reactions: Vec::new(),
-            views: 0,
-        }
+        let sent_at = Timestamp::from_millis(0).expect("a time");
+        Message::new(Seq(seq), Version(seq + 1), UserId(1), Uuid::from_u128(id), sent_at, Body::text(text))
     }
 
     fn stored(messages: Vec<Message>) -> Stored {

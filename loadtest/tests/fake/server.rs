@@ -250,18 +250,9 @@ impl Server {
         let chat = state.find(it.chat_id);
         let from = Version(chat.version);
         chat.version += if each_20th && self.fault == Fault::SkipVersion { 2 } else { 1 };
-        let mut message = Message {
-            seq: chat.messages.last().map_or(Seq(2), |it| it.seq.next()),
-            version: Version(chat.version),
-            sender: me,
-            client_id: it.client_id,
-            sent_at: Timestamp::from_millis(0).expect("in range"),
-            body: stored(&it.body),
-            reply_to: None,
-            edited_at: None,
-            reactions: Vec::new(),
-            views: 0,
-        };
+        let seq = chat.messages.last().map_or(Seq(2), |it| it.seq.next());
+        let sent_at = Timestamp::from_millis(0).expect("in range");
+        let mut message = Message::new(seq, Version(chat.version), me, it.client_id, sent_at, stored(&it.body));
         if each_20th && self.fault == Fault::ChangeText {
             message.body = Body::text("something else");
         }

@@ -21,7 +21,7 @@ params! {
         #[ts(optional)]
         reply_to: Option<Seq>,
     }
-    /// The answer to [`SendAlbum`].
+    /// The answer to [`SendAlbum`] and [`Forward`](super::Forward).
     SentAlbum {
         /// For each item, in their order.
         sent: Vec<Sent>,

@@ -96,6 +96,44 @@ impl Body {
             _ => None,
         }
     }
+
+    /// Puts it into an album, where its kind can stand in one.
+    pub fn set_album(&mut self, album: Uuid) {
+        let place = match self {
+            Self::Photo(it) => &mut it.album,
+            Self::Video(it) => &mut it.album,
+            Self::Audio(it) => &mut it.album,
+            Self::Document(it) => &mut it.album,
+            _ => return,
+        };
+        *place = Some(album);
+    }
+
+    /// Has it name other files in the place of those that it names.
+    pub fn rename_files(&mut self, other: impl Fn(FileId) -> FileId) {
+        let (file, poster) = match self {
+            Self::Photo(it) => (&mut it.file, None),
+            Self::Video(it) => (&mut it.file, it.poster.as_mut()),
+            Self::Round(it) => (&mut it.file, it.poster.as_mut()),
+            Self::Voice(it) => (&mut it.file, None),
+            Self::Audio(it) => (&mut it.file, None),
+            Self::Document(it) => (&mut it.file, None),
+            Self::Sticker(it) => (&mut it.file, None),
+            _ => return,
+        };
+        file.id = other(file.id);
+        if let Some(poster) = poster {
+            *poster = other(*poster);
+        }
+    }
+
+    /// Whether it can stand in another chat: it says something, and names nothing of the chat that it is in.
+    pub fn is_forwardable(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Location(_) | Self::Contact(_) => true,
+            _ => self.file().is_some(),
+        }
+    }
 }
 
 impl NewBody {

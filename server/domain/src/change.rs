@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use chapar_protocol::{
     ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
-    message::{Body, NewBody, ServiceAction},
+    message::{Body, Forwarded, NewBody, ServiceAction},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Principal, chat::Sent, rights::Rights};
+use crate::{
+    Principal,
+    chat::{Beside, Sent},
+    rights::Rights,
+};
 
 /// A change that somebody asks of a chat. It has passed all checks that need no look at the chat.
 #[derive(Clone, Debug)]
@@ -31,6 +35,9 @@ pub enum Change {
     Send(NewMessage),
     /// New messages that belong together, one after the other: all or none.
     SendAlbum(Vec<NewMessage>),
+    /// Messages from elsewhere, one after the other: all or none. Each has its own version, so that many are told bit by bit; those of
+    /// one album have one.
+    Forward(Vec<NewMessage>),
     /// What stands under these client ids, if all that was sent under them was this: their files cannot be named any more.
     Recall(Vec<(Uuid, i64)>),
     /// Another text for a message of one's own, or under its file.
@@ -130,7 +137,9 @@ pub struct NewMessage {
     pub body: Body,
     /// What it answers.
     pub reply_to: Option<Seq>,
-    /// The body as JSON: encoded once, for the table.
+    /// The marks beside the body.
+    pub beside: Beside,
+    /// Both as JSON: encoded once, for the table.
     pub json: Arc<str>,
     /// Tells whether a retry says the same.
     pub hash: i64,
@@ -140,6 +149,23 @@ impl NewMessage {
     /// A message of a client: what it sent, by which a retry is known, and what is stored of that.
     pub fn new(client_id: Uuid, sent: &NewBody, stored: Body, reply_to: Option<Seq>) -> Self {
         Self::with(client_id, Self::hash_of(sent, reply_to), stored, reply_to)
+    }
+
+    /// A message from elsewhere: which one, by which a retry is known, and what is stored of it.
+    pub fn forwarded(client_id: Uuid, from: (ChatId, Seq), stored: Body, origin: Forwarded) -> Self {
+        let message = Self::with(client_id, Self::hash_of_forwarded(from), stored, None);
+        message.beside(Beside { forwarded: Some(origin) })
+    }
+
+    /// Tells a retry of a forwarded message from another one. It may have been edited in between: it is known by its place.
+    pub fn hash_of_forwarded(from: (ChatId, Seq)) -> i64 {
+        fingerprint(serde_json::json!({ "forward": from }), None)
+    }
+
+    /// The same with marks.
+    #[must_use]
+    pub fn beside(self, beside: Beside) -> Self {
+        Self { json: json(&self.body, &beside), beside, ..self }
     }
 
     /// Tells a retry of a message from another message.
@@ -153,14 +179,23 @@ impl NewMessage {
     }
 
     fn with(client_id: Uuid, hash: i64, body: Body, reply_to: Option<Seq>) -> Self {
-        let json = json(&body);
-        Self { client_id, body, reply_to, json, hash }
+        let beside = Beside::default();
+        let json = json(&body, &beside);
+        Self { client_id, body, reply_to, beside, json, hash }
     }
 }
 
-/// A body as it is stored.
-pub(crate) fn json(body: &Body) -> Arc<str> {
-    serde_json::to_string(body).expect("bodies have string keys only").into()
+/// A body as it is stored, with the marks beside it.
+pub(crate) fn json(body: &Body, beside: &Beside) -> Arc<str> {
+    if beside.is_empty() {
+        return serde_json::to_string(body).expect("bodies have string keys only").into();
+    }
+    let mut both = serde_json::to_value(body).expect("bodies have string keys only");
+    if let serde_json::Value::Object(fields) = &mut both {
+        let marks = serde_json::to_value(beside).expect("marks have string keys only");
+        fields.insert(Beside::KEY.to_owned(), marks);
+    }
+    both.to_string().into()
 }
 
 impl Asked {
@@ -170,7 +205,9 @@ impl Asked {
         AROUND
             + match &self.change {
                 Change::Send(message) => message.json.len(),
-                Change::SendAlbum(messages) => messages.iter().map(|it| AROUND + it.json.len()).sum(),
+                Change::SendAlbum(messages) | Change::Forward(messages) => {
+                    messages.iter().map(|it| AROUND + it.json.len()).sum()
+                }
                 Change::Recall(sent) => 24 * sent.len(),
                 Change::Edit(_, body) => said(body).to_string().len(),
                 Change::Add(users, back) => 8 * (users.len() + back.len()),
@@ -209,7 +246,7 @@ impl Asked {
     pub fn client_ids(&self) -> impl Iterator<Item = Uuid> {
         let (messages, recalled) = match &self.change {
             Change::Send(message) => (std::slice::from_ref(message), &[][..]),
-            Change::SendAlbum(messages) => (messages.as_slice(), &[][..]),
+            Change::SendAlbum(messages) | Change::Forward(messages) => (messages.as_slice(), &[][..]),
             Change::Recall(sent) => (&[][..], sent.as_slice()),
             _ => (&[][..], &[][..]),
         };

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use chapar_protocol::{Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version};
+use chapar_protocol::{
+    Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
+};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -180,9 +183,43 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Another body under the same marks. A tombstone has none.
     pub(crate) fn rewrite(&mut self, body: Body) {
-        self.json = Some(json(&body));
+        if body == Body::Deleted {
+            Beside::default().mark(&mut self.message);
+        }
+        self.json = Some(json(&body, &Beside::of(&self.message)));
         self.message.body = body;
+    }
+}
+
+/// The marks beside a body: what few messages have, and what is no part of what they say. On the wire they are fields of the message; stored
+/// they stand in the body's JSON, under [`Beside::KEY`], so that a message without them costs nothing for them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Where it was forwarded from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
+}
+
+impl Beside {
+    /// Under which the marks stand in the JSON of a stored body.
+    pub const KEY: &str = "beside";
+
+    /// Those of a message.
+    pub fn of(message: &Message) -> Self {
+        Self { forwarded: message.forwarded.clone() }
+    }
+
+    /// Gives a message these marks, and no others.
+    pub fn mark(self, message: &mut Message) {
+        let Self { forwarded } = self;
+        message.forwarded = forwarded;
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -221,6 +221,7 @@ impl Judging {
             }
             Change::Send(message) => self.send(asked.by, message, now),
             Change::SendAlbum(messages) => self.send_album(asked.by, messages, now),
+            Change::Forward(messages) => self.forward(asked.by, messages, now),
             Change::Recall(sent) => self.recall(by, sent),
             Change::Edit(seq, body) => self.edit(by, *seq, body, now),
             Change::Delete(seq) => self.delete(by, *seq, now),

@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chapar_media::PrepareError;
@@ -28,6 +29,10 @@ use crate::{
     },
 };
 
+/// How long after each failure a file is stored again. What fails longer is found by the next sweep.
+const AGAIN_AFTER: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15)];
+
 /// A directory that is removed when it is dropped.
 struct Workshop(PathBuf);
 
@@ -45,8 +50,12 @@ impl Files {
         }
         let this = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = this.store_and_prepare(file).await {
+            // Somebody waits to send it: a moment's trouble with the database or the disk is not to cost minutes.
+            let mut pauses = AGAIN_AFTER.into_iter();
+            while let Err(error) = this.store_and_prepare(file).await {
                 tracing::warn!(%error, %file, "an upload is not stored or prepared yet: it is tried again");
+                let Some(pause) = pauses.next() else { break };
+                tokio::time::sleep(pause.mul_f64(rand::random_range(0.8..1.2))).await;
             }
             this.storing.lock().remove(&file);
         });
@@ -60,11 +69,18 @@ impl Files {
             let hash = self.hashes.lock().remove(&file);
             self.keep(&path, hash).await.map_err(|error| error.to_string())?
         };
-        if let Some(job) =
-            people.upload_stored(file, &stored.sha256, self.parts.place()).await.map_err(|error| error.to_string())?
-        {
-            self.prepare(file, Some(&path)).await?;
-            people.take_back_jobs(&[job]).await.map_err(|error| error.to_string())?;
+        let job = people.upload_stored(file, &stored.sha256, self.parts.place()).await;
+        let job = job.map_err(|error| error.to_string())?;
+        let prepared = self.prepare(file, Some(&path)).await;
+        if let Err(error) = &prepared {
+            tracing::warn!(%error, %file, "a file is not prepared yet: its job does it");
+        }
+        // Without a job's name an earlier try had stored it, whose answer was lost.
+        if let Some(job) = job {
+            let told = if prepared.is_ok() { people.take_back_jobs(&[job]).await } else { people.job_due(job).await };
+            if let Err(error) = told {
+                tracing::warn!(%error, %file, "the job that prepares a file stays as it is");
+            }
         }
         let (parts, removed) = (self.parts.clone(), file);
         blocking(move || parts.remove(removed)).await.map_err(|error| error.to_string())

@@ -210,11 +210,13 @@ async fn patch(files: &Files, user: UserId, id: FileId, said: &HeaderMap, body: 
     }
     let most = upload.size.unwrap_or(upload.kind.most_bytes());
     let now = files.append(user, id, said, body, offset, most).await?;
-    upload.expires_at = files.store.people.upload_received(id, now, UPLOAD_LASTS).await?.or(upload.expires_at);
-    files.finish_if_whole(&upload, now).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     put(&mut response, "upload-offset", &now);
-    put_expiry(&mut response, &upload);
+    // The end is one commit: what is complete does not expire.
+    if !files.finish_if_whole(&upload, now).await? {
+        upload.expires_at = files.store.people.upload_received(id, now, UPLOAD_LASTS).await?.or(upload.expires_at);
+        put_expiry(&mut response, &upload);
+    }
     Ok(response)
 }
 
@@ -292,16 +294,16 @@ impl Files {
         }
     }
 
-    /// All of an upload has come: it is stored and prepared from here on.
-    async fn finish_if_whole(&self, upload: &Upload, offset: u64) -> Result<(), Refusal> {
+    /// When all of an upload has come it is stored and prepared from here on. Returns whether it has.
+    async fn finish_if_whole(&self, upload: &Upload, offset: u64) -> Result<bool, Refusal> {
         if upload.state != FileState::Uploading || upload.size != Some(offset) || upload.parts.as_deref() == Some("") {
-            return Ok(());
+            return Ok(false);
         }
         if self.store.people.upload_complete(upload.id).await? {
             self.metrics.uploads.get_or_create(&[("what", "complete")]).inc();
             self.begin_storing(upload.id);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn check_size(&self, size: u64, most: u64) -> Result<(), Refusal> {

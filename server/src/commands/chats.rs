@@ -4,6 +4,7 @@ pub(super) mod add_members;
 pub(super) mod change;
 pub(super) mod create_chat;
 pub(super) mod files;
+pub(super) mod forward;
 pub(super) mod get_admin_log;
 pub(super) mod get_banned;
 pub(super) mod get_links;

@@ -7,6 +7,7 @@ mod delta;
 mod entry;
 pub mod feed;
 mod files;
+mod forwards;
 pub mod invites;
 mod load;
 pub mod pages;
@@ -16,6 +17,8 @@ mod untold;
 mod write;
 
 use std::ops::Deref;
+
+pub use forwards::{Original, Originals};
 
 use sqlx::postgres::PgConnectOptions;
 

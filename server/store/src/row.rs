@@ -1,10 +1,14 @@
 //! Rows as wire types.
 
-use chapar_domain::{chat::Standing, rights::Rights};
+use chapar_domain::{
+    chat::{Beside, Standing},
+    rights::Rights,
+};
 use chapar_protocol::{
     Body, ChatId, ChatInfo, ChatKind, FileId, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq, Timestamp,
     UserId, Version,
 };
+use serde_json::value::RawValue;
 use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 
@@ -50,18 +54,41 @@ fn moment(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
 
 /// A message.
 pub(crate) fn message(row: &PgRow) -> sqlx::Result<Message> {
-    Ok(Message {
-        seq: Seq(row.try_get("seq")?),
-        version: Version(row.try_get("version")?),
-        sender: UserId(row.try_get("sender_id")?),
-        client_id: row.try_get("client_id")?,
-        sent_at: moment(row, "sent_at")?,
-        body: row.try_get::<Json<Body>, _>("body")?.0,
+    let (body, beside) = body(row.try_get::<Json<&RawValue>, _>("body")?.0)?;
+    let seq = Seq(row.try_get("seq")?);
+    let version = Version(row.try_get("version")?);
+    let sender = UserId(row.try_get("sender_id")?);
+    let mut message = Message {
         reply_to: row.try_get::<Option<i64>, _>("reply_to")?.map(Seq),
         edited_at: row.try_get::<Option<OffsetDateTime>, _>("edited_at")?.map(Timestamp::from),
         reactions: row.try_get::<Option<Json<Vec<ReactionCount>>>, _>("reactions")?.map(|it| it.0).unwrap_or_default(),
         views: views(row.try_get("views")?),
-    })
+        ..Message::new(seq, version, sender, row.try_get("client_id")?, moment(row, "sent_at")?, body)
+    };
+    beside.mark(&mut message);
+    Ok(message)
+}
+
+/// What a message says, and the marks beside it.
+pub(crate) fn body(stored: &RawValue) -> sqlx::Result<(Body, Beside)> {
+    #[derive(serde::Deserialize)]
+    struct Marked {
+        #[serde(default)]
+        beside: Beside,
+    }
+    let json = stored.get();
+    let wrong = |error: serde_json::Error| sqlx::Error::Decode(error.into());
+    let mut body = serde_json::from_str(json).map_err(wrong)?;
+    // Most have none. A text that holds the word has its quotation marks escaped.
+    if !json.contains("\"beside\"") {
+        return Ok((body, Beside::default()));
+    }
+    // A kind from a later version is kept whole: the marks are no part of it.
+    if let Body::Unknown(serde_json::Value::Object(fields)) = &mut body {
+        fields.remove(Beside::KEY);
+    }
+    let Marked { beside } = serde_json::from_str(json).map_err(wrong)?;
+    Ok((body, beside))
 }
 
 /// By how many a message was seen, as last told.
@@ -167,4 +194,25 @@ pub(crate) fn place(row: &PgRow) -> sqlx::Result<usize> {
 /// Where something stands that Postgres counts from 1, from 0.
 pub(crate) fn number(row: &PgRow, column: &str) -> sqlx::Result<usize> {
     Ok(usize::try_from(row.try_get::<i32, _>(column)? - 1).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> (Body, Beside) {
+        body(serde_json::from_str(json).expect("is JSON")).expect("a body")
+    }
+
+    #[test]
+    fn marks_stand_beside_a_body_and_not_in_it() {
+        let (said, beside) = read(r#"{"kind": "text", "text": "x", "beside": {"forwarded": {"user_id": 7}}}"#);
+        assert_eq!(said, Body::text("x"));
+        assert_eq!(beside.forwarded.and_then(|it| it.user_id), Some(UserId(7)));
+        let (later, beside) = read(r#"{"kind": "dance", "steps": 3, "beside": {"forwarded": {}, "later": 1}}"#);
+        assert_eq!(later, Body::Unknown(serde_json::json!({ "kind": "dance", "steps": 3 })));
+        assert!(beside.forwarded.is_some());
+        let (said, beside) = read(r#"{"kind": "text", "text": "beside"}"#);
+        assert!(said == Body::text("beside") && beside.is_empty());
+    }
 }

@@ -348,6 +348,7 @@ async fn files(store: &Store, size: Size, round: i64) {
     store.people.set_file_uses(&page.messages).await.expect("noted");
     turn.end(page.upto).await.expect("noted");
     let seqs: Vec<Seq> = (1..=100).map(|n| Seq(size.messages / 10 - n)).collect();
+    assert_eq!(store.chats.originals(ME, ChatId(CHANNEL), &seqs).await.expect("read").messages.len(), 100);
     assert_eq!(store.chats.shown(ME, ChatId(CHANNEL), &seqs).await.expect("read").len(), 100);
     let copies: Vec<_> = (0..20).map(|_| (FileId(Uuid::new_v4()), FileId(Uuid::new_v4()))).collect();
     assert_eq!(store.people.copy_files(ME, &copies).await.expect("copied"), []);

@@ -81,6 +81,16 @@ async fn what_it_finds_is_held_and_the_rest_goes_on() {
     let state = world.database.sql(&format!("SELECT state FROM files WHERE id = '{}'", id(&waits)));
     assert_eq!(state, "preparing");
     assert_eq!(world.database.sql("SELECT count(*) FROM jobs WHERE kind = 'prepare_file'"), "1", "it is tried again");
+
+    // Whoever waits to send it waits seconds from when the scanner is back.
+    let listener = TcpListener::bind(&address).await.expect("the scanner's place");
+    let scanner = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(scan(stream));
+        }
+    });
+    becomes(&world, &waits, "ready").await;
+    scanner.abort();
 }
 
 #[tokio::test]

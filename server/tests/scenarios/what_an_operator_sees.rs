@@ -8,7 +8,7 @@ use chapar_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Device, Node, http, node::ADMIN_TOKEN, world::Plan};
+use crate::support::{Device, Node, http, node::ADMIN_TOKEN, tus, world::Plan};
 
 #[tokio::test]
 async fn health_metrics_and_the_api_description() {
@@ -21,6 +21,14 @@ async fn health_metrics_and_the_api_description() {
     assert_eq!(http::get(world.at(0), "/readyz").await.status, 200);
     let served = http::get(world.at(0), "/api/v1/openapi.json").await;
     assert_eq!(serde_json::from_str::<Value>(&served.body).expect("JSON"), openapi());
+    for (path, operations) in openapi()["paths"].as_object().expect("paths") {
+        let path = path.replace("{id}", &uuid::Uuid::nil().to_string()).replace("{token}", "x").replace("{size}", "80");
+        for verb in operations.as_object().expect("operations").keys() {
+            let answer = tus::ask(world.at(0), &verb.to_uppercase(), &path, &[], &[], None).await.expect("an answer");
+            let there = answer.status != 405 && (answer.status != 404 || answer.code() == "file_not_found");
+            assert!(there, "{verb} {path} is described and not there: {}", answer.status);
+        }
+    }
     let metrics = http::get(world.at(0), "/metrics").await;
     assert_eq!(metrics.status, 200);
     for line in metrics.body.lines().filter(|line| !line.starts_with('#')) {

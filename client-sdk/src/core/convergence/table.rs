@@ -67,11 +67,7 @@ impl Table {
         self.version = self.version.next();
         let (seq, version) = (self.last_seq().next(), self.version);
         let sent_at = moment(seq.0);
-        let (reply_to, edited_at, reactions) = (None, None, vec![]);
-        self.messages.insert(
-            seq,
-            Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at, reactions, views: 0 },
-        );
+        self.messages.insert(seq, Message::new(seq, version, sender, client_id, sent_at, body));
         seq
     }
 

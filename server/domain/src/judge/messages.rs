@@ -49,6 +49,35 @@ impl Judging {
         Ok(Done::Album { sent, existed: false })
     }
 
+    /// One change, but many may be more than an event holds: each takes a version, and those of one album share one.
+    pub(super) fn forward(&mut self, by: Principal, new: &[NewMessage], now: Timestamp) -> Verdict {
+        let old = self.known(by.user(), new.iter().map(|it| (it.client_id, it.hash)))?;
+        if !old.is_empty() {
+            return Ok(Done::Album { sent: old, existed: true });
+        }
+        for message in new {
+            self.may_send(by, message.reply_to, now)?;
+        }
+        self.may_post_again(by, now)?;
+        let album = new.first().and_then(|it| it.body.album());
+        let one_post = new.len() == 1 || album.is_some() && new.iter().all(|it| it.body.album() == album);
+        if !one_post && self.waits(by) {
+            return refuse(ErrorCode::Forbidden, "in this group one waits between two posts: forward one at a time");
+        }
+        self.note_post(by, now);
+        let (mut version, mut album) = (self.chat.version, None);
+        let mut sent = Vec::with_capacity(new.len());
+        for message in new {
+            if message.body.album().is_none() || message.body.album() != album {
+                version = self.next();
+                album = message.body.album();
+            }
+            sent.push(self.put(by.user(), message.clone(), version, now));
+        }
+        self.engage(by.user());
+        Ok(Done::Album { sent, existed: false })
+    }
+
     pub(super) fn recall(&self, by: UserId, sent: &[(Uuid, i64)]) -> Verdict {
         let old = self.known(by, sent.iter().copied())?;
         match old.as_slice() {
@@ -107,11 +136,10 @@ impl Judging {
         let sent_at = self.moment(now);
         let seq = self.chat.seq.next();
         self.chat.seq = seq;
-        let NewMessage { client_id, body, reply_to, json, hash } = new;
+        let NewMessage { client_id, body, reply_to, beside, json, hash } = new;
         let sent = Sent { seq, version, sent_at, hash };
-        let reactions = Vec::new();
-        let message =
-            Message { seq, version, sender, client_id, sent_at, body, reply_to, edited_at: None, reactions, views: 0 };
+        let mut message = Message { reply_to, ..Message::new(seq, version, sender, client_id, sent_at, body) };
+        beside.mark(&mut message);
         self.chat.sent.insert((sender, client_id), sent);
         self.chat.messages.insert(seq, Stored { message, json: Some(json), hash });
         self.rows.fresh.insert(seq);
@@ -146,7 +174,8 @@ impl Judging {
         if message.body == Body::Deleted {
             return Err(refusal(ErrorCode::MessageNotFound));
         }
-        let Some(body) = edited(&message.body, new) else {
+        let body = if message.forwarded.is_some() { None } else { edited(&message.body, new) };
+        let Some(body) = body else {
             return refuse(ErrorCode::Forbidden, "only one's own texts can be edited, and those under one's own files");
         };
         self.may(by, Action::Edit(message.sender), now)?;

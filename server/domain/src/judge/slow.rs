@@ -20,7 +20,7 @@ impl Judging {
     }
 
     /// Whether somebody is made to wait between two posts here.
-    fn waits(&self, by: Principal) -> bool {
+    pub(super) fn waits(&self, by: Principal) -> bool {
         let role = self.standing(by.user()).and_then(|it| it.role);
         self.chat.info.slow_seconds > 0 && matches!(by, Principal::User(_)) && role == Some(Role::Member)
     }

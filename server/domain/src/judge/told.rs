@@ -3,7 +3,10 @@
 use chapar_protocol::{ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, Reacted, Role, Seq, UserId, Version, limit};
 
 use super::Written;
-use crate::chat::Stored;
+use crate::{
+    change::json,
+    chat::{Beside, Stored},
+};
 
 /// How somebody stands in a chat, for their own list of chats. The highest turn holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +135,7 @@ fn are_reactions(rows: &[ChatRow]) -> bool {
 fn bytes(stored: &Stored) -> usize {
     let body = match &stored.json {
         Some(json) => json.len(),
-        None => serde_json::to_string(&stored.message.body).map_or(0, |json| json.len()),
+        None => json(&stored.message.body, &Beside::of(&stored.message)).len(),
     };
     288 + body + 64 * stored.message.reactions.len()
 }

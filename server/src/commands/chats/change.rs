@@ -89,7 +89,11 @@ impl From<Reply> for Sent {
 
 impl From<Reply> for SentAlbum {
     fn from(Reply(done): Reply) -> Self {
-        let Done::Album { sent, .. } = done else { unreachable!("an album is answered by its places") };
+        let sent = match done {
+            Done::Album { sent, .. } => sent,
+            Done::Sent { seq, version, sent_at, .. } => return Self { sent: vec![Sent { seq, version, sent_at }] },
+            Done::Changed(_) | Done::Waits(_) => unreachable!("messages are answered by their places"),
+        };
         let sent = sent.into_iter().map(|it| Sent { seq: it.seq, version: it.version, sent_at: it.sent_at });
         Self { sent: sent.collect() }
     }

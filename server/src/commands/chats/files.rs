@@ -121,7 +121,7 @@ async fn readable(
 }
 
 /// The id of a copy: the same for every try of the same message, and not to be guessed by whoever does not know the file.
-fn copy_id(user: UserId, message: Uuid, file: FileId) -> FileId {
+pub(super) fn copy_id(user: UserId, message: Uuid, file: FileId) -> FileId {
     let digest = Sha256::new()
         .chain_update(b"chapar copy")
         .chain_update(user.0.to_be_bytes())

@@ -18,7 +18,7 @@ use crate::pool::Lease;
 /// Adds to groups where posts have a time between them when those have posted last who want to post now.
 pub(super) async fn load_posts(lease: &mut Lease, asked: &[&Asked], chats: &mut HashMap<ChatId, Chat>) -> Result<()> {
     let slow = |it: &&&Asked| chats.get(&it.chat).is_some_and(|chat| chat.info.slow_seconds > 0);
-    let posts = |it: &&&Asked| matches!(it.change, Change::Send(_) | Change::SendAlbum(_));
+    let posts = |it: &&&Asked| matches!(it.change, Change::Send(_) | Change::SendAlbum(_) | Change::Forward(_));
     let who: BTreeSet<(i64, i64)> =
         asked.iter().filter(slow).filter(posts).map(|it| (it.chat.0, it.by.user().0)).collect();
     if who.is_empty() {

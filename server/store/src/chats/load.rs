@@ -7,7 +7,8 @@ use chapar_domain::{
     chat::{Chat, Sent, Standing, Stored},
     rights::Rights,
 };
-use chapar_protocol::{Body, ChatId, ChatInfo, Message, ReactionCount, Seq, Timestamp, UserId, Version};
+use chapar_protocol::{ChatId, ChatInfo, Message, ReactionCount, Seq, Timestamp, UserId, Version};
+use serde_json::value::RawValue;
 use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -224,18 +225,16 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             chat.sent.insert((UserId(number(2)?), found.try_get(12)?), sent);
         }
         3 => {
-            let message = Message {
-                seq: Seq(number(2)?),
-                version: Version(number(3)?),
-                sender: UserId(number(4)?),
+            let (body, beside) = row::body(found.try_get::<Json<&RawValue>, _>(15)?.0)?;
+            let (seq, version, sender) = (Seq(number(2)?), Version(number(3)?), UserId(number(4)?));
+            let mut message = Message {
                 reply_to: found.try_get::<Option<i64>, _>(5)?.map(Seq),
-                client_id: found.try_get(12)?,
-                sent_at: moment(found, 9)?,
                 edited_at: found.try_get::<Option<OffsetDateTime>, _>(10)?.map(Timestamp::from),
-                body: found.try_get::<Json<Body>, _>(15)?.0,
                 reactions: found.try_get::<Option<Json<Vec<ReactionCount>>>, _>(16)?.map(|it| it.0).unwrap_or_default(),
                 views: row::views(found.try_get(7)?),
+                ..Message::new(seq, version, sender, found.try_get(12)?, moment(found, 9)?, body)
             };
+            beside.mark(&mut message);
             chat.messages.insert(message.seq, Stored { message, json: None, hash: number(6)? });
         }
         _ => {

@@ -106,6 +106,15 @@ impl People {
         Ok(())
     }
 
+    /// A job that whoever wrote it meant to do is left to everybody.
+    pub async fn job_due(&self, id: i64) -> Result<()> {
+        sqlx::query("UPDATE jobs SET run_at = now() WHERE id = $1 AND lease IS NULL AND dead_at IS NULL")
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Whoever has a job needs longer for it. False: somebody else has it by now.
     pub async fn extend_job(&self, job: &Job, lease: Duration) -> Result<bool> {
         let kept = sqlx::query("UPDATE jobs SET run_at = now() + $3 WHERE id = $1 AND lease = $2")

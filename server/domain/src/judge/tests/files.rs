@@ -3,6 +3,7 @@
 use chapar_protocol::{
     FileId,
     media::{Caption, NamedFile, NewPhoto, PhotoBody, StoredFile},
+    message::Forwarded,
 };
 
 use super::*;
@@ -105,4 +106,31 @@ fn what_was_sent_is_found_also_without_its_files() {
     assert_eq!(code(&stage.one(9, recall(&[1], ""))), Some(ErrorCode::ChatNotFound));
     stage.one(2, album(10, 2)).expect("sent");
     assert!(matches!(stage.one(2, recall(&[10, 11], "")), Ok(Done::Album { existed: true, .. })));
+}
+
+#[test]
+fn forwarded_messages_come_as_one_and_keep_their_marks() {
+    let mut stage = Stage::new(ChatKind::Group, &[2]);
+    let from = stage.chat().version;
+    let origin = || Forwarded { user_id: Some(UserId(7)), ..Forwarded::default() };
+    let item = |id: u128, body| NewMessage::forwarded(Uuid::from_u128(id), (ChatId(5), Seq(3)), body, origin());
+    let ask = || {
+        let bodies = [Body::text("a"), stored(1, ""), stored(2, ""), Body::text("b")];
+        Change::Forward((20..).zip(bodies).map(|(id, body)| item(id, body)).collect())
+    };
+    let Ok(Done::Album { sent, existed: false }) = stage.one(2, ask()) else { panic!("sent") };
+    let versions: Vec<i64> = sent.iter().map(|it| it.version.0 - from.0).collect();
+    assert_eq!(versions, [1, 2, 2, 3], "those of an album have one version");
+    assert_eq!(stage.one(2, ask()), Ok(Done::Album { sent: sent.clone(), existed: true }));
+    let marks = |stage: &Stage, seq| stage.chat().messages[&seq].message.forwarded.clone();
+    assert_eq!(marks(&stage, sent[0].seq), Some(origin()));
+    let edit = Change::Edit(sent[0].seq, NewBody::text("other"));
+    assert_eq!(code(&stage.one(2, edit)), Some(ErrorCode::Forbidden), "somebody else's word");
+    // What is written anew keeps the mark in its JSON, and a tombstone has none.
+    stage.one(1, Change::React(sent[0].seq, Some("👍".into()))).expect("reacted");
+    assert_eq!(marks(&stage, sent[0].seq), Some(origin()));
+    stage.one(2, Change::Delete(sent[0].seq)).expect("deleted");
+    assert_eq!(marks(&stage, sent[0].seq), None);
+    let json = stage.chat().messages[&sent[0].seq].json.clone();
+    assert_eq!(json.as_deref(), Some(r#"{"kind":"deleted"}"#));
 }
