@@ -316,12 +316,29 @@ export class Client extends Commands {
     return this.#give(chatId, { body: first.body, files: given.flatMap((it) => it.files), rest }, options, given.flatMap((it) => it.bytes));
   }
 
+  /**
+   * Sends messages of one chat on into another, through the outbox. Those that stand in one album go together. `line` says what stands for a message
+   * without words until it is stored, and `origin` what it will say of where it comes from; an empty one hides that.
+   */
+  forward(
+    from: wire.ChatId,
+    messages: readonly wire.Message[],
+    to: wire.ChatId,
+    options: { line: (message: wire.Message) => string; origin: (message: wire.Message) => wire.Forwarded },
+  ): Sending[] {
+    return byAlbum(messages).map(([first, ...others]) => {
+      const also = others.map(({ seq }) => ({ client_id: newClientId(), seq }));
+      const forward = { from, seq: first.seq, ...(also.length > 0 && { also }), origin: options.origin(first) };
+      return this.#give(to, { body: placeholder(first.body) ?? textBody(options.line(first)), forward }, {});
+    });
+  }
+
   /** The bytes of a file of a message in the outbox, to show it while it is on its way. */
   async outgoingFile(clientId: string, index = 0): Promise<Blob | undefined> {
     return (await this.#do({ op: "file", clientId, index })) as Blob | undefined;
   }
 
-  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "files" | "rest">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
+  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "files" | "rest" | "forward">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
     const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));
@@ -496,4 +513,23 @@ export class Client extends Commands {
       document.removeEventListener("visibilitychange", seen);
     };
   }
+}
+
+/** Messages in their order, those together that follow each other in one album. */
+function byAlbum(messages: readonly wire.Message[]): [wire.Message, ...wire.Message[]][] {
+  const groups: [wire.Message, ...wire.Message[]][] = [];
+  for (const message of messages) {
+    const album = "album" in message.body ? message.body.album : undefined;
+    const last = groups.at(-1);
+    const before = last && "album" in last[0].body ? last[0].body.album : undefined;
+    if (last && album !== undefined && album === before) last.push(message);
+    else groups.push([message]);
+  }
+  return groups;
+}
+
+/** A body that can stand for another one while that is on its way: what has no file stands for itself. */
+function placeholder(body: wire.Body): wire.NewBody | undefined {
+  const plain = body.kind === "text" || body.kind === "location" || body.kind === "contact";
+  return plain ? (body as wire.NewBody) : undefined;
 }

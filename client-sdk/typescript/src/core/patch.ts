@@ -1,6 +1,6 @@
 // What changed in a session, as the store and the other tabs take it over.
 
-import type { ChatId, ChatInfo, Epoch, Member, Message, MyChat, Seq, User, UserId, Version, WireError, Timestamp, NewBody } from "../protocol.js";
+import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, Member, Message, MyChat, NewBody, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
 import type { AlbumPart, OutboxFile } from "./attached.js";
 import type { KeptItem } from "./items.js";
 
@@ -22,8 +22,22 @@ export interface OutboxItem {
   files?: OutboxFile[];
   /** The other messages of an album: all are stored in one change, or none. */
   rest?: AlbumPart[];
+  /** Where it is forwarded from; `body` then only stands for it until it is stored. */
+  forward?: OutgoingForward;
   /** Why the server will never take it, if so. */
   failed?: WireError;
+}
+
+/** What a forwarded message is made of. */
+export interface OutgoingForward {
+  /** The chat in which the original stands. */
+  from: ChatId;
+  /** Its place there. */
+  seq: Seq;
+  /** The others of its album: all are stored in one change, or none. */
+  also?: ForwardedItem[];
+  /** What it will say of where it comes from; empty: nothing. */
+  origin: Forwarded;
 }
 
 /** How a message in the outbox stands. */

@@ -1,10 +1,12 @@
-import type { ChatView } from '@chapar/client';
+import type { ChatView, Message } from '@chapar/client';
 import { sentence, t, type Catalogue } from '../i18n/index.svelte';
 import { session, textOf } from '../state/session.svelte';
 import { copyText } from '../ui/copy';
 import type { IconName } from '../ui/icons';
 import type { MenuItem } from '../ui/menu.svelte';
 import { notices } from '../ui/notices.svelte';
+import { now } from '../media/now.svelte';
+import { kindOf } from './bodies';
 import type { Feed } from './feed.svelte';
 import { seqsOf, type Shown } from './items';
 import { standingOf } from './standing.svelte';
@@ -50,10 +52,19 @@ const ACTIONS: readonly Action[] = [
     run: ({ seq }, on) => (on.feed.replyTo = seq),
   },
   {
+    label: (words) => words.chat.forward,
+    icon: 'onward',
+    turns: true,
+    codes: ['KeyF'],
+    may: ({ stored, shown }) => stored && shown.body.answers,
+    run: ({ shown }, on) => on.forward(seqsOf(shown)),
+  },
+  {
     label: (words) => words.common.edit,
     icon: 'edit',
     codes: ['KeyE'],
-    may: ({ stored, shown }, on) => stored && shown.body.edits && shown.own && on.edits,
+    // What somebody else has said stays as it was said.
+    may: ({ stored, shown }, on) => stored && shown.body.edits && shown.own && on.edits && shown.forwarded === undefined,
     run: ({ seq }, on) => (on.feed.editing = seq),
   },
   {
@@ -203,6 +214,23 @@ export class MessageActions {
     if (!sure) return;
     this.stopSelecting();
     for (const each of seqs) await attempt(session.client.delete(this.#chat().id, each));
+  }
+
+  /** Whether all that is selected can go on elsewhere. */
+  mayForward(seqs: readonly number[]): boolean {
+    return this.#forwardable(seqs).length === seqs.length && seqs.length > 0;
+  }
+
+  /** Asks whereto. */
+  forward(seqs: readonly number[]): void {
+    const messages = this.#forwardable(seqs);
+    if (messages.length > 0) now.forwarding = { chatId: this.#chat().id, messages };
+    this.stopSelecting();
+  }
+
+  #forwardable(seqs: readonly number[]): Message[] {
+    const rows = seqs.map((each) => this.feed.row(each)?.message);
+    return rows.filter((message) => message !== undefined).filter(({ body }) => kindOf(body).answers);
   }
 
   copy(seqs: readonly number[]): void {

@@ -1,4 +1,4 @@
-import type { Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Forwarded, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -24,6 +24,8 @@ export interface Shown {
   at: Date;
   edited: boolean;
   replyTo: number | undefined;
+  /** Where it was forwarded from, if it was. */
+  forwarded: Forwarded | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -205,6 +207,7 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     at: new Date(message.sent_at),
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
+    forwarded: message.forwarded,
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -239,6 +242,7 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     at: new Date(item.at),
     edited: false,
     replyTo: item.reply_to,
+    forwarded: item.forward?.origin,
     reactions: [],
     myReaction: undefined,
     views: undefined,

@@ -1,4 +1,4 @@
-import type { StickerPack } from '@chapar/client';
+import type { Message, StickerPack } from '@chapar/client';
 
 /** What of the media lies over the page, told to the first load: what draws it is loaded when it is wanted. */
 class Now {
@@ -8,6 +8,8 @@ class Now {
   pack = $state.raw<{ packId: string; fileId?: string } | undefined>();
   /** The pack that is made or changed. */
   packEdit = $state.raw<{ pack?: StickerPack } | undefined>();
+  /** Messages of a chat that are about to be forwarded. */
+  forwarding = $state.raw<{ chatId: number; messages: readonly Message[] } | undefined>();
   /** Something plays, or stands in the middle. */
   player = $state(false);
 }

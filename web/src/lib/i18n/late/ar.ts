@@ -4,6 +4,14 @@ import { numbers } from '../numbers';
 const n = numbers('ar');
 
 const ar: typeof fa = {
+  forward: {
+    title: (count) => (count === 1 ? 'إعادة توجيه رسالة' : `إعادة توجيه الرسائل (${n(count)})`),
+    search: 'البحث في المحادثات',
+    chats: 'المحادثات',
+    nothing: 'لا توجد محادثة بهذا الاسم يمكنك الكتابة فيها.',
+    hide: 'عدم ذكر الكاتب الأصلي',
+    done: (count) => (count === 1 ? 'أُعيد التوجيه إلى محادثة واحدة' : `أُعيد التوجيه إلى المحادثات (${n(count)})`),
+  },
   create: {
     direct: 'محادثة مع شخص',
     directLead: 'اكتب اسم المستخدم، أو الاسم العام لمجموعة أو قناة.',

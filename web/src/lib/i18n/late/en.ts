@@ -4,6 +4,14 @@ import { numbers } from '../numbers';
 const n = numbers('en');
 
 const en: typeof fa = {
+  forward: {
+    title: (count) => (count === 1 ? 'Forward a message' : `Forward ${n(count)} messages`),
+    search: 'Search chats',
+    chats: 'Chats',
+    nothing: 'There is no chat of that name in which you may write.',
+    hide: 'Do not say who wrote it',
+    done: (count) => (count === 1 ? 'Forwarded to one chat' : `Forwarded to ${n(count)} chats`),
+  },
   create: {
     direct: 'Chat with a person',
     directLead: 'Enter their username, or the public name of a group or channel.',

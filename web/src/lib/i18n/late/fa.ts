@@ -4,6 +4,14 @@ const n = numbers('fa');
 
 /** What only parts of the app say that are loaded when they are wanted: the words come with the first of them. */
 const fa = {
+  forward: {
+    title: (count: number) => (count === 1 ? 'هدایت پیام' : `هدایت ${n(count)} پیام`),
+    search: 'جستجوی گفت‌وگو',
+    chats: 'گفت‌وگوها',
+    nothing: 'گفت‌وگویی با این نام نیست که بتوان در آن نوشت.',
+    hide: 'فرستندهٔ اصلی گفته نشود',
+    done: (count: number) => (count === 1 ? 'به یک گفت‌وگو هدایت شد' : `به ${n(count)} گفت‌وگو هدایت شد`),
+  },
   create: {
     direct: 'گفت‌وگو با یک نفر',
     directLead: 'نام کاربریِ او، یا نام عمومیِ یک گروه یا کانال را بنویسید.',
