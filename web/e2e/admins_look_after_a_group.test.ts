@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { sound } from './support/axe';
 import type { Tab } from './support/browser';
-import { somebody } from './support/stage';
+import { eventually, somebody } from './support/stage';
 import { WORDS } from './support/words';
 
 const { fa, en } = WORDS;
@@ -60,6 +60,11 @@ test('members wait between two messages and see for how long; who was removed is
   await told.getByText(en.members.removed.reason(isolated('تبلیغ فرستاد'))).waitFor();
   await picture(his, 'removed-en-phone');
   await told.getByRole('button', { name: en.members.removed.understood }).click();
+  // Once seen it is taken back, and comes no more.
+  await eventually(async () => {
+    const { items } = await quick.person.call<{ items?: { kind: string; value?: unknown }[] }>('user_difference', { from: 0 });
+    expect(items?.filter((item) => item.kind === 'removed' && item.value) ?? []).toEqual([]);
+  });
   await quick.device.visit();
   await his.list.waitFor();
   expect(await told.count()).toBe(0);

@@ -277,6 +277,7 @@ async fn groups(store: &Store, round: i64) {
     store.chats.preview(&token(0), comes(99)).await.expect("read");
     assert_eq!(store.chats.invite_uses(chat, link(0, false).id, UserId(0), 201).await.expect("read").len(), 20);
     assert_eq!(store.chats.join_requests(chat, UserId(0), 201).await.expect("read").len(), 20);
+    store.people.meet(THE_OWNER, &[comes(1), comes(3)]).await.expect("noted");
     let answers: Vec<_> = (0..20).map(|n| by(THE_OWNER, Change::AnswerRequest(comes(2 * n + 1), n < 10))).collect();
     done(store, &answers.iter().collect::<Vec<_>>(), Locks::Skip).await;
     done(store, &[&by(THE_OWNER, Change::RevokeInvite(link(2, false).id))], Locks::Skip).await;

@@ -9,7 +9,7 @@ use chapar_protocol::{
 };
 use tokio::time::{Duration, Instant};
 
-use crate::support::{Device, audit::knows_everything, device::message, http, world::Plan};
+use crate::support::{Device, audit::knows_everything, device::message, world::Plan};
 
 #[tokio::test]
 async fn a_member_waits_between_two_posts_and_an_admin_does_not() {

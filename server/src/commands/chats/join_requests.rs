@@ -24,6 +24,9 @@ pub(in crate::commands) async fn list(app: Arc<App>, asker: Asker, get: GetJoinR
     let mut requests = app.store.chats.join_requests(get.chat_id, after, rows).await?;
     let more = requests.len() > page;
     requests.truncate(page);
+    // Whoever is to answer may see who asks.
+    let who: Vec<UserId> = requests.iter().map(|it| it.user_id).collect();
+    app.store.people.meet(asker.user, &who).await?;
     Ok(Outcome::new(JoinRequests { requests, more }))
 }
 
