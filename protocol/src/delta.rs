@@ -44,6 +44,7 @@ impl ChatDelta {
 /// a kind that it does not know, and takes the versions of what came with it all the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(tag = "row", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "most rows are messages: a box would cost each of them an allocation")]
 pub enum ChatRow {
     /// The chat itself: its title or the like.
     Info(ChatInfo),

@@ -91,7 +91,7 @@ impl Stream {
     fn deliver(&mut self, topic: Topic, version: Version, news: &News) {
         self.version = Some(version);
         for watcher in self.watchers.iter() {
-            watcher.hear(topic, news.of(watcher).clone());
+            watcher.hear_change(topic, news.of(watcher).clone());
         }
     }
 
@@ -153,12 +153,34 @@ impl Hub {
 
     /// Adds a watcher. Returns false when it watches already, or is gone.
     pub fn watch(&self, topic: Topic, outbox: &Arc<Outbox>) -> bool {
+        self.add(topic, outbox, || {})
+    }
+
+    /// The same for a connection that may know an older version, as whoever comes back into a chat: it hears of no change before
+    /// [`Self::stands`].
+    pub fn enter(&self, topic: Topic, outbox: &Arc<Outbox>) -> bool {
+        self.add(topic, outbox, || outbox.begin_entering(topic))
+    }
+
+    /// Tells a watcher how far the others have been told, with nobody able to tell it anything meanwhile: from there on it hears
+    /// all.
+    pub fn stands(&self, topic: Topic, outbox: &Outbox, frame: impl FnOnce(Version) -> Utf8Bytes) {
+        self.with(topic, |stream| {
+            outbox.end_entering(topic);
+            if let Some(version) = stream.version {
+                outbox.push(frame(version));
+            }
+        });
+    }
+
+    fn add(&self, topic: Topic, outbox: &Arc<Outbox>, first: impl FnOnce()) -> bool {
         // Held until the stream has it, so that a connection that leaves meanwhile is not left behind.
         let mut topics = outbox.topics.lock();
         let Some(topics) = topics.as_mut() else { return false };
         if !topics.insert(topic) {
             return false;
         }
+        first();
         let mut shard = self.shard(topic).lock();
         let stream = shard.entry(topic).or_default();
         stream.watchers.add(outbox);
@@ -172,6 +194,7 @@ impl Hub {
         if let Some(topics) = topics.as_mut() {
             topics.remove(&topic);
         }
+        outbox.end_entering(topic);
         self.forget(topic, outbox)
     }
 
@@ -456,6 +479,27 @@ mod tests {
         assert!(told(&outbox).is_empty());
         assert!(!hub.go_on(TOPIC));
         assert_eq!(told(&outbox), ["1", "2"]);
+    }
+
+    #[test]
+    fn whoever_comes_back_hears_where_it_stands_before_what_follows() {
+        let stands = |version: Version| Utf8Bytes::from(format!("stands at {version}"));
+        let (hub, outbox) = hub();
+        hub.hint(TOPIC, Version(0));
+        let back = Arc::new(Outbox::new());
+        offer(&hub, 0, 2);
+        assert!(hub.enter(TOPIC, &back) && !hub.enter(TOPIC, &back));
+        offer(&hub, 2, 3);
+        hub.stands(TOPIC, &back, stands);
+        offer(&hub, 3, 4);
+        assert_eq!(told(&back), ["stands at 3", "4"]);
+        // Alone, so that the start is to be read first.
+        assert!(!hub.unwatch(TOPIC, &outbox) && hub.unwatch(TOPIC, &back));
+        assert!(hub.enter(TOPIC, &back));
+        offer(&hub, 7, 8);
+        assert!(!hub.hint(TOPIC, Version(7)));
+        hub.stands(TOPIC, &back, stands);
+        assert_eq!(told(&back), ["stands at 8"]);
     }
 
     #[test]

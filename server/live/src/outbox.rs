@@ -38,6 +38,8 @@ struct Queue {
     close: Option<CloseCode>,
     /// While it is being found out which chats are the reader's.
     greeting: Option<Box<Greeting>>,
+    /// Chats of which the reader is told nothing that follows before where they stand.
+    entering: BTreeSet<ChatId>,
 }
 
 /// What has come for a reader of whom it is not certain yet which chats they are in.
@@ -110,8 +112,20 @@ impl Outbox {
 
     /// Queues what was told of a topic that the reader watches; of a chat not before [`Self::end_greeting`].
     pub fn hear(&self, topic: Topic, frame: Utf8Bytes) {
+        self.take(topic, frame, false);
+    }
+
+    /// The same of what follows on what was told before. Whoever is coming into a chat hears instead where it stands afterwards.
+    pub fn hear_change(&self, topic: Topic, frame: Utf8Bytes) {
+        self.take(topic, frame, true);
+    }
+
+    fn take(&self, topic: Topic, frame: Utf8Bytes, follows: bool) {
         if let Topic::Chat(chat) = topic {
             let mut queue = self.queue.lock();
+            if follows && queue.entering.contains(&ChatId(chat)) {
+                return;
+            }
             if queue.greeting.is_some() {
                 if queue.close.is_none()
                     && queue.has_room(&frame)
@@ -124,6 +138,20 @@ impl Outbox {
             }
         }
         self.push(frame);
+    }
+
+    /// From here on nothing is told of a chat that follows on what the reader may not know, until [`Self::end_entering`].
+    pub(crate) fn begin_entering(&self, topic: Topic) {
+        if let Topic::Chat(chat) = topic {
+            self.queue.lock().entering.insert(ChatId(chat));
+        }
+    }
+
+    /// The reader is told where the chat stands, or does not watch it after all.
+    pub(crate) fn end_entering(&self, topic: Topic) {
+        if let Topic::Chat(chat) = topic {
+            self.queue.lock().entering.remove(&ChatId(chat));
+        }
     }
 
     /// From here on nothing of a chat is told, until it is certain which chats are the reader's.

@@ -1,6 +1,6 @@
 //! Who watches which chats, kept in step with who is in them.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chapar_protocol::{ChatDelta, ChatId, Event, Item, MyChat, UserDelta, UserId, Version};
 use futures_util::future::try_join_all;
@@ -11,6 +11,9 @@ use crate::{
     outbox::Outbox,
     store::{Result, chats::readers::Reader},
 };
+
+/// After a look at who is in a chat that failed.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// A change of a user's own things that may bring the user into chats or out of them.
 pub(super) fn membership_change(mut delta: UserDelta) -> Change {
@@ -82,7 +85,7 @@ impl Fanout {
         let mut entered = Vec::new();
         for outbox in self.devices(topic, &change.entered) {
             for chat in &change.entered {
-                if self.hub.watch(Topic::Chat(chat.0), &outbox) {
+                if self.hub.enter(Topic::Chat(chat.0), &outbox) {
                     entered.push((*chat, outbox.clone()));
                 }
             }
@@ -133,8 +136,10 @@ impl Fanout {
         if here {
             let this = self.clone();
             tokio::spawn(async move {
-                if let Err(error) = this.take_out(chat, &gone).await {
-                    tracing::warn!(%error, "could not look who is in a chat again");
+                // They hear nothing of the chat before that is known: nobody else would look.
+                while let Err(error) = this.take_out(chat, &gone).await {
+                    tracing::warn!(%error, "could not look who is in a chat again yet");
+                    tokio::time::sleep(AGAIN).await;
                 }
             });
         }
@@ -168,30 +173,32 @@ impl Fanout {
                 for outbox in outboxes {
                     if !inside.contains(user) {
                         self.unwatch_chats([chat], outbox);
-                    } else if self.hub.watch(Topic::Chat(chat.0), outbox) {
+                    } else if self.hub.enter(Topic::Chat(chat.0), outbox) {
                         back.push(outbox);
                     }
                 }
             }
             if !back.is_empty() {
                 self.subscribe(&[Topic::Chat(chat.0)]).await;
-                for (chat, version) in in_time(self.store.chats.chat_versions(&[chat])).await? {
-                    self.known(Topic::Chat(chat.0), version);
+                let versions = in_time(self.store.chats.chat_versions(&[chat])).await;
+                for (chat, version) in versions.iter().flatten() {
+                    self.known(Topic::Chat(chat.0), *version);
                 }
+                // Also where that is not known now: whoever is in the chat hears of it.
                 for outbox in back {
                     self.tell_where_it_stands(chat, outbox);
                 }
+                versions?;
             }
             before = inside;
         }
     }
 
     /// Tells one connection a chat's version by an empty delta. Whoever came back into a chat before hearing of having left
-    /// it knows an older one, and asks for the difference.
+    /// it knows an older one, and asks for the difference. From there on it hears all.
     pub fn tell_where_it_stands(&self, chat_id: ChatId, outbox: &Outbox) {
-        if let Some(version) = self.hub.version(Topic::Chat(chat_id.0)) {
-            outbox.push(event_frame(&Event::Delta(ChatDelta::empty(chat_id, version))));
-        }
+        let stands = |version| event_frame(&Event::Delta(ChatDelta::empty(chat_id, version)));
+        self.hub.stands(Topic::Chat(chat_id.0), outbox, stands);
     }
 
     pub(super) fn leave_chats(&self, topic: Topic, chats: &[ChatId]) {

@@ -9,7 +9,8 @@ import { encode, toBase64 } from './thumbhash';
 export type Sent = 'photo' | 'video' | 'audio' | 'document' | 'voice' | 'sticker';
 
 /** Most bytes of each kind, as the server has them. */
-export const MOST: Record<Sent, number> = { photo: 50e6, video: 2 * 1024 ** 3, audio: 2 * 1024 ** 3, document: 2 * 1024 ** 3, voice: 100e6, sticker: 1024 ** 2 };
+const MIB = 1024 ** 2;
+export const MOST: Record<Sent, number> = { photo: 50 * MIB, video: 2048 * MIB, audio: 2048 * MIB, document: 2048 * MIB, voice: 100 * MIB, sticker: MIB };
 /** Most files that are sent at once, and most pictures of one album. */
 export const AT_ONCE = 50;
 export const ALBUM = 10;
