@@ -4,14 +4,15 @@ use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
     Seq, Timestamp, UserId,
     command::{
-        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, CreateChat, Delete, DeleteStickerPack,
-        Devices, Done, Edit, Forward, ForwardedItem, GetAdminLog, GetBanned, GetChat, GetDevices, GetInviteUses,
-        GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks, GetStickerPacks, GetUsers, History, InviteUses,
-        Invites, ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members, OpenDirect,
-        OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, React, RemoveMember, Report, Resolve,
-        Resolved, RestrictMember, RevokeDevice, RevokeInvite, RevokeOtherDevices, SentAlbum, SetAdminRights,
-        SetChatRights, SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks,
-        UnbanMember, UnpinMessage, Users, WatchPresence,
+        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, CreateChat, Delete, DeleteScheduled,
+        DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog, GetBanned, GetChat,
+        GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks, GetScheduled,
+        GetStickerPacks, GetUsers, History, InviteUses, Invites, ItemsSet, Join, JoinByInvite, JoinRequests,
+        JoinedByInvite, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences,
+        PreviewInvite, React, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
+        RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
+        SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember,
+        UnpinMessage, Users, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -273,6 +274,32 @@ impl Client {
     /// Sets some of the own things, or takes them back: at most 100, all of them or none.
     pub async fn set_items(&self, items: Vec<OwnItem>) -> Result<ItemsSet, Error> {
         self.call(&SetItems { items }).await
+    }
+
+    /// Has a message sent later by the server: at a time, or (`None`) when the other one of a direct chat is online. `message` has a client id
+    /// of [`new_client_id`](crate::client::new_client_id); the event `Item` of the kind `scheduled` tells all own devices.
+    pub async fn schedule(&self, message: Send, at: Option<Timestamp>) -> Result<Done, Error> {
+        self.call(&Schedule { message, at, when_online: at.is_none() }).await
+    }
+
+    /// Changes a message that is still to be sent; without a time, and not `when_online`, that stays.
+    pub async fn edit_scheduled(&self, edit: EditScheduled) -> Result<Done, Error> {
+        self.call(&edit).await
+    }
+
+    /// Sends some scheduled messages now.
+    pub async fn send_scheduled(&self, client_ids: Vec<Uuid>) -> Result<Done, Error> {
+        self.call(&SendScheduled { client_ids }).await
+    }
+
+    /// Takes some scheduled messages back.
+    pub async fn delete_scheduled(&self, client_ids: Vec<Uuid>) -> Result<Done, Error> {
+        self.call(&DeleteScheduled { client_ids }).await
+    }
+
+    /// The own messages of a chat that are still to be sent.
+    pub async fn get_scheduled(&self, chat_id: ChatId) -> Result<ScheduledMessages, Error> {
+        self.call(&GetScheduled { chat_id }).await
     }
 
     /// Accepts a stranger's request, or declines it. The stranger learns of neither.

@@ -12,7 +12,7 @@ use crate::{
     ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
     admin_log::AdminLogEntry,
-    call::{CallAsk, CallEntry, CallId, CallIssue, CallMedia, CallState, IceServer, Offer, RelayInfo, RelayRoundTrip},
+    call::CallState,
     event::Presence,
     invite::{Invite, InvitePreview},
     media::{FileId, FileInfo},
@@ -50,6 +50,9 @@ macro_rules! params {
     )+};
 }
 
+/// Of calls.
+mod calls;
+pub use calls::*;
 /// Of the own devices.
 mod devices;
 pub use devices::*;
@@ -59,6 +62,9 @@ pub use files::*;
 /// Of invite links.
 mod invites;
 pub use invites::*;
+/// Of messages that are sent later.
+mod scheduled;
+pub use scheduled::*;
 /// Of messages that go on elsewhere.
 mod forward;
 pub use forward::*;
@@ -461,82 +467,6 @@ params! {
         /// The own version; 0 for everything.
         from: Version,
     }
-    /// Calls somebody who has written in the direct chat with the asking user, or opened it. Asked over the connection of the device that calls.
-    CallInvite {
-        /// Made by the calling device, new for each call, the same for each retry.
-        call_id: CallId,
-        /// Whom.
-        user_id: UserId,
-        /// What is wished for.
-        media: CallMedia,
-        /// Relay candidates only, for the whole call. Until the callee has accepted it is so for every call.
-        #[serde(default)]
-        relay_only: bool,
-        /// The offer of generation 1, with relay candidates at most. Saves a round trip.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        offer: Option<Offer>,
-    }
-    /// Anything that a device asks of a call that it was told of. What comes of it arrives as events.
-    AskCall {
-        /// Which call.
-        call_id: CallId,
-        /// What for.
-        #[serde(flatten)]
-        ask: CallAsk,
-    }
-    /// The relays, to measure the round trip to each.
-    GetRelays {}
-    /// The answer to [`GetRelays`].
-    Relays {
-        /// At most 64.
-        relays: Vec<RelayInfo>,
-    }
-    /// Credentials for one call, at the relays that are nearest to the asking device.
-    CallRelays {
-        /// Which call; it need not exist yet.
-        call_id: CallId,
-        /// What was measured, at most 64. Without, the server guesses.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        #[ts(as = "Option<Vec<RelayRoundTrip>>", optional)]
-        round_trips: Vec<RelayRoundTrip>,
-    }
-    /// The answer to [`CallRelays`].
-    CallServers {
-        /// The nearest first, at most 3. None when the operator runs no relay.
-        servers: Vec<IceServer>,
-        /// Until when the credentials open a new allocation. An allocation that exists outlives them.
-        expires_at: Timestamp,
-    }
-    /// How the person found a call that has ended.
-    RateCall {
-        /// Which.
-        call_id: CallId,
-        /// 1 (bad) to 5 (excellent).
-        stars: u8,
-        /// What was wrong.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        #[ts(as = "Option<Vec<CallIssue>>", optional)]
-        issues: Vec<CallIssue>,
-    }
-    /// The own call log, the latest first.
-    GetCalls {
-        /// Only those before this one; absent for the first page.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        before: Option<CallId>,
-        /// How many, 1 to 100.
-        limit: u32,
-    }
-    /// The answer to [`GetCalls`].
-    Calls {
-        /// The latest first.
-        calls: Vec<CallEntry>,
-        /// Whether there are more.
-        more: bool,
-    }
-    /// The person has seen the missed calls: their counter is 0 again, on all own devices.
-    SeeCalls {}
     /// Changes the own name. Others see it when they ask next.
     SetName {
         /// 1 to 128 characters.
@@ -578,6 +508,11 @@ commands! {
     "ping" Ping -> Done, http: true;
     "send" Send -> Sent, http: true;
     "send_album" SendAlbum -> SentAlbum, http: true;
+    "schedule" Schedule -> Done, http: true;
+    "edit_scheduled" EditScheduled -> Done, http: true;
+    "send_scheduled" SendScheduled -> Done, http: true;
+    "delete_scheduled" DeleteScheduled -> Done, http: true;
+    "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
     "forward" Forward -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;

@@ -1,8 +1,10 @@
 //! What belongs to one person, as one versioned list of small items: chats and how far they are read, missed calls, and what the
-//! person sets: mutes, pins, drafts, folders, contacts, blocks, settings, stickers.
+//! person sets: mutes, pins, drafts, folders, an archive, contacts, blocks, settings, stickers.
 //!
 //! Every item carries the per-user version of its last change. A client passes over kinds that it does not know, and takes the
 //! version all the same.
+
+mod folder;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::{
     ChatId, ErrorCode, FileId, MyChat, PackId, Seq, Timestamp, UserId, Version, WireError, limit, media::is_false,
     message::Text, text,
 };
+
+pub use folder::{Folder, FolderChat, FolderKind};
 
 /// One of a person's own things, in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -194,9 +198,19 @@ own_items! {
         chat_id: ChatId, Draft
     }
     /// Some chats under a name.
-    Folder = "folder", most 50, bytes 4096, {
+    Folder = "folder", most 20, bytes 8192, {
         /// Made by the client.
         id: Uuid, Folder
+    }
+    /// A chat that is put away: it stands apart from the list of chats, until this is taken back.
+    Archive = "archive", most 4000, bytes 256, {
+        /// Which chat.
+        chat_id: ChatId, Archive
+    }
+    /// Messages of the person that are still to be sent in a chat (`get_scheduled`). The server's own: it cannot be set.
+    Scheduled = "scheduled", most 500, bytes 256, {
+        /// In which chat.
+        chat_id: ChatId, Scheduled
     }
     /// Somebody whom the person knows. Contacts may do what `known` allows.
     Contact = "contact", most 5000, bytes 1024, {
@@ -293,15 +307,26 @@ pub struct Draft {
     pub reply_to: Option<Seq>,
 }
 
-/// See [`OwnItem::Folder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct Folder {
-    /// 1 to 128 characters.
-    pub name: String,
-    /// The lowest stands first.
-    pub order: u32,
-    /// Which chats, at most 200.
-    pub chats: Vec<ChatId>,
+/// See [`OwnItem::Archive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Archive {}
+
+/// See [`OwnItem::Scheduled`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Scheduled {
+    /// How many.
+    pub count: u32,
+    /// Of these, how many were refused when their time came.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(as = "Option<u32>", optional)]
+    pub failed: u32,
+    /// When something of them changed last: whoever shows them asks anew.
+    pub changed_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde gives it")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// See [`OwnItem::Contact`].
@@ -413,9 +438,11 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
         OwnItem::JoinRequest { value: Some(_), .. } | OwnItem::Removed { value: Some(_), .. } => {
             return refuse(ErrorCode::UnknownKind, "this is set by the server; it can be taken back");
         }
+        OwnItem::Scheduled { .. } => return refuse(ErrorCode::UnknownKind, "items of this kind cannot be set"),
         OwnItem::Mute { chat_id, .. }
         | OwnItem::Pin { chat_id, .. }
         | OwnItem::Draft { chat_id, .. }
+        | OwnItem::Archive { chat_id, .. }
         | OwnItem::JoinRequest { chat_id, .. }
         | OwnItem::Removed { chat_id, .. }
             if chat_id.0 < 1 =>
@@ -429,13 +456,7 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             let text = text::check_text_to_send(draft.text)?;
             OwnItem::Draft { chat_id, value: Some(Draft { text, ..draft }) }
         }
-        OwnItem::Folder { id, value: Some(folder) } => {
-            if folder.chats.len() > limit::FOLDER_CHATS {
-                return refuse(ErrorCode::TooLarge, "a folder has at most 200 chats");
-            }
-            let name = text::check_title(&folder.name)?;
-            OwnItem::Folder { id, value: Some(Folder { name, ..folder }) }
-        }
+        OwnItem::Folder { id, value: Some(folder) } => OwnItem::Folder { id, value: Some(folder::check(folder)?) },
         OwnItem::Contact { user_id, value: Some(Contact { name: Some(name) }) } => {
             let name = Some(text::check_title(&name)?);
             OwnItem::Contact { user_id, value: Some(Contact { name }) }
@@ -501,6 +522,8 @@ mod tests {
             r#"{"kind":"pin","chat_id":7,"value":{"order":2}}"#,
             r#"{"kind":"draft","chat_id":7,"value":{"text":{"text":"سلام"},"reply_to":3}}"#,
             r#"{"kind":"folder","id":"00000000-0000-0000-0000-000000000007","value":{"name":"کار","order":1,"chats":[7,8]}}"#,
+            r#"{"kind":"folder","id":"00000000-0000-0000-0000-000000000007","value":{"name":"کار","icon":"💼","order":1,"chats":[],"kinds":["groups","contacts"],"unread":true,"unmuted":true,"without":[9]}}"#,
+            r#"{"kind":"archive","chat_id":7,"value":{}}"#,
             r#"{"kind":"contact","user_id":2,"value":{"name":"دایی"}}"#,
             r#"{"kind":"block","user_id":2,"value":{}}"#,
             r#"{"kind":"block","user_id":2}"#,
@@ -532,12 +555,27 @@ mod tests {
         let word = r#"{"kind":"favorite_sticker","file_id":"00000000-0000-0000-0000-000000000007","value":{"pack_id":"00000000-0000-0000-0000-000000000008","emoji":"cat","at":"2026-11-23T08:30:00.007Z"}}"#;
         assert_eq!(code(word), ErrorCode::BadReaction);
         assert_eq!(code(r#"{"kind":"chat","chat_id":7,"read_seq":9,"version":1}"#), ErrorCode::UnknownKind);
+        let scheduled =
+            r#"{"kind":"scheduled","chat_id":7,"value":{"count":1,"changed_at":"2026-11-23T08:30:00.007Z"}}"#;
+        assert_eq!(code(scheduled), ErrorCode::UnknownKind);
         assert_eq!(code(r#"{"kind":"mute","chat_id":"seven","value":{}}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"pin","chat_id":7,"value":{"order":-1}}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"block","user_id":1,"value":{}}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"setting","name":"who_may_call","value":"friends"}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"setting","name":"who_may_fly","value":"known"}"#), ErrorCode::BadRequest);
         assert_eq!(code(r#"{"kind":"contact","user_id":2,"value":{"name":" "}}"#), ErrorCode::BadTitle);
+        assert_eq!(code(r#"{"kind":"archive","chat_id":0,"value":{}}"#), ErrorCode::BadRequest);
+        let folder = |rest: &str| {
+            code(&format!(
+                r#"{{"kind":"folder","id":"00000000-0000-0000-0000-000000000007","value":{{"order":1,"chats":[]{rest}}}}}"#
+            ))
+        };
+        assert_eq!(folder(""), ErrorCode::BadRequest);
+        assert_eq!(folder(r#","name":" ""#), ErrorCode::BadTitle);
+        assert_eq!(folder(r#","name":"a","icon":"work""#), ErrorCode::BadReaction);
+        assert_eq!(folder(r#","name":"a","kinds":["bots"]"#), ErrorCode::BadRequest);
+        let many = (1..=201).map(|id: i64| id.to_string()).collect::<Vec<_>>().join(",");
+        assert_eq!(folder(&format!(r#","name":"a","without":[{many}]"#)), ErrorCode::TooLarge);
         assert_eq!(code(r#"{"kind":"draft","chat_id":7,"value":{"text":{"text":""}}}"#), ErrorCode::BadText);
         let long = format!(r#"{{"kind":"setting","name":"app_theme","value":"{}"}}"#, "x".repeat(2000));
         assert_eq!(code(&long), ErrorCode::TooLarge);

@@ -67,8 +67,12 @@ pub const TYPING_SECONDS: u64 = 6;
 pub const ITEMS_PER_COMMAND: usize = 100;
 /// Most bytes of the values of all that a person has set, as JSON.
 pub const ITEM_BYTES: usize = 2 * 1024 * 1024;
-/// Most chats in one folder.
+/// Most chats that one folder names, and most that are never in it.
 pub const FOLDER_CHATS: usize = 200;
+/// Most messages that a person can have scheduled.
+pub const SCHEDULED: usize = 500;
+/// How far ahead a message can be scheduled, in days.
+pub const SCHEDULED_DAYS: u64 = 366;
 /// Longest note of a report, in bytes.
 pub const REPORT_BYTES: usize = 1024;
 /// Largest video, piece of music or document, in bytes.

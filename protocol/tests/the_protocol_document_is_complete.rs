@@ -97,6 +97,8 @@ fn every_limit_stands_with_its_value() {
         ("ITEMS_PER_COMMAND", limit::ITEMS_PER_COMMAND.to_string()),
         ("ITEM_BYTES", limit::ITEM_BYTES.to_string()),
         ("FOLDER_CHATS", limit::FOLDER_CHATS.to_string()),
+        ("SCHEDULED", limit::SCHEDULED.to_string()),
+        ("SCHEDULED_DAYS", limit::SCHEDULED_DAYS.to_string()),
         ("REPORT_BYTES", limit::REPORT_BYTES.to_string()),
         ("UPLOAD_BYTES", limit::UPLOAD_BYTES.to_string()),
         ("PHOTO_BYTES", limit::PHOTO_BYTES.to_string()),

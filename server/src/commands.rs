@@ -149,6 +149,11 @@ macro_rules! commands {
 commands! {
     "ping" => ping, SHORT;
     "send_album" => chats::send_album::run, SHORT;
+    "schedule" => chats::schedule::schedule, SHORT;
+    "edit_scheduled" => chats::schedule::edit, SHORT;
+    "send_scheduled" => chats::schedule::send, SHORT;
+    "delete_scheduled" => chats::schedule::delete, SHORT;
+    "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
@@ -196,6 +201,14 @@ commands! {
 
 async fn ping(_: Arc<App>, _: Asker, _: wire::Ping) -> Result<wire::Done> {
     Ok(Outcome::new(wire::Done {}))
+}
+
+/// Sends a message for somebody who has asked for it earlier. Sent twice, it is there once.
+///
+/// # Errors
+/// Why it was not sent, or is not known to be.
+pub async fn send_for(app: &Arc<App>, user: UserId, message: wire::Send) -> std::result::Result<(), WireError> {
+    chats::send::send_for(app, user, message).await
 }
 
 /// An error reply at once.

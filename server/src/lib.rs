@@ -11,6 +11,7 @@ pub mod limits;
 pub mod listener;
 pub mod passwords;
 pub mod resumes;
+pub mod scheduled;
 pub mod serve;
 pub mod session;
 pub mod shares;

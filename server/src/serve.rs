@@ -40,6 +40,7 @@ use crate::{
     readers::Readers,
     relays::Relays,
     resumes::Resumes,
+    scheduled,
     settings::{RelayListen, Secret, Settings},
     shares,
     store::{self, Shares, Store},
@@ -248,6 +249,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         app.settings.max_connections_per_address,
         app.settings.trusted_proxies.clone(),
     );
+    tasks.spawn("the sender of scheduled messages", scheduled::run(app.clone()));
     // Until then another node may take itself for alone, and tell the clients of this one nothing.
     app.fanout.joined(JOIN_PATIENCE).await;
     let scheme = if tls.is_some() { "https" } else { "http" };

@@ -69,6 +69,32 @@ export abstract class Commands {
     return this.request("get_own_sticker_packs", {});
   }
 
+  /** Has a message sent later by the server: at a time, or (undefined) when the other one of a direct chat is online. The event `item` of the kind `scheduled` tells all own devices. */
+  schedule(message: wire.Send, at: Date | undefined): Promise<wire.Done> {
+    return this.request("schedule", { message, ...(at === undefined ? { when_online: true } : { at: at.toISOString() }) });
+  }
+
+  /** Changes a message that is still to be sent; without a time, and not `whenOnline`, that stays. */
+  editScheduled(clientId: string, change: { body?: wire.NewBody; at?: Date; whenOnline?: boolean }): Promise<wire.Done> {
+    const { body, at, whenOnline = false } = change;
+    return this.request("edit_scheduled", { client_id: clientId, ...(body && { body }), ...(at && { at: at.toISOString() }), ...(whenOnline && { when_online: true }) });
+  }
+
+  /** Sends some scheduled messages now. */
+  sendScheduled(clientIds: string[]): Promise<wire.Done> {
+    return this.request("send_scheduled", { client_ids: clientIds });
+  }
+
+  /** Takes some scheduled messages back. */
+  deleteScheduled(clientIds: string[]): Promise<wire.Done> {
+    return this.request("delete_scheduled", { client_ids: clientIds });
+  }
+
+  /** The own messages of a chat that are still to be sent. */
+  getScheduled(chatId: wire.ChatId): Promise<wire.ScheduledMessages> {
+    return this.request("get_scheduled", { chat_id: chatId });
+  }
+
   /** Deletes a message for all. */
   delete(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
     return this.request("delete", { chat_id: chatId, seq });

@@ -17,6 +17,7 @@ export { Client, type ClientOptions, type Sending } from "./client.js";
 export { Commands, newClientId, textBody, type Asking } from "./commands.js";
 export type { AlbumPart, FileFacts, OutboxFile } from "./core/attached.js";
 export type { AlbumFile, FileOptions } from "./files/give.js";
+export { inFolder, isMuted, type FolderChat } from "./folders.js";
 export type { Growing } from "./files/tus.js";
 export type { FileRef, LinksOfFile } from "./files/links.js";
 export { ChaparError, type LocalErrorCode } from "./error.js";

@@ -228,6 +228,11 @@ chat_id: ChatId,
 accept: boolean, };
 
 /**
+ * See [`OwnItem::Archive`].
+ */
+export type Archive = Record<symbol, never>;
+
+/**
  * Anything that a device asks of a call that it was told of. What comes of it arrives as events.
  */
 export type AskCall = { 
@@ -964,6 +969,15 @@ chat_id: ChatId,
 seq: Seq, };
 
 /**
+ * Takes messages back that were to be sent later.
+ */
+export type DeleteScheduled = { 
+/**
+ * Their client ids, at most 100. Those that there are not are passed over.
+ */
+client_ids: Array<string>, };
+
+/**
  * Deletes a pack of one's own. Messages that show its stickers keep them.
  */
 export type DeleteStickerPack = { 
@@ -1118,6 +1132,27 @@ seq: Seq,
  * The new body.
  */
 body: NewBody, };
+
+/**
+ * Changes a message that is still to be sent: what it says, its time, or both. One that was refused is tried again at its new time.
+ */
+export type EditScheduled = { 
+/**
+ * Its client id.
+ */
+client_id: string, 
+/**
+ * Another body.
+ */
+body?: NewBody, 
+/**
+ * Another time.
+ */
+at?: Timestamp, 
+/**
+ * Instead of a time: when the other one is online.
+ */
+when_online?: boolean, };
 
 /**
  * A mark on a stretch of text.
@@ -1280,7 +1315,7 @@ seq: Seq, };
 export type FileState = "uploading" | "preparing" | "ready" | "refused" | "held";
 
 /**
- * See [`OwnItem::Folder`].
+ * See [`OwnItem::Folder`](super::OwnItem::Folder). Which chats are in it says [`Folder::holds`].
  */
 export type Folder = { 
 /**
@@ -1288,13 +1323,38 @@ export type Folder = {
  */
 name: string, 
 /**
+ * The emoji that stands for it.
+ */
+icon?: string, 
+/**
  * The lowest stands first.
  */
 order: number, 
 /**
- * Which chats, at most 200.
+ * Chats that are in it whatever else holds, at most 200.
  */
-chats: Array<ChatId>, };
+chats: Array<ChatId>, 
+/**
+ * All chats of these kinds are in it too.
+ */
+kinds?: Array<FolderKind>, 
+/**
+ * Of those by their kind only the ones in which something is unread.
+ */
+unread?: boolean, 
+/**
+ * Of those by their kind only the ones that are not muted.
+ */
+unmuted?: boolean, 
+/**
+ * Chats that are never in it, at most 200.
+ */
+without?: Array<ChatId>, };
+
+/**
+ * A kind of chats, as a folder tells them apart.
+ */
+export type FolderKind = "contacts" | "others" | "groups" | "channels";
 
 /**
  * Sends messages of one chat on into a chat: all of them, one after the other and in one change, or none. A retry with the same client
@@ -1493,6 +1553,15 @@ export type GetOwnStickerPacks = Record<symbol, never>;
  * The relays, to measure the round trip to each.
  */
 export type GetRelays = Record<symbol, never>;
+
+/**
+ * The own messages of a chat that are still to be sent.
+ */
+export type GetScheduled = { 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, };
 
 /**
  * Some packs of stickers, whoever made them.
@@ -1852,7 +1921,23 @@ id: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: Folder, } | { "kind": "contact", 
+value?: Folder, } | { "kind": "archive", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Archive, } | { "kind": "scheduled", 
+/**
+ * In which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Scheduled, } | { "kind": "contact", 
 /**
  * Whom.
  */
@@ -2446,7 +2531,23 @@ id: string,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: Folder, } | { "kind": "contact", 
+value?: Folder, } | { "kind": "archive", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Archive, } | { "kind": "scheduled", 
+/**
+ * In which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Scheduled, } | { "kind": "contact", 
 /**
  * Whom.
  */
@@ -3122,6 +3223,71 @@ preview?: string,
 poster?: FileId, };
 
 /**
+ * Has a message sent later, by the server. Again under the same client id: it stands as said last. When its time comes it is sent as if
+ * its writer sent it then, and what is refused then is kept, and says why.
+ */
+export type Schedule = { 
+/**
+ * The message.
+ */
+message: Send, 
+/**
+ * When, at most 366 days ahead. A time that is over means at once.
+ */
+at?: Timestamp, 
+/**
+ * In a direct chat instead of a time: when the other one is online, which one must be allowed to see.
+ */
+when_online?: boolean, };
+
+/**
+ * See [`OwnItem::Scheduled`].
+ */
+export type Scheduled = { 
+/**
+ * How many.
+ */
+count: number, 
+/**
+ * Of these, how many were refused when their time came.
+ */
+failed?: number, 
+/**
+ * When something of them changed last: whoever shows them asks anew.
+ */
+changed_at: Timestamp, };
+
+/**
+ * A message that is still to be sent.
+ */
+export type ScheduledMessage = { 
+/**
+ * As it will be sent.
+ */
+message: Send, 
+/**
+ * When; absent: when the other one is online.
+ */
+at?: Timestamp, 
+/**
+ * Its time came, and it was refused: why.
+ */
+failed?: ErrorCode, };
+
+/**
+ * The answer to [`GetScheduled`].
+ */
+export type ScheduledMessages = { 
+/**
+ * The one that is sent first stands first; those without a time at the end.
+ */
+messages: Array<ScheduledMessage>, 
+/**
+ * There are more, which did not fit.
+ */
+more?: boolean, };
+
+/**
  * The person has seen the missed calls: their counter is 0 again, on all own devices.
  */
 export type SeeCalls = Record<symbol, never>;
@@ -3164,6 +3330,15 @@ items: Array<AlbumItem>,
  * The message that they answer.
  */
 reply_to?: Seq, };
+
+/**
+ * Has messages sent now that were to be sent later.
+ */
+export type SendScheduled = { 
+/**
+ * Their client ids, at most 100. Those that there are not are passed over.
+ */
+client_ids: Array<string>, };
 
 /**
  * The answer to [`Send`]: the message is stored for good.
@@ -3834,6 +4009,11 @@ export interface Commands {
   ping: { params: Ping; reply: Done };
   send: { params: Send; reply: Sent };
   send_album: { params: SendAlbum; reply: SentAlbum };
+  schedule: { params: Schedule; reply: Done };
+  edit_scheduled: { params: EditScheduled; reply: Done };
+  send_scheduled: { params: SendScheduled; reply: Done };
+  delete_scheduled: { params: DeleteScheduled; reply: Done };
+  get_scheduled: { params: GetScheduled; reply: ScheduledMessages };
   forward: { params: Forward; reply: SentAlbum };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };

@@ -58,7 +58,7 @@ every_command! {
     CreateChat GetChat GetMembers AddMembers RemoveMember SetRole
     SetChatRights SetAdminRights RestrictMember SetInfo PinMessage UnpinMessage UnbanMember GetBanned Join Leave Resolve GetUsers CallInvite AskCall
     GetRelays CallRelays RateCall GetCalls SeeCalls SetName SetItems AnswerRequest Report GetDevices RevokeDevice RevokeOtherDevices
-    SendAlbum SetAvatar GetFile GetLinks SetStickerPack DeleteStickerPack GetStickerPacks GetOwnStickerPacks
+    Schedule EditScheduled SendScheduled DeleteScheduled GetScheduled Forward SendAlbum SetAvatar GetFile GetLinks SetStickerPack DeleteStickerPack GetStickerPacks GetOwnStickerPacks
     SetSlowMode GetAdminLog SetInvite RevokeInvite GetInvites GetInviteUses PreviewInvite JoinByInvite GetJoinRequests AnswerJoinRequest
 }
 

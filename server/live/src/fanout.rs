@@ -232,6 +232,11 @@ impl Fanout {
         self.hub.has_device(Topic::User(who.user_id.0), who.device_id)
     }
 
+    /// Whether somebody is connected to this node.
+    pub fn is_here(&self, user: UserId) -> bool {
+        self.hub.is_watched(Topic::User(user.0))
+    }
+
     fn send(self: &Arc<Self>, topic: Topic, parcel: Parcel) {
         if !self.bus.is_alone() {
             self.bus.publish(topic, parcel.encode());

@@ -68,6 +68,8 @@ pub struct Metrics {
     pub jobs: Family<Label, Counter>,
     /// Jobs of the whole cluster that have failed too often.
     pub jobs_dead: Gauge,
+    /// Scheduled messages whose time came, sent or refused by this node.
+    pub scheduled: Family<Label, Counter>,
     /// Uploads, by what became of them: begun, complete, ended by whoever began them.
     pub uploads: Family<Label, Counter>,
     /// Uploads that are being written to.
@@ -116,6 +118,7 @@ impl Metrics {
             call_connect_seconds: Histogram::new([0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0]),
             jobs: Family::default(),
             jobs_dead: Gauge::default(),
+            scheduled: Family::default(),
             uploads: Family::default(),
             uploads_open: Gauge::default(),
             upload_bytes: Counter::default(),
@@ -155,6 +158,7 @@ impl Metrics {
         registry.register("call_record_seconds", "Seconds to record a batch of ended calls", m.call_record_seconds);
         registry.register("jobs", "Tries of durable jobs by this node, by what became of them", m.jobs);
         registry.register("jobs_dead", "Jobs of the cluster that have failed too often", m.jobs_dead);
+        registry.register("scheduled", "Scheduled messages whose time came, sent or refused by this node", m.scheduled);
         registry.register("uploads", "Uploads, by what became of them", m.uploads);
         registry.register("uploads_open", "Uploads that are being written to", m.uploads_open);
         registry.register("upload_bytes", "Bytes of uploads taken in", m.upload_bytes);

@@ -18,6 +18,7 @@ pub(super) mod mark_read;
 pub(super) mod open_direct;
 pub(super) mod pin_message;
 pub(super) mod remove_member;
+pub(super) mod schedule;
 pub(super) mod send;
 pub(super) mod send_album;
 pub(super) mod set_info;

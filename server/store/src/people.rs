@@ -15,6 +15,7 @@ pub mod known;
 pub mod lists;
 pub mod names;
 pub mod reports;
+pub mod scheduled;
 pub mod stickers;
 pub mod unfinished_calls;
 pub mod uploads;

@@ -9,11 +9,11 @@ use chapar_domain::{
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatCursor, ChatId, ChatKind, DeviceId, FileId, InviteId, InviteToken, OwnItem, Resume, Role, Seq, Timestamp,
-    UserId, Version,
+    Body, ChatCursor, ChatId, ChatKind, DeviceId, ErrorCode, FileId, InviteId, InviteToken, OwnItem, Resume, Role, Seq,
+    Timestamp, UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
-    command::{Report, ReportReason},
+    command::{Report, ReportReason, Send},
     item::Block,
     media::{Caption, PhotoBody, StoredFile},
     message::NewBody,
@@ -29,6 +29,7 @@ use chapar_server::store::{
         accounts::Which,
         budgets::{self, BudgetKind, Charge, Repute, Toll},
         lists::ComingBack,
+        scheduled::{Ended, When},
     },
     resume::Resumed,
 };
@@ -373,6 +374,37 @@ async fn jobs(store: &Store) {
     store.people.forget_full_shares(100).await.expect("forgotten");
 }
 
+async fn scheduled(store: &Store, round: i64) {
+    let message = |n: u128| Send {
+        chat_id: ChatId(DIRECT),
+        client_id: Uuid::from_u128(u128::from(round.unsigned_abs()) * 10 + n),
+        body: NewBody::text("later"),
+        reply_to: None,
+    };
+    let past = When::At(Timestamp::from_millis(1_700_000_000_000).expect("a time"));
+    for n in 0..3 {
+        store.people.schedule(ME, &message(n), past).await.expect("scheduled");
+    }
+    let future = When::At(Timestamp::from_millis(4_000_000_000_000).expect("a time"));
+    store.people.schedule(ME, &message(3), future).await.expect("scheduled");
+    store.people.peer(ME, ChatId(DIRECT)).await.expect("read");
+    assert!(store.people.scheduled(ME, message(1).client_id).await.expect("read").is_some());
+    assert_eq!(store.people.scheduled_in(ME, ChatId(DIRECT)).await.expect("read").messages.len(), 4);
+    let lease = std::time::Duration::ZERO;
+    assert_eq!(store.people.take_scheduled(100, lease).await.expect("taken").len(), 3);
+    store.people.waited_for(100).await.expect("read");
+    store.people.waiting_for(&[ME]).await.expect("read");
+    store.people.wake_scheduled(&[(ME, THE_OWNER)]).await.expect("woken");
+    store.people.hurry_scheduled(ME, &[message(3).client_id]).await.expect("hurried");
+    let until = Timestamp::from_millis(1_700_000_000_000).expect("a time");
+    store.people.keep_files(ME, &[Uuid::from_u128(1)], until).await.expect("kept");
+    let ended = |n, failed| Ended { user: ME, client_id: message(n).client_id, failed };
+    let refused = ended(0, Some(ErrorCode::Forbidden));
+    store.people.end_scheduled(&[refused, ended(1, None), ended(2, None), ended(3, None)], false).await.expect("noted");
+    store.people.end_scheduled(&[ended(0, None)], true).await.expect("taken back");
+    assert_eq!(store.people.scheduled_in(ME, ChatId(DIRECT)).await.expect("read").messages, []);
+}
+
 async fn personal(store: &Store, round: i64) {
     let block = |n: i64, value| OwnItem::Block { user_id: UserId(1000 + 100 * round + n), value };
     let set: Vec<_> = (0..100).map(|n| block(n, Some(Block {}))).collect();
@@ -383,6 +415,7 @@ async fn personal(store: &Store, round: i64) {
     assert_eq!(store.people.closed_between(ME, blocked).await.expect("read"), [(ME, blocked)]);
     assert!(store.people.closed_since(ME, blocked).await.expect("read") > 0);
     assert!(!store.people.peers(ME, ChatId(0), 500).await.expect("read").is_empty());
+    scheduled(store, round).await;
     let back: Vec<_> = (0..90).map(|n| block(n, None)).collect();
     let last = store.people.set_items(ME, &back).await.expect("taken back");
     for written in [first.blocks, again.blocks, last.blocks] {

@@ -19,6 +19,7 @@ mod a_forwarded_file_outlives_the_original;
 mod a_group_of_two_hundred_thousand;
 mod a_locked_person_holds_up_nobody_elses_read_marks;
 mod a_message_is_refused_while_another_edits;
+mod a_message_is_sent_later;
 mod a_neighbour_holds_silent_sockets;
 mod a_newer_version_starts_on_an_older_database;
 mod a_node_dies_in_the_middle_of_a_job;

@@ -3,7 +3,7 @@
 use chapar_protocol::{
     Audience, ChatId, ErrorCode, FileId, OwnItem, PackId, Seq, Timestamp, UserDelta, UserId, Version,
     command::{Hello, ItemsSet, SetItems, UserDifference},
-    item::{AddedPack, BOUNDS, Block, Contact, Draft, Folder, KeptSticker, Mute, Pin},
+    item::{AddedPack, Archive, BOUNDS, Block, Contact, Draft, Folder, FolderKind, KeptSticker, Mute, Pin},
     limit,
     message::Text,
 };
@@ -59,8 +59,18 @@ async fn on_every_node_and_on_a_device_that_was_away() {
         draft(7, "سلام"),
         OwnItem::Folder {
             id: Uuid::from_u128(7),
-            value: Some(Folder { name: "کار".into(), order: 1, chats: vec![ChatId(7)] }),
+            value: Some(Folder {
+                name: "کار".into(),
+                icon: Some("💼".into()),
+                order: 1,
+                chats: vec![ChatId(7)],
+                kinds: vec![FolderKind::Groups],
+                unread: true,
+                unmuted: true,
+                without: vec![ChatId(8)],
+            }),
         },
+        OwnItem::Archive { chat_id: ChatId(7), value: Some(Archive {}) },
         OwnItem::Contact { user_id: UserId(999), value: Some(Contact { name: Some("دایی".into()) }) },
         OwnItem::Block { user_id: UserId(998), value: Some(Block {}) },
         OwnItem::Setting { name: "who_may_call".into(), value: Some(Audience::Known.name().into()) },

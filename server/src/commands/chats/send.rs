@@ -8,7 +8,7 @@ use chapar_domain::{
     change::{Change, Done, NewMessage},
 };
 use chapar_protocol::{
-    Action, ChatId, ErrorCode, Seq, WireError,
+    Action, ChatId, ErrorCode, Seq, UserId, WireError,
     command::{Send, Sent},
     frame,
     message::NewBody,
@@ -54,8 +54,15 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
 
 async fn with_file(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) -> Result<Sent> {
     let new = New { client_id: send.client_id, sent: send.body, checked };
-    let done = carry_out(&app, &asker, send.chat_id, vec![new], send.reply_to).await?;
+    let done = carry_out(&app, asker.user, send.chat_id, vec![new], send.reply_to).await?;
     Ok(Outcome::new(Reply(done).into()))
+}
+
+/// Sends a message that was scheduled.
+pub(in crate::commands) async fn send_for(app: &App, user: UserId, send: Send) -> std::result::Result<(), WireError> {
+    let checked = text::check_body(send.body.clone())?;
+    let new = New { client_id: send.client_id, sent: send.body, checked };
+    Ok(carry_out(app, user, send.chat_id, vec![new], send.reply_to).await.map(drop)?)
 }
 
 /// A message to be stored.
@@ -71,13 +78,13 @@ pub(super) struct New {
 /// Stores one message with a file, or an album of several.
 pub(super) async fn carry_out(
     app: &App,
-    asker: &Asker,
+    user: UserId,
     chat: ChatId,
     new: Vec<New>,
     reply_to: Option<Seq>,
 ) -> std::result::Result<Done, StoreError> {
-    let by = Principal::User(asker.user);
-    let bodies = match files::bodies(app, asker.user, &new).await {
+    let by = Principal::User(user);
+    let bodies = match files::bodies(app, user, &new).await {
         Ok(bodies) => bodies,
         Err(StoreError::Refused(error)) if error.action != Action::Retry => {
             // A retry may come after the message was deleted and its file with it, or the one from which it was forwarded.

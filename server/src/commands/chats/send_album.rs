@@ -26,6 +26,6 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, album: SendAlb
         let checked = text::check_body(item.body)?;
         new.push(New { client_id: item.client_id, sent, checked });
     }
-    let done = carry_out(&app, &asker, album.chat_id, new, album.reply_to).await?;
+    let done = carry_out(&app, asker.user, album.chat_id, new, album.reply_to).await?;
     Ok(Outcome::new(Reply(done).into()))
 }

@@ -104,6 +104,15 @@ impl People {
         Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
     }
 
+    /// The other one of a direct chat of somebody: absent in other chats, and in the one with oneself.
+    pub async fn peer(&self, user: UserId, chat: ChatId) -> Result<Option<UserId>> {
+        let peer = sqlx::query_scalar(
+            "SELECT peer_id FROM user_chats WHERE user_id = $1 AND chat_id = $2 AND kind = 0 AND peer_id <> user_id",
+        );
+        let peer: Option<i64> = peer.bind(user.0).bind(chat.0).fetch_optional(&self.pool).await?;
+        Ok(peer.map(UserId))
+    }
+
     /// Whether somebody takes no messages from somebody, because of a block or from nobody, and since when that is known to be so:
     /// microseconds, negative where they do. Of two answers the later one holds, wherever they were asked for: the lock of whose wish it
     /// is gives them their order.

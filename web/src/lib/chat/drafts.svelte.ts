@@ -1,3 +1,5 @@
+import type { ItemValue } from '@chapar/client';
+import { parseMarkup, toMarkup } from '@chapar/client/text';
 import { SvelteMap } from 'svelte/reactivity';
 import { session } from '../state/session.svelte';
 import { drop, keep, keys, load, PREFIX } from '../state/storage';
@@ -8,10 +10,14 @@ export interface Draft {
   replyTo?: number;
   /** A message of one's own that is being edited; the draft waits meanwhile. */
   edit?: { seq: number; text: string };
+  /** The server has it so: what another device says is newer. */
+  kept?: true;
 }
 
 /** How long keys gather before they go into the store and to the other tabs, in milliseconds. */
 const GATHER = 150;
+/** How long until they go to the other devices: they see what one has begun, and not each key. */
+const TELL = 1_500;
 /** Where a draft waits that a page left behind: written at once, while IndexedDB drops what it has not done when a page goes. */
 const left = (chatId: number | ''): string => `draft.${session.me?.id ?? 0}.${chatId}`;
 
@@ -21,6 +27,8 @@ class Drafts {
   /** Chats in which something was typed that is not in the store yet: it counts for more than what other tabs say. */
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
   #writing = new Map<number, number>();
+  /** What is told to the other devices before long. */
+  #telling = new Map<number, ReturnType<typeof setTimeout>>();
   /** The page goes: a write that ends now may have been dropped, and says so to nobody. */
   #going = false;
 
@@ -32,7 +40,11 @@ class Drafts {
     session.client.on('reset', () => {
       for (const chatId of this.#looked) this.#read(chatId);
     });
+    session.client.on('item', ({ item }) => item.kind === 'draft' && this.#hear(item.chat_id, item.value));
+    session.client.on('connection', ({ connection }) => connection.state === 'online' && this.#tellAll());
+    for (const { chat_id, value } of session.client.items('draft')) this.#hear(chat_id, value);
     this.#takeOver();
+    if (session.connection.state === 'online') this.#tellAll();
     // Another tab has gone while this one stays.
     addEventListener('storage', ({ key }) => key?.startsWith(PREFIX + left('')) && this.#takeOver());
     addEventListener('pagehide', () => {
@@ -61,7 +73,9 @@ class Drafts {
     this.#look(chatId);
     const before = this.#map.get(chatId);
     const { text = '', replyTo, edit } = { ...before, ...change };
-    const draft: Draft = { text, ...(replyTo !== undefined && { replyTo }), ...(edit !== undefined && { edit }) };
+    const same = before !== undefined && said(before) === said({ text, ...(replyTo !== undefined && { replyTo }) });
+    const draft: Draft = { text, ...(replyTo !== undefined && { replyTo }), ...(edit !== undefined && { edit }), ...(same && before.kept && { kept: true }) };
+    if (!same) this.#tellSoon(chatId, text === '' ? 0 : TELL);
     const empty = draft.text.trim() === '' && draft.replyTo === undefined && draft.edit === undefined;
     if (empty && !before) return;
     if (empty) this.#map.delete(chatId);
@@ -69,6 +83,56 @@ class Drafts {
     clearTimeout(this.#timers.get(chatId));
     this.#timers.set(chatId, setTimeout(() => this.#write(chatId), GATHER));
     if (atOnce) this.#write(chatId);
+  }
+
+  #tellSoon(chatId: number, after: number): void {
+    clearTimeout(this.#telling.get(chatId));
+    this.#telling.set(chatId, setTimeout(() => void this.#tell(chatId), after));
+  }
+
+  /** What was written without a network, or just before the page went, is told now. */
+  #tellAll(): void {
+    for (const { id } of session.client.chats()) {
+      const kept = this.#map.get(id) ?? readDraft(session.client.preference(`draft:${id}`));
+      if (kept && kept.kept === undefined && kept.text.trim() !== '') {
+        this.#look(id);
+        this.#tellSoon(id, 0);
+      }
+    }
+  }
+
+  /** Tells the other devices; without a network it waits until there is one. */
+  async #tell(chatId: number): Promise<void> {
+    this.#telling.delete(chatId);
+    const draft = this.#map.get(chatId);
+    const value = draft && valueOf(draft);
+    // Taken back is only what is there: a field that was emptied before it was told of is nobody's business.
+    if (value === undefined && session.client.item('draft', chatId) === undefined) return;
+    try {
+      await session.client.setItem('draft', chatId, value);
+    } catch {
+      return;
+    }
+    const now = this.#map.get(chatId);
+    if (!now || !draft || said(now) !== said(draft) || now.kept) return;
+    this.#map.set(chatId, { ...now, kept: true });
+    this.#write(chatId);
+  }
+
+  /** What a device of this person says, perhaps this one: it counts where nothing newer was written here. */
+  #hear(chatId: number, value: ItemValue<'draft'> | undefined): void {
+    this.#look(chatId);
+    const here = this.#map.get(chatId);
+    if (this.#telling.has(chatId) || this.#timers.has(chatId)) return;
+    const told = value ? toMarkup({ text: value.text.text, entities: value.text.entities ?? [] }) : '';
+    if (alike(here && valueOf(here), value)) return;
+    // Not told of yet: it was written without a network.
+    if (here && here.text.trim() !== '' && here.kept === undefined) return;
+    const { edit } = here ?? {};
+    const draft: Draft = { text: told, ...(value?.reply_to !== undefined && { replyTo: value.reply_to }), ...(edit !== undefined && { edit }), kept: true };
+    if (told === '' && edit === undefined) this.#map.delete(chatId);
+    else this.#map.set(chatId, draft);
+    this.#write(chatId);
   }
 
   /** The page may go at any moment: what is not in the store is put where it is safe at once. */
@@ -120,6 +184,19 @@ class Drafts {
   }
 }
 
+const said = ({ text, replyTo }: Draft): string => JSON.stringify([text, replyTo]);
+
+/** Whether two say the same but for white space around it, which the server may have taken off. */
+const alike = (a: ItemValue<'draft'> | undefined, b: ItemValue<'draft'> | undefined): boolean =>
+  JSON.stringify(a && [a.text.text.trim(), a.text.entities ?? [], a.reply_to]) === JSON.stringify(b && [b.text.text.trim(), b.text.entities ?? [], b.reply_to]);
+
+/** A draft as the server keeps it; nothing where there are no words. */
+function valueOf({ text, replyTo }: Draft): ItemValue<'draft'> | undefined {
+  const { text: plain, entities } = parseMarkup(text);
+  if (plain.trim() === '') return undefined;
+  return { text: { text: plain, ...(entities.length > 0 && { entities }) }, ...(replyTo !== undefined && { reply_to: replyTo }) };
+}
+
 function parse(json: string | undefined): unknown {
   try {
     return JSON.parse(json ?? 'null');
@@ -132,6 +209,7 @@ function parse(json: string | undefined): unknown {
 function readDraft(kept: unknown): Draft | undefined {
   if (typeof kept !== 'object' || kept === null || !('text' in kept) || typeof kept.text !== 'string') return undefined;
   const draft: Draft = { text: kept.text };
+  if ('kept' in kept && kept.kept === true) draft.kept = true;
   if ('replyTo' in kept && typeof kept.replyTo === 'number') draft.replyTo = kept.replyTo;
   const edit = 'edit' in kept ? (kept.edit as { seq?: unknown; text?: unknown } | null) : undefined;
   if (typeof edit?.seq === 'number' && typeof edit.text === 'string') draft.edit = { seq: edit.seq, text: edit.text };

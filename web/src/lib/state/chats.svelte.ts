@@ -21,8 +21,8 @@ export class Chats {
   order = $state.raw<readonly number[]>([]);
   /** Those that strangers have begun: apart from the others until they are accepted. */
   requests = $state.raw<readonly number[]>([]);
-  /** Messages that nobody has looked at, in all chats. */
-  unread = $state(0);
+  /** Another number whenever something is read in a chat, or comes to it. */
+  unreadMoved = $state(0);
   /** Another number whenever a chat has come or gone, or is called otherwise. */
   named = $state(0);
 
@@ -66,7 +66,7 @@ export class Chats {
       this.#known += 1;
     }
     shown.view = view;
-    this.unread += counted(view) - counted(before);
+    if (counted(before) !== counted(view)) this.unreadMoved += 1;
     if (nameOf(before) !== nameOf(view)) this.named += 1;
   }
 }

@@ -1,6 +1,7 @@
 import { messageLine } from '../chat/words';
 import { t } from '../i18n/index.svelte';
 import { isolate } from '@chapar/client/text';
+import { arranged } from './arranged.svelte';
 import { prefs } from './prefs.svelte';
 import { hashOf, parseRoute } from './routes';
 import { router } from './router.svelte';
@@ -20,8 +21,8 @@ class Notifications {
       if (message.sender === session.me?.id || message.body.kind === 'service') return;
       if (!document.hidden && document.hasFocus()) return;
       const chat = session.client.chat(chatId);
-      // What a stranger writes makes no sound.
-      if (!chat || chat.request || message.seq <= chat.readSeq) return;
+      // What a stranger writes makes no sound, nor what is muted or put away.
+      if (!chat || chat.request || message.seq <= chat.readSeq || arranged.isMuted(chatId) || arranged.isArchived(chatId)) return;
       const title = session.title(chat);
       const from = chat.info.kind === 'group' ? `${isolate(session.name(message.sender))}: ` : '';
       void this.show(title, `${from}${isolate(messageLine(message))}`, `chat-${chatId}`, hashOf({ at: 'chat', chatId }));

@@ -1,5 +1,5 @@
 /** Screens without anything further in their address. */
-const PAGES = ['settings', 'calls', 'requests'] as const;
+const PAGES = ['settings', 'calls', 'requests', 'archive', 'folders'] as const;
 
 /** Where one can be. The address stands behind the `#`, so that any plain file server will do. */
 export type Route = { at: 'list' } | { at: 'chat'; chatId: number; seq?: number } | { at: 'join'; token: string } | { at: (typeof PAGES)[number] };

@@ -169,9 +169,9 @@ class Session {
     return chat.info.title ?? '';
   }
 
-  /** Messages that nobody has looked at, in all chats. */
-  get unread(): number {
-    return this.#chats.unread;
+  /** Another number whenever something is read in a chat, or comes to it. */
+  get unreadMoved(): number {
+    return this.#chats.unreadMoved;
   }
 
   #touch(event: ClientEvent): void {
