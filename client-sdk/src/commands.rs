@@ -1,16 +1,19 @@
 //! Every command as a method.
 
 use chapar_protocol::{
-    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, OwnItem, PackId, Right, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
+    Seq, Timestamp, UserId,
     command::{
-        AddMembers, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteScheduled, DeleteStickerPack, Devices,
-        Done, Edit, EditScheduled, Forward, ForwardedItem, GetBanned, GetChat, GetDevices, GetMembers,
-        GetOwnStickerPacks, GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetUsers, GetVoters, History,
-        ItemsSet, Join, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences,
-        React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice,
-        RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
-        SetInfo, SetItems, SetRole, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage,
-        Users, Vote, Voted, Voters, WatchPresence,
+        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete,
+        DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
+        GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks,
+        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetUsers, GetVoters, History, InviteUses, Invites,
+        ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members, OpenDirect,
+        OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, React, Reactors, Readers, RemoveMember,
+        Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite, RevokeOtherDevices, Schedule,
+        ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetItems,
+        SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users,
+        Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -129,8 +132,23 @@ impl Client {
     }
 
     /// Removes somebody from a group or channel.
-    pub async fn remove_member(&self, chat_id: ChatId, user_id: UserId) -> Result<Changed, Error> {
-        self.call(&RemoveMember { chat_id, user_id }).await
+    pub async fn remove_member(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+        reason: Option<String>,
+    ) -> Result<Changed, Error> {
+        self.call(&RemoveMember { chat_id, user_id, reason }).await
+    }
+
+    /// Says how many seconds somebody who is no admin waits between two posts in a group.
+    pub async fn set_slow_mode(&self, chat_id: ChatId, seconds: u32) -> Result<Changed, Error> {
+        self.call(&SetSlowMode { chat_id, seconds }).await
+    }
+
+    /// What was done in a chat by those who may, 100 at a time, the latest first.
+    pub async fn get_admin_log(&self, chat_id: ChatId, before: Option<i64>) -> Result<AdminLog, Error> {
+        self.call(&GetAdminLog { chat_id, before }).await
     }
 
     /// Changes a role.
@@ -234,6 +252,51 @@ impl Client {
     /// Joins a public group or channel by its handle.
     pub async fn join(&self, handle: &str) -> Result<ChatSnapshot, Error> {
         self.ask(&Join { handle: handle.to_owned() }, Effect::Snapshot).await
+    }
+
+    /// Makes an invite link of a group or channel, or changes one.
+    pub async fn set_invite(&self, invite: SetInvite) -> Result<Invite, Error> {
+        self.call(&invite).await
+    }
+
+    /// Takes an invite link back, for good.
+    pub async fn revoke_invite(&self, chat_id: ChatId, invite_id: InviteId) -> Result<Invite, Error> {
+        self.call(&RevokeInvite { chat_id, invite_id }).await
+    }
+
+    /// The invite links of a chat.
+    pub async fn get_invites(&self, chat_id: ChatId) -> Result<Invites, Error> {
+        self.call(&GetInvites { chat_id }).await
+    }
+
+    /// Who came through an invite link, 200 at a time by user id.
+    pub async fn get_invite_uses(
+        &self,
+        chat_id: ChatId,
+        invite_id: InviteId,
+        after: Option<UserId>,
+    ) -> Result<InviteUses, Error> {
+        self.call(&GetInviteUses { chat_id, invite_id, after }).await
+    }
+
+    /// What an invite link leads to: a token, or an address that ends with one.
+    pub async fn preview_invite(&self, token: &str) -> Result<InvitePreview, Error> {
+        self.call(&PreviewInvite { token: token.to_owned() }).await
+    }
+
+    /// Comes in through an invite link, or asks to be let in. The chat comes with its first events.
+    pub async fn join_by_invite(&self, token: &str) -> Result<JoinedByInvite, Error> {
+        self.call(&JoinByInvite { token: token.to_owned() }).await
+    }
+
+    /// Those who ask to be let in, 200 at a time by user id.
+    pub async fn get_join_requests(&self, chat_id: ChatId, after: Option<UserId>) -> Result<JoinRequests, Error> {
+        self.call(&GetJoinRequests { chat_id, after }).await
+    }
+
+    /// Lets somebody in who asks for it, or does not.
+    pub async fn answer_join_request(&self, chat_id: ChatId, user_id: UserId, accept: bool) -> Result<Changed, Error> {
+        self.call(&AnswerJoinRequest { chat_id, user_id, accept }).await
     }
 
     /// Leaves a group or channel.

@@ -26,7 +26,7 @@ CREATE INDEX votes_untold ON votes (chat_id) WHERE choice <> counted;
 
 -- What write_changes leaves to be written of polls, of chats that are held; called with what it returns, in the same statement, and only where
 -- there is something: messages do not pay for it. Each list of `in_polls` is optional: polls (new ones), ended, votes, tallied and told.
-CREATE FUNCTION write_polls(in_held bigint[], in_polls jsonb) RETURNS bigint[]
+CREATE FUNCTION write_polls(in_held bigint[], in_polls jsonb) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -82,7 +82,6 @@ BEGIN
           AND c.chat_id IN (SELECT i.chat FROM jsonb_to_recordset(in_polls -> 'told') AS i (chat bigint))
           AND EXISTS (SELECT FROM votes v WHERE v.chat_id = c.chat_id AND v.choice <> v.counted);
     END IF;
-    RETURN in_held;
 END
 $$;
 

@@ -96,6 +96,15 @@ pub struct ChatInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<Seq>>", optional)]
     pub pinned: Vec<Seq>,
+    /// In a group: seconds that somebody who is no admin waits between two posts; 0: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(as = "Option<u32>", optional)]
+    pub slow_seconds: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Somebody in a chat, or somebody who was.
@@ -125,6 +134,23 @@ pub struct Member {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub denied_until: Option<Timestamp>,
+    /// Of somebody who was removed, as `get_banned` tells it to those who may remove.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub removal: Option<Removal>,
+}
+
+/// How somebody was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Removal {
+    /// By whom.
+    pub by: UserId,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in the words of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reason: Option<String>,
 }
 
 /// What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.

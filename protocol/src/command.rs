@@ -11,8 +11,10 @@ use uuid::Uuid;
 use crate::{
     ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
+    admin_log::AdminLogEntry,
     call::CallState,
     event::Presence,
+    invite::{Invite, InvitePreview},
     media::{FileId, FileInfo},
     message::NewBody,
     poll::OwnVote,
@@ -61,6 +63,9 @@ pub use devices::*;
 /// Of messages with files, and of files.
 mod files;
 pub use files::*;
+/// Of invite links.
+mod invites;
+pub use invites::*;
 /// Of messages that are sent later.
 mod scheduled;
 pub use scheduled::*;
@@ -140,6 +145,33 @@ params! {
         chat_id: ChatId,
         /// Whom.
         user_id: UserId,
+        /// Why, at most 255 characters: shown to those who may remove, and told to whoever was removed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reason: Option<String>,
+    }
+    /// Says how long somebody who is no admin waits between two posts in a group. For those who may remove.
+    SetSlowMode {
+        /// Where.
+        chat_id: ChatId,
+        /// 0 to 86,400; 0: not at all.
+        seconds: u32,
+    }
+    /// What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
+    GetAdminLog {
+        /// Where.
+        chat_id: ChatId,
+        /// Only what stands before this one; absent for the first page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        before: Option<i64>,
+    }
+    /// The answer to [`GetAdminLog`].
+    AdminLog {
+        /// The latest first, at most 100.
+        entries: Vec<AdminLogEntry>,
+        /// Whether there are more.
+        more: bool,
     }
     /// Changes a role. For the owner. Naming another owner makes the old one an admin.
     SetRole {
@@ -515,7 +547,17 @@ commands! {
     "unpin_all" UnpinAll -> Changed, http: true;
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
+    "set_slow_mode" SetSlowMode -> Changed, http: true;
+    "get_admin_log" GetAdminLog -> AdminLog, http: true;
     "join" Join -> ChatSnapshot, http: true;
+    "set_invite" SetInvite -> Invite, http: true;
+    "revoke_invite" RevokeInvite -> Invite, http: true;
+    "get_invites" GetInvites -> Invites, http: true;
+    "get_invite_uses" GetInviteUses -> InviteUses, http: true;
+    "preview_invite" PreviewInvite -> InvitePreview, http: true;
+    "join_by_invite" JoinByInvite -> JoinedByInvite, http: true;
+    "get_join_requests" GetJoinRequests -> JoinRequests, http: true;
+    "answer_join_request" AnswerJoinRequest -> Changed, http: true;
     "leave" Leave -> Done, http: true;
     "resolve" Resolve -> Resolved, http: true;
     "get_users" GetUsers -> Users, http: true;

@@ -118,10 +118,15 @@ codes! {
     UnknownKind = "unknown_kind" => GiveUp, 400;
     /// This person does not take it from you: by their settings, or because they have blocked you. Which of them is not told.
     RefusedByUser = "refused_by_user" => GiveUp, 403;
-    /// The group would have more than 1000 members.
+    /// The group would have more than 200,000 members.
     ChatFull = "chat_full" => GiveUp, 409;
     /// Somebody named has left this chat by themselves: they come back only by joining it, or added by one whom they have answered.
     HasLeft = "has_left" => GiveUp, 409;
+    /// There is no such invite link, or it does not open the chat any more: it was taken back, has expired, was used as often as it can
+    /// be, or whoever made it may not add people any more.
+    InviteGone = "invite_gone" => GiveUp, 410;
+    /// In this group somebody who is no admin waits between two posts. Wait for `retry_after_ms`.
+    SlowMode = "slow_mode" => Retry, 429;
     /// Strangers have put this person into enough chats for now. Wait for `retry_after_ms`.
     ReachedTooOften = "reached_too_often" => Retry, 429;
     /// An owner cannot leave while others are in the chat: name another owner first.

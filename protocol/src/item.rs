@@ -243,6 +243,41 @@ own_items! {
         /// Which.
         file_id: FileId, KeptSticker
     }
+    /// The person has asked to be let into a chat. The server sets it, and says so when they were declined; once they are in, or have seen
+    /// it, clients take it back.
+    JoinRequest = "join_request", most 100, bytes 1024, {
+        /// Which chat.
+        chat_id: ChatId, AskedToJoin
+    }
+    /// The person was removed from a chat, and told why. The server sets it; clients take it back once it was seen.
+    Removed = "removed", most 100, bytes 2048, {
+        /// Which chat.
+        chat_id: ChatId, ToldRemoval
+    }
+}
+
+/// See [`OwnItem::Removed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct ToldRemoval {
+    /// The chat's title then.
+    pub title: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// See [`OwnItem::JoinRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct AskedToJoin {
+    /// The chat's title then.
+    pub title: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// They were not let in.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub declined: bool,
 }
 
 /// See [`OwnItem::Mute`].
@@ -399,11 +434,17 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
                 refuse(ErrorCode::UnknownKind, "items of this kind cannot be set")
             };
         }
+        // What the server says of it is not for others to say.
+        OwnItem::JoinRequest { value: Some(_), .. } | OwnItem::Removed { value: Some(_), .. } => {
+            return refuse(ErrorCode::UnknownKind, "this is set by the server; it can be taken back");
+        }
         OwnItem::Scheduled { .. } => return refuse(ErrorCode::UnknownKind, "items of this kind cannot be set"),
         OwnItem::Mute { chat_id, .. }
         | OwnItem::Pin { chat_id, .. }
         | OwnItem::Draft { chat_id, .. }
         | OwnItem::Archive { chat_id, .. }
+        | OwnItem::JoinRequest { chat_id, .. }
+        | OwnItem::Removed { chat_id, .. }
             if chat_id.0 < 1 =>
         {
             return refuse(ErrorCode::BadRequest, "no chat has this id");
@@ -486,6 +527,7 @@ mod tests {
             r#"{"kind":"contact","user_id":2,"value":{"name":"دایی"}}"#,
             r#"{"kind":"block","user_id":2,"value":{}}"#,
             r#"{"kind":"block","user_id":2}"#,
+            r#"{"kind":"join_request","chat_id":7}"#,
             r#"{"kind":"setting","name":"who_may_call","value":"known"}"#,
             r#"{"kind":"sticker_pack","pack_id":"00000000-0000-0000-0000-000000000007","value":{"order":2}}"#,
             r#"{"kind":"sticker_pack","pack_id":"00000000-0000-0000-0000-000000000007"}"#,
@@ -507,6 +549,8 @@ mod tests {
     fn what_cannot_be_set_is_refused_by_a_stable_code() {
         let code = |json: &str| check(ME, read(json)).expect_err(json).code;
         assert_eq!(code(r#"{"kind":"sticker","id":7,"value":{}}"#), ErrorCode::UnknownKind);
+        let asked = r#"{"kind":"join_request","chat_id":7,"value":{"title":"x","at":"2026-11-23T08:30:00.007Z"}}"#;
+        assert_eq!(code(asked), ErrorCode::UnknownKind, "the server alone says so");
         assert_eq!(code(r#"{"kind":"sticker_pack","pack_id":"cats","value":{"order":1}}"#), ErrorCode::BadRequest);
         let word = r#"{"kind":"favorite_sticker","file_id":"00000000-0000-0000-0000-000000000007","value":{"pack_id":"00000000-0000-0000-0000-000000000008","emoji":"cat","at":"2026-11-23T08:30:00.007Z"}}"#;
         assert_eq!(code(word), ErrorCode::BadReaction);

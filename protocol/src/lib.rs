@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod admin_log;
 pub mod call;
 pub mod call_report;
 pub mod chat;
@@ -20,6 +21,7 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod id;
+pub mod invite;
 pub mod item;
 pub mod limit;
 pub mod media;
@@ -33,13 +35,15 @@ pub mod typescript;
 mod visible;
 
 pub use account::{Device, User};
-pub use chat::{ChatInfo, ChatKind, Member, MyChat, Right, Role};
+pub use admin_log::{AdminAction, AdminLogEntry};
+pub use chat::{ChatInfo, ChatKind, Member, MyChat, Removal, Right, Role};
 pub use close::CloseCode;
 pub use command::Command;
 pub use delta::{ChatCursor, ChatDelta, ChatRow, ChatSnapshot, ChatSync, Epoch, Resume, Sync, UserDelta};
 pub use error::{Action, ErrorCode, WireError};
 pub use event::Event;
 pub use id::{ChatId, DeviceId, Seq, UserId, Version};
+pub use invite::{Invite, InviteId, InvitePreview, InviteToken, InviteUse, JoinRequest};
 pub use item::{Audience, Item, OwnItem};
 pub use media::{FileId, FileKind};
 pub use message::{Body, Entity, EntityKind, Message, Reacted, ReactionCount, ServiceAction};

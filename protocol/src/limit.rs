@@ -29,6 +29,14 @@ pub const HANDLE_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 pub const TITLE_CHARS: usize = 128;
 /// Longest description of a chat, in characters.
 pub const DESCRIPTION_CHARS: usize = 255;
+/// Longest reason of a removal, in characters.
+pub const REASON_CHARS: usize = 255;
+/// Longest time between two posts of somebody in a group, in seconds.
+pub const SLOW_SECONDS: u32 = 86_400;
+/// Days for which it is kept what admins have done.
+pub const ADMIN_LOG_DAYS: u32 = 30;
+/// Entries in a page of what admins have done.
+pub const ADMIN_LOG_PAGE: usize = 100;
 /// Most messages that are pinned in one chat.
 pub const PINNED: usize = 20;
 /// Most members of a group in which it is told who has read a message.
@@ -36,7 +44,11 @@ pub const READERS_TOLD: usize = 100;
 /// Shortest and longest password, in bytes.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most members that a group can have. Channels have no such bound.
-pub const GROUP_MEMBERS: usize = 1000;
+pub const GROUP_MEMBERS: usize = 200_000;
+/// Most invite links that one chat remembers. Beyond, the one that was taken back longest ago is forgotten.
+pub const INVITES: usize = 200;
+/// Most uses to which an invite link can be bounded.
+pub const INVITE_USES: u32 = 100_000;
 /// Most users that one command can name.
 pub const USERS_PER_COMMAND: usize = 200;
 /// Most devices that are signed in to one account. One more ends the one that was connected longest ago.

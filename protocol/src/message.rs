@@ -210,7 +210,7 @@ pub enum EntityKind {
 pub enum ServiceAction {
     /// The sender made the chat.
     Created,
-    /// The sender joined by the public handle.
+    /// The sender came in by themselves: by the public handle, or through an invite link.
     Joined,
     /// The sender left.
     Left,

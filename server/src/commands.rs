@@ -120,7 +120,8 @@ macro_rules! commands {
                 "react" => chats::change::start(app, asker, request, chats::change::react),
                 "vote" => chats::change::start(app, asker, request, chats::polls::vote),
                 "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
-                "remove_member" => chats::change::start(app, asker, request, chats::change::remove_member),
+                "remove_member" => chats::remove_member::start(app, asker, request),
+                "set_slow_mode" => chats::change::start(app, asker, request, chats::change::set_slow_mode),
                 "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
                 "set_admin_rights" => chats::change::start(app, asker, request, chats::change::set_admin_rights),
@@ -173,8 +174,17 @@ commands! {
     "get_voters" => chats::polls::voters, LONG;
     "get_links" => chats::get_links::run, LONG;
     "get_banned" => chats::get_banned::run, LONG;
+    "get_admin_log" => chats::get_admin_log::run, LONG;
     "add_members" => chats::add_members::run, SHORT;
     "join" => chats::join::run, LONG;
+    "set_invite" => chats::invites::set, SHORT;
+    "revoke_invite" => chats::invites::revoke, SHORT;
+    "get_invites" => chats::invites::list, LONG;
+    "get_invite_uses" => chats::invites::uses, LONG;
+    "preview_invite" => chats::invites::preview, SHORT;
+    "join_by_invite" => chats::invites::join, LONG;
+    "get_join_requests" => chats::join_requests::list, LONG;
+    "answer_join_request" => chats::join_requests::answer, SHORT;
     "leave" => chats::leave::run, SHORT;
     "resolve" => people::resolve::run, SHORT;
     "get_users" => people::get_users::run, LONG;

@@ -88,6 +88,7 @@ test('made, filled, given an admin, emptied again; each is offered what each may
   // Removed: the chat goes from the list, and the others read that it happened.
   await openInfo(his, title);
   await choose(his, 'امیر', fa.members.remove);
+  await his.dialog(fa.members.removeTitle('\u2068امیر\u2069')).getByRole('button', { name: fa.members.remove, exact: true }).click();
   await eventually(async () => expect(await memberActions(his, 'امیر').count()).toBe(0));
   await third.row(title).waitFor({ state: 'detached' });
   await hers.history.getByText(fa.service.removed('\u2068سارا\u2069', '\u2068امیر\u2069')).waitFor();

@@ -113,6 +113,7 @@ test('whoever is removed stands among the removed, cannot come back, and can whe
   await tab.open(title);
   await openInfo(tab, title);
   await choose(tab, 'رضا', fa.members.remove);
+  await tab.dialog(fa.members.removeTitle('\u2068رضا\u2069')).getByRole('button', { name: fa.members.remove, exact: true }).click();
   await eventually(async () => expect(await member(tab, 'رضا').count()).toBe(0));
   await expect(gone.call('join', { handle: name })).rejects.toThrow(/forbidden/);
 

@@ -12,7 +12,9 @@ use std::{
 
 use chapar_client::{
     Client, ClientEvent, Connection, SendState,
-    protocol::{ChatId, ChatKind, ChatSnapshot, FileKind, Message, Seq, UserId, message::NewBody},
+    protocol::{
+        ChatId, ChatKind, ChatSnapshot, FileKind, InviteId, Message, Seq, UserId, command::SetInvite, message::NewBody,
+    },
     view::MessageView,
 };
 
@@ -31,7 +33,8 @@ const HELP: &str = "\
 /open @handle            the chat with a person        /open 12     a chat by its number
 /chats                   all chats                     /who         who is here
 /group Title @a @b       a new group                   /channel Title [@handle]
-/join @handle            join a public chat            /leave       leave this one
+/join @handle            join a public chat, or by an invite link    /leave   leave this one
+/invite                  a new invite link of this chat
 /add @a @b               add people                    /history [n] older messages
 /reply N text            answer                        /edit N text change your message
 /delete N                delete for all                /react N 👍  react; without one, take it back
@@ -122,6 +125,20 @@ impl App {
             "/open" => self.open(rest).await?,
             "/group" => self.create(ChatKind::Group, rest).await?,
             "/channel" => self.create(ChatKind::Channel, rest).await?,
+            "/join" if !rest.starts_with('@') && rest.contains('-') => {
+                let joined = self.client.join_by_invite(rest).await?;
+                match &joined.chat {
+                    Some(snapshot) => self.enter(snapshot).await,
+                    None => self.screen.line("asked to be let in"),
+                }
+            }
+            "/invite" => {
+                let invite_id = InviteId(Uuid::new_v4());
+                let (title, expires_at, max_uses, approval) = (None, None, None, false);
+                let set = SetInvite { chat_id: self.here()?, invite_id, title, expires_at, max_uses, approval };
+                let invite = self.client.set_invite(set).await?;
+                self.screen.line(&format!("/join {}", invite.token));
+            }
             "/join" => {
                 let snapshot = self.client.join(rest.trim_start_matches('@')).await?;
                 self.enter(&snapshot).await;

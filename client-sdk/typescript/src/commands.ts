@@ -142,9 +142,19 @@ export abstract class Commands {
     return this.request("add_members", { chat_id: chatId, user_ids: userIds });
   }
 
-  /** Removes somebody from a group or channel. */
-  removeMember(chatId: wire.ChatId, userId: wire.UserId): Promise<wire.Changed> {
-    return this.request("remove_member", { chat_id: chatId, user_id: userId });
+  /** Removes somebody from a group or channel; with a reason, they and those who may remove are told it. */
+  removeMember(chatId: wire.ChatId, userId: wire.UserId, reason?: string): Promise<wire.Changed> {
+    return this.request("remove_member", { chat_id: chatId, user_id: userId, ...(reason && { reason }) });
+  }
+
+  /** Says how many seconds somebody who is no admin waits between two posts in a group; 0: not at all. */
+  setSlowMode(chatId: wire.ChatId, seconds: number): Promise<wire.Changed> {
+    return this.request("set_slow_mode", { chat_id: chatId, seconds });
+  }
+
+  /** What was done in a chat by those who may, the latest first, 100 a page. For owners and admins. */
+  getAdminLog(chatId: wire.ChatId, before?: number): Promise<wire.AdminLog> {
+    return this.request("get_admin_log", { chat_id: chatId, ...(before !== undefined && { before }) });
   }
 
   /** Changes a role. Naming another owner makes the old one an admin. */
@@ -228,6 +238,54 @@ export abstract class Commands {
   /** Joins a public group or channel by its handle, without `@`. */
   async join(handle: string): Promise<wire.ChatSnapshot> {
     return (await this.ask("join", { handle }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** Makes an invite link of a group or channel, or changes one: with the id of one that there is. */
+  setInvite(chatId: wire.ChatId, invite: { id?: wire.InviteId; title?: string; expiresAt?: wire.Timestamp; maxUses?: number; approval?: boolean } = {}): Promise<wire.Invite> {
+    const { id, title, expiresAt, maxUses, approval } = invite;
+    return this.request("set_invite", {
+      chat_id: chatId,
+      invite_id: id ?? newClientId(),
+      ...(title && { title }),
+      ...(expiresAt !== undefined && { expires_at: expiresAt }),
+      ...(maxUses !== undefined && { max_uses: maxUses }),
+      ...(approval && { approval }),
+    });
+  }
+
+  /** Takes an invite link back, for good. */
+  revokeInvite(chatId: wire.ChatId, inviteId: wire.InviteId): Promise<wire.Invite> {
+    return this.request("revoke_invite", { chat_id: chatId, invite_id: inviteId });
+  }
+
+  /** The invite links of a chat, the one that was made last first. */
+  getInvites(chatId: wire.ChatId): Promise<wire.Invites> {
+    return this.request("get_invites", { chat_id: chatId });
+  }
+
+  /** Who came through an invite link, by user id, 200 a page. */
+  getInviteUses(chatId: wire.ChatId, inviteId: wire.InviteId, after?: wire.UserId): Promise<wire.InviteUses> {
+    return this.request("get_invite_uses", { chat_id: chatId, invite_id: inviteId, ...(after !== undefined && { after }) });
+  }
+
+  /** What an invite link leads to: a token, or an address that ends with one. */
+  previewInvite(token: string): Promise<wire.InvitePreview> {
+    return this.request("preview_invite", { token });
+  }
+
+  /** Comes in through an invite link, or asks to be let in. The chat comes with its first events. */
+  joinByInvite(token: string): Promise<wire.JoinedByInvite> {
+    return this.request("join_by_invite", { token });
+  }
+
+  /** Those who ask to be let in, by user id, 200 a page. */
+  getJoinRequests(chatId: wire.ChatId, after?: wire.UserId): Promise<wire.JoinRequests> {
+    return this.request("get_join_requests", { chat_id: chatId, ...(after !== undefined && { after }) });
+  }
+
+  /** Lets somebody in who asks for it, or does not. */
+  answerJoinRequest(chatId: wire.ChatId, userId: wire.UserId, accept: boolean): Promise<wire.Changed> {
+    return this.request("answer_join_request", { chat_id: chatId, user_id: userId, accept });
   }
 
   /** Leaves a group or channel. */

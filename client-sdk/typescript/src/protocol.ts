@@ -28,6 +28,149 @@ export type AddedPack = {
 order: number, };
 
 /**
+ * What was done.
+ */
+export type AdminAction = { "type": "added", 
+/**
+ * Whom.
+ */
+user_ids: Array<UserId>, } | { "type": "removed", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * Why.
+ */
+reason?: string, } | { "type": "unbanned", 
+/**
+ * Whom.
+ */
+user_id: UserId, } | { "type": "restricted", 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * What they may not; none: given back.
+ */
+denied?: Array<Right>, 
+/**
+ * Until when; absent for good.
+ */
+until?: Timestamp, } | { "type": "role", 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which.
+ */
+role: Role, } | { "type": "admin_rights", 
+/**
+ * Whose.
+ */
+user_id: UserId, 
+/**
+ * Which.
+ */
+rights: Array<Right>, } | { "type": "rights", 
+/**
+ * Which.
+ */
+rights: Array<Right>, } | { "type": "info", 
+/**
+ * Its title, if that was.
+ */
+title?: string, 
+/**
+ * What it is about, if that was.
+ */
+description?: boolean, 
+/**
+ * Its photo, if that was.
+ */
+photo?: boolean, } | { "type": "pinned", 
+/**
+ * Which.
+ */
+seq: Seq, } | { "type": "unpinned", 
+/**
+ * Of which message.
+ */
+seq: Seq, } | { "type": "deleted", 
+/**
+ * Which.
+ */
+seq: Seq, 
+/**
+ * Whose.
+ */
+user_id: UserId, } | { "type": "invite", 
+/**
+ * Which.
+ */
+invite_id: InviteId, 
+/**
+ * What it is called.
+ */
+title?: string, } | { "type": "invite_revoked", 
+/**
+ * Which.
+ */
+invite_id: InviteId, 
+/**
+ * What it was called.
+ */
+title?: string, } | { "type": "join_answered", 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * Whether they came in.
+ */
+accepted?: boolean, } | { "type": "slow", 
+/**
+ * In seconds; 0: none.
+ */
+seconds: number, } | { type: string } & Record<string, unknown>;
+
+/**
+ * The answer to [`GetAdminLog`].
+ */
+export type AdminLog = { 
+/**
+ * The latest first, at most 100.
+ */
+entries: Array<AdminLogEntry>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * One thing that somebody has done in a group or channel.
+ */
+export type AdminLogEntry = { 
+/**
+ * Grows with time.
+ */
+id: number, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Who.
+ */
+by: UserId, 
+/**
+ * What.
+ */
+action: AdminAction, };
+
+/**
  * One message of an album.
  */
 export type AlbumItem = { 
@@ -52,6 +195,23 @@ sdp: string,
  * The callee's nonce, 32 bytes in lower-case hexadecimal.
  */
 nonce?: string, };
+
+/**
+ * Lets somebody in who asks for it, or does not. They are told. For those who may add.
+ */
+export type AnswerJoinRequest = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Whom.
+ */
+user_id: UserId, 
+/**
+ * Whether they come in.
+ */
+accept: boolean, };
 
 /**
  * Answers a stranger's request. Accepted, it is a chat like any other; declined, it is gone from the list and stays away, whatever
@@ -164,6 +324,23 @@ generation: number,
  * Each as in `a=candidate`, without `a=`.
  */
 candidates: Array<string>, });
+
+/**
+ * See [`OwnItem::JoinRequest`].
+ */
+export type AskedToJoin = { 
+/**
+ * The chat's title then.
+ */
+title: string, 
+/**
+ * Since when.
+ */
+at: Timestamp, 
+/**
+ * They were not let in.
+ */
+declined?: boolean, };
 
 /**
  * To whom a person allows something. Who is blocked is allowed nothing, and who is a stranger no more than strangers are.
@@ -671,7 +848,11 @@ photo?: FileId,
 /**
  * Messages that are shown above the others, the one that was pinned last at the end. They are there, and not deleted.
  */
-pinned?: Array<Seq>, };
+pinned?: Array<Seq>, 
+/**
+ * In a group: seconds that somebody who is no admin waits between two posts; 0: none.
+ */
+slow_seconds?: number, };
 
 /**
  * The three forms of a chat.
@@ -1033,7 +1214,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -1263,6 +1444,19 @@ client_id: string,
 seq: Seq, };
 
 /**
+ * What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
+ */
+export type GetAdminLog = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Only what stands before this one; absent for the first page.
+ */
+before?: number, };
+
+/**
  * Those who were removed and cannot come back, by user id. For those who may remove.
  */
 export type GetBanned = { 
@@ -1310,6 +1504,45 @@ export type GetFile = {
  * Which.
  */
 file_id: FileId, };
+
+/**
+ * Who came through a link, by user id. For those who may add.
+ */
+export type GetInviteUses = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which.
+ */
+invite_id: InviteId, 
+/**
+ * Only ids greater than this; absent for the first page.
+ */
+after?: UserId, };
+
+/**
+ * The invite links of a chat. For those who may add.
+ */
+export type GetInvites = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, };
+
+/**
+ * Those who ask to be let in, by user id. For those who may add.
+ */
+export type GetJoinRequests = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Only ids greater than this; absent for the first page.
+ */
+after?: UserId, };
 
 /**
  * Where some files of one chat's messages are to be had for a while.
@@ -1522,6 +1755,140 @@ theirs: SideState,
 video_asked_by?: UserId, };
 
 /**
+ * An invite link, as those see it who may add people.
+ */
+export type Invite = { 
+/**
+ * Which.
+ */
+id: InviteId, 
+/**
+ * What opens the chat: the end of the address. Whoever has it may come in.
+ */
+token: string, 
+/**
+ * What those call it who look after it.
+ */
+title?: string, 
+/**
+ * Who made it. It is good as long as they may add people.
+ */
+made_by: UserId, 
+/**
+ * When.
+ */
+made_at: Timestamp, 
+/**
+ * Until when it is good; absent: for ever.
+ */
+expires_at?: Timestamp, 
+/**
+ * How often it can be used; absent: as often as one likes.
+ */
+max_uses?: number, 
+/**
+ * How many have come through it.
+ */
+uses: number, 
+/**
+ * Whoever comes through it asks first, and is let in by those who may add people.
+ */
+approval?: boolean, 
+/**
+ * It was taken back, for good.
+ */
+revoked?: boolean, 
+/**
+ * Somebody can come through it now.
+ */
+open: boolean, };
+
+/**
+ * An invite link: a random UUID, made by the client. It names the link to those who look after it, and opens nothing.
+ */
+export type InviteId = string;
+
+/**
+ * What a link shows to whoever has it.
+ */
+export type InvitePreview = { 
+/**
+ * Where it leads.
+ */
+chat_id: ChatId, 
+/**
+ * `group` or `channel`.
+ */
+kind: ChatKind, 
+/**
+ * The chat's title.
+ */
+title: string, 
+/**
+ * What it is about.
+ */
+description?: string, 
+/**
+ * Its photo, as `/files/avatar/<id>/<80 or 320>`.
+ */
+photo?: FileId, 
+/**
+ * How many are in it.
+ */
+member_count: number, 
+/**
+ * Whoever comes through it asks first.
+ */
+approval?: boolean, 
+/**
+ * The asking user is in it.
+ */
+inside?: boolean, 
+/**
+ * The asking user has asked to be let in, and was not answered yet.
+ */
+asked?: boolean, };
+
+/**
+ * Somebody who came through a link.
+ */
+export type InviteUse = { 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * When, the last time.
+ */
+at: Timestamp, };
+
+/**
+ * The answer to [`GetInviteUses`].
+ */
+export type InviteUses = { 
+/**
+ * At most 200.
+ */
+uses: Array<InviteUse>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * The answer to [`GetInvites`].
+ */
+export type Invites = { 
+/**
+ * The one that was made last stands first. At most 200, also those that were taken back.
+ */
+invites: Array<Invite>, 
+/**
+ * How many ask to be let in, 200 at most.
+ */
+requests: number, };
+
+/**
  * One of a person's own things, in its final state.
  */
 export type Item = { "kind": "chat" } & MyChat | { "kind": "missed_calls" } & MissedCalls | Kept;
@@ -1543,6 +1910,58 @@ export type Join = {
  * Its handle.
  */
 handle: string, };
+
+/**
+ * Comes in through an invite link, or asks to be let in.
+ */
+export type JoinByInvite = { 
+/**
+ * The token, or an address that ends with it.
+ */
+token: string, };
+
+/**
+ * Somebody who asks to be let in.
+ */
+export type JoinRequest = { 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * Since when.
+ */
+at: Timestamp, 
+/**
+ * Through which link.
+ */
+invite_id: InviteId, };
+
+/**
+ * The answer to [`GetJoinRequests`].
+ */
+export type JoinRequests = { 
+/**
+ * At most 200.
+ */
+requests: Array<JoinRequest>, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
+ * The answer to [`JoinByInvite`]: one of the two.
+ */
+export type JoinedByInvite = { 
+/**
+ * The chat from scratch, for whoever is in it now.
+ */
+chat?: ChatSnapshot, 
+/**
+ * The user has asked, and hears of the answer: as a chat of the own list, or as the item `join_request`.
+ */
+asked?: boolean, };
 
 /**
  * What a person has set, with its version.
@@ -1647,7 +2066,23 @@ file_id: FileId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: KeptSticker, } | { kind: string } & Record<string, unknown>);
+value?: KeptSticker, } | { "kind": "join_request", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: AskedToJoin, } | { "kind": "removed", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: ToldRemoval, } | { kind: string } & Record<string, unknown>);
 
 /**
  * See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
@@ -1758,7 +2193,11 @@ denied?: Array<Right>,
 /**
  * Until when; absent for good. After that nothing is denied any more, and nobody is told so.
  */
-denied_until?: Timestamp, };
+denied_until?: Timestamp, 
+/**
+ * Of somebody who was removed, as `get_banned` tells it to those who may remove.
+ */
+removal?: Removal, };
 
 /**
  * The answer to [`GetMembers`].
@@ -2270,7 +2709,23 @@ file_id: FileId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: KeptSticker, } | { kind: string } & Record<string, unknown>;
+value?: KeptSticker, } | { "kind": "join_request", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: AskedToJoin, } | { "kind": "removed", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: ToldRemoval, } | { kind: string } & Record<string, unknown>;
 
 /**
  * A pack that the asking user has made, in one line.
@@ -2566,6 +3021,15 @@ export type Presences = {
 presences: Array<Presence>, };
 
 /**
+ * What an invite link leads to, for whoever has it.
+ */
+export type PreviewInvite = { 
+/**
+ * The token, or an address that ends with it.
+ */
+token: string, };
+
+/**
  * What one side measured since its last report, every 5 s. Holds no address.
  */
 export type QualityReport = { 
@@ -2807,6 +3271,23 @@ export type Relays = {
 relays: Array<RelayInfo>, };
 
 /**
+ * How somebody was removed.
+ */
+export type Removal = { 
+/**
+ * By whom.
+ */
+by: UserId, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Why, in the words of whoever did it.
+ */
+reason?: string, };
+
+/**
  * Removes somebody. For owners and admins; an admin cannot remove an admin or the owner.
  */
 export type RemoveMember = { 
@@ -2817,7 +3298,11 @@ chat_id: ChatId,
 /**
  * Whom.
  */
-user_id: UserId, };
+user_id: UserId, 
+/**
+ * Why, at most 255 characters: shown to those who may remove, and told to whoever was removed.
+ */
+reason?: string, };
 
 /**
  * What a new offer renews; each includes those before it.
@@ -2923,6 +3408,19 @@ export type RevokeDevice = {
  * Which. The own one closes this connection.
  */
 device_id: DeviceId, };
+
+/**
+ * Takes an invite link back, for good. Who came through it stays known. For those who may add.
+ */
+export type RevokeInvite = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which.
+ */
+invite_id: InviteId, };
 
 /**
  * Signs all of the own devices out but the one that asks, at once and on every node.
@@ -3203,6 +3701,35 @@ description?: string,
 photo?: FileId | null, };
 
 /**
+ * Makes an invite link of a group or channel, or changes one: all but who made it. For those who may add.
+ */
+export type SetInvite = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Made by the client, new for each link.
+ */
+invite_id: InviteId, 
+/**
+ * 1 to 128 characters.
+ */
+title?: string, 
+/**
+ * Until when it is good, in the future; absent: for ever.
+ */
+expires_at?: Timestamp, 
+/**
+ * How often it can be used, 1 to 100,000; absent: as often as one likes.
+ */
+max_uses?: number, 
+/**
+ * Whoever comes through it asks first.
+ */
+approval?: boolean, };
+
+/**
  * Sets some of the user's own things, on all own devices: all of them, or none. What is so already changes nothing.
  */
 export type SetItems = { 
@@ -3236,6 +3763,19 @@ user_id: UserId,
  * The new role.
  */
 role: Role, };
+
+/**
+ * Says how long somebody who is no admin waits between two posts in a group. For those who may remove.
+ */
+export type SetSlowMode = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 0 to 86,400; 0: not at all.
+ */
+seconds: number, };
 
 /**
  * Makes a pack of stickers, or replaces the whole of one's own: its title, its stickers and their order. Again, it changes nothing.
@@ -3446,6 +3986,23 @@ entities?: Array<Entity>, };
  * A moment, written like `2026-11-23T08:30:00.125Z`. Resolution: one millisecond.
  */
 export type Timestamp = string;
+
+/**
+ * See [`OwnItem::Removed`].
+ */
+export type ToldRemoval = { 
+/**
+ * The chat's title then.
+ */
+title: string, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Why.
+ */
+reason: string, };
 
 /**
  * See [`Event::Typing`].
@@ -3779,7 +4336,17 @@ export interface Commands {
   unpin_all: { params: UnpinAll; reply: Changed };
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
+  set_slow_mode: { params: SetSlowMode; reply: Changed };
+  get_admin_log: { params: GetAdminLog; reply: AdminLog };
   join: { params: Join; reply: ChatSnapshot };
+  set_invite: { params: SetInvite; reply: Invite };
+  revoke_invite: { params: RevokeInvite; reply: Invite };
+  get_invites: { params: GetInvites; reply: Invites };
+  get_invite_uses: { params: GetInviteUses; reply: InviteUses };
+  preview_invite: { params: PreviewInvite; reply: InvitePreview };
+  join_by_invite: { params: JoinByInvite; reply: JoinedByInvite };
+  get_join_requests: { params: GetJoinRequests; reply: JoinRequests };
+  answer_join_request: { params: AnswerJoinRequest; reply: Changed };
   leave: { params: Leave; reply: Done };
   resolve: { params: Resolve; reply: Resolved };
   get_users: { params: GetUsers; reply: Users };

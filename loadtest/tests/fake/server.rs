@@ -288,8 +288,20 @@ impl State {
         let created_at = Timestamp::from_millis(0).expect("in range");
         let (version, rights, member_count) = (Version(3), Vec::new(), None);
         let (title, handle, description, photo, pinned) = (None, None, None, None, Vec::new());
-        let info =
-            ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
+        let info = ChatInfo {
+            id,
+            version,
+            kind,
+            title,
+            handle,
+            created_at,
+            rights,
+            member_count,
+            description,
+            photo,
+            pinned,
+            slow_seconds: 0,
+        };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()
     }

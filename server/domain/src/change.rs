@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatId, ChatKind, FileId, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
     message::{Body, Forwarded, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
 };
@@ -55,6 +55,10 @@ pub enum Change {
     Add(Vec<UserId>, Vec<UserId>),
     /// One member less, who stays out.
     Remove(UserId),
+    /// The same, and why.
+    Ban(UserId, String),
+    /// How many seconds somebody who is no admin waits between two posts.
+    SetSlow(u32),
     /// Another role for somebody.
     SetRole(UserId, Role),
     /// Other rights for everybody.
@@ -78,6 +82,14 @@ pub enum Change {
     Shut(UserId, i64),
     /// Whoever asks comes in.
     Join,
+    /// An invite link is made, or changed.
+    SetInvite(NewInvite),
+    /// An invite link is taken back.
+    RevokeInvite(InviteId),
+    /// Whoever asks comes in through the link with this secret, or asks to be let in.
+    Enter(String),
+    /// Somebody who asks to be let in comes in, or does not.
+    AnswerRequest(UserId, bool),
     /// Whoever asks goes.
     Leave,
     /// To be counted anew, in a channel: reactions, views and members, at most once a second. Asked by the server alone.
@@ -106,6 +118,21 @@ pub struct NewChat {
     pub handle: Option<String>,
     /// Who is in it beside whoever asks.
     pub members: Vec<UserId>,
+}
+
+/// An invite link to be made, or what one is to be from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewInvite {
+    /// Made by the client.
+    pub id: InviteId,
+    /// What those call it who look after it.
+    pub title: Option<String>,
+    /// Until when it is good.
+    pub expires_at: Option<Timestamp>,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// Whoever comes through it asks first.
+    pub approval: bool,
 }
 
 /// A message to be sent.
@@ -208,10 +235,12 @@ impl Asked {
             Change::Create(new) => (new.members.as_slice(), None),
             Change::Add(users, _) => (users.as_slice(), None),
             Change::Remove(user)
+            | Change::Ban(user, _)
             | Change::SetRole(user, _)
             | Change::Shut(user, _)
             | Change::SetAdminRights(user, _)
             | Change::Restrict(user, ..)
+            | Change::AnswerRequest(user, _)
             | Change::Unban(user) => (&[][..], Some(*user)),
             _ => (&[][..], None),
         };
@@ -318,13 +347,18 @@ pub enum Done {
     },
     /// The chat is as it was asked to be, at this version.
     Changed(chapar_protocol::Version),
+    /// Whoever wants to come in is to be let in by somebody.
+    Waits(chapar_protocol::Version),
 }
 
 impl Done {
     /// The chat's version that it stands for.
     pub fn version(&self) -> chapar_protocol::Version {
         match self {
-            Self::Changed(version) | Self::Sent { version, .. } | Self::Voted { version, .. } => *version,
+            Self::Changed(version)
+            | Self::Waits(version)
+            | Self::Sent { version, .. }
+            | Self::Voted { version, .. } => *version,
             Self::Album { sent, .. } => sent.iter().map(|it| it.version).max().unwrap_or_default(),
         }
     }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use chapar_protocol::{
-    Body, ChatInfo, ChatKind, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded, poll::QuizKey,
+    Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
+    poll::QuizKey,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -46,6 +47,58 @@ pub struct Chat {
     pub keys: HashMap<Seq, QuizKey>,
     /// What a channel's counters have not told yet. Known only where it is to be counted anew.
     pub untold: Untold,
+    /// The invite links that the changes are about. Known only where they are about some.
+    pub invites: BTreeMap<InviteId, StoredInvite>,
+    /// Those of whom the changes are about who ask to be let in, and through which link. Known only as above.
+    pub asking: BTreeMap<UserId, Asking>,
+    /// When those who ask posted last. Known only where posts have a time between them.
+    pub posted: BTreeMap<UserId, Timestamp>,
+}
+
+/// Somebody who asks to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// Through which link.
+    pub through: InviteId,
+    /// The turn of their standing then; 0 for somebody who never was in the chat. Whoever has come in since, was removed or has gone asks
+    /// no more.
+    pub turn: i64,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// An invite link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredInvite {
+    /// What opens the chat.
+    pub secret: String,
+    /// What those call it who look after it.
+    pub title: Option<String>,
+    /// Who made it: it is good as long as they may add.
+    pub made_by: UserId,
+    /// When.
+    pub made_at: Timestamp,
+    /// Until when it is good.
+    pub expires_at: Option<Timestamp>,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// How often it was.
+    pub uses: u32,
+    /// Whoever comes through it asks first.
+    pub approval: bool,
+    /// It was taken back.
+    pub revoked: bool,
+    /// Counts its changes: what was judged is written only where it is still this.
+    pub turn: i64,
+}
+
+impl StoredInvite {
+    /// Whether it opens the chat now, if whoever made it may still add.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        !self.revoked
+            && self.expires_at.is_none_or(|end| end > now)
+            && self.max_uses.is_none_or(|most| self.uses < most)
+    }
 }
 
 /// What has moved in a channel since its counters were last told.
@@ -122,7 +175,7 @@ impl Standing {
         let read_seq = (kind != ChatKind::Channel).then_some(self.read_seq);
         let rights = if self.role == Some(Role::Admin) { self.rights.list() } else { Vec::new() };
         let (denied, denied_until) = (self.denied.list(), self.denied_until);
-        Member { user_id, version, role: self.role, read_seq, rights, denied, denied_until }
+        Member { user_id, version, role: self.role, read_seq, rights, denied, denied_until, removal: None }
     }
 }
 
@@ -213,6 +266,9 @@ impl Chat {
             votes: HashMap::new(),
             keys: HashMap::new(),
             untold: Untold::default(),
+            invites: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            posted: BTreeMap::new(),
         }
     }
 

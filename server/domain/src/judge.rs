@@ -2,10 +2,13 @@
 
 mod counters;
 mod info;
+mod invites;
+mod log;
 mod members;
 mod messages;
 mod polls;
 mod powers;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -13,7 +16,8 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    ChatId, ChatInfo, ChatKind, ErrorCode, Role, Seq, Timestamp, UserId, Version, WireError, poll::QuizKey,
+    AdminAction, ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError,
+    poll::QuizKey,
 };
 use uuid::Uuid;
 
@@ -94,6 +98,36 @@ pub struct Rows {
     pub viewed: BTreeMap<Seq, u32>,
     /// Who was shut out of a direct chat, or let in again, and when: without a version, since nobody may learn of it.
     pub shut: BTreeMap<UserId, i64>,
+    /// What was done by those who may: for the log that admins read.
+    pub log: Vec<(UserId, AdminAction)>,
+    /// Who was removed, by whom and why.
+    pub removals: BTreeMap<UserId, (UserId, Option<String>)>,
+    /// Who has posted where posts have a time between them.
+    pub posted: BTreeSet<UserId>,
+    /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.
+    pub entry: Entry,
+}
+
+/// What has changed of invite links and of those who ask to be let in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Links that were made or changed, with the turn before; 0 for one that is new.
+    pub invites: BTreeMap<InviteId, i64>,
+    /// Links that are forgotten.
+    pub forgotten: BTreeSet<InviteId>,
+    /// Who came through which link.
+    pub uses: BTreeSet<(InviteId, UserId)>,
+    /// Who asks to be let in from now on, or through another link.
+    pub asking: BTreeSet<UserId>,
+    /// Who does so no more.
+    pub answered: BTreeSet<UserId>,
+}
+
+impl Entry {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Rows {
@@ -104,6 +138,8 @@ impl Rows {
             || !self.votes.is_empty()
             || self.told.is_some()
             || !self.shut.is_empty()
+            || !self.entry.is_empty()
+            || !self.log.is_empty()
     }
 }
 
@@ -154,8 +190,20 @@ fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
     let (kind, title, handle) = (new.kind, new.title.clone(), new.handle.clone());
     let (rights, member_count) = (Rights::of_new(kind).list(), (kind == ChatKind::Channel).then_some(0));
     let (version, description, photo, pinned) = (Version(0), None, None, Vec::new());
-    let info =
-        ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
+    let info = ChatInfo {
+        id,
+        version,
+        kind,
+        title,
+        handle,
+        created_at,
+        rights,
+        member_count,
+        description,
+        photo,
+        pinned,
+        slow_seconds: 0,
+    };
     Chat::nothing(info)
 }
 
@@ -201,7 +249,9 @@ impl Judging {
             Change::Vote(seq, places) => self.vote(by, *seq, places, now),
             Change::ClosePoll(seq) => self.close_poll(asked.by, *seq, now),
             Change::Add(users, back) => self.add(by, users, back, now, dice),
-            Change::Remove(user) => self.remove(by, *user, now, dice),
+            Change::Remove(user) => self.remove(by, *user, None, now, dice),
+            Change::Ban(user, reason) => self.remove(by, *user, Some(reason), now, dice),
+            Change::SetSlow(seconds) => self.set_slow(by, *seconds, now),
             Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
             Change::SetRights(rights) => self.set_rights(by, *rights, now),
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
@@ -213,6 +263,10 @@ impl Judging {
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
             Change::Join => self.join(by, now, dice),
+            Change::SetInvite(new) => self.set_invite(by, new, now, dice),
+            Change::RevokeInvite(id) => self.revoke_invite(by, *id, now),
+            Change::Enter(secret) => self.enter(by, secret, now, dice),
+            Change::AnswerRequest(user, accept) => self.answer_request(by, *user, *accept, now, dice),
             Change::Leave => self.leave(by, now, dice),
             Change::Count => self.count(asked.by, now),
         }

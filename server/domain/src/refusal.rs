@@ -21,7 +21,8 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::PollClosed => "the poll is closed",
         ErrorCode::ClientIdReused => "this client id was used before for something else",
         ErrorCode::HandleTaken => "somebody has this handle already",
-        ErrorCode::ChatFull => "a group has at most 1000 members",
+        ErrorCode::ChatFull => "a group has at most 200,000 members",
+        ErrorCode::InviteGone => "this invite link does not open the chat, or does not any more",
         ErrorCode::OwnerCannotLeave => "name another owner first",
         ErrorCode::CallNotFound => "there is no such call, or you are not in it",
         ErrorCode::CallForbidden => {

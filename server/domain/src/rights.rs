@@ -137,6 +137,8 @@ pub enum Action {
     GiveAway,
     /// See who is in.
     List,
+    /// See what admins have done.
+    SeeLog,
     /// Go.
     Leave,
 }
@@ -208,6 +210,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         Action::Pin => place.kind == ChatKind::Direct || rights.has(Rights::PIN),
         Action::GiveAway => place.kind != ChatKind::Direct && standing.role == Some(Role::Owner),
         Action::List => rights.has(Rights::LIST),
+        Action::SeeLog => place.kind != ChatKind::Direct && standing.role >= Some(Role::Admin),
         Action::Leave if place.kind == ChatKind::Direct => {
             return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
         }
@@ -227,7 +230,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
 #[cfg(test)]
 mod tests {
     use Action::{
-        Add, ChangeInfo, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, Vote, Write,
+        Add, ChangeInfo, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, SeeLog, Vote, Write,
     };
     use ChatKind::{Channel, Direct, Group};
 
@@ -268,6 +271,7 @@ mod tests {
             (Pin, true, [false, true, true], [false, true, true]),
             (GiveAway, false, [false, false, true], [false, false, true]),
             (Leave, false, [true, true, true], [true, true, true]),
+            (SeeLog, false, [false, true, true], [false, true, true]),
         ];
         let roles = [Role::Member, Role::Admin, Role::Owner];
         for &(action, direct, group, channel) in table {

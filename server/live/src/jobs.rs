@@ -181,7 +181,10 @@ async fn carry_out(parts: Parts, job: Job) {
 async fn attempt(parts: &Parts, job: &Job) -> Result<(), String> {
     let Parts { store, committer, lists, .. } = parts;
     let done = match RECURRING.iter().find(|it| it.1 == job.kind).map(|it| it.0) {
-        Some(Kind::TendFeed) => store.chats.tend_feed().await,
+        Some(Kind::TendFeed) => match store.chats.tend_feed().await {
+            Ok(()) => store.chats.tend_admin_log().await,
+            failed => failed,
+        },
         Some(Kind::ExpireClaims) => store.expire_claims(CLAIMS).await,
         Some(Kind::ForgetShares) => store.people.forget_full_shares(SHARES).await,
         None if job.kind == SHUT => {

@@ -1,11 +1,15 @@
 //! What belongs to chats. Every function here names a chat, and touches the chats' side only.
 
+mod admin_log;
+mod apart;
 mod audience;
 pub mod change;
 mod delta;
+mod entry;
 pub mod feed;
 mod files;
 mod forwards;
+pub mod invites;
 mod load;
 pub mod pages;
 mod polls;

@@ -99,7 +99,7 @@ pub(crate) fn views(told: Option<i64>) -> u32 {
 /// What all see of a chat.
 pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     let kind = kind(row.try_get("kind")?);
-    let About { description, photo, pinned } = about(row.try_get("about")?);
+    let About { description, photo, pinned, slow: slow_seconds } = about(row.try_get("about")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
         version: Version(row.try_get("info_version")?),
@@ -112,6 +112,7 @@ pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
         description,
         photo,
         pinned,
+        slow_seconds,
     })
 }
 
@@ -124,6 +125,13 @@ pub(crate) struct About {
     pub(crate) photo: Option<FileId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) pinned: Vec<Seq>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) slow: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 pub(crate) fn about(stored: Option<Json<About>>) -> About {

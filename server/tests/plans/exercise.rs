@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use chapar_domain::{
     Principal,
-    change::{Asked, Change, NewChat, NewInfo, NewMessage},
+    change::{Asked, Change, NewChat, NewInfo, NewInvite, NewMessage},
     readers::Move,
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatCursor, ChatId, ChatKind, DeviceId, ErrorCode, FileId, OwnItem, Resume, Role, Seq, Timestamp, UserId,
-    Version,
+    Body, ChatCursor, ChatId, ChatKind, DeviceId, ErrorCode, FileId, InviteId, InviteToken, OwnItem, Resume, Role, Seq,
+    Timestamp, UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
     command::{Report, ReportReason, Send},
@@ -216,6 +216,7 @@ async fn writing(store: &Store, size: Size, round: i64) {
     let some: Vec<_> = (0..200).map(|n| UserId(2000 + 200 * round + n)).collect();
     let back = some.clone();
     done(store, &[&by(THE_OWNER, SMALL - round, Change::Add(some, back.clone()))], Locks::Skip).await;
+    groups(store, round).await;
     // A reader of the channel goes and comes.
     let reader = Reader { chat: ChatId(CHANNEL), user: reader };
     for wish in [Move::Leave, Move::Join] {
@@ -253,6 +254,42 @@ async fn writing(store: &Store, size: Size, round: i64) {
     personal(store, round).await;
     files(store, size, round).await;
     store.settle_claim("channel").await.expect("looked");
+}
+
+/// Invite links, requests, slow mode, removals and the log.
+async fn groups(store: &Store, round: i64) {
+    let chat = ChatId(SMALL - round);
+    let by = |user: UserId, change: Change| Asked { by: Principal::User(user), chat, change };
+    let link = |n: i64, approval| {
+        let id = InviteId(Uuid::from_u128(u128::try_from(100 * round + n).expect("small")));
+        NewInvite { id, title: None, expires_at: None, max_uses: None, approval }
+    };
+    let links: Vec<_> = (0..50).map(|n| by(THE_OWNER, Change::SetInvite(link(n, n == 1)))).collect();
+    done(store, &links.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    let invites = store.chats.invites(chat).await.expect("read");
+    assert_eq!(invites.len(), 50);
+    let token = |n: usize| {
+        let id = link(i64::try_from(n).expect("small"), false).id;
+        let invite = invites.iter().find(|it| it.id == id).expect("made");
+        InviteToken::parse(&invite.token).expect("a token")
+    };
+    let comes = |n: i64| UserId(300_000 + 1000 * round + n);
+    let enters: Vec<_> = (0..40).map(|n| by(comes(n), Change::Enter(token(usize::from(n % 2 == 1)).secret))).collect();
+    done(store, &enters.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    store.chats.preview(&token(0), comes(99)).await.expect("read");
+    assert_eq!(store.chats.invite_uses(chat, link(0, false).id, UserId(0), 201).await.expect("read").len(), 20);
+    assert_eq!(store.chats.join_requests(chat, UserId(0), 201).await.expect("read").len(), 20);
+    store.people.meet(THE_OWNER, &[comes(1), comes(3)]).await.expect("noted");
+    let answers: Vec<_> = (0..20).map(|n| by(THE_OWNER, Change::AnswerRequest(comes(2 * n + 1), n < 10))).collect();
+    done(store, &answers.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    done(store, &[&by(THE_OWNER, Change::RevokeInvite(link(2, false).id))], Locks::Skip).await;
+    done(store, &[&by(THE_OWNER, Change::Ban(comes(0), "spam".into()))], Locks::Skip).await;
+    done(store, &[&by(THE_OWNER, Change::SetSlow(3))], Locks::Skip).await;
+    let post = NewMessage::new(Uuid::new_v4(), &NewBody::text("slowly"), text("slowly"), None);
+    done(store, &[&by(comes(2), Change::Send(post))], Locks::Skip).await;
+    done(store, &[&by(THE_OWNER, Change::SetSlow(0))], Locks::Skip).await;
+    assert!(store.chats.admin_log(chat, i64::MAX, 101).await.expect("read").len() > 50);
+    store.chats.tend_admin_log().await.expect("tended");
 }
 
 async fn new_chats(store: &Store, round: i64) {

@@ -95,7 +95,9 @@ async fn as_long_as_they_may_read_the_message() {
     assert_eq!(read(&world, &format!("{path}A"), &[]).await.status, 403);
 
     // Whoever was removed has nothing of an old link; nor has anybody when the message is deleted.
-    http::call(world.at(0), me.token(), &RemoveMember { chat_id: chat, user_id: reader.id() }).await.expect("removed");
+    http::call(world.at(0), me.token(), &RemoveMember { chat_id: chat, user_id: reader.id(), reason: None })
+        .await
+        .expect("removed");
     assert_eq!(read(&world, &path, &[]).await.status, 404);
     let own = links.sign(&Grant { user: me.id(), ..grant }, in_an_hour());
     assert_eq!(read(&world, &own, &[]).await.status, 200);

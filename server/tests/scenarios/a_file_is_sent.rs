@@ -200,7 +200,7 @@ async fn whoever_may_read_a_message_gets_links_to_its_files() {
     assert_ne!(sender_has.links[0].url, answer.links[0].url, "each reader has links of their own");
     assert_eq!(stranger.refused(ask(&[(seq, file)])).await.code, ErrorCode::ChatNotFound);
     assert_eq!(reader.refused(ask(&[(seq, file); 101])).await.code, ErrorCode::TooLarge);
-    sender.must(RemoveMember { chat_id: chat, user_id: reader.id() }).await;
+    sender.must(RemoveMember { chat_id: chat, user_id: reader.id(), reason: None }).await;
     assert_eq!(reader.refused(ask(&[(seq, file)])).await.code, ErrorCode::ChatNotFound);
 }
 

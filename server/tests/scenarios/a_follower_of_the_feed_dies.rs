@@ -54,7 +54,7 @@ async fn and_the_next_one_goes_on_where_it_was_certain() {
         for round in 0..40 {
             let (chat_id, user_id) = (chats[round % 3], if round % 2 == 0 { one.id() } else { other.id() });
             let node = world.at(round % 2);
-            http::call(node, owner.token(), &RemoveMember { chat_id, user_id }).await.expect("removed");
+            http::call(node, owner.token(), &RemoveMember { chat_id, user_id, reason: None }).await.expect("removed");
             let back = AddMembers { chat_id, user_ids: vec![user_id] };
             http::call(node, owner.token(), &back).await.expect("added");
         }

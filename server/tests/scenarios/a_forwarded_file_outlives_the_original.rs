@@ -78,7 +78,7 @@ async fn only_by_who_may_read_it() {
     }
     removed.must(send(forwarded(file, group, seq))).await;
     assert_eq!(stranger.refused(send(forwarded(file, group, seq))).await.code, ErrorCode::FileNotFound);
-    author.must(RemoveMember { chat_id: group, user_id: removed.id() }).await;
+    author.must(RemoveMember { chat_id: group, user_id: removed.id(), reason: None }).await;
     assert_eq!(removed.refused(send(forwarded(file, group, seq))).await.code, ErrorCode::FileNotFound);
 }
 

@@ -196,7 +196,7 @@ async fn what_is_refused_at_its_time_stays_and_says_why() {
     // Whoever is not in the chat any more: it is gone with the chat.
     let group = world.group(&owner, &[&sara]).await;
     sara.must(later(group, "bye", 1500)).await;
-    owner.must(RemoveMember { chat_id: group, user_id: sara.id() }).await;
+    owner.must(RemoveMember { chat_id: group, user_id: sara.id(), reason: None }).await;
     within("it to be gone", async {
         while !waiting(&sara, group).await.messages.is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;

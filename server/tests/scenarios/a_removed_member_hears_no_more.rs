@@ -25,7 +25,7 @@ async fn at_once_and_on_every_device() {
         device.sees(chat_id, "all of us").await;
     }
 
-    owner.must(RemoveMember { chat_id, user_id: removed.id() }).await;
+    owner.must(RemoveMember { chat_id, user_id: removed.id(), reason: None }).await;
     owner.say(chat_id, "a secret").await;
     stays.sees(chat_id, "a secret").await;
     for device in [&removed, &second] {
@@ -105,7 +105,7 @@ async fn however_quickly_it_goes() {
             }
         });
         owner.must(AddMembers { chat_id, user_ids: vec![removed.id()] }).await;
-        owner.must(RemoveMember { chat_id, user_id: removed.id() }).await;
+        owner.must(RemoveMember { chat_id, user_id: removed.id(), reason: None }).await;
         again.await.expect("no panic");
         removed.until("the chat to be gone", |model| !model.chats.contains_key(&chat_id) && model.settled()).await;
         removed.forget_events();
@@ -134,8 +134,8 @@ async fn also_while_redis_is_away() {
     removed.sees(group, "all of us").await;
 
     world.redis().kill();
-    owner.must(RemoveMember { chat_id: group, user_id: removed.id() }).await;
-    owner.must(RemoveMember { chat_id: channel, user_id: removed.id() }).await;
+    owner.must(RemoveMember { chat_id: group, user_id: removed.id(), reason: None }).await;
+    owner.must(RemoveMember { chat_id: channel, user_id: removed.id(), reason: None }).await;
     for n in 0..20 {
         stays.say(group, &format!("a secret {n}")).await;
     }
@@ -187,7 +187,7 @@ async fn who_is_added_to_many_chats_at_once_hears_them_all() {
         for (_, chat_id) in &chats {
             added.sees(*chat_id, &welcome).await;
         }
-        let remove = |chat_id| RemoveMember { chat_id, user_id };
+        let remove = |chat_id| RemoveMember { chat_id, user_id, reason: None };
         futures_util::future::join_all(chats.iter().map(|(host, chat_id)| host.must(remove(*chat_id)))).await;
     }
     audit::knows_everything(&added, world.at(0)).await;
@@ -242,7 +242,7 @@ async fn while_a_device_is_greeted_whose_list_is_old() {
     let id = removed.id();
     hold_back_greetings(&world);
     let _held = world.database.meanwhile(&format!("SELECT FROM people.users WHERE id = {id} FOR UPDATE; {HELD}"));
-    owner.must(RemoveMember { chat_id, user_id: id }).await;
+    owner.must(RemoveMember { chat_id, user_id: id, reason: None }).await;
     let greeted = tokio::spawn({
         let (removed, node) = (removed.clone(), world.at(0));
         async move { removed.try_connect(node).await }

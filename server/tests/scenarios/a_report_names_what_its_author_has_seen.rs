@@ -42,7 +42,7 @@ async fn and_nothing_else() {
 
     // Taken out for having complained: what was read can be told of all the same, what came later cannot.
     member.must(MarkRead { chat_id: group, seq: seen }).await;
-    owner.must(RemoveMember { chat_id: group, user_id: member.id() }).await;
+    owner.must(RemoveMember { chat_id: group, user_id: member.id(), reason: None }).await;
     let later = owner.must(message(group, "and this")).await.seq;
     member.must(chat(seen.0)).await;
     assert_eq!(member.refused(chat(later.0)).await.code, ErrorCode::MessageNotFound);

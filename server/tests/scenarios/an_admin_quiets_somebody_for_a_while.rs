@@ -154,7 +154,7 @@ async fn who_was_removed_is_in_a_list_until_let_back() {
         let list = || owner.must(GetBanned { chat_id, after: None });
         assert!(list().await.members.is_empty());
         for who in [&guest, &other] {
-            owner.must(RemoveMember { chat_id, user_id: who.id() }).await;
+            owner.must(RemoveMember { chat_id, user_id: who.id(), reason: None }).await;
         }
         let banned: Vec<_> = list().await.members.iter().map(|it| it.user_id).collect();
         assert_eq!(banned, [guest.id(), other.id()]);

@@ -154,7 +154,7 @@ async fn whoever_is_removed_while_joining_is_out() {
     println!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let join = Join { handle: "a_door".to_owned() };
-    let remove = RemoveMember { chat_id, user_id: reader.id() };
+    let remove = RemoveMember { chat_id, user_id: reader.id(), reason: None };
     http::call(node, reader.token(), &join).await.expect("public");
     // Somebody who knows the owner: whoever goes by themselves is brought back by nobody else.
     let direct = world.direct(&reader, &owner).await;

@@ -133,7 +133,7 @@ async fn a_post_names_its_channel_and_an_album_stays_together() {
     for seq in seqs {
         author.must(Delete { chat_id: own, seq }).await;
     }
-    author.must(RemoveMember { chat_id: own, user_id: reader.id() }).await;
+    author.must(RemoveMember { chat_id: own, user_id: reader.id(), reason: None }).await;
     assert_eq!(reader.must(ask.clone()).await, sent);
     let mut other = ask;
     for it in &mut other.messages {

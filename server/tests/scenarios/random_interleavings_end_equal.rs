@@ -113,7 +113,7 @@ async fn step(device: &Device, others: &[chapar_protocol::UserId], rng: &mut Std
         67..77 => drop(device.call(&MarkRead { chat_id, seq }).await),
         77..82 => device.cut().await,
         82..85 => drop(device.call(&AddMembers { chat_id, user_ids: vec![somebody] }).await),
-        85..88 => drop(device.call(&RemoveMember { chat_id, user_id: somebody }).await),
+        85..88 => drop(device.call(&RemoveMember { chat_id, user_id: somebody, reason: None }).await),
         88..90 => drop(device.call(&Leave { chat_id }).await),
         90..92 => drop(device.call(&SetRole { chat_id, user_id: somebody, role: Role::Admin }).await),
         92..94 => drop(device.call(&OpenDirect { user_id: somebody }).await),

@@ -88,7 +88,7 @@ async fn who_was_added_meanwhile_hears_what_follows() {
     removed.connect(world.at(1)).await;
     world.redis().kill();
     owner.must(AddMembers { chat_id: group, user_ids: vec![added.id()] }).await;
-    owner.must(RemoveMember { chat_id: other, user_id: removed.id() }).await;
+    owner.must(RemoveMember { chat_id: other, user_id: removed.id(), reason: None }).await;
     owner.say(group, "during").await;
     world.redis().up().await;
     added.sees(group, "during").await;

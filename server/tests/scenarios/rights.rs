@@ -1,11 +1,12 @@
 //! Who may do what: every command about a chat × every role × every kind of chat. A refusal changes nothing.
 
 use chapar_protocol::{
-    ChatId, ChatKind, Command, ErrorCode, Right, Role, Seq, UserId, Version, WireError,
+    ChatId, ChatKind, Command, ErrorCode, InviteId, Right, Role, Seq, UserId, Version, WireError,
     command::{
-        AddMembers, CreateChat, Delete, Difference, Edit, GetBanned, GetChat, GetMembers, History, Join, Leave,
-        METHODS, MarkRead, PinMessage, React, RemoveMember, RestrictMember, SetAdminRights, SetChatRights, SetInfo,
-        SetRole, SetTyping, UnbanMember, UnpinMessage,
+        AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetAdminLog, GetBanned, GetChat,
+        GetInvites, GetJoinRequests, GetMembers, History, Join, Leave, METHODS, MarkRead, PinMessage, React,
+        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetRole,
+        SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
 };
@@ -68,6 +69,13 @@ enum Deed {
     Picture,
     PinOwners,
     Unpin,
+    Invite,
+    Invites,
+    Uninvite,
+    Requests,
+    LetIn,
+    Slow,
+    Log,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -108,6 +116,15 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::Picture, row(Done, Done, FORBIDDEN)),
     (Deed::PinOwners, row(Done, Done, FORBIDDEN)),
     (Deed::Unpin, row(Done, Done, FORBIDDEN)),
+    (Deed::Invite, row(Done, Done, FORBIDDEN)),
+    (Deed::Invites, row(Done, Done, FORBIDDEN)),
+    // There is no such link.
+    (Deed::Uninvite, row(Refused, Refused, FORBIDDEN)),
+    (Deed::Requests, row(Done, Done, FORBIDDEN)),
+    // Nobody asks.
+    (Deed::LetIn, row(Refused, Refused, FORBIDDEN)),
+    (Deed::Slow, row(Done, Done, FORBIDDEN)),
+    (Deed::Log, row(Done, Done, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -117,6 +134,7 @@ const CHANNEL: &[(Deed, [Outcome; 5])] = &[
     (Deed::DeleteOwn, row(Done, Done, Skip)),
     (Deed::Members, row(Done, Done, FORBIDDEN)),
     (Deed::Type, row(Done, Done, FORBIDDEN)),
+    (Deed::Slow, row(Refused, Refused, FORBIDDEN)),
 ];
 
 /// Two people, a stranger, and nobody who was removed: `owner` is who opened it, `member` the other.
@@ -147,6 +165,13 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::Picture, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::PinOwners, [Done, Skip, Done, NOT_FOUND, Skip]),
     (Deed::Unpin, [Done, Skip, Done, NOT_FOUND, Skip]),
+    (Deed::Invite, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Invites, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Uninvite, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Requests, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::LetIn, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Slow, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Log, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
 ];
 
 /// A chat with somebody in each role, all of whom wrote what they could.
@@ -193,7 +218,7 @@ impl<'a> Stage<'a> {
             *own = http::call(node, who.token(), &message(chat_id, "mine")).await.ok().map(|sent| sent.seq);
         }
         if kind != ChatKind::Direct {
-            let remove = RemoveMember { chat_id, user_id: removed.id() };
+            let remove = RemoveMember { chat_id, user_id: removed.id(), reason: None };
             http::call(node, owner.token(), &remove).await.expect("the owner removes");
         }
         Self {
@@ -218,7 +243,8 @@ impl<'a> Stage<'a> {
             "SELECT {version} seq, rights, title, about FROM chats WHERE id = {chat};
              SELECT user_id, role, rights, denied, denied_until, banned, went, turn FROM members WHERE chat_id = {chat} ORDER BY 1;
              SELECT seq, sender_id, body, edited_at FROM messages WHERE chat_id = {chat} ORDER BY 1;
-             SELECT seq, user_id, emoji FROM reactions WHERE chat_id = {chat} ORDER BY 1, 2"
+             SELECT seq, user_id, emoji FROM reactions WHERE chat_id = {chat} ORDER BY 1, 2;
+             SELECT id, uses, revoked FROM invites WHERE chat_id = {chat} ORDER BY 1"
         ))
     }
 
@@ -231,7 +257,7 @@ impl<'a> Stage<'a> {
         let own = self.own_messages[role].unwrap_or(self.owners_message);
         let theirs = self.owners_message;
         let body = NewBody::text("changed");
-        let remove = |user_id| RemoveMember { chat_id, user_id };
+        let remove = |user_id| RemoveMember { chat_id, user_id, reason: None };
         let restrict = |user_id| RestrictMember { chat_id, user_id, denied: vec![Right::React], until: None };
         match deed {
             Deed::Send => self.try_out(role, message(chat_id, "new")).await,
@@ -278,6 +304,19 @@ impl<'a> Stage<'a> {
             }
             Deed::PinOwners => self.try_out(role, PinMessage { chat_id, seq: theirs }).await,
             Deed::Unpin => self.try_out(role, UnpinMessage { chat_id, seq: theirs }).await,
+            Deed::Invite => {
+                let (title, expires_at, max_uses, approval) = (None, None, None, false);
+                let invite_id = InviteId(Uuid::new_v4());
+                self.try_out(role, SetInvite { chat_id, invite_id, title, expires_at, max_uses, approval }).await
+            }
+            Deed::Slow => self.try_out(role, SetSlowMode { chat_id, seconds: 30 }).await,
+            Deed::Log => self.try_out(role, GetAdminLog { chat_id, before: None }).await,
+            Deed::Invites => self.try_out(role, GetInvites { chat_id }).await,
+            Deed::Uninvite => self.try_out(role, RevokeInvite { chat_id, invite_id: InviteId(Uuid::new_v4()) }).await,
+            Deed::Requests => self.try_out(role, GetJoinRequests { chat_id, after: None }).await,
+            Deed::LetIn => {
+                self.try_out(role, AnswerJoinRequest { chat_id, user_id: self.outsider, accept: true }).await
+            }
             Deed::Banned => self.try_out(role, GetBanned { chat_id, after: None }).await,
         }
     }

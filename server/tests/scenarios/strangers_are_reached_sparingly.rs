@@ -46,7 +46,7 @@ async fn an_id_alone_opens_nothing_and_tells_nothing() {
         let add = once(&world, 0, &owner, &AddMembers { chat_id: group, user_ids: vec![user_id] }).await.map(drop);
         let create = CreateChat { members: vec![user_id], ..group_of(&[]) };
         let create = once(&world, 0, &owner, &create).await.map(drop);
-        let remove = once(&world, 0, &owner, &RemoveMember { chat_id: group, user_id }).await.map(drop);
+        let remove = once(&world, 0, &owner, &RemoveMember { chat_id: group, user_id, reason: None }).await.map(drop);
         let promote = SetRole { chat_id: group, user_id, role: Role::Admin };
         let promote = once(&world, 0, &owner, &promote).await.map(drop);
         let who = once(&world, 0, &owner, &GetUsers { user_ids: vec![user_id] }).await.expect("answers").users;
@@ -105,10 +105,10 @@ async fn the_budget_for_new_people_is_the_same_by_every_way() {
     once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![anna.id()] })
         .await
         .expect("they have answered");
-    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: anna.id() }).await.expect("removed");
+    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: anna.id(), reason: None }).await.expect("removed");
     once(&world, 1, &eager, &AddMembers { chat_id: group, user_ids: vec![anna.id()] }).await.expect("and again");
     // Coming and going is no way round: somebody who has not answered costs again.
-    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: bert.id() }).await.expect("removed");
+    once(&world, 0, &eager, &RemoveMember { chat_id: group, user_id: bert.id(), reason: None }).await.expect("removed");
     let again = once(&world, 0, &eager, &AddMembers { chat_id: group, user_ids: vec![bert.id()] }).await.map(drop);
     assert_eq!(again.expect_err("costs a quarter").code, ErrorCode::RateLimited);
 }
@@ -261,7 +261,7 @@ async fn a_removed_member_joins_again_only_when_an_admin_says_so() {
         let chat_id = once(&world, 0, &owner, &create).await.expect("made").chat.id;
         let join = Join { handle };
         once(&world, 0, &member, &join).await.expect("public");
-        let remove = RemoveMember { chat_id, user_id: member.id() };
+        let remove = RemoveMember { chat_id, user_id: member.id(), reason: None };
         once(&world, 0, &owner, &remove).await.expect("removed");
         let error = once(&world, 0, &member, &join).await.map(drop).expect_err("removed is out");
         assert_eq!(error.code, ErrorCode::Forbidden, "{error:?}");
@@ -306,7 +306,7 @@ async fn whoever_has_left_is_not_brought_back_by_strangers() {
             once(&world, 0, who, &Leave { chat_id }).await.expect("gone");
             once(&world, 0, who, &Leave { chat_id }).await.expect("a retry ends in the same state");
         }
-        let remove = |who: &Device| RemoveMember { chat_id, user_id: who.id() };
+        let remove = |who: &Device| RemoveMember { chat_id, user_id: who.id(), reason: None };
         let add = |who: &Device| AddMembers { chat_id, user_ids: vec![who.id(), reader.id()] };
         // Taken out and put back in, for ever: the person themselves can end it.
         once(&world, 0, &owner, &remove(&removed)).await.expect("removed");
@@ -321,7 +321,8 @@ async fn whoever_has_left_is_not_brought_back_by_strangers() {
         }
         once(&world, 0, &friend, &OpenDirect { user_id: owner.id() }).await.expect("they know each other");
         once(&world, 0, &owner, &add(&friend)).await.expect("by somebody whom they have answered");
-        let nobody = once(&world, 0, &owner, &RemoveMember { chat_id, user_id: owner.id() }).await.map(drop);
+        let nobody =
+            once(&world, 0, &owner, &RemoveMember { chat_id, user_id: owner.id(), reason: None }).await.map(drop);
         assert!(nobody.expect_err("not so").message.contains("leave"), "it says which command does");
     }
 }

@@ -53,7 +53,7 @@ async fn and_nobody_notices() {
     reader.sees(channel, "a post").await;
     owner.must(AddMembers { chat_id: group, user_ids: vec![reader.id()] }).await;
     reader.sees(group, "all of us").await;
-    owner.must(RemoveMember { chat_id: group, user_id: member.id() }).await;
+    owner.must(RemoveMember { chat_id: group, user_id: member.id(), reason: None }).await;
     reader.must(Leave { chat_id: channel }).await;
     member.until("the chat to be gone", |model| !model.chats.contains_key(&group)).await;
     reader.until("the channel to be gone", |model| !model.chats.contains_key(&channel)).await;
@@ -84,7 +84,7 @@ async fn the_chats_go_on_without_the_people() {
     owner.say(group, "they are away").await;
     stays.sees(group, "they are away").await;
     // Out means out, whatever their own list says.
-    owner.must(RemoveMember { chat_id: group, user_id: removed.id() }).await;
+    owner.must(RemoveMember { chat_id: group, user_id: removed.id(), reason: None }).await;
     owner.say(group, "a secret").await;
     stays.sees(group, "a secret").await;
     assert_eq!(removed.refused(message(group, "me too")).await.code, ErrorCode::ChatNotFound);

@@ -18,7 +18,16 @@ pub(super) fn moment(number: i64) -> Timestamp {
 }
 
 pub(super) fn member(user_id: UserId, version: Version, role: Option<Role>) -> Member {
-    Member { user_id, version, role, read_seq: None, rights: Vec::new(), denied: Vec::new(), denied_until: None }
+    Member {
+        user_id,
+        version,
+        role,
+        read_seq: None,
+        rights: Vec::new(),
+        denied: Vec::new(),
+        denied_until: None,
+        removal: None,
+    }
 }
 
 impl Table {
@@ -26,8 +35,20 @@ impl Table {
         let (version, title, created_at) = (Version(1), Some("0".into()), moment(0));
         let (kind, handle, rights, member_count) = (ChatKind::Group, None, Vec::new(), None);
         let (description, photo, pinned) = (None, None, Vec::new());
-        let info =
-            ChatInfo { id, version, kind, title, handle, created_at, rights, member_count, description, photo, pinned };
+        let info = ChatInfo {
+            id,
+            version,
+            kind,
+            title,
+            handle,
+            created_at,
+            rights,
+            member_count,
+            description,
+            photo,
+            pinned,
+            slow_seconds: 0,
+        };
         let members = [ME, OTHER].map(|user| (user, member(user, version, Some(Role::Member)))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { info, version, messages, members, reacted, reads }

@@ -1,6 +1,6 @@
 //! What stands above a chat: title, description, photo, pinned messages.
 
-use chapar_protocol::{Body, ErrorCode, Seq, Timestamp, UserId, Version, limit};
+use chapar_protocol::{AdminAction, Body, ErrorCode, Seq, Timestamp, UserId, Version, limit};
 
 use super::{Judging, Verdict};
 use crate::{
@@ -19,6 +19,8 @@ impl Judging {
         if title.is_none() && description.is_none() && photo.is_none() {
             return Ok(self.as_it_is());
         }
+        let action =
+            AdminAction::Info { title: title.cloned(), description: description.is_some(), photo: photo.is_some() };
         if let Some(title) = title {
             info.title = Some(title.clone());
         }
@@ -29,6 +31,7 @@ impl Judging {
             info.photo = photo;
             self.rows.photo = true;
         }
+        self.log(by, action);
         Ok(self.info_changed(now))
     }
 
@@ -44,6 +47,7 @@ impl Judging {
             return refuse(ErrorCode::TooLarge, "at most 20 messages are pinned: take a pin back first");
         }
         self.chat.info.pinned.push(seq);
+        self.log(by, AdminAction::Pinned { seq });
         Ok(self.info_changed(now))
     }
 
@@ -53,6 +57,7 @@ impl Judging {
             return Ok(self.as_it_is());
         }
         self.chat.info.pinned.retain(|it| *it != seq);
+        self.log(by, AdminAction::Unpinned { seq });
         Ok(self.info_changed(now))
     }
 
@@ -73,7 +78,7 @@ impl Judging {
         }
     }
 
-    fn info_changed(&mut self, now: Timestamp) -> Done {
+    pub(super) fn info_changed(&mut self, now: Timestamp) -> Done {
         let version = self.next();
         self.rows.info = Some(version);
         self.moment(now);

@@ -1,6 +1,6 @@
 //! Who is in a chat, and in which role.
 
-use chapar_protocol::{ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{AdminAction, ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};
@@ -11,7 +11,7 @@ use crate::{
     rights::{Action, Rights},
 };
 
-type Dice<'a> = &'a mut dyn FnMut() -> Uuid;
+pub(super) type Dice<'a> = &'a mut dyn FnMut() -> Uuid;
 
 impl Judging {
     pub(super) fn create(&mut self, by: UserId, new: &NewChat, now: Timestamp, dice: Dice<'_>) -> Done {
@@ -91,11 +91,12 @@ impl Judging {
             self.give(*user, Some(Role::Member), version);
         }
         self.moment(now);
+        self.log(by, AdminAction::Added { user_ids: newcomers.clone() });
         self.tell(by, ServiceAction::Added { user_ids: newcomers }, version, now, dice);
         Ok(Done::Changed(version))
     }
 
-    fn has_room(&self, more: usize) -> Result<(), chapar_protocol::WireError> {
+    pub(super) fn has_room(&self, more: usize) -> Result<(), chapar_protocol::WireError> {
         let there = usize::try_from(self.chat.count).unwrap_or(0);
         if self.chat.info.kind == ChatKind::Group && there + more > limit::GROUP_MEMBERS {
             return Err(refusal(ErrorCode::ChatFull));
@@ -103,7 +104,14 @@ impl Judging {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, by: UserId, user: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+    pub(super) fn remove(
+        &mut self,
+        by: UserId,
+        user: UserId,
+        reason: Option<&String>,
+        now: Timestamp,
+        dice: Dice<'_>,
+    ) -> Verdict {
         if user == by && self.chat.info.kind != ChatKind::Direct {
             return refuse(ErrorCode::BadRequest, "nobody removes themselves: use leave");
         }
@@ -122,6 +130,8 @@ impl Judging {
         if let Some(standing) = self.turn(user, None) {
             standing.banned = true;
         }
+        self.rows.removals.insert(user, (by, reason.cloned()));
+        self.log(by, AdminAction::Removed { user_id: user, reason: reason.cloned() });
         self.moment(now);
         Ok(Done::Changed(version))
     }
@@ -152,6 +162,7 @@ impl Judging {
         if role == Role::Owner {
             self.give(by, Some(Role::Admin), version);
         }
+        self.log(by, AdminAction::Role { user_id: user, role });
         self.moment(now);
         Ok(Done::Changed(version))
     }
@@ -186,13 +197,18 @@ impl Judging {
         }
         self.has_room(1)?;
         let version = self.next();
-        self.give(by, Some(Role::Member), version);
-        if let Some(standing) = self.chat.members.get_mut(&by) {
+        self.comes_in(by, version, now, dice);
+        Ok(Done::Changed(version))
+    }
+
+    /// Somebody comes in by their own wish.
+    pub(super) fn comes_in(&mut self, user: UserId, version: Version, now: Timestamp, dice: Dice<'_>) {
+        self.give(user, Some(Role::Member), version);
+        if let Some(standing) = self.chat.members.get_mut(&user) {
             standing.engaged = true;
         }
         self.moment(now);
-        self.tell(by, ServiceAction::Joined, version, now, dice);
-        Ok(Done::Changed(version))
+        self.tell(user, ServiceAction::Joined, version, now, dice);
     }
 
     pub(super) fn leave(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {

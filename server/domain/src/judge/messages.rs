@@ -1,7 +1,8 @@
 //! Messages and reactions.
 
 use chapar_protocol::{
-    Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit, message::NewBody,
+    AdminAction, Body, ChatKind, ErrorCode, Message, Seq, ServiceAction, Timestamp, UserId, Version, limit,
+    message::NewBody,
 };
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ impl Judging {
         }
         self.may_send(by, new.reply_to, now)?;
         self.may_ask(&new.body, now)?;
+        self.may_post_again(by, now)?;
+        self.note_post(by, now);
         let version = self.next();
         let stored = self.put(by.user(), new.clone(), version, now);
         if matches!(by, Principal::User(_)) {
@@ -39,6 +42,8 @@ impl Judging {
         for message in new {
             self.may_send(by, message.reply_to, now)?;
         }
+        self.may_post_again(by, now)?;
+        self.note_post(by, now);
         let version = self.next();
         let sent = new.iter().map(|message| self.put(by.user(), message.clone(), version, now)).collect();
         self.engage(by.user());
@@ -54,6 +59,13 @@ impl Judging {
         for message in new {
             self.may_send(by, message.reply_to, now)?;
         }
+        self.may_post_again(by, now)?;
+        let album = new.first().and_then(|it| it.body.album());
+        let one_post = new.len() == 1 || album.is_some() && new.iter().all(|it| it.body.album() == album);
+        if !one_post && self.waits(by) {
+            return refuse(ErrorCode::Forbidden, "in this group one waits between two posts: forward one at a time");
+        }
+        self.note_post(by, now);
         let (mut version, mut album) = (self.chat.version, None);
         let mut sent = Vec::with_capacity(new.len());
         for message in new {
@@ -188,6 +200,10 @@ impl Judging {
             Body::Service { .. } => refuse(ErrorCode::Forbidden, "what happened in the chat cannot be deleted"),
             Body::Deleted => Ok(self.as_it_is()),
             _ => {
+                let sender = message.sender;
+                if sender != by {
+                    self.log(by, AdminAction::Deleted { seq, user_id: sender });
+                }
                 self.moment(now);
                 let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
                 self.unpin_deleted(seq, self.chat.version);

@@ -1,6 +1,6 @@
 //! What everybody may, what an admin may, and what is taken from a member.
 
-use chapar_protocol::{ErrorCode, Role, Timestamp, UserId};
+use chapar_protocol::{AdminAction, ErrorCode, Role, Timestamp, UserId};
 
 use super::{Judging, Verdict};
 use crate::{
@@ -31,6 +31,7 @@ impl Judging {
         self.chat.rights = rights;
         self.chat.info.rights = rights.list();
         self.rows.info = Some(version);
+        self.log(by, AdminAction::Rights { rights: rights.list() });
         self.moment(now);
         Ok(Done::Changed(version))
     }
@@ -55,6 +56,7 @@ impl Judging {
         if let Some(standing) = self.turn(user, Some(version)) {
             standing.rights = rights;
         }
+        self.log(by, AdminAction::AdminRights { user_id: user, rights: rights.list() });
         self.moment(now);
         Ok(Done::Changed(version))
     }
@@ -88,6 +90,7 @@ impl Judging {
         if let Some(standing) = self.turn(user, seen.then_some(version)) {
             (standing.denied, standing.denied_until) = (denied, until);
         }
+        self.log(by, AdminAction::Restricted { user_id: user, denied: denied.list(), until });
         self.moment(now);
         Ok(Done::Changed(version))
     }
@@ -101,6 +104,7 @@ impl Judging {
         if let Some(standing) = self.turn(user, None) {
             standing.banned = false;
         }
+        self.log(by, AdminAction::Unbanned { user_id: user });
         Ok(self.as_it_is())
     }
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod info;
+mod invites;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

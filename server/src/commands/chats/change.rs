@@ -12,9 +12,9 @@ use chapar_protocol::{
     ChatId, ErrorCode, Right, WireError,
     command::{
         Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum, SetAdminRights,
-        SetChatRights, SetRole, UnbanMember,
+        SetChatRights, SetRole, SetSlowMode, UnbanMember,
     },
-    frame, text,
+    frame, limit, text,
 };
 use tokio::sync::oneshot;
 
@@ -80,7 +80,7 @@ impl From<Reply> for Sent {
     fn from(Reply(done): Reply) -> Self {
         match done {
             Done::Sent { seq, version, sent_at, .. } => Self { seq, version, sent_at },
-            Done::Changed(_) | Done::Album { .. } | Done::Voted { .. } => {
+            Done::Changed(_) | Done::Waits(_) | Done::Album { .. } | Done::Voted { .. } => {
                 unreachable!("a message is answered by its place")
             }
         }
@@ -92,7 +92,9 @@ impl From<Reply> for SentAlbum {
         let sent = match done {
             Done::Album { sent, .. } => sent,
             Done::Sent { seq, version, sent_at, .. } => return Self { sent: vec![Sent { seq, version, sent_at }] },
-            Done::Changed(_) | Done::Voted { .. } => unreachable!("messages are answered by their places"),
+            Done::Changed(_) | Done::Waits(_) | Done::Voted { .. } => {
+                unreachable!("messages are answered by their places")
+            }
         };
         let sent = sent.into_iter().map(|it| Sent { seq: it.seq, version: it.version, sent_at: it.sent_at });
         Self { sent: sent.collect() }
@@ -118,6 +120,14 @@ pub(in crate::commands) fn react(app: &App, asker: &Asker, react: &React) -> Ask
 pub(in crate::commands) fn remove_member(app: &App, asker: &Asker, remove: &RemoveMember) -> Asked {
     app.limits.command(asker.user)?;
     Ok((remove.chat_id, Change::Remove(remove.user_id)))
+}
+
+pub(in crate::commands) fn set_slow_mode(app: &App, asker: &Asker, set: &SetSlowMode) -> Asked {
+    app.limits.message(asker.user)?;
+    if set.seconds > limit::SLOW_SECONDS {
+        return Err(WireError::new(ErrorCode::BadRequest, "at most a day lies between two posts"));
+    }
+    Ok((set.chat_id, Change::SetSlow(set.seconds)))
 }
 
 pub(in crate::commands) fn set_role(app: &App, asker: &Asker, set: &SetRole) -> Asked {

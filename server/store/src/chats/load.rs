@@ -13,7 +13,7 @@ use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, polls, row, untold};
+use super::{Result, apart, entry, polls, row, untold};
 use crate::pool::Lease;
 
 /// The chats of a batch, as far as it is about them, and the clock of the database.
@@ -66,6 +66,7 @@ struct Wanted {
     votes: HashSet<(ChatId, Seq, UserId)>,
     counts: bool,
     untold: BTreeSet<ChatId>,
+    entry: entry::Wanted,
 }
 
 impl Wanted {
@@ -77,7 +78,16 @@ impl Wanted {
             wanted.people.extend(it.people().map(|user| (chat, user)));
             wanted.clients.extend(it.client_ids().map(|id| (chat, user, id)));
             wanted.messages.extend(it.message().map(|seq| (chat, seq)));
-            wanted.counts |= matches!(it.change, Change::Add(..) | Change::Join | Change::Leave | Change::Count);
+            wanted.counts |= matches!(
+                it.change,
+                Change::Add(..)
+                    | Change::Join
+                    | Change::Enter(_)
+                    | Change::AnswerRequest(..)
+                    | Change::Leave
+                    | Change::Count
+            );
+            wanted.entry.add(it);
             if matches!(it.change, Change::Count) {
                 wanted.untold.insert(chat);
             }
@@ -143,6 +153,10 @@ pub(super) async fn load(lease: &mut Lease, asked: &[&Asked]) -> Result<Loaded> 
     if !wanted.untold.is_empty() {
         untold::load(lease, &wanted.untold, &mut loaded.chats).await?;
     }
+    apart::load_posts(lease, asked, &mut loaded.chats).await?;
+    if !wanted.entry.is_empty() {
+        entry::load(lease, &wanted.entry, &mut loaded.chats).await?;
+    }
     Ok(loaded)
 }
 
@@ -155,7 +169,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let member_count = row::member_count(kind, number(8)?);
         let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
-        let row::About { description, photo, pinned } = row::about(found.try_get(15)?);
+        let row::About { description, photo, pinned, slow: slow_seconds } = row::about(found.try_get(15)?);
         let info = ChatInfo {
             id,
             version,
@@ -168,6 +182,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             description,
             photo,
             pinned,
+            slow_seconds,
         };
         let chat = Chat {
             seq: Seq(number(3)?),

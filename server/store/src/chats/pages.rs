@@ -8,8 +8,8 @@ use chapar_domain::{
     rights::{Place, Rights},
 };
 use chapar_protocol::{
-    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Role, Seq, Timestamp, UserId, Version,
-    WireError,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Removal, Role, Seq, Timestamp, UserId,
+    Version, WireError,
     command::{Differences, Page},
     limit,
 };
@@ -394,15 +394,29 @@ impl Chats {
     /// A page of those who were removed from a chat and cannot come back by themselves, by user id.
     pub async fn banned(&self, chat: ChatId, kind: ChatKind, after: UserId, page: i64) -> Result<Vec<Member>> {
         let rows = sqlx::query(
-            "SELECT user_id, version, role, read_seq, rights, denied, denied_until FROM members
-             WHERE chat_id = $1 AND banned AND user_id > $2 ORDER BY user_id LIMIT $3",
+            "SELECT m.user_id, m.version, m.role, m.read_seq, m.rights, m.denied, m.denied_until, r.by_id, r.at, r.reason
+             FROM (SELECT * FROM members WHERE chat_id = $1 AND banned AND user_id > $2 ORDER BY user_id LIMIT $3) m
+             LEFT JOIN LATERAL (
+                 SELECT * FROM removals r WHERE r.chat_id = m.chat_id AND r.user_id = m.user_id LIMIT 1
+             ) r ON true
+             ORDER BY m.user_id",
         )
         .bind(chat.0)
         .bind(after.0)
         .bind(page)
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.iter().map(|found| row::member(found, kind)).collect::<sqlx::Result<_>>()?)
+        let read = |found: &PgRow| -> sqlx::Result<Member> {
+            let removal = match found.try_get::<Option<i64>, _>("by_id")? {
+                None => None,
+                Some(by) => {
+                    let at: OffsetDateTime = found.try_get("at")?;
+                    Some(Removal { by: UserId(by), at: at.into(), reason: found.try_get("reason")? })
+                }
+            };
+            Ok(Member { removal, ..row::member(found, kind)? })
+        };
+        Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
     }
 
     /// The changes of some chats for somebody, each since the version that they have.

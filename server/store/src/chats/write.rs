@@ -13,15 +13,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Result,
+    Result, apart,
     feed::{FILES, PHOTO},
     row,
 };
 use crate::pool::Lease;
 
 const WRITE: &str = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-const WRITE_WITH_POLLS: &str = "SELECT write_polls(
-    write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16), $17)";
+const WITH_MORE: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
 
 /// Lists of rows by their names.
 #[derive(Default)]
@@ -119,8 +122,17 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
             put("people", json!([chat, user]));
         }
     }
-    let statement = if polls.0.is_empty() { WRITE } else { WRITE_WITH_POLLS };
-    let mut query = sqlx::query_scalar(statement)
+    // What few batches have is written by functions of its own, in the same statement and after the rest.
+    let mut apart = apart::rows(written);
+    if !polls.0.is_empty() {
+        apart.insert("polls".to_owned(), Value::Object(polls.0));
+    }
+    let apart = (!apart.is_empty()).then_some(Json(apart));
+    let held = match &apart {
+        None => sqlx::query_scalar(WRITE),
+        Some(_) => sqlx::query_scalar(WITH_MORE),
+    };
+    let held = held
         .bind(column(|it| it.chat.info.id.0))
         .bind(column(|it| it.from.0))
         .bind(column(|it| it.chat.seq.0))
@@ -137,10 +149,8 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         .bind(fresh.replies)
         .bind(fresh.bodies)
         .bind((!more.0.is_empty()).then_some(Json(more.0)));
-    if !polls.0.is_empty() {
-        query = query.bind(Json(polls.0));
-    }
-    let held: Vec<i64> = query.fetch_one(lease).await?;
+    let held = if let Some(apart) = apart { held.bind(apart) } else { held };
+    let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
 }
 
@@ -191,7 +201,12 @@ impl<'a> Fresh<'a> {
 
 fn about(it: &Written) -> row::About {
     let info = &it.chat.info;
-    row::About { description: info.description.clone(), photo: info.photo, pinned: info.pinned.clone() }
+    row::About {
+        description: info.description.clone(),
+        photo: info.photo,
+        pinned: info.pinned.clone(),
+        slow: info.slow_seconds,
+    }
 }
 
 fn created(it: &Written) -> Value {

@@ -146,6 +146,22 @@ impl People {
         Ok(rows.iter().map(pair).collect::<sqlx::Result<_>>()?)
     }
 
+    /// Notes that some people have come to a user, such as by asking to be let into a chat: they can be named from now on.
+    pub async fn meet(&self, user: UserId, others: &[UserId]) -> Result<()> {
+        if others.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT INTO found_people (user_id, other_id) SELECT $1, i FROM unnest($2::bigint[]) AS i ORDER BY i
+             ON CONFLICT (user_id, other_id) DO NOTHING",
+        )
+        .bind(user.0)
+        .bind(others.iter().map(|it| it.0).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Notes that a user has found somebody by handle, who can be named from now on.
     ///
     /// # Errors

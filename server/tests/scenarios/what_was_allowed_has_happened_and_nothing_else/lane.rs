@@ -292,7 +292,7 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             Outcome::Known(Err(ErrorCode::RefusedByUser)) => Outcome::NotDone,
             outcome => outcome,
         },
-        Wish::Remove(user_id) => call(device, RemoveMember { chat_id, user_id }, |_| None).await,
+        Wish::Remove(user_id) => call(device, RemoveMember { chat_id, user_id, reason: None }, |_| None).await,
         Wish::SetRole(user_id, role) => call(device, SetRole { chat_id, user_id, role }, |_| None).await,
         Wish::Join => match call(device, Join { handle: handle.unwrap_or_default().to_owned() }, |_| None).await {
             // The answer is read after it: in between somebody may have been removed again.

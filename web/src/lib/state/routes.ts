@@ -2,14 +2,20 @@
 const PAGES = ['settings', 'calls', 'requests', 'archive', 'folders'] as const;
 
 /** Where one can be. The address stands behind the `#`, so that any plain file server will do. */
-export type Route = { at: 'list' } | { at: 'chat'; chatId: number; seq?: number } | { at: (typeof PAGES)[number] };
+export type Route = { at: 'list' } | { at: 'chat'; chatId: number; seq?: number } | { at: 'join'; token: string } | { at: (typeof PAGES)[number] };
 
 const NUMBER = '([1-9]\\d{0,15})';
+
+const TOKEN = '(\\d{1,16}-[\\w-]{22})';
+
+/** The token of an invite link, where somebody has typed or pasted one, or its whole address. */
+export const tokenIn = (text: string): string | undefined => new RegExp(`(?:^|/)${TOKEN}$`).exec(text.trim())?.[1];
 
 /** Every address that there is, and where it leads: a screen is a line here, and one in `App.svelte`. */
 const ROUTES: readonly [address: RegExp, route: (parts: string[]) => Route][] = [
   [new RegExp(`^#/chat/${NUMBER}$`), ([chat]) => ({ at: 'chat', chatId: Number(chat) })],
   [new RegExp(`^#/chat/${NUMBER}/${NUMBER}$`), ([chat, seq]) => ({ at: 'chat', chatId: Number(chat), seq: Number(seq) })],
+  [new RegExp(`^#/join/${TOKEN}$`), ([token]) => ({ at: 'join', token: token as string })],
   ...PAGES.map((at): [RegExp, () => Route] => [new RegExp(`^#/${at}$`), () => ({ at })]),
 ];
 
@@ -28,6 +34,8 @@ export function hashOf(route: Route): string {
       return '#/';
     case 'chat':
       return route.seq === undefined ? `#/chat/${route.chatId}` : `#/chat/${route.chatId}/${route.seq}`;
+    case 'join':
+      return `#/join/${route.token}`;
     default:
       return `#/${route.at}`;
   }
