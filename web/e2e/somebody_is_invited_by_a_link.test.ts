@@ -95,14 +95,14 @@ test('who must ask is let in, or told that they are not', async () => {
   await hers.page.locator('section.chat header').getByRole('button', { name: title }).click();
   await hers.info.getByRole('button', { name: fa.invites.title }).click();
   const dialog = hers.dialog(fa.invites.title);
-  const accept = dialog.getByRole('button', { name: fa.invites.acceptWho('\u2068سارا\u2069') });
+  const accept = dialog.getByRole('button', { name: fa.invites.acceptWho('\u2068سارا\u2069'), exact: true });
   await accept.waitFor();
   await picture(hers.page, 'requests-fa');
   await sound(hers);
   // One of them is away when they are answered.
   await second.device.page.goto('about:blank');
   await accept.click();
-  await dialog.getByRole('button', { name: fa.invites.declineWho('\u2068Omid\u2069') }).click();
+  await dialog.getByRole('button', { name: fa.invites.declineWho('\u2068Omid\u2069'), exact: true }).click();
   await dialog.getByRole('list', { name: fa.invites.requests }).waitFor({ state: 'detached' });
   await first.device.main.row(title).waitFor();
   await first.device.page.getByText(fa.join.accepted(`\u2068${title}\u2069`)).waitFor();

@@ -4,31 +4,34 @@ import { router } from '../state/router.svelte';
 import { session } from '../state/session.svelte';
 import { notices } from '../ui/notices.svelte';
 
-/** Being said: each once, however often something else changes meanwhile. */
-const saying = new Set<number>();
+/** Said, or being said: each once, also while the word that it was seen is on its way. */
+const said = new Set<string>();
 
-/** Says what became of the wish to be let into chats, and why one was removed; once said it is taken back. */
+/** Whether it is to be said now. */
+function due(what: string, chatId: number, at: string): boolean {
+  const key = `${what} ${chatId} ${at}`;
+  return !said.has(key) && said.add(key).size > 0;
+}
+
+/** Says what became of the wish to be let into chats, and why one was removed; once said it is taken back. What cannot be taken back now is said again later. */
 export function hear(): void {
   const words = late().join;
+  const { client } = session;
   for (const { chat_id: chatId, value } of session.items('join_request')) {
     const inside = session.chat(chatId);
-    if (!value || saying.has(chatId) || !(inside || value.declined)) continue;
-    saying.add(chatId);
+    if (!value || !(inside || value.declined) || !due('request', chatId, value.at)) continue;
     const title = isolate(inside ? session.title(inside) : value.title);
     const open = (): void => void router.go({ at: 'chat', chatId });
     // Whoever has the chat on the screen knows.
     const here = router.route.at === 'chat' && router.route.chatId === chatId;
     if (!inside) notices.tell(words.declined(title));
     else if (!here) notices.tell(words.accepted(title), { label: words.open, run: open });
-    // Failed, it is said again when the app comes back.
-    void session.client.setItem('join_request', chatId).catch(() => {}).finally(() => saying.delete(chatId));
+    void client.setItem('join_request', chatId).catch(() => {});
   }
   for (const { chat_id: chatId, value } of session.items('removed')) {
-    if (!value || saying.has(-chatId)) continue;
-    saying.add(-chatId);
+    if (!value || !due('removed', chatId, value.at)) continue;
     const { removed } = late().members;
-    void notices.ask({ title: removed.title(isolate(value.title)), text: removed.reason(isolate(value.reason)), yes: removed.understood }).then(() =>
-      session.client.setItem('removed', chatId).catch(() => {}).finally(() => saying.delete(-chatId)),
-    );
+    const question = { title: removed.title(isolate(value.title)), text: removed.reason(isolate(value.reason)), yes: removed.understood };
+    void notices.ask(question).then(() => client.setItem('removed', chatId).catch(() => {}));
   }
 }

@@ -37,16 +37,15 @@ fn a_link_lets_in_as_many_as_it_is_for_and_moves_no_version_by_itself() {
 
 #[test]
 fn a_link_ends_by_the_clock_by_being_taken_back_and_with_the_right_of_who_made_it() {
-    let (mut stage, secret) = made(ChatKind::Group, &NewInvite { expires_at: Some(at(60_000)), ..link() });
+    let end = Stage::new(ChatKind::Group, &[]).now + 60_000;
+    let (mut stage, secret) = made(ChatKind::Group, &NewInvite { expires_at: Some(at(end)), ..link() });
     stage.one(10, Change::Enter(secret.clone())).expect("in time");
-    stage.now = 60_000;
+    stage.now = end;
     assert_eq!(code(&stage.one(11, Change::Enter(secret.clone()))), Some(ErrorCode::InviteGone));
     assert_eq!(
         code(
-            &stage.one(
-                1,
-                Change::SetInvite(NewInvite { expires_at: Some(at(60_000)), title: Some("x".into()), ..link() })
-            )
+            &stage
+                .one(1, Change::SetInvite(NewInvite { expires_at: Some(at(end)), title: Some("x".into()), ..link() }))
         ),
         Some(ErrorCode::BadRequest),
         "the end lies in the past"
