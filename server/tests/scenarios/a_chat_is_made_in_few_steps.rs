@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::support::{Device, World, http, postgres::Cluster, world::Plan};
 
 /// What the test asks by itself, and the node every second or so.
-const MEANWHILE: [&str; 4] = ["pg_snapshot_xmax", "FROM counts", "FROM feed", "feed_cursors"];
+const MEANWHILE: [&str; 6] =
+    ["pg_snapshot_xmax", "FROM counts", "FROM feed", "feed_cursors", "FROM polls", "WITH due AS MATERIALIZED"];
 
 /// What something has cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
