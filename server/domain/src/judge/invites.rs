@@ -109,7 +109,7 @@ impl Judging {
             }
             return Ok(Done::Waits(self.chat.version));
         }
-        self.let_in(by, id, now, dice)
+        Ok(self.let_in(by, id, now, dice))
     }
 
     pub(super) fn answer_request(
@@ -134,14 +134,14 @@ impl Judging {
         }
         self.has_room(1)?;
         self.log(by, AdminAction::JoinAnswered { user_id: user, accepted: true });
-        self.let_in(user, asks.through, now, dice)
+        Ok(self.let_in(user, asks.through, now, dice))
     }
 
     fn turn_of(&self, user: UserId) -> i64 {
         self.standing(user).map_or(0, |it| it.turn)
     }
 
-    fn let_in(&mut self, user: UserId, through: InviteId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+    fn let_in(&mut self, user: UserId, through: InviteId, now: Timestamp, dice: Dice<'_>) -> Done {
         let version = self.step(self.is_seen(Some(Role::Member)));
         self.asks_no_more(user);
         // Counted when they come in; one whose request is granted may be one more than the bound.
@@ -150,7 +150,7 @@ impl Judging {
             self.rows.entry.uses.insert((through, user));
         }
         self.comes_in(user, version, now, dice);
-        Ok(Done::Changed(version))
+        Done::Changed(version)
     }
 
     fn asks_no_more(&mut self, user: UserId) {

@@ -80,20 +80,20 @@ pub(in crate::commands) async fn join(app: Arc<App>, asker: Asker, join: JoinByI
     let token = InviteToken::parse(&join.token)?;
     let chat = token.chat;
     let entered = queued(&app, Principal::User(asker.user), chat, Change::Enter(token.secret.clone())).await;
-    let asked = match entered {
+    let waits = match entered {
         // Whoever has a link is told that it opens nothing, as for one that never was.
         Err(error) if error.code == ErrorCode::ChatNotFound => return Err(ErrorCode::InviteGone.into()),
         entered => matches!(entered?, Done::Waits(_)),
     };
-    if !asked {
+    if !waits {
         let chat = Some(app.store.chats.snapshot_of_changed(asker.user, chat).await?);
-        return Ok(Outcome::new(JoinedByInvite { chat, asked }));
+        return Ok(Outcome::new(JoinedByInvite { chat, asked: false }));
     }
     let title = once_changed(|| app.store.chats.preview(&token, asker.user)).await?.title;
     let at = OffsetDateTime::now_utc().into();
     let item = OwnItem::JoinRequest { chat_id: chat, value: Some(AskedToJoin { title, at, declined: false }) };
     note(&app, asker.user, item).await?;
-    Ok(Outcome::new(JoinedByInvite { chat: None, asked }))
+    Ok(Outcome::new(JoinedByInvite { chat: None, asked: true }))
 }
 
 /// Sets something of somebody's own, and tells all their devices. Who has too much already is not told.
