@@ -4,15 +4,16 @@ use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
     Seq, Timestamp, UserId,
     command::{
-        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, CreateChat, Delete, DeleteScheduled,
-        DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog, GetBanned, GetChat,
-        GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks, GetScheduled,
-        GetStickerPacks, GetUsers, History, InviteUses, Invites, ItemsSet, Join, JoinByInvite, JoinRequests,
-        JoinedByInvite, Leave, MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences,
-        PreviewInvite, React, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
-        RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
-        SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember,
-        UnpinMessage, Users, WatchPresence,
+        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete,
+        DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
+        GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks,
+        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetUsers, GetVoters, History, InviteUses, Invites,
+        ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members, OpenDirect,
+        OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, React, Reactors, Readers, RemoveMember,
+        Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite, RevokeOtherDevices, Schedule,
+        ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetItems,
+        SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users,
+        Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -41,6 +42,27 @@ impl Client {
     /// Sets one's reaction to a message, or takes it back with `None`.
     pub async fn react(&self, chat_id: ChatId, seq: Seq, emoji: Option<&str>) -> Result<Changed, Error> {
         self.call(&React { chat_id, seq, emoji: emoji.map(str::to_owned) }).await
+    }
+
+    /// Answers a poll by the places of what is chosen, from 0; none takes the answer back.
+    pub async fn vote(&self, chat_id: ChatId, seq: Seq, options: Vec<u8>) -> Result<Voted, Error> {
+        self.call(&Vote { chat_id, seq, options }).await
+    }
+
+    /// Ends a poll of one's own.
+    pub async fn close_poll(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
+        self.call(&ClosePoll { chat_id, seq }).await
+    }
+
+    /// Who has chosen an option of a public poll, at most 200 at a time by user id.
+    pub async fn get_voters(
+        &self,
+        chat_id: ChatId,
+        seq: Seq,
+        option: u8,
+        after: Option<UserId>,
+    ) -> Result<Voters, Error> {
+        self.call(&GetVoters { chat_id, seq, option, after }).await
     }
 
     /// Marks everything up to a message as read, on all own devices.
@@ -194,6 +216,27 @@ impl Client {
     /// Takes a pin back.
     pub async fn unpin_message(&self, chat_id: ChatId, seq: Seq) -> Result<Changed, Error> {
         self.call(&UnpinMessage { chat_id, seq }).await
+    }
+
+    /// Takes all pins back.
+    pub async fn unpin_all(&self, chat_id: ChatId) -> Result<Changed, Error> {
+        self.call(&UnpinAll { chat_id }).await
+    }
+
+    /// Who has reacted to a message of a direct chat or a group, with one reaction or any, at most 200 at a time by user id.
+    pub async fn get_reactions(
+        &self,
+        chat_id: ChatId,
+        seq: Seq,
+        emoji: Option<&str>,
+        after: Option<UserId>,
+    ) -> Result<Reactors, Error> {
+        self.call(&GetReactions { chat_id, seq, emoji: emoji.map(str::to_owned), after }).await
+    }
+
+    /// Who has read a message, in a group of at most 100.
+    pub async fn get_readers(&self, chat_id: ChatId, seq: Seq) -> Result<Readers, Error> {
+        self.call(&GetReaders { chat_id, seq }).await
     }
 
     /// Lets somebody who was removed come back by themselves.

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use chapar_protocol::{Body, ChatId, ChatInfo, Member, Message, Role, Seq, Version};
+use chapar_protocol::{Body, ChatId, ChatInfo, Member, Message, Role, Seq, Version, poll::OwnVote};
 
 use crate::core::{Session, chat::Chat, event::SendState, outbox::OutboxItem};
 
@@ -36,6 +36,8 @@ pub struct MessageView {
     pub message: Message,
     /// The own reaction to it.
     pub my_reaction: Option<String>,
+    /// Of a poll: the own vote.
+    pub my_vote: Option<OwnVote>,
 }
 
 /// A message on its way.
@@ -100,6 +102,7 @@ pub(crate) fn messages(session: &Session, chat_id: ChatId) -> Vec<MessageView> {
     let Some(chat) = session.chats().get(&chat_id) else { return Vec::new() };
     let view = |message: &Message| MessageView {
         my_reaction: chat.reacted.get(&message.seq).cloned(),
+        my_vote: chat.votes.get(&message.seq).cloned(),
         message: message.clone(),
     };
     chat.messages.values().map(view).collect()

@@ -36,6 +36,9 @@ pub enum Scenario {
     Joins(crate::scenario::joins::Joins),
     /// People who react to one post: whether all is stored, how often the counts are told, and what its readers notice.
     Reactions(crate::scenario::reactions::Reactions),
+    /// People who vote in one poll of a group: whether each vote is stored and counted once, and what members notice; and how fast the same
+    /// people write.
+    Polls(crate::scenario::polls::Polls),
     /// Somebody in 2,000 chats who comes back: how long until they have what was written in 20 of them, and what that costs.
     Hello(crate::scenario::hello::HelloArgs),
     /// All connections break at once: how long until the last one has come back and has everything.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Scenario::Idle(args) => (scenario::idle::run(args), &args.common.json),
         Scenario::Joins(args) => (scenario::joins::run(args), &args.own.json),
         Scenario::Reactions(args) => (scenario::reactions::run(args), &args.own.json),
+        Scenario::Polls(args) => (scenario::polls::run(args), &args.own.json),
         Scenario::Hello(args) => (scenario::hello::run(args), &args.own.json),
         Scenario::Storm(args) => (scenario::storm::run(args), &args.own.json),
         Scenario::Photos(args) => (scenario::photos::run(args), &args.own.json),

@@ -9,6 +9,7 @@ pub mod hello;
 pub mod idle;
 pub mod joins;
 pub mod photos;
+pub mod polls;
 pub mod reactions;
 pub mod storm;
 pub mod upload;

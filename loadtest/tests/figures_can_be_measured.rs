@@ -27,6 +27,12 @@ fn people_react_to_one_post() {
 }
 
 #[test]
+fn people_vote_in_a_poll() {
+    let told = run("polls --people 40 --rate 100 --seconds 2 --compared 100");
+    assert!(told.contains("200 votes of 200 were granted"), "{told}");
+}
+
+#[test]
 fn somebody_in_many_chats_comes_back() {
     let told = run("hello --chats 60 --changed 5 --returns 10");
     assert!(told.contains("20 returns, each with all that was written in 5 chats"), "{told}");

@@ -30,7 +30,7 @@ CREATE TABLE last_posts (
 ) WITH (fillfactor = 80);
 
 -- What few batches have, of chats that are held: in the statement that calls write_changes, and after it. The list `entry` holds those
--- of write_entry.
+-- of write_entry, `polls` those of write_polls (0050_polls.sql).
 CREATE FUNCTION write_apart(in_held bigint[], in_apart jsonb) RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -58,6 +58,9 @@ BEGIN
         INSERT INTO admin_log (chat_id, by_id, action)
         SELECT i.chat, i.by, i.action FROM jsonb_to_recordset(in_apart -> 'log') AS i (chat bigint, by bigint, action jsonb)
         WHERE i.chat = ANY (in_held);
+    END IF;
+    IF in_apart ? 'polls' THEN
+        PERFORM write_polls(in_held, in_apart -> 'polls');
     END IF;
 END
 $$;

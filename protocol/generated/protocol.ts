@@ -394,7 +394,7 @@ export type Block = Record<symbol, never>;
  * What a message says. Other kinds will come; a client keeps a kind that it does not know as it is
  * and shows a line such as «update to see this message».
  */
-export type Body = { "kind": "text" } & Text | { "kind": "photo" } & PhotoBody | { "kind": "video" } & VideoBody | { "kind": "round" } & RoundBody | { "kind": "voice" } & VoiceBody | { "kind": "audio" } & AudioBody | { "kind": "document" } & DocumentBody | { "kind": "sticker" } & StickerBody | { "kind": "location" } & LocationBody | { "kind": "contact" } & ContactBody | { "kind": "service", 
+export type Body = { "kind": "text" } & Text | { "kind": "photo" } & PhotoBody | { "kind": "video" } & VideoBody | { "kind": "round" } & RoundBody | { "kind": "voice" } & VoiceBody | { "kind": "audio" } & AudioBody | { "kind": "document" } & DocumentBody | { "kind": "sticker" } & StickerBody | { "kind": "location" } & LocationBody | { "kind": "contact" } & ContactBody | { "kind": "poll" } & Poll | { "kind": "service", 
 /**
  * What happened.
  */
@@ -863,7 +863,7 @@ export type ChatKind = "direct" | "group" | "channel";
  * A row of a chat, as it was left by the change that gave it its version. Other kinds will come: a client passes over a row of
  * a kind that it does not know, and takes the versions of what came with it all the same.
  */
-export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted;
+export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted | { "row": "vote" } & OwnVote;
 
 /**
  * A chat from scratch: forget what was known of it and begin here.
@@ -903,6 +903,32 @@ more: boolean, } | { "kind": "snapshot",
  * From scratch.
  */
 snapshot: ChatSnapshot, };
+
+/**
+ * One's own vote, told at once to all own devices.
+ */
+export type ChatVote = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * What was chosen.
+ */
+vote: OwnVote, };
+
+/**
+ * Ends a poll of one's own: nobody can vote any more, and a quiz tells all what is right.
+ */
+export type ClosePoll = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, };
 
 /**
  * See [`OwnItem::Contact`].
@@ -1188,12 +1214,12 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
  */
-export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "user", "data": User } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
+export type Event = { "event": "delta", "data": ChatDelta } | { "event": "me", "data": UserDelta } | { "event": "read", "data": Read } | { "event": "reacted", "data": OwnReaction } | { "event": "voted", "data": ChatVote } | { "event": "typing", "data": Typing } | { "event": "presence", "data": Presence } | { "event": "user", "data": User } | { "event": "call", "data": CallState } | { "event": "call_signal", "data": CallSignaled } | { "event": "drain", "data": Drain };
 
 /**
  * A file in a message.
@@ -1550,6 +1576,40 @@ after?: UserId, };
 export type GetOwnStickerPacks = Record<symbol, never>;
 
 /**
+ * Who has reacted to a message of a direct chat or a group, by user id. Readers of a channel do not learn of each other.
+ */
+export type GetReactions = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * To which message.
+ */
+seq: Seq, 
+/**
+ * Only with this reaction; absent for all.
+ */
+emoji?: string, 
+/**
+ * What the last page said; absent for the first.
+ */
+after?: UserId, };
+
+/**
+ * Who has read a message, in a group of at most 100.
+ */
+export type GetReaders = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, };
+
+/**
  * The relays, to measure the round trip to each.
  */
 export type GetRelays = Record<symbol, never>;
@@ -1580,6 +1640,27 @@ export type GetUsers = {
  * At most 200.
  */
 user_ids: Array<UserId>, };
+
+/**
+ * Who has chosen an answer of a public poll, by user id.
+ */
+export type GetVoters = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, 
+/**
+ * The place of the answer, from 0.
+ */
+option: number, 
+/**
+ * What the last page said; absent for the first.
+ */
+after?: UserId, };
 
 /**
  * The first request of a connection: who, and from where to go on.
@@ -2274,7 +2355,7 @@ entities?: Array<Entity>, };
 /**
  * What a client may put into a new or edited message.
  */
-export type NewBody = { "kind": "text" } & Text | { "kind": "photo" } & NewPhoto | { "kind": "video" } & NewVideo | { "kind": "round" } & NewRound | { "kind": "voice" } & NewVoice | { "kind": "audio" } & NewAudio | { "kind": "document" } & NewDocument | { "kind": "sticker" } & NewSticker | { "kind": "location" } & LocationBody | { "kind": "contact" } & ContactBody;
+export type NewBody = { "kind": "text" } & Text | { "kind": "photo" } & NewPhoto | { "kind": "video" } & NewVideo | { "kind": "round" } & NewRound | { "kind": "voice" } & NewVoice | { "kind": "audio" } & NewAudio | { "kind": "document" } & NewDocument | { "kind": "sticker" } & NewSticker | { "kind": "location" } & LocationBody | { "kind": "contact" } & ContactBody | { "kind": "poll" } & NewPoll;
 
 /**
  * Any file to be sent.
@@ -2344,6 +2425,39 @@ text?: string,
  * The marks, by offset; an outer one before those inside it. At most 100.
  */
 entities?: Array<Entity>, };
+
+/**
+ * A poll to be sent.
+ */
+export type NewPoll = { 
+/**
+ * 1 to 300 UTF-16 code units.
+ */
+question: string, 
+/**
+ * 2 to 10, each of 1 to 100 UTF-16 code units, none twice.
+ */
+options: Array<string>, 
+/**
+ * Everybody in the chat can see who has chosen what. Not in channels.
+ */
+public?: boolean, 
+/**
+ * One may choose several. Not in a quiz.
+ */
+multiple?: boolean, 
+/**
+ * In the future; absent: until its author closes it.
+ */
+closes_at?: Timestamp, 
+/**
+ * The place of the right answer, from 0.
+ */
+right?: number, 
+/**
+ * Why it is right.
+ */
+explanation?: string, };
 
 /**
  * A film in a circle to be sent.
@@ -2653,6 +2767,31 @@ export type OwnStickerPacks = {
 packs: Array<OwnPack>, };
 
 /**
+ * What one has chosen oneself. Told to nobody else.
+ */
+export type OwnVote = { 
+/**
+ * In which message.
+ */
+seq: Seq, 
+/**
+ * Counts one's changes of it: the greatest holds, in whatever order they come.
+ */
+turn: number, 
+/**
+ * The places of what was chosen, from 0; none when it was taken back.
+ */
+options: Array<number>, 
+/**
+ * The place of the right answer, from 0.
+ */
+right?: number, 
+/**
+ * Why it is right.
+ */
+explanation?: string, };
+
+/**
  * A pack: a random UUID, made by the client. Who knows it can read the pack.
  */
 export type PackId = string;
@@ -2698,6 +2837,10 @@ messages: Array<Message>,
  * The asking user's reactions to them.
  */
 reacted?: Array<Reacted>, 
+/**
+ * The asking user's votes in them.
+ */
+voted?: Array<OwnVote>, 
 /**
  * The chat's version that they are at.
  */
@@ -2792,6 +2935,64 @@ seq: Seq, };
  * Does nothing. For clients that cannot send WebSocket pings.
  */
 export type Ping = Record<symbol, never>;
+
+/**
+ * A question to all in the chat, as its message shows it. It counts the answers of everybody; one's own come apart, as [`OwnVote`].
+ */
+export type Poll = { 
+/**
+ * What is asked.
+ */
+question: string, 
+/**
+ * What can be answered, 2 to 10.
+ */
+options: Array<PollOption>, 
+/**
+ * Everybody in the chat can see who has chosen what. Otherwise nobody learns it.
+ */
+public?: boolean, 
+/**
+ * One may choose several.
+ */
+multiple?: boolean, 
+/**
+ * One of them is right. An answer stands: it is neither changed nor taken back.
+ */
+quiz?: boolean, 
+/**
+ * Until when one can vote.
+ */
+closes_at?: Timestamp, 
+/**
+ * Nobody can vote any more.
+ */
+closed?: boolean, 
+/**
+ * How many people have voted.
+ */
+voters?: number, 
+/**
+ * The place of the right answer, from 0.
+ */
+right?: number, 
+/**
+ * Why it is right.
+ */
+explanation?: string, };
+
+/**
+ * An answer that a poll offers.
+ */
+export type PollOption = { 
+/**
+ * What it says.
+ */
+text: string, 
+/**
+ * How many have chosen it.
+ */
+votes?: number, };
 
 /**
  * Whether somebody is connected.
@@ -2958,6 +3159,32 @@ emoji: string,
 count: number, };
 
 /**
+ * Somebody who has reacted.
+ */
+export type Reactor = { 
+/**
+ * Who.
+ */
+user_id: UserId, 
+/**
+ * How.
+ */
+emoji: string, };
+
+/**
+ * The answer to [`GetReactions`].
+ */
+export type Reactors = { 
+/**
+ * At most 200. There may be none although more follow.
+ */
+reactions: Array<Reactor>, 
+/**
+ * Ask again with it; absent at the end.
+ */
+after?: UserId, };
+
+/**
  * See [`Event::Read`].
  */
 export type Read = { 
@@ -2973,6 +3200,15 @@ user_id: UserId,
  * Up to and with this message.
  */
 seq: Seq, };
+
+/**
+ * The answer to [`GetReaders`].
+ */
+export type Readers = { 
+/**
+ * By user id, without whoever wrote it.
+ */
+user_ids: Array<UserId>, };
 
 /**
  * `POST /api/v1/register`: makes an account and signs its first device in.
@@ -3795,6 +4031,15 @@ chat_id: ChatId,
 user_id: UserId, };
 
 /**
+ * Takes all pins back.
+ */
+export type UnpinAll = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, };
+
+/**
  * Takes a pin back.
  */
 export type UnpinMessage = { 
@@ -3949,6 +4194,49 @@ text?: string,
 entities?: Array<Entity>, };
 
 /**
+ * Answers a poll, changes one's answer, or takes it back. Whoever asks twice has voted once.
+ */
+export type Vote = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Which message.
+ */
+seq: Seq, 
+/**
+ * The places of what one chooses, from 0; none to take it back.
+ */
+options: Array<number>, };
+
+/**
+ * The answer to [`Vote`].
+ */
+export type Voted = { 
+/**
+ * The chat's version after it. The counts arrive in a delta: do not move the cursor by this.
+ */
+version: Version, 
+/**
+ * As it stands now.
+ */
+vote: OwnVote, };
+
+/**
+ * The answer to [`GetVoters`].
+ */
+export type Voters = { 
+/**
+ * At most 200. There may be none although more follow.
+ */
+user_ids: Array<UserId>, 
+/**
+ * Ask again with it; absent at the end.
+ */
+after?: UserId, };
+
+/**
  * Replaces the set of users whose presence this connection watches.
  */
 export type WatchPresence = { 
@@ -4018,6 +4306,11 @@ export interface Commands {
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };
+  get_reactions: { params: GetReactions; reply: Reactors };
+  get_readers: { params: GetReaders; reply: Readers };
+  vote: { params: Vote; reply: Voted };
+  close_poll: { params: ClosePoll; reply: Changed };
+  get_voters: { params: GetVoters; reply: Voters };
   mark_read: { params: MarkRead; reply: Done };
   set_typing: { params: SetTyping; reply: Done };
   watch_presence: { params: WatchPresence; reply: Presences };
@@ -4040,6 +4333,7 @@ export interface Commands {
   set_info: { params: SetInfo; reply: Changed };
   pin_message: { params: PinMessage; reply: Changed };
   unpin_message: { params: UnpinMessage; reply: Changed };
+  unpin_all: { params: UnpinAll; reply: Changed };
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
   set_slow_mode: { params: SetSlowMode; reply: Changed };

@@ -17,6 +17,7 @@ use crate::{
     invite::{Invite, InvitePreview},
     media::{FileId, FileInfo},
     message::NewBody,
+    poll::OwnVote,
     sticker::StickerPack,
 };
 
@@ -50,6 +51,9 @@ macro_rules! params {
     )+};
 }
 
+/// Of those who have reacted to messages, and read them.
+mod audience;
+pub use audience::*;
 /// Of calls.
 mod calls;
 pub use calls::*;
@@ -68,6 +72,12 @@ pub use scheduled::*;
 /// Of messages that go on elsewhere.
 mod forward;
 pub use forward::*;
+/// Of messages that are pinned.
+mod pins;
+pub use pins::*;
+/// Of polls.
+mod polls;
+pub use polls::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -204,20 +214,6 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::chat::named")]
         #[ts(optional, type = "FileId | null")]
         photo: Option<Option<FileId>>,
-    }
-    /// Pins a message: it is shown above the others to all. In a direct chat for both, else for those who may `pin`.
-    PinMessage {
-        /// Where.
-        chat_id: ChatId,
-        /// Which. One that is pinned already stays where it is.
-        seq: Seq,
-    }
-    /// Takes a pin back.
-    UnpinMessage {
-        /// Where.
-        chat_id: ChatId,
-        /// Which.
-        seq: Seq,
     }
     /// Takes rights from a member that everybody has, until a time or for good. For those who may remove. It holds when they leave and come
     /// back, too.
@@ -402,6 +398,10 @@ params! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[ts(as = "Option<Vec<Reacted>>", optional)]
         reacted: Vec<Reacted>,
+        /// The asking user's votes in them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<OwnVote>>", optional)]
+        voted: Vec<OwnVote>,
         /// The chat's version that they are at.
         version: Version,
         /// The seq of the chat's last message.
@@ -517,6 +517,11 @@ commands! {
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;
+    "get_reactions" GetReactions -> Reactors, http: true;
+    "get_readers" GetReaders -> Readers, http: true;
+    "vote" Vote -> Voted, http: true;
+    "close_poll" ClosePoll -> Changed, http: true;
+    "get_voters" GetVoters -> Voters, http: true;
     "mark_read" MarkRead -> Done, http: true;
     "set_typing" SetTyping -> Done, http: true;
     "watch_presence" WatchPresence -> Presences, http: false;
@@ -539,6 +544,7 @@ commands! {
     "set_info" SetInfo -> Changed, http: true;
     "pin_message" PinMessage -> Changed, http: true;
     "unpin_message" UnpinMessage -> Changed, http: true;
+    "unpin_all" UnpinAll -> Changed, http: true;
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
     "set_slow_mode" SetSlowMode -> Changed, http: true;

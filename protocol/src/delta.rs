@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChatId, ChatInfo, Item, Member, Message, Reacted, Seq, Version};
+use crate::{ChatId, ChatInfo, Item, Member, Message, Reacted, Seq, Version, poll::OwnVote};
 
 /// All changes of one chat after `from` up to and with `version`, each row in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -54,6 +54,8 @@ pub enum ChatRow {
     Message(Message),
     /// Somebody's reaction. In an answer only those of the asking user; in an event those of anybody.
     Reaction(Reacted),
+    /// One's own vote in a poll. Only in answers.
+    Vote(OwnVote),
     /// A kind that this version of the protocol does not know.
     #[serde(other)]
     #[schemars(skip)]
@@ -69,7 +71,8 @@ impl ChatRow {
             Self::Member(it) => it.version,
             Self::Message(it) => it.version,
             Self::Reaction(it) => it.version,
-            Self::Unknown => Version::default(),
+            // What is one's own is no change of the chat.
+            Self::Vote(_) | Self::Unknown => Version::default(),
         }
     }
 
@@ -91,6 +94,11 @@ impl ChatRow {
     /// The reaction, if the row is one.
     pub fn reaction(&self) -> Option<&Reacted> {
         if let Self::Reaction(it) = self { Some(it) } else { None }
+    }
+
+    /// One's own vote, if the row is one.
+    pub fn vote(&self) -> Option<&OwnVote> {
+        if let Self::Vote(it) = self { Some(it) } else { None }
     }
 }
 

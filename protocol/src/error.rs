@@ -94,6 +94,14 @@ codes! {
     BadEntities = "bad_entities" => GiveUp, 400;
     /// The reaction is not one emoji.
     BadReaction = "bad_reaction" => GiveUp, 400;
+    /// A poll has a question of 1 to 300 UTF-16 code units and 2 to 10 different options of 1 to 100; a quiz has one right option and an
+    /// explanation of at most 200. It closes in the future, and in a channel it is not public.
+    BadPoll = "bad_poll" => GiveUp, 400;
+    /// The message is no poll, or does not take such an answer: an option that it does not have, several where one is to be chosen,
+    /// another answer in a quiz.
+    BadVote = "bad_vote" => GiveUp, 400;
+    /// The poll is closed.
+    PollClosed = "poll_closed" => GiveUp, 409;
     /// There is no such chat, or you are not in it.
     ChatNotFound = "chat_not_found" => GiveUp, 404;
     /// There is no such user.

@@ -7,6 +7,7 @@ use ts_rs::TS;
 use crate::{
     ChatDelta, ChatId, Reacted, Seq, Timestamp, User, UserDelta, UserId,
     call::{CallSignaled, CallState},
+    poll::ChatVote,
 };
 
 /// An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -22,6 +23,8 @@ pub enum Event {
     /// One's own reaction to a post of a channel, at once and on all own devices. It comes again in a delta when the post's counts are
     /// told, at most once a second.
     Reacted(OwnReaction),
+    /// One's own vote in a poll, at once and on all own devices. Not versioned: of each message the greatest `turn` holds.
+    Voted(ChatVote),
     /// Somebody is writing. Holds for 6 seconds or until that user's next message.
     Typing(Typing),
     /// Somebody whose presence this connection watches came or went.

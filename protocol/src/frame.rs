@@ -193,6 +193,7 @@ impl<'a> ServerFrame<'a> {
                 "me" => Event::Me(serde_json::from_str(data)?),
                 "read" => Event::Read(serde_json::from_str(data)?),
                 "reacted" => Event::Reacted(serde_json::from_str(data)?),
+                "voted" => Event::Voted(serde_json::from_str(data)?),
                 "typing" => Event::Typing(serde_json::from_str(data)?),
                 "presence" => Event::Presence(serde_json::from_str(data)?),
                 "user" => Event::User(serde_json::from_str(data)?),

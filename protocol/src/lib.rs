@@ -27,6 +27,7 @@ pub mod limit;
 pub mod media;
 pub mod message;
 pub mod openapi;
+pub mod poll;
 pub mod sticker;
 pub mod text;
 pub mod timestamp;

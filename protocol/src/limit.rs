@@ -15,6 +15,14 @@ pub const URL_BYTES: usize = 2048;
 pub const REACTION_BYTES: usize = 40;
 /// Most different reactions that one message can carry.
 pub const REACTION_KINDS: usize = 50;
+/// How many options a poll has.
+pub const POLL_OPTIONS: std::ops::RangeInclusive<usize> = 2..=10;
+/// Longest question of a poll, in UTF-16 code units.
+pub const POLL_QUESTION_UNITS: usize = 300;
+/// Longest option of a poll, in UTF-16 code units.
+pub const POLL_OPTION_UNITS: usize = 100;
+/// Longest explanation of a quiz, in UTF-16 code units.
+pub const POLL_EXPLANATION_UNITS: usize = 200;
 /// Shortest and longest handle, in characters `a–z 0–9 _`.
 pub const HANDLE_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 /// Longest name of a person or title of a chat, in characters.
@@ -31,6 +39,8 @@ pub const ADMIN_LOG_DAYS: u32 = 30;
 pub const ADMIN_LOG_PAGE: usize = 100;
 /// Most messages that are pinned in one chat.
 pub const PINNED: usize = 20;
+/// Most members of a group in which it is told who has read a message.
+pub const READERS_TOLD: usize = 100;
 /// Shortest and longest password, in bytes.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Most members that a group can have. Channels have no such bound.

@@ -12,6 +12,7 @@ use crate::{
         AudioBody, ContactBody, DocumentBody, LocationBody, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
         NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
     },
+    poll::{NewPoll, Poll},
 };
 
 /// A message in its final state. Its identity is (chat, seq).
@@ -126,6 +127,8 @@ pub enum Body {
     Location(LocationBody),
     /// Somebody's address.
     Contact(ContactBody),
+    /// A question to all in the chat.
+    Poll(Poll),
     /// Something that happened in the chat, told by the server.
     Service {
         /// What happened.
@@ -256,6 +259,8 @@ pub enum NewBody {
     Location(LocationBody),
     /// Somebody's address.
     Contact(ContactBody),
+    /// A question to all in the chat.
+    Poll(NewPoll),
 }
 
 impl NewBody {
@@ -302,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_kind_from_the_future_survives_an_old_client() {
-        let json = r#"{"kind":"poll","question":"چای؟","options":["بله","نه"]}"#;
+        let json = r#"{"kind":"hologram","question":"چای؟","options":["بله","نه"]}"#;
         let body: Body = serde_json::from_str(json).expect("tolerated");
         assert!(matches!(body, Body::Unknown(_)));
         let again: serde_json::Value = serde_json::to_value(&body).expect("serialises");

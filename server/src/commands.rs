@@ -118,6 +118,8 @@ macro_rules! commands {
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
+                "vote" => chats::change::start(app, asker, request, chats::polls::vote),
+                "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
                 "remove_member" => chats::remove_member::start(app, asker, request),
                 "set_slow_mode" => chats::change::start(app, asker, request, chats::change::set_slow_mode),
                 "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
@@ -127,6 +129,7 @@ macro_rules! commands {
                 "set_info" => chats::set_info::start(app, asker, request),
                 "pin_message" => chats::change::start(app, asker, request, chats::pin_message::pin),
                 "unpin_message" => chats::change::start(app, asker, request, chats::pin_message::unpin),
+                "unpin_all" => chats::change::start(app, asker, request, chats::pin_message::unpin_all),
                 "unban_member" => chats::change::start(app, asker, request, chats::change::unban_member),
                 "call_invite" => calls::call_invite::start(app, asker, request),
                 "call_ask" => calls::call_ask::start(app, asker, request),
@@ -166,6 +169,9 @@ commands! {
     "create_chat" => chats::create_chat::run, LONG;
     "get_chat" => chats::history::get_chat, LONG;
     "get_members" => chats::get_members::run, LONG;
+    "get_reactions" => chats::audience::reactions, LONG;
+    "get_readers" => chats::audience::readers, SHORT;
+    "get_voters" => chats::polls::voters, LONG;
     "get_links" => chats::get_links::run, LONG;
     "get_banned" => chats::get_banned::run, LONG;
     "get_admin_log" => chats::get_admin_log::run, LONG;

@@ -37,6 +37,7 @@ use crate::{
     lists::Lists,
     metrics::Metrics,
     passwords::Passwords,
+    polls,
     readers::Readers,
     relays::Relays,
     resumes::Resumes,
@@ -199,6 +200,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let count = committer.clone();
     let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
     tasks.spawn("the counters of channels", counting);
+    tasks.spawn("the closing of polls", polls::keep_closing(store.upkeep(), committer.clone()));
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;

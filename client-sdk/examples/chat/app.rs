@@ -2,6 +2,7 @@
 
 mod files;
 mod places;
+mod polls;
 
 use std::{
     collections::HashMap,
@@ -40,6 +41,7 @@ const HELP: &str = "\
 /file PATH [text]        a file; /photo, /voice, /video, /round, /audio: as such
 /place 34.64 50.87       a place
 /contact @handle [+98…]  somebody to be written to; or a name and a number
+/poll Question | A | B   a poll; /vote N 1 3 answers one, /vote N takes it back, /close N ends one's own
 /save N [PATH]           the file of a message
 /retry  /cancel          what was not sent             /quit        the end";
 
@@ -172,6 +174,12 @@ impl App {
                 self.send_file(kind, rest).await?;
             }
             "/place" => self.place(rest)?,
+            "/poll" => self.poll(rest)?,
+            "/vote" => self.vote(rest).await?,
+            "/close" => {
+                let (seq, _) = seq_and_rest(rest)?;
+                self.client.close_poll(self.here()?, seq).await?;
+            }
             "/contact" => self.contact(rest).await?,
             "/save" => self.save(rest)?,
             "/retry" | "/cancel" => self.unsent(word == "/retry"),
@@ -326,7 +334,12 @@ impl App {
             self.screen.line("— this is the beginning —");
         }
         let mine = |seq: Seq| page.reacted.iter().find(|it| it.seq == seq).and_then(|it| it.emoji.clone());
-        let views = page.messages.iter().map(|it| MessageView { message: it.clone(), my_reaction: mine(it.seq) });
+        let vote = |seq: Seq| page.voted.iter().find(|it| it.seq == seq).cloned();
+        let views = page.messages.iter().map(|it| MessageView {
+            message: it.clone(),
+            my_reaction: mine(it.seq),
+            my_vote: vote(it.seq),
+        });
         let views: Vec<_> = views.collect();
         self.show_messages(chat_id, &views).await;
         Ok(())
@@ -361,9 +374,9 @@ impl App {
     async fn message(&mut self, chat_id: ChatId, message: &Message, new: bool) {
         self.learn(&[message.sender]).await;
         let chat = self.client.chat(chat_id);
-        let reaction = self.client.messages(chat_id).into_iter().find(|view| view.message.seq == message.seq);
-        let my_reaction = reaction.and_then(|view| view.my_reaction);
-        let view = MessageView { message: message.clone(), my_reaction };
+        let held = self.client.messages(chat_id).into_iter().find(|view| view.message.seq == message.seq);
+        let (my_reaction, my_vote) = held.map_or((None, None), |view| (view.my_reaction, view.my_vote));
+        let view = MessageView { message: message.clone(), my_reaction, my_vote };
         let line = self.show.message(&view, chat.as_ref().map_or(Seq(0), |chat| chat.others_read));
         if Some(chat_id) == self.open {
             if new && message.seq <= self.shown {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use chapar_client::{
     ClientEvent, Connection, SendState,
-    protocol::{Body, ChatId, ChatKind, FileKind, Message, ReactionCount, Role, Seq, ServiceAction, UserId},
+    protocol::{
+        Body, ChatId, ChatKind, FileKind, ReactionCount, Role, Seq, ServiceAction, UserId,
+        poll::{OwnVote, Poll, PollOption},
+    },
     view::{ChatView, MessageView},
 };
 
@@ -56,16 +59,12 @@ impl Show {
             format!("  {}{}{mine}", self.bidi.part(&it.emoji), it.count)
         };
         let reactions: String = message.reactions.iter().map(reaction).collect();
-        format!(
-            "#{} {}{mark}{reply}: {}{edited}{reactions}",
-            message.seq,
-            self.name(message.sender),
-            self.body(message)
-        )
+        format!("#{} {}{mark}{reply}: {}{edited}{reactions}", message.seq, self.name(message.sender), self.body(view))
     }
 
-    fn body(&self, message: &Message) -> String {
-        match &message.body {
+    fn body(&self, view: &MessageView) -> String {
+        match &view.message.body {
+            Body::Poll(poll) => self.poll(poll, view.my_vote.as_ref()),
             Body::Text(text) => self.bidi.part(&text.text),
             Body::Deleted => "— deleted —".into(),
             Body::Service { action } => self.action(action),
@@ -81,6 +80,19 @@ impl Show {
             }
             other => self.file(other),
         }
+    }
+
+    /// A question and how its options stand, each with the number by which it is chosen.
+    fn poll(&self, poll: &Poll, mine: Option<&OwnVote>) -> String {
+        let right = mine.and_then(|it| it.key.right).or(poll.key.right);
+        let option = |(it, place): (&PollOption, u8)| {
+            let chosen = if mine.is_some_and(|it| it.options.contains(&place)) { "*" } else { "" };
+            let is_right = if right == Some(place) { " ✓" } else { "" };
+            format!("  {}. {} {}{chosen}{is_right}", place + 1, self.bidi.part(&it.text), it.votes)
+        };
+        let options: String = poll.options.iter().zip(0..).map(option).collect();
+        let closed = if poll.closed { " (closed)" } else { "" };
+        format!("— {}{closed} —{options}", self.bidi.part(&poll.question))
     }
 
     /// What a file is, and the text under it.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version, command::Page,
+    ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version,
+    command::Page,
+    poll::{ChatVote, OwnVote},
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,8 @@ use super::event::ClientEvent;
 
 /// Rows beside the window that are kept while a page of history is under way.
 const BESIDE: usize = 2_000;
+/// Own votes that are kept.
+const VOTES: usize = 200;
 
 /// How a delta fits what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,9 @@ pub struct Chat {
     pub messages: BTreeMap<Seq, Message>,
     /// The own reactions to messages in the window. Message rows carry only counts.
     pub reacted: BTreeMap<Seq, String>,
+    /// The own votes, those in the last polls in which one has voted: of each the one with the greatest turn.
+    #[serde(default)]
+    pub votes: BTreeMap<Seq, OwnVote>,
     /// How far anybody has read, as far as told. Only grows.
     pub reads: BTreeMap<UserId, Seq>,
     /// The furthest read mark of anybody else. Only grows.
@@ -86,6 +93,7 @@ impl Chat {
             members: BTreeMap::new(),
             messages: BTreeMap::new(),
             reacted: BTreeMap::new(),
+            votes: BTreeMap::new(),
             reads: BTreeMap::new(),
             others_read: Seq(0),
             beside: None,
@@ -128,6 +136,11 @@ impl Chat {
                 self.set_reacted(&reacted, me);
                 told.push(ClientEvent::Reacted { chat_id, reacted });
             }
+            ChatRow::Vote(vote) => {
+                if self.set_vote(&vote) {
+                    told.push(ClientEvent::Voted(ChatVote { chat_id, vote }));
+                }
+            }
             // A kind from the future: its version is taken with the delta's (R17).
             ChatRow::Unknown => {}
         }
@@ -158,6 +171,9 @@ impl Chat {
     pub(crate) fn put_page(&mut self, page: &Page, me: UserId) {
         let touches = page.messages.first().is_some_and(|message| message.seq <= self.last_seq)
             && page.messages.last().is_some_and(|message| message.seq.next() >= self.first);
+        for vote in &page.voted {
+            self.set_vote(vote);
+        }
         // Without it the chat was replaced while the page was under way: what changed meanwhile is not known.
         let Some(beside) = self.beside.clone() else { return };
         if touches && !beside.full {
@@ -251,6 +267,18 @@ impl Chat {
             Some(emoji) => self.reacted.insert(reacted.seq, emoji.clone()),
             None => self.reacted.remove(&reacted.seq),
         };
+    }
+
+    /// Takes over one's own vote, in whatever order they come. Whether it is news.
+    pub(crate) fn set_vote(&mut self, vote: &OwnVote) -> bool {
+        if self.votes.get(&vote.seq).is_some_and(|known| known.turn >= vote.turn) {
+            return false;
+        }
+        self.votes.insert(vote.seq, vote.clone());
+        if self.votes.len() > VOTES {
+            self.votes.pop_first();
+        }
+        true
     }
 
     fn page_done(&mut self) {

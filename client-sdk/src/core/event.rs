@@ -4,6 +4,7 @@ use chapar_protocol::{
     Action, ChatId, Member, Message, OwnItem, Reacted, Seq, Timestamp, User, Version, WireError,
     call::{CallSignaled, CallState},
     event::{Presence, Read, Typing},
+    poll::ChatVote,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -37,6 +38,8 @@ pub enum ClientEvent {
         /// Whose, which and on what.
         reacted: Reacted,
     },
+    /// One's own vote in a poll is another one, by whatever device.
+    Voted(ChatVote),
     /// Somebody came, went or has another role.
     Member {
         /// Where.

@@ -73,6 +73,14 @@ impl Session {
                     self.tell(ClientEvent::Reacted { chat_id: own.chat_id, reacted: own.reacted });
                 }
             }
+            Event::Voted(own) => {
+                if let Some(chat) = self.chats.get_mut(&own.chat_id)
+                    && Arc::make_mut(chat).set_vote(&own.vote)
+                {
+                    self.changed = true;
+                    self.tell(ClientEvent::Voted(own));
+                }
+            }
             Event::Typing(typing) => self.tell(ClientEvent::Typing(typing)),
             Event::Presence(presence) => self.tell(ClientEvent::Presence(presence)),
             Event::User(user) => {

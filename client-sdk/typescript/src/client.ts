@@ -202,6 +202,11 @@ export class Client extends Commands {
     return chat ? messageViews(chat) : [];
   }
 
+  /** The own vote in a poll, with what is right in a quiz that one has answered; nothing where none is known. */
+  ownVote(chatId: wire.ChatId, seq: wire.Seq): wire.OwnVote | undefined {
+    return this.#view.state.chats.get(chatId)?.votes.get(seq);
+  }
+
   /** The messages on their way, of one chat or of all, in the order in which they were given. */
   outbox(chatId?: wire.ChatId): Outgoing[] {
     const { outbox } = this.#view;

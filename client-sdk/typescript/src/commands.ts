@@ -180,6 +180,21 @@ export abstract class Commands {
     return this.request("set_info", { chat_id: chatId, ...info });
   }
 
+  /** Answers a poll by the places of what is chosen, from 0; none takes the answer back. `Client.ownVote` tells how it stands. */
+  vote(chatId: wire.ChatId, seq: wire.Seq, options: number[]): Promise<wire.Voted> {
+    return this.request("vote", { chat_id: chatId, seq, options });
+  }
+
+  /** Ends a poll of one's own. */
+  closePoll(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
+    return this.request("close_poll", { chat_id: chatId, seq });
+  }
+
+  /** Who has chosen an option of a public poll, by user id, 200 a page; go on with `after` while the answer has one. */
+  getVoters(chatId: wire.ChatId, seq: wire.Seq, option: number, after?: wire.UserId): Promise<wire.Voters> {
+    return this.request("get_voters", { chat_id: chatId, seq, option, ...(after !== undefined && { after }) });
+  }
+
   /** Pins a message: it is shown above the others to all. */
   pinMessage(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
     return this.request("pin_message", { chat_id: chatId, seq });
@@ -188,6 +203,21 @@ export abstract class Commands {
   /** Takes a pin back. */
   unpinMessage(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Changed> {
     return this.request("unpin_message", { chat_id: chatId, seq });
+  }
+
+  /** Takes all pins back. */
+  unpinAll(chatId: wire.ChatId): Promise<wire.Changed> {
+    return this.request("unpin_all", { chat_id: chatId });
+  }
+
+  /** Who has reacted to a message of a direct chat or a group, with one reaction or any, by user id, 200 a page; go on with `after` while the answer has one. */
+  getReactions(chatId: wire.ChatId, seq: wire.Seq, more: { emoji?: string; after?: wire.UserId } = {}): Promise<wire.Reactors> {
+    return this.request("get_reactions", { chat_id: chatId, seq, ...more });
+  }
+
+  /** Who has read a message, in a group of at most 100. */
+  getReaders(chatId: wire.ChatId, seq: wire.Seq): Promise<wire.Readers> {
+    return this.request("get_readers", { chat_id: chatId, seq });
   }
 
   /** Takes rights from a member that everybody has, until a time (ISO 8601) or for good; none gives all back. */

@@ -48,6 +48,8 @@ export class Timeline {
         case "reacted":
           if (event.reacted.user_id !== client.me?.id) return;
           return this.#react(event.reacted.seq, event.reacted.emoji);
+        case "voted":
+          return this.#voted(event.vote.seq);
         case "replaced":
           // What was held may have changed without our hearing of it.
           return this.#replaced();
@@ -196,6 +198,15 @@ export class Timeline {
     const known = index >= 0 ? this.#rows[index] : undefined;
     if (!known || known.myReaction === emoji) return;
     this.#rows = replaced(this.#rows, index, { message: known.message, myReaction: emoji });
+    this.#tell("rows");
+  }
+
+  /** The row is another object, so that it is drawn anew with `Client.ownVote`. */
+  #voted(seq: Seq): void {
+    const index = seq - this.#from;
+    const known = index >= 0 ? this.#rows[index] : undefined;
+    if (!known) return;
+    this.#rows = replaced(this.#rows, index, { ...known });
     this.#tell("rows");
   }
 

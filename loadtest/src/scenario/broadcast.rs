@@ -1,4 +1,5 @@
-//! A channel whose owner posts at fixed times while others do something else there: what `joins` and `reactions` have in common.
+//! A channel, or a group, whose owner posts at fixed times while others do something else there: what `joins`, `reactions` and `polls` have in
+//! common.
 
 use std::time::{Duration, Instant};
 
@@ -67,13 +68,17 @@ impl Broadcast {
 
     /// Starts a node and makes people and channel; nobody but the owner and the watchers is in it. Nobody is connected yet.
     pub(super) fn set_up(own: &Own, people: u32, posts_per_second: u64) -> Result<Self, Error> {
+        Self::set_up_in(ChatKind::Channel, own, people, posts_per_second)
+    }
+
+    /// The same, in a chat of this kind.
+    pub(super) fn set_up_in(kind: ChatKind, own: &Own, people: u32, posts_per_second: u64) -> Result<Self, Error> {
         let plain = Plain::start(own, Databases::One)?;
         let common = plain.common(own);
         let run = Run::set_up(&common, 1 + people + WATCHERS, Vec::new(), 1..=1, 1)?;
         let mut random = Random::new(own.seed ^ 0xB0AD);
         let (title, handle) = ("load test".to_owned(), Some(HANDLE.to_owned()));
-        let create =
-            CreateChat { client_id: uuid(&mut random), kind: ChatKind::Channel, title, handle, members: vec![] };
+        let create = CreateChat { client_id: uuid(&mut random), kind, title, handle, members: vec![] };
         let chat_id = api(&common).call(&run.world.users[0].token, &create)?.chat.id;
         let audit = AuditReport { chats: 1, ..AuditReport::default() };
         let (posting, answers) = (None, Vec::new());

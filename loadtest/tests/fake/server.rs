@@ -170,7 +170,7 @@ impl Server {
             messages.retain(|message| message.seq.0 % 20 != 0);
         }
         let last_seq = chat.messages.last().map_or(Seq(0), |it| it.seq);
-        Page { messages, reacted: Vec::new(), version: Version(chat.version), last_seq }
+        Page { messages, reacted: Vec::new(), voted: Vec::new(), version: Version(chat.version), last_seq }
     }
 
     fn websocket(&self, stream: TcpStream) -> Option<()> {

@@ -80,7 +80,10 @@ impl Folder {
             return false;
         }
         let by_kind = || chat.kind.is_some_and(|kind| self.kinds.contains(&kind));
-        let by_rule = || !chat.archived && (chat.unread || !self.unread) && !(chat.muted && self.unmuted);
+        let by_rule = || {
+            let (too_quiet, too_read) = (self.unmuted && chat.muted, self.unread && !chat.unread);
+            !(chat.archived || too_quiet || too_read)
+        };
         self.chats.contains(&chat.id) || by_kind() && by_rule()
     }
 }

@@ -19,6 +19,7 @@ impl Body {
             Self::Text(_)
             | Self::Location(_)
             | Self::Contact(_)
+            | Self::Poll(_)
             | Self::Service { .. }
             | Self::Deleted
             | Self::Unknown(_) => None,
@@ -147,7 +148,7 @@ impl NewBody {
             Self::Audio(it) => (FileKind::Audio, it.file),
             Self::Document(it) => (FileKind::Document, it.file),
             Self::Sticker(it) => (FileKind::Sticker, it.file),
-            Self::Text(_) | Self::Location(_) | Self::Contact(_) => return None,
+            Self::Text(_) | Self::Location(_) | Self::Contact(_) | Self::Poll(_) => return None,
         })
     }
 
@@ -211,7 +212,7 @@ impl NewBody {
             Self::Audio(it) => (&mut it.file, None),
             Self::Document(it) => (&mut it.file, None),
             Self::Sticker(it) => (&mut it.file, None),
-            Self::Text(_) | Self::Location(_) | Self::Contact(_) => return,
+            Self::Text(_) | Self::Location(_) | Self::Contact(_) | Self::Poll(_) => return,
         };
         *file = NamedFile { file_id: other(file.file_id), from: None };
         if let Some(poster) = poster {

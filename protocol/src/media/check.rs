@@ -20,7 +20,7 @@ fn refuse<T>(message: &str) -> Result<T, WireError> {
 ///
 /// # Errors
 /// [`ErrorCode::BadRequest`] for figures out of bounds, previews and waveforms of another length, a phone that is none; those of
-/// captions, titles and reactions for what they are like.
+/// captions, titles, reactions and polls for what they are like.
 pub fn check(body: NewBody) -> Result<NewBody, WireError> {
     Ok(match body {
         NewBody::Text(text) => NewBody::Text(text::check_text(text)?),
@@ -55,6 +55,7 @@ pub fn check(body: NewBody) -> Result<NewBody, WireError> {
         }
         NewBody::Location(it) => NewBody::Location(location(&it)?),
         NewBody::Contact(it) => NewBody::Contact(contact(it)?),
+        NewBody::Poll(it) => NewBody::Poll(it.check()?),
     })
 }
 

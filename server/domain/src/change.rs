@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chapar_protocol::{
     ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
     message::{Body, Forwarded, NewBody, ServiceAction},
+    poll::{OwnVote, QuizKey},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -46,6 +47,10 @@ pub enum Change {
     Delete(Seq),
     /// One's reaction to a message, or none.
     React(Seq, Option<String>),
+    /// One's vote in a poll: the places of what one chooses, none to take it back.
+    Vote(Seq, Vec<u8>),
+    /// A poll takes no more votes. Asked by its author, or by the server when it is time.
+    ClosePoll(Seq),
     /// More members. Of those who had gone by themselves, only who is in the second list comes back.
     Add(Vec<UserId>, Vec<UserId>),
     /// One member less, who stays out.
@@ -68,6 +73,8 @@ pub enum Change {
     Pin(Seq),
     /// No longer.
     Unpin(Seq),
+    /// None is shown above the others any more.
+    UnpinAll,
     /// Whoever was removed may come back by themselves.
     Unban(UserId),
     /// Somebody cannot write in a direct chat any more, or (negative) can again: whoever asks takes no messages from them (a block, or from nobody), or does again, since then
@@ -137,6 +144,8 @@ pub struct NewMessage {
     pub body: Body,
     /// What it answers.
     pub reply_to: Option<Seq>,
+    /// Of a quiz: what is right, which its body does not say yet.
+    pub key: Option<Box<QuizKey>>,
     /// The marks beside the body.
     pub beside: Beside,
     /// Both as JSON: encoded once, for the table.
@@ -178,10 +187,14 @@ impl NewMessage {
         Self::with(client_id, fingerprint("service".into(), None), Body::Service { action }, None)
     }
 
-    fn with(client_id: Uuid, hash: i64, body: Body, reply_to: Option<Seq>) -> Self {
+    fn with(client_id: Uuid, hash: i64, mut body: Body, reply_to: Option<Seq>) -> Self {
+        let key = match &mut body {
+            Body::Poll(poll) if poll.quiz => Some(Box::new(std::mem::take(&mut poll.key))),
+            _ => None,
+        };
         let beside = Beside::default();
         let json = json(&body, &beside);
-        Self { client_id, body, reply_to, beside, json, hash }
+        Self { client_id, body, reply_to, key, beside, json, hash }
     }
 }
 
@@ -237,7 +250,12 @@ impl Asked {
     /// The message that must be known to judge it.
     pub fn message(&self) -> Option<Seq> {
         match self.change {
-            Change::Edit(seq, _) | Change::Delete(seq) | Change::React(seq, _) | Change::Pin(seq) => Some(seq),
+            Change::Edit(seq, _)
+            | Change::Delete(seq)
+            | Change::React(seq, _)
+            | Change::Vote(seq, _)
+            | Change::ClosePoll(seq)
+            | Change::Pin(seq) => Some(seq),
             _ => None,
         }
     }
@@ -320,6 +338,13 @@ pub enum Done {
         /// They were there already.
         existed: bool,
     },
+    /// One's vote stands as it was asked.
+    Voted {
+        /// The chat's version.
+        version: chapar_protocol::Version,
+        /// As its owner is told.
+        vote: OwnVote,
+    },
     /// The chat is as it was asked to be, at this version.
     Changed(chapar_protocol::Version),
     /// Whoever wants to come in is to be let in by somebody.
@@ -330,7 +355,10 @@ impl Done {
     /// The chat's version that it stands for.
     pub fn version(&self) -> chapar_protocol::Version {
         match self {
-            Self::Changed(version) | Self::Waits(version) | Self::Sent { version, .. } => *version,
+            Self::Changed(version)
+            | Self::Waits(version)
+            | Self::Sent { version, .. }
+            | Self::Voted { version, .. } => *version,
             Self::Album { sent, .. } => sent.iter().map(|it| it.version).max().unwrap_or_default(),
         }
     }

@@ -7,12 +7,14 @@ use std::{
 
 use chapar_protocol::{
     Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
+    poll::QuizKey,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     change::json,
+    poll::{UntoldVote, Vote},
     rights::{Place, Rights},
 };
 
@@ -39,6 +41,10 @@ pub struct Chat {
     pub sent: HashMap<(UserId, Uuid), Sent>,
     /// The reactions of those who ask to the messages asked for.
     pub reactions: HashMap<(Seq, UserId), String>,
+    /// The votes of those who ask in the polls asked for.
+    pub votes: HashMap<(Seq, UserId), Vote>,
+    /// What is right in the quizzes asked for.
+    pub keys: HashMap<Seq, QuizKey>,
     /// What a channel's counters have not told yet. Known only where it is to be counted anew.
     pub untold: Untold,
     /// The invite links that the changes are about. Known only where they are about some.
@@ -104,9 +110,11 @@ pub struct Untold {
     pub stale: bool,
     /// Reactions that do not stand in a message's counts as they are.
     pub reactions: BTreeMap<(Seq, UserId), UntoldReaction>,
+    /// Votes that do not stand in a poll's counts as they are.
+    pub votes: BTreeMap<(Seq, UserId), UntoldVote>,
     /// How often messages were viewed, where that is news.
     pub views: BTreeMap<Seq, u32>,
-    /// There is more of both.
+    /// There is more of them.
     pub more: bool,
 }
 
@@ -183,6 +191,11 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Notes that the body is to be written as it is now.
+    pub(crate) fn write_body(&mut self) {
+        self.json = Some(json(&self.message.body, &Beside::of(&self.message)));
+    }
+
     /// Another body under the same marks. A tombstone has none.
     pub(crate) fn rewrite(&mut self, body: Body) {
         if body == Body::Deleted {
@@ -250,6 +263,8 @@ impl Chat {
             messages: HashMap::new(),
             sent: HashMap::new(),
             reactions: HashMap::new(),
+            votes: HashMap::new(),
+            keys: HashMap::new(),
             untold: Untold::default(),
             invites: BTreeMap::new(),
             asking: BTreeMap::new(),

@@ -6,6 +6,7 @@ mod invites;
 mod log;
 mod members;
 mod messages;
+mod polls;
 mod powers;
 mod slow;
 #[cfg(test)]
@@ -16,16 +17,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
     AdminAction, ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError,
+    poll::QuizKey,
 };
 use uuid::Uuid;
 
 pub use self::{
     counters::PAUSE,
+    polls::Voting,
     told::{A_FEW, Membership},
 };
 use crate::{
     change::{Asked, Change, Done, NewChat},
     chat::{Chat, Standing},
+    poll::Choice,
     refusal::refusal,
     rights::{Action, Rights, may},
 };
@@ -78,6 +82,14 @@ pub struct Rows {
     pub reactions: BTreeMap<(Seq, UserId), Version>,
     /// Reactions of a channel that are told now.
     pub counted: BTreeMap<(Seq, UserId), Counted>,
+    /// Votes set or taken back.
+    pub votes: BTreeMap<(Seq, UserId), Voting>,
+    /// Votes in a channel that are counted now, as what.
+    pub tallied: BTreeMap<(Seq, UserId), Choice>,
+    /// New polls, with what is right in a quiz.
+    pub polls: BTreeMap<Seq, QuizKey>,
+    /// Polls that take no more votes; whether their messages are deleted.
+    pub ended: BTreeMap<Seq, bool>,
     /// The counters are told now.
     pub told: Option<Timestamp>,
     /// There was more to count than one change tells.
@@ -123,6 +135,7 @@ impl Rows {
     fn is_quiet(&self) -> bool {
         !self.members.is_empty()
             || !self.reactions.is_empty()
+            || !self.votes.is_empty()
             || self.told.is_some()
             || !self.shut.is_empty()
             || !self.entry.is_empty()
@@ -169,11 +182,7 @@ pub fn judge(id: ChatId, chat: Option<Chat>, asked: &[&Asked], moment: Moment<'_
         };
         verdicts.push(verdict);
     }
-    let written = judging.filter(|it| it.chat.version > from || it.rows.is_quiet()).map(|it| Written {
-        chat: it.chat,
-        from,
-        rows: it.rows,
-    });
+    let written = judging.filter(|it| it.chat.version > from || it.rows.is_quiet()).map(|it| it.done(from));
     Judgement { verdicts, written }
 }
 
@@ -201,13 +210,24 @@ fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
 struct Judging {
     chat: Chat,
     rows: Rows,
-    /// Reactions to one message that come together take one version: nobody need hear of each.
-    reacted_at: HashMap<Seq, Version>,
+    /// Reactions to one message that come together take one version, and so do votes: nobody need hear of each.
+    moved_at: HashMap<Seq, Version>,
+    /// Polls that say something else than before.
+    repolled: BTreeSet<Seq>,
 }
 
 impl Judging {
     fn new(chat: Chat) -> Self {
-        Self { chat, rows: Rows::default(), reacted_at: HashMap::new() }
+        Self { chat, rows: Rows::default(), moved_at: HashMap::new(), repolled: BTreeSet::new() }
+    }
+
+    fn done(mut self, from: Version) -> Written {
+        for seq in &self.repolled {
+            if let Some(stored) = self.chat.messages.get_mut(seq) {
+                stored.write_body();
+            }
+        }
+        Written { chat: self.chat, from, rows: self.rows }
     }
 
     fn one(&mut self, asked: &Asked, now: Timestamp, dice: &mut dyn FnMut() -> Uuid) -> Verdict {
@@ -226,6 +246,8 @@ impl Judging {
             Change::Edit(seq, body) => self.edit(by, *seq, body, now),
             Change::Delete(seq) => self.delete(by, *seq, now),
             Change::React(seq, emoji) => self.react(by, *seq, emoji.as_deref(), now),
+            Change::Vote(seq, places) => self.vote(by, *seq, places, now),
+            Change::ClosePoll(seq) => self.close_poll(asked.by, *seq, now),
             Change::Add(users, back) => self.add(by, users, back, now, dice),
             Change::Remove(user) => self.remove(by, *user, None, now, dice),
             Change::Ban(user, reason) => self.remove(by, *user, Some(reason), now, dice),
@@ -237,6 +259,7 @@ impl Judging {
             Change::SetInfo(new) => self.set_info(by, new, now),
             Change::Pin(seq) => self.pin(by, *seq, now),
             Change::Unpin(seq) => self.unpin(by, *seq, now),
+            Change::UnpinAll => self.unpin_all(by, now),
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
             Change::Join => self.join(by, now, dice),
@@ -282,6 +305,16 @@ impl Judging {
         turned.version = version.or(turned.version);
         standing.turn += 1;
         Some(standing)
+    }
+
+    /// The version at which what is counted of a message moves.
+    fn moved_at(&mut self, seq: Seq) -> Version {
+        let version = match self.moved_at.get(&seq) {
+            Some(version) => *version,
+            None => self.next(),
+        };
+        self.moved_at.insert(seq, version);
+        version
     }
 
     fn as_it_is(&self) -> Done {

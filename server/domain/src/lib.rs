@@ -11,6 +11,7 @@
 pub mod change;
 pub mod chat;
 pub mod judge;
+pub mod poll;
 mod reactions;
 pub mod readers;
 pub mod refusal;

@@ -18,6 +18,7 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::MessageNotFound => "there is no such message, or it was deleted",
         ErrorCode::Forbidden => "you do not have the right to do this here",
         ErrorCode::RefusedByUser => "this person does not take it from you",
+        ErrorCode::PollClosed => "the poll is closed",
         ErrorCode::ClientIdReused => "this client id was used before for something else",
         ErrorCode::HandleTaken => "somebody has this handle already",
         ErrorCode::ChatFull => "a group has at most 200,000 members",

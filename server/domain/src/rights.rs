@@ -119,6 +119,10 @@ pub enum Action {
     Delete(UserId),
     /// React to a message.
     React,
+    /// Vote in a poll.
+    Vote,
+    /// Close a poll of this sender.
+    ClosePoll(UserId),
     /// Bring people in.
     Add,
     /// Take out somebody who has this role, restrict them, or let them come back; `None` for somebody who has left.
@@ -176,7 +180,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
     };
     if place.kind == ChatKind::Direct
         && standing.shut > 0
-        && matches!(action, Action::Write | Action::Edit(_) | Action::React | Action::Pin)
+        && matches!(action, Action::Write | Action::Edit(_) | Action::React | Action::Vote | Action::Pin)
     {
         return Err(refusal(ErrorCode::RefusedByUser));
     }
@@ -190,6 +194,7 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         Action::Edit(_) => place.kind == ChatKind::Channel || rights.has(Rights::WRITE),
         Action::Delete(sender) => sender == user || place.kind != ChatKind::Direct && rights.has(Rights::DELETE),
         Action::React => rights.has(Rights::REACT),
+        Action::ClosePoll(sender) => sender == user,
         Action::Add => place.kind != ChatKind::Direct && rights.has(Rights::ADD),
         Action::Remove(role) => {
             if place.kind == ChatKind::Direct || !rights.has(Rights::REMOVE) {
@@ -209,7 +214,8 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         Action::Leave if place.kind == ChatKind::Direct => {
             return refuse(ErrorCode::Forbidden, "a direct chat cannot be left");
         }
-        Action::Leave => true,
+        // Whoever is asked may answer, also who cannot write here.
+        Action::Vote | Action::Leave => true,
     };
     if allowed {
         return Ok(());
@@ -223,7 +229,9 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
 
 #[cfg(test)]
 mod tests {
-    use Action::{Add, ChangeInfo, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, SeeLog, Write};
+    use Action::{
+        Add, ChangeInfo, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, SeeLog, Vote, Write,
+    };
     use ChatKind::{Channel, Direct, Group};
 
     use super::*;
@@ -245,6 +253,9 @@ mod tests {
         let table: &[(Action, bool, [bool; 3], [bool; 3])] = &[
             (Write, true, [true, true, true], [false, true, true]),
             (React, true, [true, true, true], [true, true, true]),
+            (Vote, true, [true, true, true], [true, true, true]),
+            (ClosePoll(ME), true, [true, true, true], [true, true, true]),
+            (ClosePoll(OTHER), false, [false, false, false], [false, false, false]),
             (List, true, [true, true, true], [false, true, true]),
             (Edit(ME), true, [true, true, true], [true, true, true]),
             (Edit(OTHER), false, [false, false, false], [false, false, false]),

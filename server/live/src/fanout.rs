@@ -26,6 +26,7 @@ use chapar_protocol::{
     call::Party,
     event::{OwnReaction, Read, Typing},
     frame,
+    poll::{ChatVote, OwnVote},
 };
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -154,6 +155,13 @@ impl Fanout {
         for reacted in reactions {
             let topic = Topic::User(reacted.user_id.0);
             self.send(topic, Parcel::Passing(event_frame(&Event::Reacted(OwnReaction { chat_id, reacted }))));
+        }
+    }
+
+    /// Tells people's devices of their own votes, which are nobody else's business.
+    pub fn publish_own_votes(self: &Arc<Self>, chat_id: ChatId, votes: impl Iterator<Item = (UserId, OwnVote)>) {
+        for (user, vote) in votes {
+            self.send(Topic::User(user.0), Parcel::Passing(event_frame(&Event::Voted(ChatVote { chat_id, vote }))));
         }
     }
 

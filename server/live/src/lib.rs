@@ -14,6 +14,7 @@ pub mod joining;
 pub mod lists;
 pub mod metrics;
 pub mod outbox;
+pub mod polls;
 pub mod readers;
 pub mod together;
 

@@ -1,6 +1,7 @@
 //! Chats: what is said in them, who is in them, what a client has missed.
 
 pub(super) mod add_members;
+pub(super) mod audience;
 pub(super) mod change;
 pub(super) mod create_chat;
 pub(super) mod files;
@@ -17,6 +18,7 @@ pub(super) mod leave;
 pub(super) mod mark_read;
 pub(super) mod open_direct;
 pub(super) mod pin_message;
+pub(super) mod polls;
 pub(super) mod remove_member;
 pub(super) mod schedule;
 pub(super) mod send;

@@ -2,6 +2,7 @@
 
 mod admin_log;
 mod apart;
+mod audience;
 pub mod change;
 mod delta;
 mod entry;
@@ -11,6 +12,7 @@ mod forwards;
 pub mod invites;
 mod load;
 pub mod pages;
+mod polls;
 pub mod readers;
 mod snapshot;
 mod untold;

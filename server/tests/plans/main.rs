@@ -11,6 +11,7 @@ mod support;
 mod exercise;
 mod files;
 mod fill;
+mod polls;
 mod statements;
 
 use std::{

@@ -2,7 +2,7 @@
 
 use chapar_protocol::{
     ErrorCode, Right, Seq,
-    command::{Delete, GetChat, PinMessage, SetChatRights, SetInfo, UnpinMessage},
+    command::{Delete, GetChat, PinMessage, SetChatRights, SetInfo, UnpinAll, UnpinMessage},
 };
 
 use crate::support::{Device, Model, device::message, world::Plan};
@@ -69,6 +69,13 @@ async fn for_all_who_are_in_it() {
     member.must(PinMessage { chat_id, seq: second }).await;
     let read = away.must(GetChat { chat_id }).await.chat;
     assert_eq!((read.title.as_deref(), read.pinned), (Some("از ما"), vec![second]));
+    let third = owner.say(chat_id, "three").await.seq;
+    member.must(PinMessage { chat_id, seq: third }).await;
+    owner.must(SetChatRights { chat_id, rights: vec![Right::Write] }).await;
+    assert_eq!(member.refused(UnpinAll { chat_id }).await.code, ErrorCode::Forbidden);
+    let version = owner.must(UnpinAll { chat_id }).await.version;
+    assert_eq!(owner.must(UnpinAll { chat_id }).await.version, version, "none is pinned already");
+    member.until("no pins", |model| model.chats[&chat_id].info.as_ref().is_some_and(|it| it.pinned.is_empty())).await;
     assert!([&owner, &member, &away].iter().all(|it| it.model().violations.is_empty()));
 }
 

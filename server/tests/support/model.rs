@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
     ChatCursor, ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member, Message,
-    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept,
+    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept, poll::OwnVote,
 };
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ pub struct Chat {
     pub messages: BTreeMap<Seq, Message>,
     /// Own reactions.
     pub reacted: BTreeMap<Seq, String>,
+    /// Own votes, each the one with the greatest turn.
+    pub votes: BTreeMap<Seq, OwnVote>,
     /// The furthest read mark of anybody else.
     pub others_read: Seq,
     /// Everything below this is not held.
@@ -45,6 +47,11 @@ impl Chat {
                 Some(emoji) => drop(self.reacted.insert(seq, emoji)),
                 None => drop(self.reacted.remove(&seq)),
             },
+            ChatRow::Vote(it) => {
+                if self.votes.get(&it.seq).is_none_or(|known| known.turn < it.turn) {
+                    self.votes.insert(it.seq, it);
+                }
+            }
             ChatRow::Reaction(_) | ChatRow::Unknown => {}
         }
     }
@@ -179,6 +186,12 @@ impl Model {
                 }
                 Vec::new()
             }
+            Event::Voted(own) => {
+                if let Some(chat) = self.chats.get_mut(&own.chat_id) {
+                    chat.take(ChatRow::Vote(own.vote), self.me);
+                }
+                Vec::new()
+            }
             Event::Typing(_)
             | Event::Presence(_)
             | Event::User(_)
@@ -245,6 +258,7 @@ impl Model {
             version: snapshot.version,
             members: BTreeMap::new(),
             reacted: BTreeMap::new(),
+            votes: old.as_ref().map_or_else(BTreeMap::new, |old| old.votes.clone()),
             others_read: old.as_ref().map_or(Seq(0), |old| old.others_read),
             first: seqs.first().copied().unwrap_or(snapshot.last_seq.next()),
             messages: BTreeMap::new(),
@@ -353,6 +367,7 @@ impl Model {
             members: BTreeMap::new(),
             messages: BTreeMap::new(),
             reacted: BTreeMap::new(),
+            votes: BTreeMap::new(),
             others_read: Seq(0),
             first: Seq(1),
             kept: Vec::new(),
@@ -365,8 +380,8 @@ impl Model {
         let mut fresh: BTreeSet<Seq> = BTreeSet::new();
         for row in delta.rows {
             let (v, from, to) = (row.version(), delta.from, delta.version);
-            // An own reaction also comes along with its message.
-            let early = v <= from && row.reaction().is_none();
+            // An own reaction also comes along with its message, and an own vote has no version.
+            let early = v <= from && row.reaction().is_none() && row.vote().is_none();
             if early || v > to {
                 self.violations.push(format!("chat {id}: {row:?} of version {v} in a delta from {from} to {to}"));
             }

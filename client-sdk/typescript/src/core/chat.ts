@@ -1,11 +1,13 @@
 // What a client holds of one chat, and the rule by which a delta fits it. Pure.
 
-import type { ChatDelta, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Page, Reacted, Seq, UserId, Version } from "../protocol.js";
+import type { ChatDelta, ChatInfo, ChatRow, ChatSnapshot, Member, Message, OwnVote, Page, Reacted, Seq, UserId, Version } from "../protocol.js";
 import type { ClientEvent } from "./event.js";
 import type { ChatHead, ChatPatch } from "./patch.js";
 
 /** Rows beside the window that are kept while a page of history is under way. */
 const BESIDE = 2_000;
+/** Own votes that are kept. */
+const VOTES = 200;
 
 /** How a delta fits what is known: it goes on or overlaps, all of it is known, or something before it is missing. */
 export type Fit = "apply" | "known" | "gap";
@@ -59,6 +61,8 @@ export class Chat {
   readonly messages = new Map<Seq, Message>();
   /** The own reactions to messages in the window. Message rows carry only counts (R10). */
   readonly reacted = new Map<Seq, string>();
+  /** The own votes in the last polls in which one has voted: of each the one with the greatest turn. */
+  votes: ReadonlyMap<Seq, OwnVote> = new Map();
   /** How far anybody has read, as far as told. Only grows (R11). */
   readonly reads = new Map<UserId, Seq>();
   #beside: Beside | undefined;
@@ -138,6 +142,7 @@ export class Chat {
    * The window may then be longer than usual, until the next delta trims it.
    */
   putPage(page: Page, me: UserId): void {
+    for (const vote of page.voted ?? []) this.setVote(vote);
     // Without it the chat was replaced while the page was under way: what changed meanwhile is not known.
     const beside = this.#beside;
     if (!beside) return;
@@ -179,6 +184,22 @@ export class Chat {
     return further;
   }
 
+  /** Takes over one's own vote, in whatever order they come. Whether it is news. */
+  setVote(vote: OwnVote): boolean {
+    const known = this.votes.get(vote.seq);
+    if (known && known.turn >= vote.turn) return false;
+    const votes = [...this.votes.values()].filter((it) => it.seq !== vote.seq);
+    votes.push(vote);
+    votes.sort((a, b) => a.seq - b.seq);
+    this.#putVotes(votes.slice(-VOTES));
+    this.#touch();
+    return true;
+  }
+
+  #putVotes(votes: readonly OwnVote[]): void {
+    this.votes = new Map(votes.map((it) => [it.seq, it]));
+  }
+
   /** Raises the furthest read mark of anybody else. */
   raiseOthersRead(seq: Seq): void {
     if (seq <= this.others_read) return;
@@ -188,8 +209,8 @@ export class Chat {
 
   /** The chat without its rows. */
   head(): ChatHead {
-    const { info, version, last_seq, first, others_read } = this;
-    return { info, version, last_seq, first, others_read };
+    const { info, version, last_seq, first, others_read, votes } = this;
+    return { info, version, last_seq, first, others_read, ...(votes.size && { votes: [...votes.values()] }) };
   }
 
   /** All of the chat, for a store or a tab that knows nothing of it. */
@@ -227,7 +248,9 @@ export class Chat {
     if (patch.replace) {
       for (const rows of [this.members, this.messages, this.reacted, this.reads]) rows.clear();
     }
-    Object.assign(this, head);
+    const { votes, ...rest } = head;
+    Object.assign(this, rest);
+    this.#putVotes(votes ?? []);
     for (const [id, member] of patch.members ?? []) {
       if (member) this.members.set(id, member);
       else this.members.delete(id);
@@ -259,6 +282,9 @@ export class Chat {
       case "reaction":
         this.setReacted(it, me);
         told.push({ type: "reacted", chatId, reacted: it });
+        break;
+      case "vote":
+        if (this.setVote(it)) told.push({ type: "voted", chatId, vote: it });
         break;
       // A kind from the future: its version is taken with the delta's (R17).
       default:

@@ -1,6 +1,6 @@
 // What the core tells whoever shows it to a person.
 
-import type { Action, CallSignaled, CallState, ChatId, Member, Message, Presence, Reacted, Seq, User, UserId } from "../protocol.js";
+import type { Action, CallSignaled, CallState, ChatId, Member, Message, OwnVote, Presence, Reacted, Seq, User, UserId } from "../protocol.js";
 import type { ItemOf } from "./items.js";
 import type { SendState } from "./patch.js";
 
@@ -40,6 +40,8 @@ export type ClientEvent =
   | { type: "changed"; chatId: ChatId; message: Message }
   /** Somebody's reaction changed. */
   | { type: "reacted"; chatId: ChatId; reacted: Reacted }
+  /** One's own vote in a poll is another one, by whatever device. */
+  | { type: "voted"; chatId: ChatId; vote: OwnVote }
   /** Somebody came, went or has another role. */
   | { type: "member"; chatId: ChatId; member: Member }
   /** The chat's title, the own role or the own read mark changed, or the chat is new: read it again. */

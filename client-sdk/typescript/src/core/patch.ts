@@ -1,6 +1,6 @@
 // What changed in a session, as the store and the other tabs take it over.
 
-import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, Member, Message, MyChat, NewBody, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
+import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, Member, Message, MyChat, NewBody, OwnVote, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
 import type { AlbumPart, OutboxFile } from "./attached.js";
 import type { KeptItem } from "./items.js";
 
@@ -74,6 +74,8 @@ export interface ChatHead {
   first: Seq;
   /** The furthest read mark of anybody else. Only grows. */
   others_read: Seq;
+  /** The own votes, those in the last polls. */
+  votes?: OwnVote[];
 }
 
 /** What changed in one chat. */

@@ -1,7 +1,7 @@
 // Whether what the server says has the shape that the core relies on. What fails is left out, never half applied.
 // Fields that the core only hands on (bodies, titles) are not looked into: unknown things must survive (R17).
 
-import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, Differences, OwnReaction, Page, Read, Sent, Sync, User, UserDelta, Welcome, WireError } from "../protocol.js";
+import type { CallSignaled, CallState, ChatDelta, ChatSnapshot, ChatSync, ChatVote, Differences, OwnReaction, Page, Read, Sent, Sync, User, UserDelta, Welcome, WireError } from "../protocol.js";
 
 type Fields = Record<string, unknown>;
 
@@ -18,12 +18,13 @@ const isMember = (it: unknown): boolean =>
   isObject(it) && isId(it.user_id) && (it.read_seq === undefined || isCount(it.read_seq));
 const isReacted = (it: unknown): boolean =>
   isObject(it) && isCount(it.seq) && isId(it.user_id) && (it.emoji === undefined || typeof it.emoji === "string");
+const isVote = (it: unknown): boolean => isObject(it) && isCount(it.seq) && isCount(it.turn) && listOf(it.options, isCount);
 const isChatInfo = (it: unknown): boolean => isObject(it) && isId(it.id) && typeof it.kind === "string";
 const isMyChat = (it: unknown): boolean =>
   isObject(it) && isId(it.chat_id) && isCount(it.read_seq) && isCount(it.version);
 const isPair = (it: unknown): boolean => listOf(it, isId) && (it as unknown[]).length === 2;
 
-const ROWS = new Map([["info", isChatInfo], ["member", isMember], ["message", isMessage], ["reaction", isReacted]]);
+const ROWS = new Map([["info", isChatInfo], ["member", isMember], ["message", isMessage], ["reaction", isReacted], ["vote", isVote]]);
 const isRow = (it: unknown): boolean =>
   isObject(it) && typeof it.row === "string" && (ROWS.get(it.row)?.(it) ?? true);
 
@@ -65,13 +66,14 @@ export const isSent = (it: unknown): it is Sent =>
   isObject(it) && isCount(it.seq) && isCount(it.version) && typeof it.sent_at === "string";
 
 export const isPage = (it: unknown): it is Page =>
-  isObject(it) && listOf(it.messages, isMessage) && maybe(it.reacted, isReacted) && isCount(it.version) && isCount(it.last_seq);
+  isObject(it) && listOf(it.messages, isMessage) && maybe(it.reacted, isReacted) && maybe(it.voted, isVote) && isCount(it.version) && isCount(it.last_seq);
 
 export const isRead = (it: unknown): it is Read => isObject(it) && isId(it.chat_id) && isId(it.user_id) && isCount(it.seq);
 
 export const isUser = (it: unknown): it is User =>
   isObject(it) && isId(it.id) && typeof it.name === "string" && typeof it.handle === "string";
 
+export const isOwnVote = (it: unknown): it is ChatVote => isObject(it) && isId(it.chat_id) && isVote(it.vote);
 export const isOwnReaction = (it: unknown): it is OwnReaction => isObject(it) && isId(it.chat_id) && isReacted(it.reacted);
 
 export const isCallState = (it: unknown): it is CallState =>

@@ -8,7 +8,7 @@ import type { ClientEvent, Stop } from "./event.js";
 import { Outbox, outgoing, sendRequest, stateOf } from "./outbox.js";
 import type { Outgoing, OutboxItem, Patch } from "./patch.js";
 import { checkBody, checkRequest } from "./size.js";
-import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isPage, isRead, isSent, isSnapshot, isUser, isUserDelta, isWelcome, resets, wireError } from "./read.js";
+import { isCallSignaled, isCallState, isCount, isDelta, isDifferences, isObject, isOwnReaction, isOwnVote, isPage, isRead, isSent, isSnapshot, isUser, isUserDelta, isWelcome, resets, wireError } from "./read.js";
 import { Requests, type AppRequest, type Awaited, type Effect } from "./requests.js";
 import type { Config, Input, Output, Phase, Refusal } from "./session_io.js";
 import { SyncPart, emptyState, type State } from "./sync.js";
@@ -368,6 +368,9 @@ export class Session {
       case "read":
         if (isRead(data)) this.#sync.read(data);
         return;
+      case "voted":
+        if (isOwnVote(data)) this.#sync.voted(data);
+        break;
       case "reacted":
         if (isOwnReaction(data)) this.#sync.reacted(data);
         return;

@@ -1,6 +1,6 @@
 // Staying in step: welcome, deltas, gaps, differences, snapshots (R2 to R11).
 
-import type { ChatDelta, ChatId, ChatRow, ChatSnapshot, ChatSync, Differences, Epoch, OwnReaction, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
+import type { ChatDelta, ChatId, ChatRow, ChatSnapshot, ChatSync, ChatVote, Differences, Epoch, OwnReaction, Read, Sent, User, UserDelta, Version, Welcome, WireError } from "../protocol.js";
 import { Backoff, type Dice } from "./backoff.js";
 import { Catchup } from "./catchup.js";
 import { Chat, fit } from "./chat.js";
@@ -143,6 +143,8 @@ export class SyncPart {
     // Read marks only grow, and may have come on their own while the snapshot was under way.
     for (const [userId, seq] of known?.reads ?? []) chat.setRead(userId, seq, me);
     if (known) chat.raiseOthersRead(known.others_read);
+    // Votes go by their turns.
+    for (const vote of known?.votes.values() ?? []) chat.setVote(vote);
     this.state.chats.set(chatId, chat);
     this.#dirty.gone.delete(chatId);
     this.#host.tell({ type: "replaced", chatId });
@@ -176,6 +178,13 @@ export class SyncPart {
     if (me === undefined || !chat || !this.#host.live()) return;
     chat.setReacted(reacted, me);
     this.#host.tell({ type: "reacted", chatId, reacted });
+  }
+
+  /** One's own vote, told at once. Before the welcome it may be dropped: its poll's row comes with it. */
+  voted({ chat_id: chatId, vote }: ChatVote): void {
+    const chat = this.state.chats.get(chatId);
+    if (!chat || !this.#host.live() || !chat.setVote(vote)) return;
+    this.#host.tell({ type: "voted", chatId, vote });
   }
 
   /** Asks for the chats that wait, many in one request; false when none does. */

@@ -42,6 +42,7 @@ impl Judging {
         self.rows.left_over = self.chat.untold.more;
         let mut moved = self.count_reactions();
         moved.extend(self.count_views());
+        moved.extend(self.count_votes());
         for seq in moved {
             let version = self.next();
             if let Some(stored) = self.chat.messages.get_mut(&seq) {

@@ -61,6 +61,15 @@ impl Judging {
         Ok(self.info_changed(now))
     }
 
+    pub(super) fn unpin_all(&mut self, by: UserId, now: Timestamp) -> Verdict {
+        self.may(by, Action::Pin, now)?;
+        if self.chat.info.pinned.is_empty() {
+            return Ok(self.as_it_is());
+        }
+        self.chat.info.pinned.clear();
+        Ok(self.info_changed(now))
+    }
+
     /// What is deleted is pinned no longer, at the version that deletes it.
     pub(super) fn unpin_deleted(&mut self, seq: Seq, version: Version) {
         if self.chat.info.pinned.contains(&seq) {

@@ -22,6 +22,7 @@ impl Judging {
             return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
         }
         self.may_send(by, new.reply_to, now)?;
+        self.may_ask(&new.body, now)?;
         self.may_post_again(by, now)?;
         self.note_post(by, now);
         let version = self.next();
@@ -121,7 +122,7 @@ impl Judging {
 
     /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is
     /// there.
-    fn engage(&mut self, user: UserId) {
+    pub(super) fn engage(&mut self, user: UserId) {
         if self.chat.info.kind == ChatKind::Channel {
             return;
         }
@@ -136,7 +137,12 @@ impl Judging {
         let sent_at = self.moment(now);
         let seq = self.chat.seq.next();
         self.chat.seq = seq;
-        let NewMessage { client_id, body, reply_to, beside, json, hash } = new;
+        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = new;
+        if let Body::Poll(_) = body {
+            let key = key.map(|it| *it).unwrap_or_default();
+            self.rows.polls.insert(seq, key.clone());
+            self.chat.keys.insert(seq, key);
+        }
         let sent = Sent { seq, version, sent_at, hash };
         let mut message = Message { reply_to, ..Message::new(seq, version, sender, client_id, sent_at, body) };
         beside.mark(&mut message);
@@ -209,12 +215,15 @@ impl Judging {
     fn rewrite(&mut self, seq: Seq, body: Body, more: impl FnOnce(&mut Message)) -> Done {
         let version = self.next();
         if let Some(stored) = self.chat.messages.get_mut(&seq) {
+            if let Body::Poll(_) = stored.message.body {
+                self.rows.ended.insert(seq, true);
+            }
             stored.rewrite(body);
             stored.message.version = version;
             more(&mut stored.message);
             self.rows.changed.insert(seq);
         }
-        self.reacted_at.remove(&seq);
+        self.moved_at.remove(&seq);
         Done::Changed(version)
     }
 
@@ -237,11 +246,7 @@ impl Judging {
             return Ok(self.react_quietly(by, seq, emoji));
         }
         self.moment(now);
-        let version = match self.reacted_at.get(&seq) {
-            Some(version) => *version,
-            None => self.next(),
-        };
-        self.reacted_at.insert(seq, version);
+        let version = self.moved_at(seq);
         match emoji {
             Some(emoji) => self.chat.reactions.insert((seq, by), emoji.to_owned()),
             None => self.chat.reactions.remove(&(seq, by)),

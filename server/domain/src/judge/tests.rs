@@ -441,7 +441,7 @@ impl Listener {
                 }
                 ChatRow::Member(member) => drop(self.members.remove(&member.user_id)),
                 ChatRow::Info(info) => self.info = Some(ChatInfo { version: Version(0), ..info }),
-                ChatRow::Reaction(_) | ChatRow::Unknown => {}
+                ChatRow::Reaction(_) | ChatRow::Vote(_) | ChatRow::Unknown => {}
             }
         }
         self.version = delta.version;

@@ -1,6 +1,8 @@
 //! What others hear of a chat that has changed.
 
-use chapar_protocol::{ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, Reacted, Role, Seq, UserId, Version, limit};
+use chapar_protocol::{
+    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, Reacted, Role, Seq, UserId, Version, limit, poll::OwnVote,
+};
 
 use super::Written;
 use crate::{
@@ -43,7 +45,10 @@ const AROUND: usize = 1024;
 impl Written {
     /// Whether something has moved in a channel that its counters are to tell.
     pub fn stirs(&self) -> bool {
-        let quiet = || self.rows.reactions.values().any(|version| *version == Version(0));
+        let quiet = || {
+            self.rows.reactions.values().any(|version| *version == Version(0))
+                || self.rows.votes.values().any(|it| it.quiet)
+        };
         self.chat.info.kind == ChatKind::Channel && (quiet() || !self.rows.members.is_empty() || self.rows.left_over)
     }
 
@@ -53,6 +58,14 @@ impl Written {
         quiet.map(|(&(seq, user_id), _)| {
             let emoji = self.chat.reactions.get(&(seq, user_id)).cloned();
             Reacted { seq, version: Version(0), user_id, emoji }
+        })
+    }
+
+    /// Votes that were set or taken back, which are told to their owners at once and to nobody else.
+    pub fn own_votes(&self) -> impl Iterator<Item = (UserId, OwnVote)> {
+        self.rows.votes.keys().filter_map(|&(seq, user)| {
+            let vote = self.chat.votes.get(&(seq, user))?;
+            Some((user, vote.own(seq, self.chat.keys.get(&seq))))
         })
     }
 

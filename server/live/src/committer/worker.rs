@@ -317,6 +317,7 @@ impl Worker {
             let told = written.deltas().into_iter().map(|delta| ChatChange::of(kind, delta)).collect();
             self.fanout.publish_written(told, &gone);
             self.fanout.publish_own_reactions(written.chat.info.id, written.own_reactions());
+            self.fanout.publish_own_votes(written.chat.info.id, written.own_votes());
         }
         let stirred = changed.written.iter().filter(|it| it.stirs());
         self.counters.stir(stirred.map(|it| it.chat.info.id));

@@ -80,7 +80,7 @@ impl From<Reply> for Sent {
     fn from(Reply(done): Reply) -> Self {
         match done {
             Done::Sent { seq, version, sent_at, .. } => Self { seq, version, sent_at },
-            Done::Changed(_) | Done::Waits(_) | Done::Album { .. } => {
+            Done::Changed(_) | Done::Waits(_) | Done::Album { .. } | Done::Voted { .. } => {
                 unreachable!("a message is answered by its place")
             }
         }
@@ -92,7 +92,9 @@ impl From<Reply> for SentAlbum {
         let sent = match done {
             Done::Album { sent, .. } => sent,
             Done::Sent { seq, version, sent_at, .. } => return Self { sent: vec![Sent { seq, version, sent_at }] },
-            Done::Changed(_) | Done::Waits(_) => unreachable!("messages are answered by their places"),
+            Done::Changed(_) | Done::Waits(_) | Done::Voted { .. } => {
+                unreachable!("messages are answered by their places")
+            }
         };
         let sent = sent.into_iter().map(|it| Sent { seq: it.seq, version: it.version, sent_at: it.sent_at });
         Self { sent: sent.collect() }

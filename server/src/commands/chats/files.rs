@@ -182,6 +182,7 @@ pub(super) fn stored(body: NewBody, known: &Known) -> Result<Body, WireError> {
         (NewBody::Text(text), _) => Body::Text(text),
         (NewBody::Location(place), _) => Body::Location(place),
         (NewBody::Contact(contact), _) => Body::Contact(contact),
+        (NewBody::Poll(poll), _) => Body::Poll(poll.begin()),
         (NewBody::Photo(it), Some(of)) => Body::Photo(PhotoBody {
             file: shown(of),
             width: of.width.unwrap_or(0),

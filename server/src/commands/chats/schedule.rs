@@ -25,16 +25,16 @@ use crate::{
 const AT_ONCE: usize = 100;
 const DAY_MS: i64 = 86_400_000;
 
-pub(in crate::commands) async fn schedule(app: Arc<App>, asker: Asker, asked: Schedule) -> Result<Done> {
-    put(&app, &asker, asked.message, asked.at, asked.when_online).await
+pub(in crate::commands) async fn schedule(app: Arc<App>, asker: Asker, wanted: Schedule) -> Result<Done> {
+    put(&app, &asker, wanted.message, wanted.at, wanted.when_online).await
 }
 
-pub(in crate::commands) async fn edit(app: Arc<App>, asker: Asker, asked: EditScheduled) -> Result<Done> {
-    let Some(known) = app.store.people.scheduled(asker.user, asked.client_id).await? else {
+pub(in crate::commands) async fn edit(app: Arc<App>, asker: Asker, wanted: EditScheduled) -> Result<Done> {
+    let Some(known) = app.store.people.scheduled(asker.user, wanted.client_id).await? else {
         return refuse(ErrorCode::MessageNotFound, "it is not there any more: it may have been sent");
     };
-    let body = asked.body.unwrap_or(known.message.body);
-    let (at, online) = match (asked.at, asked.when_online) {
+    let body = wanted.body.unwrap_or(known.message.body);
+    let (at, online) = match (wanted.at, wanted.when_online) {
         // One that failed without a time was to be sent at once.
         (None, false) => (known.at, known.at.is_none() && known.failed.is_none()),
         given => given,
@@ -43,21 +43,21 @@ pub(in crate::commands) async fn edit(app: Arc<App>, asker: Asker, asked: EditSc
     put(&app, &asker, message, at.or_else(|| (!online).then(now)), online).await
 }
 
-pub(in crate::commands) async fn send(app: Arc<App>, asker: Asker, asked: SendScheduled) -> Result<Done> {
-    few(&asked.client_ids)?;
-    app.limits.messages(asker.user, asked.client_ids.len())?;
-    Ok(told(&app, app.store.people.hurry_scheduled(asker.user, &asked.client_ids).await?))
+pub(in crate::commands) async fn send(app: Arc<App>, asker: Asker, wanted: SendScheduled) -> Result<Done> {
+    few(&wanted.client_ids)?;
+    app.limits.messages(asker.user, wanted.client_ids.len())?;
+    Ok(told(&app, app.store.people.hurry_scheduled(asker.user, &wanted.client_ids).await?))
 }
 
-pub(in crate::commands) async fn delete(app: Arc<App>, asker: Asker, asked: DeleteScheduled) -> Result<Done> {
-    few(&asked.client_ids)?;
+pub(in crate::commands) async fn delete(app: Arc<App>, asker: Asker, wanted: DeleteScheduled) -> Result<Done> {
+    few(&wanted.client_ids)?;
     let ended = |client_id| Ended { user: asker.user, client_id, failed: None };
-    let ended: Vec<_> = asked.client_ids.into_iter().map(ended).collect();
+    let ended: Vec<_> = wanted.client_ids.into_iter().map(ended).collect();
     Ok(told(&app, app.store.people.end_scheduled(&ended, true).await?))
 }
 
-pub(in crate::commands) async fn list(app: Arc<App>, asker: Asker, asked: GetScheduled) -> Result<ScheduledMessages> {
-    Ok(Outcome::new(app.store.people.scheduled_in(asker.user, asked.chat_id).await?))
+pub(in crate::commands) async fn list(app: Arc<App>, asker: Asker, wanted: GetScheduled) -> Result<ScheduledMessages> {
+    Ok(Outcome::new(app.store.people.scheduled_in(asker.user, wanted.chat_id).await?))
 }
 
 async fn put(app: &App, asker: &Asker, message: Send, at: Option<Timestamp>, online: bool) -> Result<Done> {

@@ -40,8 +40,8 @@ pub(super) async fn load_posts(lease: &mut Lease, asked: &[&Asked], chats: &mut 
     Ok(())
 }
 
-/// What `write_apart` is to write; absent when nothing is.
-pub(super) fn rows(written: &[Written]) -> Option<Map<String, Value>> {
+/// What `write_apart` is to write, but polls.
+pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
     let mut lists = Map::new();
     if let Some(entry) = entry::rows(written) {
         lists.insert("entry".to_owned(), Value::Object(entry));
@@ -64,5 +64,5 @@ pub(super) fn rows(written: &[Written]) -> Option<Map<String, Value>> {
             put("log", json!({ "chat": chat, "by": by, "action": action }));
         }
     }
-    (!lists.is_empty()).then_some(lists)
+    lists
 }

@@ -6,6 +6,7 @@ use sqlx::{Row, postgres::PgRow};
 use super::{
     Result, Tx,
     pages::{Room, Slices},
+    polls::Wanted as Votes,
     row,
 };
 
@@ -104,6 +105,14 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Told>> {
              ) r ORDER BY i.place, r.version";
         add(tx, &mut deltas, reactions, |found| Ok(ChatRow::Reaction(row::reacted(found)?))).await?;
     }
+    let mut votes = Votes::default();
+    for (place, (&person, (delta, _))) in whose.iter().zip(&deltas).enumerate() {
+        if let Some(user) = asked[person].user {
+            votes.add(place, delta.chat_id, user, delta.rows.iter().filter_map(ChatRow::message));
+        }
+    }
+    let mut rows: Vec<_> = deltas.iter_mut().map(|it| &mut it.0.rows).collect();
+    votes.read_into(tx, &mut rows).await?;
     let mut by_person: Vec<Told> = asked.iter().map(|_| Vec::new()).collect();
     for (person, (mut delta, more)) in whose.into_iter().zip(deltas) {
         delta.rows.sort_by_key(ChatRow::version);

@@ -13,7 +13,7 @@ use sqlx::{Row, postgres::PgRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Result, apart, entry, row, untold};
+use super::{Result, apart, entry, polls, row, untold};
 use crate::pool::Lease;
 
 /// The chats of a batch, as far as it is about them, and the clock of the database.
@@ -63,6 +63,7 @@ struct Wanted {
     clients: HashSet<(ChatId, UserId, Uuid)>,
     messages: HashSet<(ChatId, Seq)>,
     reactions: HashSet<(ChatId, Seq, UserId)>,
+    votes: HashSet<(ChatId, Seq, UserId)>,
     counts: bool,
     untold: BTreeSet<ChatId>,
     entry: entry::Wanted,
@@ -90,8 +91,10 @@ impl Wanted {
             if matches!(it.change, Change::Count) {
                 wanted.untold.insert(chat);
             }
-            if let Change::React(seq, _) = it.change {
-                wanted.reactions.insert((chat, seq, user));
+            match it.change {
+                Change::React(seq, _) => drop(wanted.reactions.insert((chat, seq, user))),
+                Change::Vote(seq, _) | Change::ClosePoll(seq) => drop(wanted.votes.insert((chat, seq, user))),
+                _ => {}
             }
         }
         wanted
@@ -143,6 +146,9 @@ pub(super) async fn load(lease: &mut Lease, asked: &[&Asked]) -> Result<Loaded> 
     // The chats come first.
     for found in &rows {
         read(found, &mut loaded)?;
+    }
+    if !wanted.votes.is_empty() {
+        polls::load(lease, &wanted.votes, &mut loaded.chats).await?;
     }
     if !wanted.untold.is_empty() {
         untold::load(lease, &wanted.untold, &mut loaded.chats).await?;

@@ -22,6 +22,7 @@ use crate::people::lists::encoded;
 use super::{
     ChatChange, Chats, Result, StoreError, Tx,
     delta::{self, Stretch},
+    polls::Wanted as Votes,
     readers::Reader,
     row, snapshot,
 };
@@ -523,11 +524,15 @@ impl Chats {
             .bind(number(ROWS))
             .fetch_all(&mut *tx)
             .await?;
-        let mut page = Page { messages: Vec::new(), reacted: Vec::new(), version: it.version, last_seq: it.last_seq };
+        let (version, last_seq) = (it.version, it.last_seq);
+        let mut page = Page { messages: Vec::new(), reacted: Vec::new(), voted: Vec::new(), version, last_seq };
         for found in &rows {
             page.messages.push(row::message(found)?);
             page.reacted.extend(row::my_reaction(found, user)?.filter(|it| it.emoji.is_some()));
         }
+        let mut votes = Votes::default();
+        votes.add(0, chat, user, &page.messages);
+        page.voted = votes.read(&mut tx).await?.into_iter().map(|it| it.1).collect();
         Ok(page)
     }
 }

@@ -8,6 +8,7 @@ use sqlx::Row;
 use super::{
     Chats, Result, Tx,
     pages::{Room, Slices},
+    polls::Wanted as Votes,
     readers::Reader,
     row,
 };
@@ -82,6 +83,15 @@ impl Chats {
                 if let Some(Some(snapshot)) = own.get_mut(row::place(found)?) {
                     snapshot.rows.push(ChatRow::Reaction(row::reacted(found)?));
                 }
+            }
+        }
+        let mut votes = Votes::default();
+        for (place, (snapshot, it)) in own.iter().zip(who).enumerate() {
+            votes.add(place, it.chat, it.user, snapshot.iter().flat_map(ChatSnapshot::messages));
+        }
+        for (place, vote) in votes.read(&mut tx).await? {
+            if let Some(Some(snapshot)) = own.get_mut(place) {
+                snapshot.rows.push(ChatRow::Vote(vote));
             }
         }
         tx.commit().await?;
@@ -185,5 +195,12 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Vec<ChatSna
         snapshot.rows.extend(reacted.into_iter().map(ChatRow::Reaction));
         by_person[person].push(snapshot);
     }
+    let mut votes = Votes::default();
+    let all = asked.iter().zip(&by_person).flat_map(|(it, some)| some.iter().map(|snapshot| (it.user, snapshot)));
+    for (place, (user, snapshot)) in all.enumerate() {
+        votes.add(place, snapshot.chat.id, user, snapshot.messages());
+    }
+    let mut rows: Vec<_> = by_person.iter_mut().flatten().map(|it| &mut it.rows).collect();
+    votes.read_into(tx, &mut rows).await?;
     Ok(by_person)
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use chapar_domain::chat::{Chat, Stored, UntoldReaction};
+use chapar_domain::{
+    chat::{Chat, Stored, UntoldReaction},
+    poll::{Choice, UntoldVote},
+};
 use chapar_protocol::{ChatId, Seq, UserId};
 use sqlx::Row;
 use time::OffsetDateTime;
@@ -12,6 +15,8 @@ use crate::pool::Lease;
 
 /// Reactions of one channel that are told at once. The others follow a second later.
 const REACTIONS: usize = 5000;
+/// Votes of one channel that are told at once.
+const VOTES: usize = 5000;
 /// Messages of one channel whose views are told at once, the newest first.
 const VIEWS: usize = 50;
 /// Channels that a dead node may have left, in one look.
@@ -27,22 +32,27 @@ pub(super) async fn load(
     let ids: Vec<i64> = channels.iter().map(|chat| chat.0).collect();
     let rows = sqlx::query(
         "SELECT i.chat, k.stale, k.told_at, NULL::bigint AS seq, NULL::bigint AS user_id, NULL::text AS emoji, NULL::text AS counted,
-             NULL::bigint AS seen
+             NULL::bigint AS seen, NULL::smallint AS choice, NULL::smallint AS stands
          FROM unnest($1::bigint[]) AS i (chat) JOIN counts k ON k.chat_id = i.chat
          UNION ALL
-         SELECT i.chat, NULL, NULL, r.seq, r.user_id, r.emoji, r.counted, NULL
+         SELECT i.chat, NULL, NULL, r.seq, r.user_id, r.emoji, r.counted, NULL, NULL, NULL
          FROM unnest($1::bigint[]) AS i (chat)
          CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.chat_id = i.chat AND r.version = 0 LIMIT $2) r
          UNION ALL
-         SELECT i.chat, NULL, NULL, v.seq, NULL, NULL, NULL, v.seen
+         SELECT i.chat, NULL, NULL, v.seq, NULL, NULL, NULL, v.seen, NULL, NULL
          FROM unnest($1::bigint[]) AS i (chat)
          CROSS JOIN LATERAL (
              SELECT * FROM views v WHERE v.chat_id = i.chat AND (v.seen - v.told) * 64 > v.told ORDER BY v.seq DESC LIMIT $3
-         ) v",
+         ) v
+         UNION ALL
+         SELECT i.chat, NULL, NULL, v.seq, v.user_id, NULL, NULL, NULL, v.choice, v.counted
+         FROM unnest($1::bigint[]) AS i (chat)
+         CROSS JOIN LATERAL (SELECT * FROM votes v WHERE v.chat_id = i.chat AND v.choice <> v.counted LIMIT $4) v",
     )
     .bind(&ids)
     .bind(i64::try_from(REACTIONS).unwrap_or(i64::MAX))
     .bind(i64::try_from(VIEWS).unwrap_or(i64::MAX))
+    .bind(i64::try_from(VOTES).unwrap_or(i64::MAX))
     .fetch_all(&mut *lease)
     .await?;
     let mut messages: BTreeSet<(i64, i64)> = BTreeSet::new();
@@ -55,14 +65,17 @@ pub(super) async fn load(
             continue;
         };
         messages.insert((id, seq));
-        if let Some(user) = found.try_get::<Option<i64>, _>("user_id")? {
+        if let Some(choice) = found.try_get::<Option<i16>, _>("choice")? {
+            let vote = UntoldVote { choice: Choice(choice), stands: Choice(found.try_get("stands")?) };
+            untold.votes.insert((Seq(seq), UserId(found.try_get("user_id")?)), vote);
+        } else if let Some(user) = found.try_get::<Option<i64>, _>("user_id")? {
             let it = UntoldReaction { emoji: found.try_get("emoji")?, stands: found.try_get("counted")? };
             untold.reactions.insert((Seq(seq), UserId(user)), it);
         } else {
             let seen: i64 = found.try_get("seen")?;
             untold.views.insert(Seq(seq), u32::try_from(seen).unwrap_or(u32::MAX));
         }
-        untold.more = untold.reactions.len() >= REACTIONS || untold.views.len() >= VIEWS;
+        untold.more = untold.reactions.len() >= REACTIONS || untold.views.len() >= VIEWS || untold.votes.len() >= VOTES;
     }
     if messages.is_empty() {
         return Ok(());

@@ -26,6 +26,19 @@ const WITH_MORE: &str = "
     )
     SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
 
+/// Lists of rows by their names.
+#[derive(Default)]
+struct Lists(serde_json::Map<String, Value>);
+
+impl Lists {
+    fn put(&mut self, list: &str, row: Value) {
+        match self.0.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+            Value::Array(rows) => rows.push(row),
+            _ => unreachable!("only lists are put in"),
+        }
+    }
+}
+
 /// Columns of the new messages.
 #[derive(Default)]
 struct Fresh<'a> {
@@ -44,11 +57,8 @@ struct Fresh<'a> {
 pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<HashSet<ChatId>> {
     let column = |value: fn(&Written) -> i64| written.iter().map(value).collect::<Vec<i64>>();
     let mut fresh = Fresh::default();
-    let mut more = serde_json::Map::new();
-    let mut put = |list: &str, row: Value| match more.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
-        Value::Array(rows) => rows.push(row),
-        _ => unreachable!("only lists are put in"),
-    };
+    let (mut more, mut polls) = (Lists::default(), Lists::default());
+    let mut put = |list: &str, row: Value| more.put(list, row);
     for it in written {
         fresh.add(it);
         if it.from == Version(0) {
@@ -105,13 +115,19 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         }
         if let Some(at) = it.rows.told {
             put("told", json!({ "chat": it.chat.info.id, "at": at }));
+            polls.put("told", json!({ "chat": it.chat.info.id }));
         }
+        put_polls(it, &mut polls);
         for Membership { user, chat, .. } in it.memberships() {
             put("people", json!([chat, user]));
         }
     }
     // What few batches have is written by functions of its own, in the same statement and after the rest.
-    let apart = apart::rows(written).map(Json);
+    let mut apart = apart::rows(written);
+    if !polls.0.is_empty() {
+        apart.insert("polls".to_owned(), Value::Object(polls.0));
+    }
+    let apart = (!apart.is_empty()).then_some(Json(apart));
     let held = match &apart {
         None => sqlx::query_scalar(WRITE),
         Some(_) => sqlx::query_scalar(WITH_MORE),
@@ -132,10 +148,38 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         .bind(fresh.sent_at)
         .bind(fresh.replies)
         .bind(fresh.bodies)
-        .bind((!more.is_empty()).then_some(Json(more)));
+        .bind((!more.0.is_empty()).then_some(Json(more.0)));
     let held = if let Some(apart) = apart { held.bind(apart) } else { held };
     let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
+}
+
+fn put_polls(it: &Written, polls: &mut Lists) {
+    let chat = it.chat.info.id;
+    for (seq, key) in &it.rows.polls {
+        let closes_at = match it.chat.messages.get(seq).map(|it| &it.message.body) {
+            Some(Body::Poll(poll)) => poll.closes_at,
+            _ => None,
+        };
+        polls.put(
+            "polls",
+            json!({ "chat": chat, "seq": seq, "closes_at": closes_at, "right_place": key.right, "explanation": key.explanation }),
+        );
+    }
+    for (seq, gone) in &it.rows.ended {
+        polls.put("ended", json!({ "chat": chat, "seq": seq, "gone": gone }));
+    }
+    for (&(seq, user), voting) in &it.rows.votes {
+        let vote = it.chat.votes.get(&(seq, user)).copied().unwrap_or_default();
+        polls.put(
+            "votes",
+            json!({ "chat": chat, "seq": seq, "usr": user, "choice": vote.choice.0, "before": voting.before, "turn": vote.turn,
+                "quiet": voting.quiet }),
+        );
+    }
+    for (&(seq, user), choice) in &it.rows.tallied {
+        polls.put("tallied", json!({ "chat": chat, "seq": seq, "usr": user, "choice": choice.0 }));
+    }
 }
 
 impl<'a> Fresh<'a> {

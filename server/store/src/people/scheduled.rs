@@ -120,7 +120,7 @@ impl People {
         let rows = sqlx::query("SELECT * FROM end_scheduled($1, $2, $3, $4)")
             .bind(ended.iter().map(|it| it.user.0).collect::<Vec<_>>())
             .bind(ended.iter().map(|it| it.client_id).collect::<Vec<_>>())
-            .bind(ended.iter().map(|it| it.failed.map(|code| code.name())).collect::<Vec<_>>())
+            .bind(ended.iter().map(|it| it.failed.map(ErrorCode::name)).collect::<Vec<_>>())
             .bind(waiting)
             .fetch_all(&self.pool)
             .await
@@ -237,7 +237,7 @@ fn told(rows: &[PgRow]) -> Result<Vec<(UserId, UserDelta)>> {
 }
 
 fn refused(error: sqlx::Error, user: UserId) -> StoreError {
-    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(|it| it.into_owned());
+    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
     let (code, message) = match state.as_deref() {
         Some("P0002" | "02000") => (ErrorCode::ChatNotFound, "there is no such chat, or you are not in it"),
         Some("22023") => (ErrorCode::BadRequest, "in this chat there is nobody to wait for"),

@@ -4,8 +4,8 @@ import { session, textOf } from '../state/session.svelte';
 import { copyText } from '../ui/copy';
 import type { IconName } from '../ui/icons';
 import type { MenuItem } from '../ui/menu.svelte';
-import { notices } from '../ui/notices.svelte';
 import { now } from '../media/now.svelte';
+import { notices } from '../ui/notices.svelte';
 import { kindOf } from './bodies';
 import type { Feed } from './feed.svelte';
 import { seqsOf, type Shown } from './items';
@@ -56,7 +56,7 @@ const ACTIONS: readonly Action[] = [
     icon: 'onward',
     turns: true,
     codes: ['KeyF'],
-    may: ({ stored, shown }) => stored && shown.body.answers,
+    may: ({ stored, shown }) => stored && shown.body.answers && !shown.body.stays,
     run: ({ shown }, on) => on.forward(seqsOf(shown)),
   },
   {
@@ -85,6 +85,18 @@ const ACTIONS: readonly Action[] = [
     icon: 'pin',
     may: ({ stored, seq }, on) => stored && on.pins && on.isPinned(seq as number),
     run: ({ seq }, on) => on.pin(seq as number, false),
+  },
+  {
+    label: (words) => words.chat.audience,
+    icon: 'people',
+    may: ({ stored, shown }, on) => stored && shown.body.reacts && on.showsAudience(shown),
+    run: ({ shown }, on) => on.audience(shown),
+  },
+  {
+    label: (words) => words.chat.closePoll,
+    icon: 'poll',
+    may: ({ stored, shown }) => stored && shown.own && shown.content.kind === 'poll' && !('closed' in shown.content && shown.content.closed === true),
+    run: ({ seq }, on) => on.closePoll(seq as number),
   },
   {
     label: (words) => words.chat.select,
@@ -163,6 +175,23 @@ export class MessageActions {
     (pinned ? client.pinMessage(id, seq) : client.unpinMessage(id, seq)).catch((error: unknown) => notices.tell(sentence(error)));
   }
 
+  /** Readers of a channel do not learn of each other; of two people who write to each other one sees the other's ticks. */
+  showsAudience(shown: Shown): boolean {
+    const { kind } = this.#chat().info;
+    return kind !== 'channel' && (shown.reactions.length > 0 || (kind === 'group' && shown.own));
+  }
+
+  audience(shown: Shown): void {
+    const { id, info } = this.#chat();
+    if (shown.seq !== undefined) now.audience = { chatId: id, seq: shown.seq, readable: info.kind === 'group', counts: shown.reactions };
+  }
+
+  async closePoll(seq: number): Promise<void> {
+    const words = t();
+    const sure = await notices.ask({ title: words.chat.closePollQuestion, text: words.chat.closePollLead, yes: words.chat.closePoll, danger: false });
+    if (sure) await attempt(session.client.closePoll(this.#chat().id, seq));
+  }
+
   get moderates(): boolean {
     const chat = this.#chat();
     return chat.info.kind !== 'direct' && standingOf(chat).rights.has('delete');
@@ -230,7 +259,7 @@ export class MessageActions {
 
   #forwardable(seqs: readonly number[]): Message[] {
     const rows = seqs.map((each) => this.feed.row(each)?.message);
-    return rows.filter((message) => message !== undefined).filter(({ body }) => kindOf(body).answers);
+    return rows.filter((message) => message !== undefined).filter(({ body }) => kindOf(body).answers && !kindOf(body).stays);
   }
 
   copy(seqs: readonly number[]): void {

@@ -28,6 +28,9 @@ describe('bodies', () => {
     [{ kind: 'sticker', file: { id: 'f', size: 1, mime: 'image/webp' }, width: 4, height: 4, emoji: '😀' }, undefined, `😀 ${fa.media.sticker}`, 'answers reacts deletes'],
     [{ kind: 'location', latitude: 34.6, longitude: 50.9 }, undefined, fa.media.location, 'answers reacts deletes'],
     [{ kind: 'contact', name: 'Sara' }, undefined, `${fa.media.contact}: Sara`, 'answers reacts deletes'],
+    [{ kind: 'poll', question: 'چای؟', options: [{ text: 'بله' }, { text: 'نه' }] }, undefined, `${fa.media.poll}: چای؟`, 'answers reacts deletes'],
+    [{ kind: 'poll', question: '۲+۲؟', options: ['۳', '۴'], right: 1 }, undefined, `${fa.media.quiz}: ۲+۲؟`, 'answers reacts deletes'],
+    [{ kind: 'poll', question: 'چای؟', options: [] }, undefined, fa.chat.unsupported, 'deletes'],
     [{ kind: 'photo', file: { id: 'f' } }, undefined, fa.chat.unsupported, 'deletes'],
     [{ kind: 'contact' }, undefined, fa.chat.unsupported, 'deletes'],
   ])('%o: its words, its line, and what can be done with it', (body, words, line, may) => {

@@ -1,4 +1,4 @@
-import type { Entity, Message, NewBody, ServiceAction } from '@chapar/client';
+import type { Entity, Message, NewBody, Poll, ServiceAction } from '@chapar/client';
 import { toPreview } from '@chapar/client/text';
 import type { Component } from 'svelte';
 import type { Catalogue } from '../i18n/index.svelte';
@@ -38,6 +38,8 @@ export interface Kind {
   box?(body: AnyBody, shown: Shown): Box;
   /** It goes up to the edge of the bubble. */
   flush?: boolean;
+  /** It cannot be forwarded: it asks those of its chat. */
+  stays?: boolean;
   /** It stands without a bubble around it. */
   bare?: boolean;
 }
@@ -108,6 +110,15 @@ const KINDS: Readonly<Record<string, Kind | undefined>> = {
   round: { ...PLAIN, line: labelled((words) => words.media.round), icon: 'video', component: () => import('../media/Round.svelte'), box: () => ({ width: 13, ratio: 1 }), bare: true },
   sticker: { ...PLAIN, line: (body, { words }) => `${'emoji' in body && typeof body.emoji === 'string' ? `${body.emoji} ` : ''}${words.media.sticker}`, icon: 'smile', component: () => import('../media/Sticker.svelte'), box: () => ({ width: 11, ratio: 1 }), bare: true },
   location: { ...PLAIN, line: (_, { words }) => words.media.location, icon: 'pin', component: () => import('../media/Place.svelte'), box: () => ({ width: 17, height: 11 }) },
+  poll: {
+    ...PLAIN,
+    line: (body, { words }) => `${(body as Poll).quiz || 'right' in body ? words.media.quiz : words.media.poll}: ${(body as Poll).question}`,
+    icon: 'poll',
+    stays: true,
+    component: () => import('../polls/Poll.svelte'),
+    // Question, kind, a line for each option and the sum.
+    box: (body) => ({ width: 20, height: 6 + 2.875 * (body as Poll).options.length }),
+  },
   contact: { ...PLAIN, line: (body, { words }) => `${words.media.contact}: ${'name' in body ? String(body.name) : ''}`, icon: 'person', component: () => import('../media/Place.svelte'), box: () => ({ width: 17, height: 3.25 }) },
 };
 
@@ -123,6 +134,7 @@ export function kindOf(body: AnyBody): Kind {
 function isWhole(body: AnyBody, kind: Kind): boolean {
   if (kind === TEXT) return wordsOfText(body) !== undefined;
   if (body.kind === 'location') return typeof body.latitude === 'number' && typeof body.longitude === 'number';
+  if (body.kind === 'poll') return 'question' in body && typeof body.question === 'string' && 'options' in body && Array.isArray(body.options) && body.options.length > 1;
   if (body.kind === 'contact') return typeof body.name === 'string';
   return kind === DELETED || kind === SERVICE || isMedia(body);
 }

@@ -6,6 +6,8 @@ class Now {
   viewing = $state.raw<{ chatId: number; seq: number } | undefined>();
   /** The pack of stickers that is looked at, and by which sticker it was opened. */
   pack = $state.raw<{ packId: string; fileId?: string } | undefined>();
+  /** Of which message it is looked at who has reacted to it and read it. */
+  audience = $state.raw<{ chatId: number; seq: number; readable: boolean; counts: readonly { emoji: string; count: number }[] } | undefined>();
   /** The pack that is made or changed. */
   packEdit = $state.raw<{ pack?: StickerPack } | undefined>();
   /** Messages of a chat that are about to be forwarded. */

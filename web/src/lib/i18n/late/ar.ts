@@ -3,6 +3,14 @@ import { numbers } from '../numbers';
 
 const n = numbers('ar');
 
+/** So many votes, as Arabic counts. */
+function votesOf(count: number): string {
+  if (count === 1) return 'صوت واحد';
+  if (count === 2) return 'صوتان';
+  const few = count % 100 >= 3 && count % 100 <= 10;
+  return `${n(count)} ${few ? 'أصوات' : 'صوت'}`;
+}
+
 const ar: typeof fa = {
   forward: {
     title: (count) => (count === 1 ? 'إعادة توجيه رسالة' : `إعادة توجيه الرسائل (${n(count)})`),
@@ -610,6 +618,64 @@ const ar: typeof fa = {
       unsupported: 'لا يستطيع هذا المتصفح تسجيل الفيديو. حدّثه أو أرسل ملف فيديو.',
       failed: 'لم يُسجَّل شيء. حاول من جديد.',
     },
+  },
+
+  polls: {
+    newPoll: 'استطلاع جديد',
+    newQuiz: 'اختبار جديد',
+    question: 'السؤال',
+    options: 'الخيارات',
+    optionsRight: 'الخيارات؛ حدّد الصحيح',
+    option: (place: string) => `الخيار ${place}`,
+    removeOption: (place: string) => `إزالة الخيار ${place}`,
+    markRight: (place: string) => `الخيار ${place} صحيح`,
+    setPublic: 'أصوات علنية',
+    setPublicHint: 'يرى الجميع من اختار ماذا.',
+    setMultiple: 'أكثر من إجابة',
+    setQuiz: 'اختبار',
+    setQuizHint: 'خيار واحد صحيح، ولا تتغيّر الإجابة.',
+    explanation: 'شرح الإجابة الصحيحة',
+    closes: 'ينتهي',
+    never: 'عندما أُنهيه',
+    periods: ['بعد ٥ دقائق', 'بعد ساعة', 'بعد يوم', 'بعد أسبوع'],
+    twice: 'خياران متطابقان.',
+    fewer: 'يلزم خياران على الأقل.',
+    noRight: 'حدّد الخيار الصحيح.',
+    anonymous: 'استطلاع مجهول',
+    public: 'استطلاع علني',
+    quiz: 'اختبار مجهول',
+    quizPublic: 'اختبار علني',
+    over: 'انتهى',
+    until: (time: string) => `حتى ${time}`,
+    vote: 'صوّت',
+    takeBack: 'سحب الصوت',
+    nobody: 'لم يصوّت أحد بعد',
+    voters: (count: number) => votesOf(count),
+    who: 'من؟',
+    more: 'المزيد',
+    percent: (percent: number) => `${n(percent)}٪`,
+    heard: (text: string, percent: number, votes: number) => `${text}، ${n(percent)} بالمئة، ${votesOf(votes)}`,
+    mine: 'صوتك',
+    isRight: 'الإجابة الصحيحة',
+    voted: 'سُجّل صوتك',
+    takenBack: 'سُحب صوتك',
+    right: 'إجابة صحيحة',
+    wrong: 'إجابة غير صحيحة',
+  },
+
+  audience: {
+    title: 'التفاعلات والقرّاء',
+    reacted: 'التفاعلات',
+    read: 'قرأها',
+    all: 'الكل',
+    nobody: 'لا أحد بعد.',
+  },
+
+  pins: {
+    show: 'كل الرسائل المثبتة',
+    all: 'إلغاء تثبيت الكل',
+    allQuestion: (count: number) => `أتلغي تثبيت ${n(count)} من الرسائل؟`,
+    allLead: 'تبقى الرسائل، لكنها لا تظهر أعلى المحادثة.',
   },
 };
 
