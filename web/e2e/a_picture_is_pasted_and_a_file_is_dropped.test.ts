@@ -54,10 +54,10 @@ test('what is too large is said before it is sent, with what to do', async () =>
   await mina.person.direct(john.person);
   const hers = mina.device.main;
   await hers.open('John');
-  // 50 MB of a picture are too much; as a file they are not.
+  // More than 50 MiB of a picture are too much; as a file they are not.
   await hers.page.evaluate(() => {
     const data = new DataTransfer();
-    data.items.add(new File([new Uint8Array(51e6)], 'huge.png', { type: 'image/png' }));
+    data.items.add(new File([new Uint8Array(53e6)], 'huge.png', { type: 'image/png' }));
     document.querySelector('textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
   });
   const dialog = sheet(hers, 1);
