@@ -482,7 +482,7 @@ export const SCREENS: Screen[] = [
       await files(device, tab, world);
       await device.page.evaluate(() => {
         const data = new DataTransfer();
-        data.items.add(new File([new Uint8Array(51e6)], 'huge.png', { type: 'image/png' }));
+        data.items.add(new File([new Uint8Array(53e6)], 'huge.png', { type: 'image/png' }));
         document.querySelector('textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
       });
       await sheet(tab, 1).getByRole('alert').waitFor();
