@@ -74,6 +74,7 @@ pub async fn files(store: &Store, round: i64) {
     let (blob, smaller) = (stored(1).await, stored(2).await);
     let job = people.upload_stored(file, &blob.sha256, place).await.expect("noted").expect("is new");
     assert_eq!(people.prepare_again(place).await.expect("due"), 1);
+    people.job_due(job).await.expect("due");
     people.take_back_jobs(&[job]).await.expect("taken back");
     people.to_prepare(file).await.expect("read").expect("there");
     let facts = Facts { mime: "image/jpeg".into(), variants: vec![(320, smaller.sha256)], ..Facts::default() };
