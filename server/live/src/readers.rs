@@ -24,7 +24,10 @@ use crate::{
     lists::Lists,
     store::{
         Result, Store, StoreError,
-        chats::{pages::Head, readers::{Reader, Reading}},
+        chats::{
+            pages::Head,
+            readers::{Reader, Reading},
+        },
     },
 };
 
@@ -250,7 +253,9 @@ async fn mark(parts: &Parts, batch: &[Waiting<Seq, ()>], rushes: &Rushes) -> Res
     let places = places(parts, &mut marks).await?;
     let rush = batch.len() > BATCH;
     if rush && let Some(room) = rushes.room() {
-        let (seen, others) = marks.into_iter().partition(|(reader, _)| places.get(reader).is_some_and(|it| it.kind == ChatKind::Channel));
+        let (seen, others) = marks
+            .into_iter()
+            .partition(|(reader, _)| places.get(reader).is_some_and(|it| it.kind == ChatKind::Channel));
         marks = others;
         room.note(&parts.store, &seen).await?;
     }

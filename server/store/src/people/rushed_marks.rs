@@ -38,7 +38,8 @@ impl People {
         let read = |row: &PgRow| -> sqlx::Result<Rush> {
             let (chats, users, seqs): (Vec<i64>, Vec<i64>, Vec<i64>) =
                 (row.try_get("chats")?, row.try_get("users")?, row.try_get("seqs")?);
-            let readers = chats.into_iter().zip(users).map(|(chat, user)| Reader { chat: ChatId(chat), user: UserId(user) });
+            let readers =
+                chats.into_iter().zip(users).map(|(chat, user)| Reader { chat: ChatId(chat), user: UserId(user) });
             Ok((row.try_get("id")?, readers.zip(seqs.into_iter().map(Seq)).collect()))
         };
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
