@@ -20,7 +20,7 @@ struct Rule {
 }
 
 /// The crates of the server, from the lowest up.
-const SERVER: [&str; 10] = [
+const SERVER: [&str; 11] = [
     "server/domain/src",
     "server/postgres/src",
     "server/store/src",
@@ -30,6 +30,7 @@ const SERVER: [&str; 10] = [
     "server/calls/src",
     "server/media/src",
     "server/files/src",
+    "server/previews/src",
     "server/src",
 ];
 
