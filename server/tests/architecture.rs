@@ -237,6 +237,7 @@ fn no_crate_depends_on_what_it_must_not_know() {
                 "chapar-live",
             ],
         ),
+        ("server/previews", &[]),
         ("server/files", &["chapar-protocol", "chapar-store", "chapar-settings", "chapar-live", "chapar-media"]),
         (
             "server",
@@ -252,6 +253,7 @@ fn no_crate_depends_on_what_it_must_not_know() {
                 "chapar-calls",
                 "chapar-media",
                 "chapar-files",
+                "chapar-previews",
             ],
         ),
     ];

@@ -20,7 +20,7 @@ use chapar_protocol::{
 };
 use uuid::Uuid;
 
-use crate::support::{Audit, Device, Failure, Model, World, http, within, world::Plan};
+use crate::support::{Audit, Device, Failure, Model, World, tus, within, world::Plan};
 
 /// A web site on a neighbour's address, which counts who comes.
 struct Site {
@@ -118,6 +118,11 @@ async fn used(world: &World, file: FileId, by: &[i64]) {
     within("the uses of the picture", followed).await;
 }
 
+/// How the first node answers to a link.
+async fn given(world: &World, link: &str) -> u16 {
+    tus::ask(world.at(0), "GET", link, &[], &[], None).await.expect("an answer").status
+}
+
 /// Where the picture of a preview is to be had, for somebody.
 async fn picture(device: &Device, chat_id: ChatId, seq: Seq, preview: &LinkPreview) -> Vec<String> {
     let file_id = preview.image.as_ref().expect("a picture").file.id;
@@ -148,8 +153,9 @@ async fn readers_see_it_and_ask_the_site_for_nothing() {
     assert_eq!((&seen.title, &seen.site, &seen.url), (&found.title, &found.site, &found.url));
     assert_ne!(seen.image.as_ref().map(|it| it.file.id), Some(image.file.id), "the sender's own");
     let links = picture(&reader, chat, sent.seq, &seen).await;
+    // Each node of the tests has files of its own: they were stored on the sender's.
     for link in &links {
-        assert_eq!(http::get(world.at(1), link).await.status, 200, "{link}");
+        assert_eq!(given(&world, link).await, 200, "{link}");
     }
     assert!(!links.is_empty());
     assert_eq!(site.came(), 2);
@@ -169,7 +175,7 @@ async fn readers_see_it_and_ask_the_site_for_nothing() {
 
     sender.must(Delete { chat_id: chat, seq: sent.seq }).await;
     used(&world, file, &[]).await;
-    assert_eq!(http::get(world.at(1), &links[0]).await.status, 404);
+    assert_eq!(given(&world, &links[0]).await, 404);
     assert_eq!(picture(&late, on, forwarded, &again).await.len(), links.len());
     for device in [&reader, &late] {
         Audit::read(world.at(0), device.token(), chat).await.equals(device, world.at(0)).await;

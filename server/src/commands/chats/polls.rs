@@ -10,8 +10,8 @@ use chapar_protocol::{
 };
 
 use super::change::{Asked, Reply};
-use crate::{app::App, store::chats::Shown};
 use crate::commands::{Asker, Outcome, Result, refuse};
+use crate::{app::App, store::chats::Shown};
 
 impl From<Reply> for Voted {
     fn from(Reply(done): Reply) -> Self {
