@@ -1,6 +1,5 @@
 import { createServer, type Server as Web } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sound } from './support/axe';
 import { picture } from './support/files';
@@ -47,8 +46,6 @@ test('what stands behind a link is shown before it is sent, can be left out, and
   await line.getByText('روزنامهٔ بامداد').waitFor();
   await line.getByText('باران می‌آید').waitFor();
   await sound(hers);
-  mkdirSync('e2e/pictures', { recursive: true });
-  if (process.env.KEEP_PICTURES) await hers.page.screenshot({ path: 'e2e/pictures/preview-composer.png' });
   await hers.page.getByRole('button', { name: fa.chat.send, exact: true }).click();
   await eventually(async () => expect(await line.count()).toBe(0));
 
@@ -60,13 +57,11 @@ test('what stands behind a link is shown before it is sent, can be left out, and
   expect(await card.getAttribute('rel')).toContain('noreferrer');
   await eventually(() => expect(card.locator('img').evaluate((it: HTMLImageElement) => it.complete && it.naturalWidth)).resolves.toBeGreaterThan(300));
   await sound(his);
-  if (process.env.KEEP_PICTURES) await his.page.screenshot({ path: 'e2e/pictures/preview-card.png' });
   // His own phone, which was not there.
   const phone = await device({ at: server.url, size: 'phone', language: 'en' });
   await phone.signIn(john.person.handle);
   await phone.main.open('مینا');
   await phone.main.message('ببین').getByRole('link', { name: /باران می‌آید/ }).waitFor();
-  if (process.env.KEEP_PICTURES) await phone.page.screenshot({ path: 'e2e/pictures/preview-phone.png' });
   expect(asked).toEqual(['/khabar', '/a.png']);
 
   // The cross leaves it out, and it does not come back by itself.
