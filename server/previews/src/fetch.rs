@@ -237,6 +237,7 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors come to it by map_err")]
 fn nothing(why: impl ToString) -> Failed {
     Failed::Nothing(why.to_string())
 }

@@ -48,15 +48,12 @@ fn unescape(text: &str) -> String {
         rest = &rest[at..];
         // The longest that is known has 8 characters.
         let end = rest.char_indices().take(12).find(|(_, it)| *it == ';').map(|(end, _)| end);
-        match end.and_then(|end| Some((end, reference(&rest[1..end])?))) {
-            Some((end, it)) => {
-                out.push(it);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((end, it)) = end.and_then(|end| Some((end, reference(&rest[1..end])?))) {
+            out.push(it);
+            rest = &rest[end + 1..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

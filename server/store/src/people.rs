@@ -16,6 +16,7 @@ pub mod link_previews;
 pub mod lists;
 pub mod names;
 pub mod reports;
+pub mod rushed_marks;
 pub mod scheduled;
 pub mod stickers;
 pub mod unfinished_calls;
