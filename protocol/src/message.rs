@@ -13,6 +13,7 @@ use crate::{
         NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
     },
     poll::{NewPoll, Poll},
+    preview::LinkPreview,
 };
 
 /// A message in its final state. Its identity is (chat, seq).
@@ -50,6 +51,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub forwarded: Option<Forwarded>,
+    /// What stands behind a link in it, if its sender had that looked up and shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 impl Message {
@@ -67,6 +72,7 @@ impl Message {
             reactions: Vec::new(),
             views: 0,
             forwarded: None,
+            preview: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use chapar_protocol::{
     Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
-    poll::QuizKey,
+    poll::QuizKey, preview::LinkPreview,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -201,6 +201,12 @@ impl Stored {
         if body == Body::Deleted {
             Beside::default().mark(&mut self.message);
         }
+        // Nobody shows one thing and leads to another.
+        if let Body::Text(text) = &body
+            && self.message.preview.as_ref().is_some_and(|it| !it.belongs_to(text))
+        {
+            self.message.preview = None;
+        }
         self.json = Some(json(&body, &Beside::of(&self.message)));
         self.message.body = body;
     }
@@ -213,6 +219,9 @@ pub struct Beside {
     /// Where it was forwarded from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<Forwarded>,
+    /// What stands behind a link in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 impl Beside {
@@ -221,13 +230,14 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone() }
+        Self { forwarded: message.forwarded.clone(), preview: message.preview.clone() }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded } = self;
+        let Self { forwarded, preview } = self;
         message.forwarded = forwarded;
+        message.preview = preview;
     }
 
     /// Whether there is none.
