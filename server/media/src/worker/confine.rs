@@ -37,7 +37,7 @@ pub enum Confined {
 /// When `input` or `out` is not there, or the kernel refuses a limit.
 pub fn confine(kind: FileKind, input: &Path, out: &Path) -> io::Result<Confined> {
     // People's chats go first.
-    let _ = rustix::process::nice(10);
+    let _ = rustix::process::nice(19);
     let limit = |resource, most: u64| {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(io::Error::from)
     };
