@@ -388,6 +388,21 @@ impl Client {
         self.enqueue(OutboxItem::new(client_id, chat_id, body, reply_to)).reply().await
     }
 
+    /// [`Client::send`], as a comment in the thread that begins with a message.
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub async fn send_in_thread(
+        &self,
+        chat_id: ChatId,
+        thread: Seq,
+        body: NewBody,
+        reply_to: Option<Seq>,
+    ) -> Result<Sent, Error> {
+        let item = OutboxItem::new(new_client_id(), chat_id, body, reply_to);
+        self.enqueue(OutboxItem { thread: Some(thread), ..item }).reply().await
+    }
+
     /// [`Client::send`], with what the server has found behind a link in it: the link as it was asked for by [`Client::preview_link`].
     ///
     /// # Errors

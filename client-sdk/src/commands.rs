@@ -7,13 +7,13 @@ use chapar_protocol::{
         AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete,
         DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
         GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks,
-        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetUsers, GetVoters, History, InviteUses, Invites,
-        ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, LinkPreviewed, MarkRead, Members,
-        OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, PreviewLink, React, Reactors,
-        Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
+        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetThread, GetUsers, GetVoters, History, InviteUses,
+        Invites, ItemsSet, Join, JoinByInvite, JoinDiscussion, JoinRequests, JoinedByInvite, Leave, LinkPreviewed,
+        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, PreviewLink,
+        React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
         RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
-        SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember,
-        UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
+        SetDiscussion, SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks,
+        UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -312,6 +312,28 @@ impl Client {
     /// Who some users are, at most 200.
     pub async fn get_users(&self, user_ids: Vec<UserId>) -> Result<Users, Error> {
         self.call(&GetUsers { user_ids }).await
+    }
+
+    /// Has the posts of a channel discussed in a group; without one, no longer.
+    pub async fn set_discussion(&self, chat_id: ChatId, group_id: Option<ChatId>) -> Result<Changed, Error> {
+        self.call(&SetDiscussion { chat_id, group_id }).await
+    }
+
+    /// Joins the group in which the posts of a channel are discussed.
+    pub async fn join_discussion(&self, channel: ChatId) -> Result<ChatSnapshot, Error> {
+        self.ask(&JoinDiscussion { chat_id: channel }, Effect::Snapshot).await
+    }
+
+    /// A page of the thread that begins with `root`, that message among them.
+    pub async fn get_thread(
+        &self,
+        chat_id: ChatId,
+        root: Seq,
+        seq: Seq,
+        before: u32,
+        after: u32,
+    ) -> Result<Page, Error> {
+        self.call(&GetThread { chat_id, root, seq, before, after }).await
     }
 
     /// What the server finds behind a link that is about to be sent ([`Client::send_with_preview`]).

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Right, Role, Seq, Timestamp, UserId, invite::InviteId, media::is_false};
+use crate::{ChatId, Right, Role, Seq, Timestamp, UserId, invite::InviteId, media::is_false};
 
 /// One thing that somebody has done in a group or channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -73,6 +73,13 @@ pub enum AdminAction {
     Rights {
         /// Which.
         rights: Vec<Right>,
+    },
+    /// Posts are discussed in a group, or no longer.
+    Discussion {
+        /// Of a channel the group, of a group the channel; absent: no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        chat_id: Option<ChatId>,
     },
     /// What stands above the chat was changed.
     Info {

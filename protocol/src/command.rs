@@ -84,6 +84,9 @@ pub use previews::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
+/// Of comments on posts.
+mod threads;
+pub use threads::*;
 
 params! {
     /// The first request of a connection: who, and from where to go on.
@@ -322,6 +325,10 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         preview: Option<String>,
+        /// In a group that belongs to a channel: the post under which it is a comment, as that stands in the group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        thread: Option<Seq>,
     }
     /// The answer to [`Send`]: the message is stored for good.
     Sent {
@@ -485,7 +492,7 @@ params! {
 impl Send {
     /// A message with nothing but what each has.
     pub fn new(chat_id: ChatId, client_id: Uuid, body: NewBody) -> Self {
-        Self { chat_id, client_id, body, reply_to: None, preview: None }
+        Self { chat_id, client_id, body, reply_to: None, preview: None, thread: None }
     }
 }
 
@@ -530,6 +537,9 @@ commands! {
     "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
     "forward" Forward -> SentAlbum, http: true;
     "preview_link" PreviewLink -> LinkPreviewed, http: true;
+    "set_discussion" SetDiscussion -> Changed, http: true;
+    "join_discussion" JoinDiscussion -> ChatSnapshot, http: true;
+    "get_thread" GetThread -> Page, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

@@ -31,6 +31,7 @@ pub mod poll;
 pub mod preview;
 pub mod sticker;
 pub mod text;
+pub mod thread;
 pub mod timestamp;
 pub mod typescript;
 mod visible;

@@ -14,6 +14,7 @@ use crate::{
     },
     poll::{NewPoll, Poll},
     preview::LinkPreview,
+    thread::Comments,
 };
 
 /// A message in its final state. Its identity is (chat, seq).
@@ -55,6 +56,18 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub preview: Option<Box<LinkPreview>>,
+    /// Of a post in a channel: the comments on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub comments: Option<Comments>,
+    /// In a group that belongs to a channel: which of the channel's posts it is, with which the thread of its comments begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub post: Option<Seq>,
+    /// There: the message with which the thread begins in which it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub thread: Option<Seq>,
 }
 
 impl Message {
@@ -73,6 +86,9 @@ impl Message {
             views: 0,
             forwarded: None,
             preview: None,
+            comments: None,
+            post: None,
+            thread: None,
         }
     }
 }

@@ -159,6 +159,9 @@ commands! {
     "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
     "preview_link" => chats::previews::look, SHORT;
+    "set_discussion" => chats::discussions::set, SHORT;
+    "join_discussion" => chats::discussions::join, LONG;
+    "get_thread" => chats::discussions::thread, LONG;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;

@@ -26,7 +26,7 @@ pub use chapar_calls::{call_report, calls, relays};
 pub use chapar_files as files;
 pub use chapar_live::{
     blocks, committer, counters, fanout, file_uses, health, hub, jobs, joining, lists, metrics, outbox, polls, readers,
-    together,
+    threads, together,
 };
 pub use chapar_postgres as embedded_postgres;
 pub use chapar_previews as previews;

@@ -47,7 +47,7 @@ use crate::{
     shares,
     store::{self, Shares, Store},
     strangers::Strangers,
-    tls,
+    threads, tls,
 };
 
 use stopping::{Stopped, drain, step};
@@ -202,6 +202,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let count = committer.clone();
     let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
     tasks.spawn("the counters of channels", counting);
+    tasks.spawn("the carrier of posts", threads::follow(store.upkeep(), committer.clone()));
     tasks.spawn("the closing of polls", polls::keep_closing(store.upkeep(), committer.clone()));
     let shared_calls = match &settings.redis_url {
         Some(url) => {

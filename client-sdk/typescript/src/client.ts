@@ -297,9 +297,10 @@ export class Client extends Commands {
 
   /**
    * Sends a message. It stands in `outbox` at once, and goes out however long the network is away. `await` waits until the
-   * server has stored it; whoever does not wait is told by the event `outbox`. `preview` is what `previewLink` has found behind a link in it.
+   * server has stored it; whoever does not wait is told by the event `outbox`. `preview` is what `previewLink` has found behind a link in it,
+   * `thread` the message with which the thread begins in which it is to stand.
    */
-  send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string; preview?: wire.LinkPreview } = {}): Sending {
+  send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; thread?: wire.Seq; clientId?: string; preview?: wire.LinkPreview } = {}): Sending {
     const what = { body: typeof body === "string" ? textBody(body) : body, ...(options.preview && { preview: options.preview }) };
     return this.#give(chatId, what, options);
   }
@@ -344,11 +345,11 @@ export class Client extends Commands {
     return (await this.#do({ op: "file", clientId, index })) as Blob | undefined;
   }
 
-  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "preview" | "files" | "rest" | "forward">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
+  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "preview" | "files" | "rest" | "forward">, options: { replyTo?: wire.Seq; thread?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
     const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));
-    const reply = options.replyTo === undefined ? {} : { reply_to: options.replyTo };
+    const reply = { ...(options.replyTo !== undefined && { reply_to: options.replyTo }), ...(options.thread !== undefined && { thread: options.thread }) };
     const item: OutboxItem = { client_id: clientId, chat_id: chatId, ...what, ...reply, at, order };
     const stored = this.#do({ op: "send", item, ...(files && { files }) }) as Promise<wire.Sent>;
     // Whoever does not await it is told by the event `outbox`.

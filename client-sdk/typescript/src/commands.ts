@@ -185,6 +185,23 @@ export abstract class Commands {
     return this.request("preview_link", { url });
   }
 
+  /** Has the posts of a channel discussed in a group; without one, no longer. */
+  setDiscussion(chatId: wire.ChatId, groupId?: wire.ChatId): Promise<wire.Changed> {
+    return this.request("set_discussion", { chat_id: chatId, ...(groupId !== undefined && { group_id: groupId }) });
+  }
+
+  /** Joins the group in which the posts of a channel are discussed. */
+  async joinDiscussion(channelId: wire.ChatId): Promise<wire.ChatSnapshot> {
+    return (await this.ask("join_discussion", { chat_id: channelId }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** A page of the thread that begins with `root`, that message among them: `before` older than `seq` and `after` from it on. */
+  async thread(chatId: wire.ChatId, root: wire.Seq, seq: wire.Seq, before: number, after: number): Promise<{ message: wire.Message; myReaction: string | undefined }[]> {
+    const page = await this.request("get_thread", { chat_id: chatId, root, seq, before, after });
+    const mine = new Map((page.reacted ?? []).map((it) => [it.seq, it.emoji]));
+    return page.messages.map((message) => ({ message, myReaction: mine.get(message.seq) }));
+  }
+
   /** Answers a poll by the places of what is chosen, from 0; none takes the answer back. `Client.ownVote` tells how it stands. */
   vote(chatId: wire.ChatId, seq: wire.Seq, options: number[]): Promise<wire.Voted> {
     return this.request("vote", { chat_id: chatId, seq, options });

@@ -6,6 +6,7 @@ use chapar_protocol::{
     ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
     message::{Body, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
+    thread::Comments,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -82,6 +83,14 @@ pub enum Change {
     Shut(UserId, i64),
     /// Whoever asks comes in.
     Join,
+    /// The same, from the channel with these posts.
+    JoinFrom(ChatId),
+    /// A channel's posts are discussed in this group, a group's channel is this; or no longer.
+    Link(Option<ChatId>),
+    /// A post of the channel comes into its group. Asked by the server alone.
+    Carry(NewMessage),
+    /// A post says how many comments it has. Asked by the server alone.
+    TellComments(Seq, Comments),
     /// An invite link is made, or changed.
     SetInvite(NewInvite),
     /// An invite link is taken back.
@@ -170,6 +179,16 @@ impl NewMessage {
         fingerprint(serde_json::json!({ "forward": from }), None)
     }
 
+    /// The same in a thread, by what that begins with.
+    #[must_use]
+    pub fn in_thread(self, thread: Option<Seq>) -> Self {
+        if thread.is_none() {
+            return self;
+        }
+        let beside = Beside { thread, ..self.beside.clone() };
+        self.beside(beside)
+    }
+
     /// The same with marks.
     #[must_use]
     pub fn beside(self, beside: Beside) -> Self {
@@ -216,7 +235,7 @@ impl Asked {
         const AROUND: usize = 288;
         AROUND
             + match &self.change {
-                Change::Send(message) => message.json.len(),
+                Change::Send(message) | Change::Carry(message) => message.json.len(),
                 Change::SendAlbum(messages) | Change::Forward(messages) => {
                     messages.iter().map(|it| AROUND + it.json.len()).sum()
                 }
@@ -249,11 +268,14 @@ impl Asked {
     /// The message that must be known to judge it.
     pub fn message(&self) -> Option<Seq> {
         match self.change {
+            // The beginning of its thread.
+            Change::Send(ref message) => message.beside.thread,
             Change::Edit(seq, _)
             | Change::Delete(seq)
             | Change::React(seq, _)
             | Change::Vote(seq, _)
             | Change::ClosePoll(seq)
+            | Change::TellComments(seq, _)
             | Change::Pin(seq) => Some(seq),
             _ => None,
         }
@@ -262,7 +284,7 @@ impl Asked {
     /// The ids by which it is known whether it was sent before.
     pub fn client_ids(&self) -> impl Iterator<Item = Uuid> {
         let (messages, recalled) = match &self.change {
-            Change::Send(message) => (std::slice::from_ref(message), &[][..]),
+            Change::Send(message) | Change::Carry(message) => (std::slice::from_ref(message), &[][..]),
             Change::SendAlbum(messages) | Change::Forward(messages) => (messages.as_slice(), &[][..]),
             Change::Recall(sent) => (&[][..], sent.as_slice()),
             _ => (&[][..], &[][..]),

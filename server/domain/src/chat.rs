@@ -7,7 +7,7 @@ use std::{
 
 use chapar_protocol::{
     Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
-    poll::QuizKey, preview::LinkPreview,
+    poll::QuizKey, preview::LinkPreview, thread::Comments,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -222,6 +222,15 @@ pub struct Beside {
     /// What stands behind a link in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<Box<LinkPreview>>,
+    /// Of a post: the comments on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments: Option<Comments>,
+    /// In the group of a channel: which post it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<Seq>,
+    /// In which thread it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Seq>,
 }
 
 impl Beside {
@@ -230,14 +239,21 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone(), preview: message.preview.clone() }
+        Self {
+            forwarded: message.forwarded.clone(),
+            preview: message.preview.clone(),
+            comments: message.comments,
+            post: message.post,
+            thread: message.thread,
+        }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, preview } = self;
+        let Self { forwarded, preview, comments, post, thread } = self;
         message.forwarded = forwarded;
         message.preview = preview;
+        (message.comments, message.post, message.thread) = (comments, post, thread);
     }
 
     /// Whether there is none.

@@ -11,6 +11,7 @@ mod powers;
 mod slow;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -106,6 +107,8 @@ pub struct Rows {
     pub posted: BTreeSet<UserId>,
     /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.
     pub entry: Entry,
+    /// What is new in threads, and what is gone.
+    pub threads: Threads,
 }
 
 /// What has changed of invite links and of those who ask to be let in.
@@ -121,6 +124,17 @@ pub struct Entry {
     pub asking: BTreeSet<UserId>,
     /// Who does so no more.
     pub answered: BTreeSet<UserId>,
+}
+
+/// What is new in threads, and what is gone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Threads {
+    /// Messages with which threads begin: of which channel which posts they are.
+    pub roots: BTreeMap<Seq, (ChatId, Seq)>,
+    /// Messages that stand in threads, by what these begin with.
+    pub said: BTreeMap<Seq, Seq>,
+    /// Those that are deleted.
+    pub gone: BTreeMap<Seq, Seq>,
 }
 
 impl Entry {
@@ -203,6 +217,7 @@ fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
         photo,
         pinned,
         slow_seconds: 0,
+        discussion: None,
     };
     Chat::nothing(info)
 }
@@ -262,7 +277,11 @@ impl Judging {
             Change::UnpinAll => self.unpin_all(by, now),
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
-            Change::Join => self.join(by, now, dice),
+            Change::Join => self.join(by, None, now, dice),
+            Change::JoinFrom(channel) => self.join(by, Some(*channel), now, dice),
+            Change::Link(other) => self.link(asked.by, *other, now),
+            Change::Carry(message) => self.carry(asked.by, message, now),
+            Change::TellComments(seq, comments) => self.tell_comments(asked.by, *seq, *comments),
             Change::SetInvite(new) => self.set_invite(by, new, now, dice),
             Change::RevokeInvite(id) => self.revoke_invite(by, *id, now),
             Change::Enter(secret) => self.enter(by, secret, now, dice),

@@ -133,6 +133,8 @@ pub enum Action {
     ChangeInfo,
     /// Pin a message, or take a pin back.
     Pin,
+    /// Say in which group a channel's posts are discussed: both are theirs to look after.
+    Link,
     /// Give the chat to somebody else.
     GiveAway,
     /// See who is in.
@@ -208,6 +210,9 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         Action::Name => place.kind != ChatKind::Direct && rights.has(Rights::NAME),
         Action::ChangeInfo => place.kind != ChatKind::Direct && rights.has(Rights::CHANGE_INFO),
         Action::Pin => place.kind == ChatKind::Direct || rights.has(Rights::PIN),
+        Action::Link => {
+            place.kind != ChatKind::Direct && standing.role >= Some(Role::Admin) && rights.has(Rights::CHANGE_INFO)
+        }
         Action::GiveAway => place.kind != ChatKind::Direct && standing.role == Some(Role::Owner),
         Action::List => rights.has(Rights::LIST),
         Action::SeeLog => place.kind != ChatKind::Direct && standing.role >= Some(Role::Admin),

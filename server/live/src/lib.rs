@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod polls;
 pub mod readers;
+pub mod threads;
 pub mod together;
 
 // The crates below.

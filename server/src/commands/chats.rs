@@ -4,6 +4,7 @@ pub(super) mod add_members;
 pub(super) mod audience;
 pub(super) mod change;
 pub(super) mod create_chat;
+pub(super) mod discussions;
 pub(super) mod files;
 pub(super) mod forward;
 pub(super) mod get_admin_log;

@@ -15,6 +15,7 @@ pub mod pages;
 mod polls;
 pub mod readers;
 mod snapshot;
+pub mod threads;
 mod untold;
 mod write;
 

@@ -65,6 +65,7 @@ mod one_account_asks_for_much_at_once;
 mod one_account_resumes_on_many_sockets;
 mod people_come_in_by_a_link;
 mod postgres_is_killed_in_mid_traffic;
+mod posts_are_commented_on;
 mod presence_ends_with_the_node;
 mod random_interleavings_end_equal;
 mod read_marks_reach_everybody;

@@ -5,8 +5,8 @@ use chapar_protocol::{
     command::{
         AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetAdminLog, GetBanned, GetChat,
         GetInvites, GetJoinRequests, GetMembers, History, Join, Leave, METHODS, MarkRead, PinMessage, React,
-        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetRole,
-        SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
+        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetDiscussion, SetInfo, SetInvite,
+        SetRole, SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
 };
@@ -76,6 +76,7 @@ enum Deed {
     LetIn,
     Slow,
     Log,
+    Discuss,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -125,6 +126,7 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::LetIn, row(Refused, Refused, FORBIDDEN)),
     (Deed::Slow, row(Done, Done, FORBIDDEN)),
     (Deed::Log, row(Done, Done, FORBIDDEN)),
+    (Deed::Discuss, row(Done, Done, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -172,6 +174,7 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::LetIn, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Slow, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Log, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Discuss, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
 ];
 
 /// A chat with somebody in each role, all of whom wrote what they could.
@@ -311,6 +314,7 @@ impl<'a> Stage<'a> {
             }
             Deed::Slow => self.try_out(role, SetSlowMode { chat_id, seconds: 30 }).await,
             Deed::Log => self.try_out(role, GetAdminLog { chat_id, before: None }).await,
+            Deed::Discuss => self.try_out(role, SetDiscussion { chat_id, group_id: None }).await,
             Deed::Invites => self.try_out(role, GetInvites { chat_id }).await,
             Deed::Uninvite => self.try_out(role, RevokeInvite { chat_id, invite_id: InviteId(Uuid::new_v4()) }).await,
             Deed::Requests => self.try_out(role, GetJoinRequests { chat_id, after: None }).await,

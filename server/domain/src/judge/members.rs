@@ -1,6 +1,8 @@
 //! Who is in a chat, and in which role.
 
-use chapar_protocol::{AdminAction, ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{
+    AdminAction, ChatId, ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit,
+};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};
@@ -183,13 +185,17 @@ impl Judging {
         Ok(self.as_it_is())
     }
 
-    pub(super) fn join(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+    pub(super) fn join(&mut self, by: UserId, from: Option<ChatId>, now: Timestamp, dice: Dice<'_>) -> Verdict {
         let standing = self.standing(by);
         if standing.is_some_and(|it| it.role.is_some()) {
             return Ok(self.as_it_is());
         }
-        // A chat is found by its handle; one that everybody has left stays empty, since nobody would own it.
-        if self.chat.info.handle.is_none() || self.chat.count == 0 {
+        // A chat is found by its handle, or beside its channel; one that everybody has left stays empty, since nobody would own it.
+        let found = match from {
+            Some(channel) => self.belongs_to(channel),
+            None => self.chat.info.handle.is_some(),
+        };
+        if !found || self.chat.count == 0 {
             return Err(refusal(ErrorCode::ChatNotFound));
         }
         if standing.is_some_and(|it| it.banned) {

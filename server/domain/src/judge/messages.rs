@@ -22,6 +22,7 @@ impl Judging {
             return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
         }
         self.may_send(by, new.reply_to, now)?;
+        self.may_stand_in(new.beside.thread)?;
         self.may_ask(&new.body, now)?;
         self.may_post_again(by, now)?;
         self.note_post(by, now);
@@ -133,7 +134,7 @@ impl Judging {
         }
     }
 
-    fn put(&mut self, sender: UserId, new: NewMessage, version: Version, now: Timestamp) -> Sent {
+    pub(super) fn put(&mut self, sender: UserId, new: NewMessage, version: Version, now: Timestamp) -> Sent {
         let sent_at = self.moment(now);
         let seq = self.chat.seq.next();
         self.chat.seq = seq;
@@ -142,6 +143,9 @@ impl Judging {
             let key = key.map(|it| *it).unwrap_or_default();
             self.rows.polls.insert(seq, key.clone());
             self.chat.keys.insert(seq, key);
+        }
+        if let Some(root) = beside.thread {
+            self.rows.threads.said.insert(seq, root);
         }
         let sent = Sent { seq, version, sent_at, hash };
         let mut message = Message { reply_to, ..Message::new(seq, version, sender, client_id, sent_at, body) };
@@ -205,6 +209,7 @@ impl Judging {
                     self.log(by, AdminAction::Deleted { seq, user_id: sender });
                 }
                 self.moment(now);
+                self.leaves_its_thread(seq);
                 let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
                 self.unpin_deleted(seq, self.chat.version);
                 Ok(done)

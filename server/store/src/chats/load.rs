@@ -82,6 +82,7 @@ impl Wanted {
                 it.change,
                 Change::Add(..)
                     | Change::Join
+                    | Change::JoinFrom(_)
                     | Change::Enter(_)
                     | Change::AnswerRequest(..)
                     | Change::Leave
@@ -169,7 +170,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let member_count = row::member_count(kind, number(8)?);
         let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
-        let row::About { description, photo, pinned, slow: slow_seconds } = row::about(found.try_get(15)?);
+        let row::About { description, photo, pinned, slow: slow_seconds, discussion } = row::about(found.try_get(15)?);
         let info = ChatInfo {
             id,
             version,
@@ -183,6 +184,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             photo,
             pinned,
             slow_seconds,
+            discussion,
         };
         let chat = Chat {
             seq: Seq(number(3)?),

@@ -556,7 +556,7 @@ pub(crate) fn number(count: usize) -> i64 {
 }
 
 /// One chat, for one of its members.
-async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Head> {
+pub(super) async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Head> {
     let found = sqlx::query(
         "SELECT c.id, c.kind, c.seq, c.version FROM members m JOIN chats c ON c.id = m.chat_id
          WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL",

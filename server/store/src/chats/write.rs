@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::{
     Result, apart,
-    feed::{FILES, PHOTO},
-    row,
+    feed::{FILES, PHOTO, POSTS},
+    row, threads,
 };
 use crate::pool::Lease;
 
@@ -25,6 +25,11 @@ const WITH_MORE: &str = "
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
     SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
+const WITH_THREADS: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17) CROSS JOIN LATERAL write_threads(w.held, $18)";
 
 /// Lists of rows by their names.
 #[derive(Default)]
@@ -127,10 +132,12 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     if !polls.0.is_empty() {
         apart.insert("polls".to_owned(), Value::Object(polls.0));
     }
-    let apart = (!apart.is_empty()).then_some(Json(apart));
-    let held = match &apart {
-        None => sqlx::query_scalar(WRITE),
-        Some(_) => sqlx::query_scalar(WITH_MORE),
+    let threads = threads::rows(written).map(Json);
+    let apart = (!apart.is_empty() || threads.is_some()).then_some(Json(apart));
+    let held = match (&apart, &threads) {
+        (None, _) => sqlx::query_scalar(WRITE),
+        (Some(_), None) => sqlx::query_scalar(WITH_MORE),
+        (Some(_), Some(_)) => sqlx::query_scalar(WITH_THREADS),
     };
     let held = held
         .bind(column(|it| it.chat.info.id.0))
@@ -150,6 +157,7 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         .bind(fresh.bodies)
         .bind((!more.0.is_empty()).then_some(Json(more.0)));
     let held = if let Some(apart) = apart { held.bind(apart) } else { held };
+    let held = if let Some(threads) = threads { held.bind(threads) } else { held };
     let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
 }
@@ -206,6 +214,7 @@ fn about(it: &Written) -> row::About {
         photo: info.photo,
         pinned: info.pinned.clone(),
         slow: info.slow_seconds,
+        discussion: info.discussion,
     }
 }
 
@@ -221,7 +230,8 @@ fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Optio
         "read_seq": it.read_seq, "before": before, "turn": it.turn, "version": version.unwrap_or_default() })
 }
 
-/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files, 64: the chat's photo.
+/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files, 64: the chat's photo, 128: posts
+/// that come into another chat.
 fn kinds(written: &Written) -> i16 {
     let rows = &written.rows;
     let message = |seq| written.chat.messages.get(seq).map(|it| &it.message);
@@ -232,6 +242,8 @@ fn kinds(written: &Written) -> i16 {
         let preview = it.preview.as_ref().is_some_and(|it| it.image.is_some()) || it.edited_at.is_some();
         it.body.file().is_some() || it.body == Body::Deleted || preview
     });
+    let info = &written.chat.info;
+    let posts = !rows.fresh.is_empty() && info.kind == ChatKind::Channel && info.discussion.is_some();
     i16::from(rows.info.is_some())
         + 2 * i16::from(!rows.members.is_empty())
         + 4 * i16::from(!rows.fresh.is_empty())
@@ -239,6 +251,7 @@ fn kinds(written: &Written) -> i16 {
         + 16 * i16::from(!rows.reactions.is_empty() || !rows.counted.is_empty())
         + FILES * i16::from(files)
         + PHOTO * i16::from(rows.photo)
+        + POSTS * i16::from(posts)
 }
 
 fn moment(at: Timestamp) -> OffsetDateTime {

@@ -1,4 +1,4 @@
-import type { Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Comments, Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -28,6 +28,10 @@ export interface Shown {
   forwarded: Forwarded | undefined;
   /** What stands behind a link in it. */
   preview: LinkPreview | undefined;
+  /** Of a channel's post: the comments on it. */
+  comments: Comments | undefined;
+  /** In a group: the message with which its thread begins, itself or another one. */
+  thread: number | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -211,6 +215,8 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     replyTo: message.reply_to,
     forwarded: message.forwarded,
     preview: message.preview,
+    comments: message.comments,
+    thread: message.thread ?? (message.post === undefined ? undefined : message.seq),
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -247,6 +253,8 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     replyTo: item.reply_to,
     forwarded: item.forward?.origin,
     preview: item.preview,
+    comments: undefined,
+    thread: item.thread,
     reactions: [],
     myReaction: undefined,
     views: undefined,
