@@ -62,6 +62,7 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     writing(store, size, round).await;
     calls(store).await;
     crate::files::files(store, round).await;
+    crate::threads::threads(store).await;
     crate::polls::polls(store, round).await;
     store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");

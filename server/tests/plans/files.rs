@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use chapar_protocol::{ChatId, FileId, FileKind, PackId, Seq, UserId, sticker::NewPackSticker, thread::Comments};
+use chapar_protocol::{ChatId, FileId, FileKind, PackId, Seq, UserId, sticker::NewPackSticker};
 use chapar_server::store::{
     Store,
-    chats::feed::Cursor,
     people::{
         blobs::Blob,
         budgets::{BudgetKind, Charge},
@@ -37,20 +36,6 @@ async fn stickers(store: &Store, round: i64) {
     people.served_sticker(file).await.expect("read").expect("is published");
     people.delete_sticker_pack(ME, pack).await.expect("deleted");
     assert!(people.delete_sticker_pack(ME, other).await.is_err());
-}
-
-/// What is read and noted of threads, where there are none yet.
-async fn threads(store: &Store) {
-    let chat = ChatId(GROUP);
-    store.chats.posted_since(Cursor::default(), 100).await.expect("read");
-    assert!(store.chats.to_carry(chat).await.expect("read").is_none());
-    store.chats.carried(chat, chat, Seq(0)).await.expect("noted");
-    store.chats.untold_comments().await.expect("read");
-    let comments = Comments { chat_id: chat, seq: Seq(1), count: 0 };
-    store.chats.comments_told(&comments).await.expect("noted");
-    assert!(store.chats.thread(ME, chat, Seq(1), Seq(1), 10, 10).await.is_err());
-    assert_eq!(store.chats.discussion_of(ME, chat).await.expect("read"), None);
-    assert_eq!(store.chats.says_of_discussion(chat).await.expect("read"), None);
 }
 
 /// What was found behind links.
@@ -114,7 +99,6 @@ pub async fn files(store: &Store, round: i64) {
     assert_eq!(people.served_avatar(file, 320).await.expect("read"), None);
     stickers(store, round).await;
     previews(store, round).await;
-    threads(store).await;
     let part = begin(Some("")).await;
     people.end_upload(ME, part).await.expect("ended").expect("there");
     assert!(!store.chats.names_file(ChatId(GROUP), ME, Seq(1 + round), file).await.expect("read"));

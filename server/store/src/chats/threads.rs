@@ -197,9 +197,11 @@ impl Chats {
             return Err(ErrorCode::MessageNotFound.into());
         }
         let mut seqs: Vec<i64> = sqlx::query_scalar(
-            "(SELECT t.seq FROM thread_messages t WHERE t.chat_id = $1 AND t.root = $2 AND t.seq < $3 ORDER BY t.seq DESC LIMIT $4)
-             UNION ALL
-             (SELECT t.seq FROM thread_messages t WHERE t.chat_id = $1 AND t.root = $2 AND t.seq >= $3 ORDER BY t.seq LIMIT $5)",
+            "SELECT k.seq FROM (
+                 (SELECT t.seq FROM thread_messages t WHERE t.chat_id = $1 AND t.root = $2 AND t.seq < $3 ORDER BY t.seq DESC LIMIT $4)
+                 UNION ALL
+                 (SELECT t.seq FROM thread_messages t WHERE t.chat_id = $1 AND t.root = $2 AND t.seq >= $3 ORDER BY t.seq LIMIT $5)
+             ) k",
         )
         .bind(chat.0)
         .bind(root.0)
