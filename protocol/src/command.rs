@@ -78,6 +78,9 @@ pub use pins::*;
 /// Of polls.
 mod polls;
 pub use polls::*;
+/// Of what admins set of a chat.
+mod settings;
+pub use settings::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -548,6 +551,7 @@ commands! {
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
     "set_slow_mode" SetSlowMode -> Changed, http: true;
+    "set_chat_settings" SetChatSettings -> Changed, http: true;
     "get_admin_log" GetAdminLog -> AdminLog, http: true;
     "join" Join -> ChatSnapshot, http: true;
     "set_invite" SetInvite -> Invite, http: true;

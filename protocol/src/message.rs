@@ -6,11 +6,11 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, Seq, Timestamp, UserId, Version,
+    ChatId, Seq, SettingsChange, Timestamp, UserId, Version,
     call::CallNote,
     media::{
         AudioBody, ContactBody, DocumentBody, LocationBody, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
-        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
+        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody, is_false,
     },
     poll::{NewPoll, Poll},
 };
@@ -50,6 +50,14 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub forwarded: Option<Forwarded>,
+    /// When it is deleted for all by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub deletes_at: Option<Timestamp>,
+    /// A post of a channel that is signed with its sender's name.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub signed: bool,
 }
 
 impl Message {
@@ -67,6 +75,8 @@ impl Message {
             reactions: Vec::new(),
             views: 0,
             forwarded: None,
+            deletes_at: None,
+            signed: false,
         }
     }
 }
@@ -223,6 +233,12 @@ pub enum ServiceAction {
     Removed {
         /// Whom.
         user_id: UserId,
+    },
+    /// The sender has changed settings of the chat that concern all in it.
+    Settings {
+        /// Which, and to what.
+        #[serde(flatten)]
+        change: SettingsChange,
     },
     /// The sender called the other one.
     Call {

@@ -169,6 +169,7 @@ roots![
     c::SeeCalls,
     c::SetName,
     c::SetSlowMode,
+    c::SetChatSettings,
     c::GetAdminLog,
     c::AdminLog,
     c::SetInvite,

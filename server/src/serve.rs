@@ -27,7 +27,7 @@ use crate::{
     counters::Counters,
     embedded_postgres::EmbeddedPostgres,
     fanout::Fanout,
-    file_uses,
+    expiring, file_uses,
     files::{self, Files},
     health::{DiskWatch, Health},
     http, jobs,
@@ -201,6 +201,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
     tasks.spawn("the counters of channels", counting);
     tasks.spawn("the closing of polls", polls::keep_closing(store.upkeep(), committer.clone()));
+    tasks.spawn("the end of messages", expiring::keep_deleting(store.upkeep(), committer.clone()));
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;

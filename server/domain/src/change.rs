@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, FileId, InviteId, Role, Seq, SettingsChange, Timestamp, UserId,
     message::{Body, Forwarded, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
 };
@@ -59,6 +59,10 @@ pub enum Change {
     Ban(UserId, String),
     /// How many seconds somebody who is no admin waits between two posts.
     SetSlow(u32),
+    /// Other settings; what is absent stays.
+    SetSettings(SettingsChange),
+    /// A message whose time has come is deleted. Asked by the server alone.
+    Expire(Seq),
     /// Another role for somebody.
     SetRole(UserId, Role),
     /// Other rights for everybody.
@@ -163,7 +167,7 @@ impl NewMessage {
     /// A message from elsewhere: which one, by which a retry is known, and what is stored of it.
     pub fn forwarded(client_id: Uuid, from: (ChatId, Seq), stored: Body, origin: Forwarded) -> Self {
         let message = Self::with(client_id, Self::hash_of_forwarded(from), stored, None);
-        message.beside(Beside { forwarded: Some(origin) })
+        message.beside(Beside { forwarded: Some(origin), ..Beside::default() })
     }
 
     /// Tells a retry of a forwarded message from another one. It may have been edited in between: it is known by its place.
@@ -255,6 +259,7 @@ impl Asked {
             | Change::React(seq, _)
             | Change::Vote(seq, _)
             | Change::ClosePoll(seq)
+            | Change::Expire(seq)
             | Change::Pin(seq) => Some(seq),
             _ => None,
         }

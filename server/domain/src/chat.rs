@@ -213,6 +213,12 @@ pub struct Beside {
     /// Where it was forwarded from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<Forwarded>,
+    /// When it is deleted by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes_at: Option<Timestamp>,
+    /// It is signed with its sender's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 impl Beside {
@@ -221,13 +227,13 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone() }
+        Self { forwarded: message.forwarded.clone(), deletes_at: message.deletes_at, signed: message.signed }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded } = self;
-        message.forwarded = forwarded;
+        let Self { forwarded, deletes_at, signed } = self;
+        (message.forwarded, message.deletes_at, message.signed) = (forwarded, deletes_at, signed);
     }
 
     /// Whether there is none.

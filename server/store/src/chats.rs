@@ -6,6 +6,7 @@ mod audience;
 pub mod change;
 mod delta;
 mod entry;
+mod expiring;
 pub mod feed;
 mod files;
 mod forwards;

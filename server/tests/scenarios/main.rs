@@ -43,6 +43,7 @@ mod a_stranger_asks_first;
 mod a_stuck_reader_costs_little_and_is_let_go;
 mod accounts;
 mod admins_answer_for_what_they_do;
+mod admins_set_how_a_chat_is_run;
 mod an_admin_quiets_somebody_for_a_while;
 mod an_administrator_at_the_machine;
 mod an_album_is_one_change;

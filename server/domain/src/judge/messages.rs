@@ -137,7 +137,7 @@ impl Judging {
         let sent_at = self.moment(now);
         let seq = self.chat.seq.next();
         self.chat.seq = seq;
-        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = new;
+        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = self.marked(new, sent_at);
         if let Body::Poll(_) = body {
             let key = key.map(|it| *it).unwrap_or_default();
             self.rows.polls.insert(seq, key.clone());
@@ -204,12 +204,17 @@ impl Judging {
                 if sender != by {
                     self.log(by, AdminAction::Deleted { seq, user_id: sender });
                 }
-                self.moment(now);
-                let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
-                self.unpin_deleted(seq, self.chat.version);
-                Ok(done)
+                Ok(self.bury(seq, now))
             }
         }
+    }
+
+    /// A tombstone in place of a message.
+    pub(super) fn bury(&mut self, seq: Seq, now: Timestamp) -> Done {
+        self.moment(now);
+        let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
+        self.unpin_deleted(seq, self.chat.version);
+        done
     }
 
     fn rewrite(&mut self, seq: Seq, body: Body, more: impl FnOnce(&mut Message)) -> Done {

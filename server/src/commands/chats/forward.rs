@@ -9,6 +9,7 @@ use std::{
 use chapar_domain::{
     Principal,
     change::{Change, NewMessage},
+    refusal::refusal,
 };
 use chapar_protocol::{
     Action, Body, ChatKind, ErrorCode, FileId, Seq, UserId, WireError,
@@ -64,6 +65,9 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, forward: Forwa
 async fn messages(app: &App, user: UserId, forward: &Forward) -> std::result::Result<Vec<NewMessage>, StoreError> {
     let seqs: Vec<Seq> = forward.messages.iter().map(|it| it.seq).collect();
     let from = app.store.chats.originals(user, forward.from, &seqs).await?;
+    if from.no_forwarding {
+        return Err(refusal(ErrorCode::NoForwarding).into());
+    }
     let there: HashMap<Seq, &Original> = from.messages.iter().map(|it| (it.seq, it)).collect();
     let mut bodies = Vec::with_capacity(seqs.len());
     for it in &forward.messages {

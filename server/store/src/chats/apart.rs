@@ -40,6 +40,9 @@ pub(super) async fn load_posts(lease: &mut Lease, asked: &[&Asked], chats: &mut 
     Ok(())
 }
 
+/// The list of what deletes itself, and of what has done so.
+pub(super) const EXPIRING: &str = "expiring";
+
 /// What `write_apart` is to write, but polls.
 pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
     let mut lists = Map::new();
@@ -59,6 +62,13 @@ pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
         }
         for (user, (by, reason)) in &it.rows.removals {
             put("removals", json!({ "chat": chat, "usr": user, "by": by, "reason": reason }));
+        }
+        let deletes_at = |seq| it.chat.messages.get(seq).and_then(|stored| stored.message.deletes_at);
+        for (seq, at) in it.rows.fresh.iter().filter_map(|seq| Some((seq, deletes_at(seq)?))) {
+            put(EXPIRING, json!({ "chat": chat, "seq": seq, "at": at }));
+        }
+        for seq in &it.rows.expired {
+            put(EXPIRING, json!({ "chat": chat, "seq": seq }));
         }
         for (by, action) in &it.rows.log {
             put("log", json!({ "chat": chat, "by": by, "action": action }));

@@ -169,7 +169,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let member_count = row::member_count(kind, number(8)?);
         let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
-        let row::About { description, photo, pinned, slow: slow_seconds } = row::about(found.try_get(15)?);
+        let row::About { description, photo, pinned, slow: slow_seconds, settings } = row::about(found.try_get(15)?);
         let info = ChatInfo {
             id,
             version,
@@ -183,6 +183,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             photo,
             pinned,
             slow_seconds,
+            settings,
         };
         let chat = Chat {
             seq: Seq(number(3)?),

@@ -26,6 +26,8 @@ export interface Shown {
   replyTo: number | undefined;
   /** Where it was forwarded from, if it was. */
   forwarded: Forwarded | undefined;
+  /** A post that its author has signed. */
+  signed: boolean;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -208,6 +210,7 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
     forwarded: message.forwarded,
+    signed: message.signed === true,
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -243,6 +246,7 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     edited: false,
     replyTo: item.reply_to,
     forwarded: item.forward?.origin,
+    signed: false,
     reactions: [],
     myReaction: undefined,
     views: undefined,

@@ -143,6 +143,8 @@ const ar: typeof fa = {
     reply: 'رد',
     forward: 'إعادة توجيه',
     forwarded: 'رسالة معاد توجيهها',
+    keeps: 'إعادة التوجيه والنسخ ممنوعان',
+    deletesAfter: (time) => `تُحذف الرسائل الجديدة تلقائيًا بعد ${time}`,
     forwardedFrom: 'معاد توجيهها من',
     replyingTo: (name) => `رد على ${name}`,
     editing: 'تعديل الرسالة',
@@ -226,6 +228,9 @@ const ar: typeof fa = {
     left: (who, own = false) => (own ? `${who} غادرت` : `غادر ${who}`),
     added: (who, whom, own = false) => (own ? `${who} أضفت ${whom}` : `أضاف ${who} ${whom}`),
     removed: (who, whom, own = false) => (own ? `${who} أزلت ${whom}` : `أزال ${who} ${whom}`),
+    forwarding: (who, on, own = false) => (own ? `${who} ${on ? 'سمحت بإعادة التوجيه' : 'منعت إعادة التوجيه'}` : `${on ? 'سمح' : 'منع'} ${who} ${on ? 'بإعادة التوجيه' : 'إعادة التوجيه'}`),
+    deletes: (who, time, own = false) => (own ? `${who} جعلت الرسائل الجديدة تُحذف تلقائيًا بعد ${time}` : `جعل ${who} الرسائل الجديدة تُحذف تلقائيًا بعد ${time}`),
+    deletesNot: (who, own = false) => (own ? `${who} أوقفت الحذف التلقائي للرسائل` : `أوقف ${who} الحذف التلقائي للرسائل`),
     other: 'حدث في المحادثة',
     call: 'مكالمة',
     callMissed: 'مكالمة فائتة',
@@ -237,6 +242,15 @@ const ar: typeof fa = {
   time: {
     today: 'اليوم',
     yesterday: 'أمس',
+    spans: {
+      seconds: (count) => some(count, 'ثانية', 'ثانيتين', 'ثوانٍ', 'ثانية'),
+      minutes: (count) => some(count, 'دقيقة', 'دقيقتين', 'دقائق', 'دقيقة'),
+      hours: (count) => some(count, 'ساعة', 'ساعتين', 'ساعات', 'ساعة'),
+      days: (count) => some(count, 'يوم', 'يومين', 'أيام', 'يومًا'),
+      weeks: (count) => some(count, 'أسبوع', 'أسبوعين', 'أسابيع', 'أسبوعًا'),
+      months: (count) => some(count, 'شهر', 'شهرين', 'أشهر', 'شهرًا'),
+      years: (count) => some(count, 'سنة', 'سنتين', 'سنوات', 'سنة'),
+    },
   },
 
   net: {
@@ -286,6 +300,7 @@ const ar: typeof fa = {
     message_not_found: 'لا رسالة كهذه، أو حُذفت.',
     forbidden: 'دورك لا يسمح بهذا.',
     invite_gone: 'رابط الدعوة هذا لم يعد يفتح.',
+    no_forwarding: 'منع المديرون إعادة التوجيه والنسخ والحفظ في هذه المحادثة.',
     slow_mode: 'في هذه المجموعة ينتظر المرء بين رسالتين.',
     chat_full: 'المجموعة ممتلئة.',
     has_left: 'غادر أحدهم هذه المحادثة، ولا يعود إليها إلا بنفسه.',

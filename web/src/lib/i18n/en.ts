@@ -126,6 +126,8 @@ const en: typeof fa = {
     reply: 'Reply',
     forward: 'Forward',
     forwarded: 'Forwarded',
+    keeps: 'No forwarding or copying',
+    deletesAfter: (time) => `New messages delete themselves after ${time}`,
     forwardedFrom: 'Forwarded from',
     replyingTo: (name) => `Reply to ${name}`,
     editing: 'Editing message',
@@ -209,6 +211,9 @@ const en: typeof fa = {
     left: (who) => `${who} left`,
     added: (who, whom) => `${who} added ${whom}`,
     removed: (who, whom) => `${who} removed ${whom}`,
+    forwarding: (who, on) => `${who} ${on ? 'allowed' : 'turned off'} forwarding`,
+    deletes: (who, time) => `${who} set new messages to delete themselves after ${time}`,
+    deletesNot: (who) => `${who} turned off messages deleting themselves`,
     other: 'Something happened in the chat',
     call: 'Call',
     callMissed: 'Missed call',
@@ -220,6 +225,15 @@ const en: typeof fa = {
   time: {
     today: 'Today',
     yesterday: 'Yesterday',
+    spans: {
+      seconds: (count) => some(count, 'second', 'seconds'),
+      minutes: (count) => some(count, 'minute', 'minutes'),
+      hours: (count) => some(count, 'hour', 'hours'),
+      days: (count) => some(count, 'day', 'days'),
+      weeks: (count) => some(count, 'week', 'weeks'),
+      months: (count) => some(count, 'month', 'months'),
+      years: (count) => some(count, 'year', 'years'),
+    },
   },
 
   net: {
@@ -269,6 +283,7 @@ const en: typeof fa = {
     message_not_found: 'There is no such message, or it was deleted.',
     forbidden: 'Your role does not allow this.',
     invite_gone: 'This invite link does not open any more.',
+    no_forwarding: 'Admins have turned off forwarding, copying and saving in this chat.',
     slow_mode: 'In this group one waits between two messages.',
     chat_full: 'The group is full.',
     has_left: 'Somebody has left this chat, and comes back only by themselves.',

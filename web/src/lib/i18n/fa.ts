@@ -125,6 +125,8 @@ const fa = {
     reply: 'پاسخ',
     forward: 'هدایت',
     forwarded: 'هدایت‌شده',
+    keeps: 'هدایت و رونوشت ممنوع است',
+    deletesAfter: (time: string) => `پیام‌های تازه پس از ${time} خودبه‌خود حذف می‌شوند`,
     forwardedFrom: 'هدایت‌شده از',
     replyingTo: (name: string) => `پاسخ به ${name}`,
     editing: 'ویرایش پیام',
@@ -209,6 +211,9 @@ const fa = {
     left: (who: string, own = false) => `${who} گفت‌وگو را ترک ${own ? 'کردید' : 'کرد'}`,
     added: (who: string, whom: string, own = false) => `${who} ${whom} را ${own ? 'افزودید' : 'افزود'}`,
     removed: (who: string, whom: string, own = false) => `${who} ${whom} را حذف ${own ? 'کردید' : 'کرد'}`,
+    forwarding: (who: string, on: boolean, own = false) => `${who} هدایت پیام‌ها را ${on ? 'آزاد' : 'ممنوع'} ${own ? 'کردید' : 'کرد'}`,
+    deletes: (who: string, time: string, own = false) => `${who} ${own ? 'خواستید' : 'خواست'} پیام‌های تازه پس از ${time} خودبه‌خود حذف شوند`,
+    deletesNot: (who: string, own = false) => `${who} حذف خودبه‌خود پیام‌ها را خاموش ${own ? 'کردید' : 'کرد'}`,
     other: 'رویدادی در گفت‌وگو',
     call: 'تماس',
     callMissed: 'تماس بی‌پاسخ',
@@ -220,6 +225,15 @@ const fa = {
   time: {
     today: 'امروز',
     yesterday: 'دیروز',
+    spans: {
+      seconds: (count: number) => `${n(count)} ثانیه`,
+      minutes: (count: number) => `${n(count)} دقیقه`,
+      hours: (count: number) => `${n(count)} ساعت`,
+      days: (count: number) => `${n(count)} روز`,
+      weeks: (count: number) => `${n(count)} هفته`,
+      months: (count: number) => `${n(count)} ماه`,
+      years: (count: number) => `${n(count)} سال`,
+    },
   },
 
   net: {
@@ -269,6 +283,7 @@ const fa = {
     message_not_found: 'این پیام نیست یا حذف شده است.',
     forbidden: 'نقش شما این اجازه را ندارد.',
     invite_gone: 'این لینک دعوت دیگر باز نمی‌شود.',
+    no_forwarding: 'مدیران هدایت، رونوشت و ذخیره را در این گفت‌وگو ممنوع کرده‌اند.',
     slow_mode: 'در این گروه میان دو پیام باید صبر کرد.',
     chat_full: 'گروه پر است.',
     has_left: 'کسی از این گفت‌وگو رفته است و تنها خودش می‌تواند بازگردد.',
