@@ -64,6 +64,8 @@ pub struct FileOptions {
     pub caption: Caption,
     /// The message that it answers.
     pub reply_to: Option<Seq>,
+    /// Without a sound at the others'.
+    pub silent: bool,
     /// Covered until it is touched: photos and videos.
     pub spoiler: bool,
     /// Of videos: width and height in pixels, where the server cannot tell.
@@ -158,7 +160,8 @@ impl Client {
         let body = body(kind, &options)?;
         let name = options.name.or(own_name);
         let upload = Some(Upload { path, kind, name, size, modified: modified(&metadata), id: None });
-        Ok(OutboxItem { upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
+        let silent = options.silent;
+        Ok(OutboxItem { upload, silent, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
     }
 
     /// How far a file of one's own has come.

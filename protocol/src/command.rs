@@ -317,6 +317,10 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reply_to: Option<Seq>,
+        /// It makes no sound at the others' and is not notified of.
+        #[serde(default, skip_serializing_if = "crate::media::is_false")]
+        #[ts(as = "Option<bool>", optional)]
+        silent: bool,
     }
     /// The answer to [`Send`]: the message is stored for good.
     Sent {

@@ -58,6 +58,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "is_false")]
     #[ts(as = "Option<bool>", optional)]
     pub signed: bool,
+    /// It was sent without a sound: clients do not notify of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub silent: bool,
 }
 
 impl Message {
@@ -77,6 +81,7 @@ impl Message {
             forwarded: None,
             deletes_at: None,
             signed: false,
+            silent: false,
         }
     }
 }

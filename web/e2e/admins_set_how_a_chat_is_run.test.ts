@@ -69,6 +69,22 @@ test('nothing is forwarded from a group that keeps what is said, and its message
   await his.message('پیش از آن').waitFor();
 });
 
+test('a message is sent without a sound by the menu of what sends', async () => {
+  const [mina, omid] = [await somebody('مینا'), await somebody('Omid', { language: 'en', size: 'phone' })];
+  await mina.person.direct(omid.person);
+  const [hers, his] = [mina.device.main, omid.device.main];
+  await hers.open('Omid');
+  await hers.composer.fill('دیر وقت است');
+  await hers.page.getByRole('button', { name: fa.chat.send, exact: true }).click({ button: 'right' });
+  await picture(hers, 'silently-fa');
+  await hers.menuItem(fa.later.silently).click();
+  await his.open('مینا');
+  await his.message('دیر وقت است').getByRole('img', { name: en.chat.silent }).waitFor();
+  await hers.message('دیر وقت است').getByRole('img', { name: fa.chat.silent }).waitFor();
+  await picture(his, 'silent-en-phone');
+  await sound(his);
+});
+
 test('posts of a channel are signed while it is set', async () => {
   const owner = await somebody('مینا');
   const reader = await somebody('Omid', { language: 'en', size: 'phone' });

@@ -337,7 +337,7 @@ impl Person {
                     Wish::Send { client_id, text } => line.request(
                         id,
                         "send",
-                        &Send { chat_id, client_id, body: NewBody::text(text), reply_to: None },
+                        &Send { chat_id, client_id, body: NewBody::text(text), reply_to: None, silent: false },
                     ),
                     Wish::Edit { seq, text } => {
                         line.request(id, "edit", &Edit { chat_id, seq, body: NewBody::text(text) })

@@ -64,7 +64,7 @@ pub fn run(args: &Polls) -> Result<Report, Error> {
     let options = (0..OPTIONS).map(|it| format!("option {it}")).collect();
     let (question, key) = ("which?".to_owned(), QuizKey::default());
     let poll = NewPoll { question, options, public: false, multiple: false, closes_at: None, key };
-    let send = Send { chat_id, client_id: uuid(&mut random), body: NewBody::Poll(poll), reply_to: None };
+    let send = Send { chat_id, client_id: uuid(&mut random), body: NewBody::Poll(poll), reply_to: None, silent: false };
     let seq = api(&stage.common).call(&stage.run.world.users[0].token, &send)?.seq;
     stage.run.connect()?;
     let quiet = stage.quiet(Duration::from_secs(3))?;
@@ -95,6 +95,7 @@ pub fn run(args: &Polls) -> Result<Report, Error> {
         client_id: uuid(&mut ids),
         body: NewBody::text("as long as a vote is short"),
         reply_to: None,
+        silent: false,
     };
     let sends = stage.wave(args.compared, Rate::Max, args.in_flight, write, drop)?;
 

@@ -175,6 +175,12 @@ impl NewMessage {
         fingerprint(serde_json::json!({ "forward": from }), None)
     }
 
+    /// The same, without a sound if that is wanted.
+    #[must_use]
+    pub fn silently(self, silent: bool) -> Self {
+        if silent { let beside = Beside { silent, ..self.beside.clone() }; self.beside(beside) } else { self }
+    }
+
     /// The same with marks.
     #[must_use]
     pub fn beside(self, beside: Beside) -> Self {

@@ -219,6 +219,9 @@ pub struct Beside {
     /// It is signed with its sender's name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub signed: bool,
+    /// It was sent without a sound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
 }
 
 impl Beside {
@@ -227,13 +230,14 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone(), deletes_at: message.deletes_at, signed: message.signed }
+        let Message { deletes_at, signed, silent, .. } = *message;
+        Self { forwarded: message.forwarded.clone(), deletes_at, signed, silent }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, deletes_at, signed } = self;
-        (message.forwarded, message.deletes_at, message.signed) = (forwarded, deletes_at, signed);
+        let Self { forwarded, deletes_at, signed, silent } = self;
+        (message.forwarded, message.deletes_at, message.signed, message.silent) = (forwarded, deletes_at, signed, silent);
     }
 
     /// Whether there is none.

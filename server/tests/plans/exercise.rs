@@ -397,6 +397,7 @@ async fn scheduled(store: &Store, round: i64) {
         client_id: Uuid::from_u128(u128::from(round.unsigned_abs()) * 10 + n),
         body: NewBody::text("later"),
         reply_to: None,
+        silent: false,
     };
     let past = When::At(Timestamp::from_millis(1_700_000_000_000).expect("a time"));
     for n in 0..3 {

@@ -29,7 +29,7 @@ fn quiz(right: u8) -> NewPoll {
 
 async fn ask(device: &Device, chat_id: ChatId, poll: NewPoll) -> Seq {
     let body = NewBody::Poll(poll);
-    device.must(Send { chat_id, client_id: Uuid::new_v4(), body, reply_to: None }).await.seq
+    device.must(Send { chat_id, client_id: Uuid::new_v4(), body, reply_to: None, silent: false }).await.seq
 }
 
 fn shown(model: &Model, chat: ChatId, seq: Seq) -> Option<Poll> {
@@ -178,7 +178,7 @@ async fn a_quiz_keeps_its_answer_until_one_has_answered_and_ends_in_time() {
         poll(&["a", "a"]),
         quiz(7),
     ] {
-        let send = Send { chat_id, client_id: Uuid::new_v4(), body: NewBody::Poll(bad), reply_to: None };
+        let send = Send { chat_id, client_id: Uuid::new_v4(), body: NewBody::Poll(bad), reply_to: None, silent: false };
         assert_eq!(author.refused(send).await.code, ErrorCode::BadPoll);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chapar_protocol::{
     AdminAction, Body, ChatId, ChatKind, ChatSettings, ErrorCode, FileKind, Message, Role, Seq, ServiceAction,
     SettingsChange,
-    command::{Edit, Forward, ForwardedItem, GetAdminLog, GetLinks, Send, SetChatSettings, SetRole},
+    command::{Edit, Forward, ForwardedItem, GetAdminLog, GetLinks, Schedule, Send, SetChatSettings, SetRole},
     media::FileAt,
     message::NewBody,
 };
@@ -82,11 +82,11 @@ async fn nothing_is_forwarded_from_a_chat_that_keeps_what_is_said_in_it() {
         assert_eq!(device.refused(forward(chat_id, said, to)).await.code, ErrorCode::NoForwarding);
     }
     let body = forwarded(file, chat_id, shown);
-    let again = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None };
+    let again = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None, silent: false };
     assert_eq!(member.refused(again).await.code, ErrorCode::NoForwarding);
     // What was forwarded before is there, also to whoever asks again because the answer was lost.
     member.must(early).await;
-    let own = Send { chat_id: direct, client_id: Uuid::new_v4(), body: photo(file, "mine"), reply_to: None };
+    let own = Send { chat_id: direct, client_id: Uuid::new_v4(), body: photo(file, "mine"), reply_to: None, silent: false };
     owner.must(own).await;
 
     // A device that was away learns it, and so does the log; what is set so already is no news.
@@ -171,6 +171,33 @@ async fn messages_delete_themselves_once_whatever_dies_meanwhile() {
     let moved = audit.messages.values().filter(|it| it.body == Body::Deleted).count();
     assert_eq!(moved, seqs.len());
     knows_everything(&sara, world.at(1)).await;
+}
+
+#[tokio::test]
+async fn a_silent_message_says_so_to_whoever_was_away_too() {
+    let world = Plan::pair().start().await;
+    let [sara, amir] = world.people().await;
+    let chat_id = world.direct(&sara, &amir).await;
+    sara.connect(world.at(0)).await;
+    let silent = Send { silent: true, ..message(chat_id, "no hurry") };
+    let sent = sara.must(silent.clone()).await;
+    // A retry, also one that has forgotten it, finds the same message.
+    assert_eq!(sara.must(Send { silent: false, ..silent }).await, sent);
+    let file = world.file(&sara, FileKind::Photo);
+    let shown = sara.must(Send { silent: true, ..with_file(chat_id, file, "") }).await;
+    let when = Schedule { message: Send { silent: true, ..message(chat_id, "later") }, at: None, when_online: true };
+    sara.must(when).await;
+    let loud = sara.say(chat_id, "now").await;
+    amir.connect(world.at(1)).await;
+    amir.sees(chat_id, "later").await;
+    let later = {
+        let model = amir.model();
+        let all = &model.chats[&chat_id].messages;
+        all.values().find(|it| it.body == Body::text("later")).expect("is there").seq
+    };
+    let marks = [sent.seq, shown.seq, later, loud.seq].map(|seq| held(&amir, chat_id, seq).silent);
+    assert_eq!(marks, [true, true, true, false]);
+    all_equal(world.at(0), chat_id, &[sara, amir]).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ export interface OutboxItem {
   body: NewBody;
   /** What it answers. */
   reply_to?: Seq;
+  /** Without a sound at the others'. */
+  silent?: boolean;
   /** When the person sent it, in milliseconds since 1970, for the view. */
   at: number;
   /** Its place among all: the outbox keeps this order. */

@@ -44,7 +44,7 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
             return apart::<Send>(app, asker, request.id, with_file(app.clone(), asker.clone(), send, body));
         }
         Ok((send, body)) => files::stored(body, &HashMap::new()).and_then(|stored| {
-            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to);
+            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to).silently(send.silent);
             app.committer.queue(Principal::User(asker.user), send.chat_id, Change::Send(message))
         }),
         Err(error) => Err(error),
@@ -54,7 +54,7 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
 
 async fn with_file(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) -> Result<Sent> {
     let new = New { client_id: send.client_id, sent: send.body, checked };
-    let done = carry_out(&app, asker.user, send.chat_id, vec![new], send.reply_to).await?;
+    let done = carry_out(&app, asker.user, send.chat_id, vec![new], How { reply_to: send.reply_to, silent: send.silent }).await?;
     Ok(Outcome::new(Reply(done).into()))
 }
 
@@ -62,7 +62,16 @@ async fn with_file(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) ->
 pub(in crate::commands) async fn send_for(app: &App, user: UserId, send: Send) -> std::result::Result<(), WireError> {
     let checked = text::check_body(send.body.clone())?;
     let new = New { client_id: send.client_id, sent: send.body, checked };
-    Ok(carry_out(app, user, send.chat_id, vec![new], send.reply_to).await.map(drop)?)
+    let how = How { reply_to: send.reply_to, silent: send.silent };
+    Ok(carry_out(app, user, send.chat_id, vec![new], how).await.map(drop)?)
+}
+
+/// How messages are sent.
+pub(super) struct How {
+    /// What they answer.
+    pub(super) reply_to: Option<Seq>,
+    /// Without a sound.
+    pub(super) silent: bool,
 }
 
 /// A message to be stored.
@@ -81,7 +90,7 @@ pub(super) async fn carry_out(
     user: UserId,
     chat: ChatId,
     new: Vec<New>,
-    reply_to: Option<Seq>,
+    How { reply_to, silent }: How,
 ) -> std::result::Result<Done, StoreError> {
     let by = Principal::User(user);
     let bodies = match files::bodies(app, user, &new).await {
@@ -96,7 +105,7 @@ pub(super) async fn carry_out(
         }
         Err(error) => return Err(error),
     };
-    let message = |(new, body): (New, _)| NewMessage::new(new.client_id, &new.sent, body, reply_to);
+    let message = |(new, body): (New, _)| NewMessage::new(new.client_id, &new.sent, body, reply_to).silently(silent);
     let mut messages: Vec<_> = new.into_iter().zip(bodies).map(message).collect();
     let change = match messages.pop() {
         Some(one) if messages.is_empty() => Change::Send(one),

@@ -10,7 +10,7 @@ use chapar_protocol::{
 
 use super::{
     change::Reply,
-    send::{New, carry_out},
+    send::{How, New, carry_out},
 };
 use crate::{
     app::App,
@@ -26,6 +26,7 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, album: SendAlb
         let checked = text::check_body(item.body)?;
         new.push(New { client_id: item.client_id, sent, checked });
     }
-    let done = carry_out(&app, asker.user, album.chat_id, new, album.reply_to).await?;
+    let how = How { reply_to: album.reply_to, silent: album.silent };
+    let done = carry_out(&app, asker.user, album.chat_id, new, how).await?;
     Ok(Outcome::new(Reply(done).into()))
 }

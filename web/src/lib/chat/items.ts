@@ -28,6 +28,8 @@ export interface Shown {
   forwarded: Forwarded | undefined;
   /** A post that its author has signed. */
   signed: boolean;
+  /** Sent without a sound. */
+  silent: boolean;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -211,6 +213,7 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     replyTo: message.reply_to,
     forwarded: message.forwarded,
     signed: message.signed === true,
+    silent: message.silent === true,
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -247,6 +250,7 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     replyTo: item.reply_to,
     forwarded: item.forward?.origin,
     signed: false,
+    silent: item.silent === true,
     reactions: [],
     myReaction: undefined,
     views: undefined,

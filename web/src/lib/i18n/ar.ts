@@ -143,6 +143,7 @@ const ar: typeof fa = {
     reply: 'رد',
     forward: 'إعادة توجيه',
     forwarded: 'رسالة معاد توجيهها',
+    silent: 'أُرسلت بلا صوت',
     keeps: 'إعادة التوجيه والنسخ ممنوعان',
     deletesAfter: (time) => `تُحذف الرسائل الجديدة تلقائيًا بعد ${time}`,
     forwardedFrom: 'معاد توجيهها من',

@@ -126,6 +126,7 @@ const en: typeof fa = {
     reply: 'Reply',
     forward: 'Forward',
     forwarded: 'Forwarded',
+    silent: 'Sent without sound',
     keeps: 'No forwarding or copying',
     deletesAfter: (time) => `New messages delete themselves after ${time}`,
     forwardedFrom: 'Forwarded from',

@@ -125,6 +125,7 @@ const fa = {
     reply: 'پاسخ',
     forward: 'هدایت',
     forwarded: 'هدایت‌شده',
+    silent: 'بی‌صدا',
     keeps: 'هدایت و رونوشت ممنوع است',
     deletesAfter: (time: string) => `پیام‌های تازه پس از ${time} خودبه‌خود حذف می‌شوند`,
     forwardedFrom: 'هدایت‌شده از',

@@ -434,6 +434,7 @@ const ar: typeof fa = {
 
   later: {
     menu: 'إرسال',
+    silently: 'إرسال بلا صوت',
     schedule: 'إرسال في وقت آخر…',
     title: 'متى تُرسل؟',
     inAnHour: 'بعد ساعة',

@@ -426,6 +426,7 @@ const en: typeof fa = {
 
   later: {
     menu: 'Send',
+    silently: 'Send without sound',
     schedule: 'Send at another time…',
     title: 'When to send it?',
     inAnHour: 'In an hour',

@@ -426,6 +426,7 @@ const fa = {
 
   later: {
     menu: 'فرستادن',
+    silently: 'فرستادن بی‌صدا',
     schedule: 'فرستادن در زمان دیگر…',
     title: 'کی فرستاده شود؟',
     inAnHour: 'یک ساعت دیگر',
