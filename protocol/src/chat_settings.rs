@@ -13,6 +13,10 @@ pub struct ChatSettings {
     #[serde(default, skip_serializing_if = "is_false")]
     #[ts(as = "Option<bool>", optional)]
     pub no_forwarding: bool,
+    /// In a group: whoever comes in from now on sees only what follows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub hidden_history: bool,
     /// Seconds after which new messages are deleted for all; 0: never.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[ts(as = "Option<u32>", optional)]
@@ -32,14 +36,16 @@ impl ChatSettings {
     /// These with a change, and what of the change is one: what is set so already is none.
     #[must_use]
     pub fn changed(self, change: SettingsChange) -> (Self, SettingsChange) {
-        let SettingsChange { no_forwarding, delete_after, signed } = change;
+        let SettingsChange { no_forwarding, hidden_history, delete_after, signed } = change;
         let change = SettingsChange {
             no_forwarding: no_forwarding.filter(|it| *it != self.no_forwarding),
+            hidden_history: hidden_history.filter(|it| *it != self.hidden_history),
             delete_after: delete_after.filter(|it| *it != self.delete_after),
             signed: signed.filter(|it| *it != self.signed),
         };
         let changed = Self {
             no_forwarding: change.no_forwarding.unwrap_or(self.no_forwarding),
+            hidden_history: change.hidden_history.unwrap_or(self.hidden_history),
             delete_after: change.delete_after.unwrap_or(self.delete_after),
             signed: change.signed.unwrap_or(self.signed),
         };
@@ -54,6 +60,10 @@ pub struct SettingsChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub no_forwarding: Option<bool>,
+    /// Whoever comes in from now on sees only what follows. In groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub hidden_history: Option<bool>,
     /// Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -83,9 +93,10 @@ mod tests {
     #[test]
     fn what_is_set_so_already_is_no_change_and_what_is_absent_stays() {
         let on = ChatSettings { no_forwarding: true, ..ChatSettings::default() };
-        let wish = SettingsChange { no_forwarding: Some(true), delete_after: Some(86_400), signed: None };
+        let wish =
+            SettingsChange { no_forwarding: Some(true), delete_after: Some(86_400), ..SettingsChange::default() };
         let (changed, change) = on.changed(wish);
-        assert_eq!(changed, ChatSettings { no_forwarding: true, delete_after: 86_400, signed: false });
+        assert_eq!(changed, ChatSettings { no_forwarding: true, delete_after: 86_400, ..on });
         assert_eq!(change, SettingsChange { delete_after: Some(86_400), ..SettingsChange::default() });
         assert!(changed.changed(wish).1.is_empty());
     }

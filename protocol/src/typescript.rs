@@ -77,6 +77,7 @@ roots![
     BulkUsers,
     BulkUsersMade,
     CallReport,
+    crate::SettingsChange,
     c::Hello,
     c::Welcome,
     c::Ping,

@@ -178,7 +178,12 @@ impl NewMessage {
     /// The same, without a sound if that is wanted.
     #[must_use]
     pub fn silently(self, silent: bool) -> Self {
-        if silent { let beside = Beside { silent, ..self.beside.clone() }; self.beside(beside) } else { self }
+        if silent {
+            let beside = Beside { silent, ..self.beside.clone() };
+            self.beside(beside)
+        } else {
+            self
+        }
     }
 
     /// The same with marks.

@@ -51,6 +51,8 @@ pub struct Chat {
     pub invites: BTreeMap<InviteId, StoredInvite>,
     /// Those of whom the changes are about who ask to be let in, and through which link. Known only as above.
     pub asking: BTreeMap<UserId, Asking>,
+    /// Up to which message something is hidden from somebody in it; 0: nothing is.
+    pub hidden_upto: Seq,
     /// When those who ask posted last. Known only where posts have a time between them.
     pub posted: BTreeMap<UserId, Timestamp>,
 }
@@ -149,6 +151,8 @@ pub struct Standing {
     pub engaged: bool,
     /// How far they have read. Not kept in channels.
     pub read_seq: Seq,
+    /// They see only messages after this one: what was said before they came in is hidden from them.
+    pub sees_after: Seq,
     /// Counts the changes of this standing: the person's own list follows it.
     pub turn: i64,
 }
@@ -166,6 +170,7 @@ impl Standing {
             left: false,
             engaged: false,
             read_seq: Seq(0),
+            sees_after: Seq(0),
             turn: 0,
         }
     }
@@ -237,7 +242,8 @@ impl Beside {
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
         let Self { forwarded, deletes_at, signed, silent } = self;
-        (message.forwarded, message.deletes_at, message.signed, message.silent) = (forwarded, deletes_at, signed, silent);
+        (message.forwarded, message.deletes_at, message.signed, message.silent) =
+            (forwarded, deletes_at, signed, silent);
     }
 
     /// Whether there is none.
@@ -278,6 +284,7 @@ impl Chat {
             untold: Untold::default(),
             invites: BTreeMap::new(),
             asking: BTreeMap::new(),
+            hidden_upto: Seq(0),
             posted: BTreeMap::new(),
         }
     }

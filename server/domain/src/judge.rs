@@ -17,8 +17,8 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    AdminAction, ChatId, ChatInfo, ChatKind, ChatSettings, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError,
-    poll::QuizKey,
+    AdminAction, ChatId, ChatInfo, ChatKind, ChatSettings, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version,
+    WireError, poll::QuizKey,
 };
 use uuid::Uuid;
 
@@ -105,6 +105,8 @@ pub struct Rows {
     pub removals: BTreeMap<UserId, (UserId, Option<String>)>,
     /// Who has posted where posts have a time between them.
     pub posted: BTreeSet<UserId>,
+    /// Who comes in and sees only what follows, or all again.
+    pub newcomers: BTreeSet<UserId>,
     /// Messages that were to be deleted by themselves, and need not be looked after any more.
     pub expired: BTreeSet<Seq>,
     /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.

@@ -239,7 +239,8 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
 #[cfg(test)]
 mod tests {
     use Action::{
-        Add, ChangeInfo, ChangeSettings, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, SeeLog, Vote, Write,
+        Add, ChangeInfo, ChangeSettings, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove,
+        SeeLog, Vote, Write,
     };
     use ChatKind::{Channel, Direct, Group};
 

@@ -136,7 +136,7 @@ async fn reading(store: &Store, size: Size) {
         }
         store.chats.chat_snapshot(ME, chat).await.expect("read");
         store.chats.inside_as(chat, ME).await.expect("in it");
-        store.chats.last_seen_seq(chat, ME).await.expect("in it");
+        store.chats.seen_stretch(chat, ME).await.expect("in it");
     }
     for seq in [1, 100, size.messages / 10 - 50, size.messages / 10] {
         for (before, after) in [(200, 0), (0, 200), (50, 50), (0, 1)] {
@@ -289,7 +289,9 @@ async fn groups(store: &Store, round: i64) {
     done(store, &[&by(comes(2), Change::Send(post))], Locks::Skip).await;
     done(store, &[&by(THE_OWNER, Change::SetSlow(0))], Locks::Skip).await;
     // Messages that delete themselves: two are due at once.
-    let vanish = |delete_after| Change::SetSettings(SettingsChange { delete_after: Some(delete_after), ..SettingsChange::default() });
+    let vanish = |delete_after| {
+        Change::SetSettings(SettingsChange { delete_after: Some(delete_after), ..SettingsChange::default() })
+    };
     done(store, &[&by(THE_OWNER, vanish(5))], Locks::Skip).await;
     let sends = [1, 2].map(|n| {
         let text_of = format!("gone soon {n}");

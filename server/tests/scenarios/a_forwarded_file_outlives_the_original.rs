@@ -49,8 +49,13 @@ async fn it_lives_on_when_the_original_is_deleted() {
     assert_eq!(reader.refused(late).await.code, ErrorCode::FileNotFound);
     // What was forwarded is the forwarder's, and is sent on from there, by anybody who may read it.
     reader.must(with_file(group, copy, "again")).await;
-    let on =
-        Send { chat_id: direct, client_id: Uuid::new_v4(), body: forwarded(copy, direct, sent.seq), reply_to: None, silent: false };
+    let on = Send {
+        chat_id: direct,
+        client_id: Uuid::new_v4(),
+        body: forwarded(copy, direct, sent.seq),
+        reply_to: None,
+        silent: false,
+    };
     let on = friend.must(on).await;
     assert_ne!(copy_in(&world, &reader, direct, on.seq).await, copy);
 }

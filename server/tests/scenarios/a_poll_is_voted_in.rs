@@ -210,6 +210,7 @@ async fn once_however_many_vote_at_once_on_two_nodes() {
         client_id: Uuid::new_v4(),
         body: NewBody::Poll(NewPoll { public: true, ..poll(&["a", "b"]) }),
         reply_to: None,
+        silent: false,
     };
     assert_eq!(author.refused(public).await.code, ErrorCode::BadPoll, "readers do not learn of each other");
 

@@ -22,7 +22,8 @@ use crate::support::{
     world::Plan,
 };
 
-const NOTHING: SettingsChange = SettingsChange { no_forwarding: None, delete_after: None, signed: None };
+const NOTHING: SettingsChange =
+    SettingsChange { no_forwarding: None, hidden_history: None, delete_after: None, signed: None };
 
 fn forward(from: ChatId, seq: Seq, to: ChatId) -> Forward {
     let messages = vec![ForwardedItem { client_id: Uuid::new_v4(), seq }];
@@ -74,7 +75,7 @@ async fn nothing_is_forwarded_from_a_chat_that_keeps_what_is_said_in_it() {
         tries.spawn(async move { device.must(SetChatSettings { chat_id, change }).await });
     }
     tries.join_all().await;
-    let both = ChatSettings { no_forwarding: true, delete_after: 86_400, signed: false };
+    let both = ChatSettings { no_forwarding: true, delete_after: 86_400, ..ChatSettings::default() };
     member.until("both hold", |model| settings(model, chat_id) == both).await;
 
     for device in [&owner, &admin, &member] {
@@ -86,13 +87,15 @@ async fn nothing_is_forwarded_from_a_chat_that_keeps_what_is_said_in_it() {
     assert_eq!(member.refused(again).await.code, ErrorCode::NoForwarding);
     // What was forwarded before is there, also to whoever asks again because the answer was lost.
     member.must(early).await;
-    let own = Send { chat_id: direct, client_id: Uuid::new_v4(), body: photo(file, "mine"), reply_to: None, silent: false };
+    let own =
+        Send { chat_id: direct, client_id: Uuid::new_v4(), body: photo(file, "mine"), reply_to: None, silent: false };
     owner.must(own).await;
 
     // A device that was away learns it, and so does the log; what is set so already is no news.
     away.connect(world.at(1)).await;
     away.until("the settings", |model| settings(model, chat_id) == both).await;
-    let version = owner.must(SetChatSettings { chat_id, change: SettingsChange { no_forwarding: Some(true), ..NOTHING } });
+    let version =
+        owner.must(SetChatSettings { chat_id, change: SettingsChange { no_forwarding: Some(true), ..NOTHING } });
     let version = version.await.version;
     member.reaches(chat_id, version).await;
     let log = admin.must(GetAdminLog { chat_id, before: None }).await.entries;

@@ -60,6 +60,7 @@ mod it_is_told_who_has_reacted_and_read;
 mod limits_are_honest;
 mod malformed_frames_are_answered;
 mod messages_are_forwarded;
+mod newcomers_see_what_follows;
 mod one_account_asks_for_much_at_once;
 mod one_account_resumes_on_many_sockets;
 mod people_come_in_by_a_link;

@@ -114,10 +114,15 @@ impl Judging {
         if matches!(by, Principal::User(_)) {
             self.may(by.user(), Action::Write, now)?;
         }
-        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq) {
+        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq || self.is_hidden(by.user(), seq)) {
             return Err(refusal(ErrorCode::MessageNotFound));
         }
         Ok(())
+    }
+
+    /// Whether a message was there before somebody came in from whom that is hidden.
+    fn is_hidden(&self, user: UserId, seq: Seq) -> bool {
+        self.standing(user).is_some_and(|it| seq <= it.sees_after)
     }
 
     /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is
@@ -171,6 +176,9 @@ impl Judging {
     pub(super) fn found(&self, by: UserId, seq: Seq) -> Result<&Message, chapar_protocol::WireError> {
         if self.standing(by).is_none_or(|it| it.role.is_none()) {
             return Err(refusal(ErrorCode::ChatNotFound));
+        }
+        if self.is_hidden(by, seq) {
+            return Err(refusal(ErrorCode::MessageNotFound));
         }
         self.chat.messages.get(&seq).map(|it| &it.message).ok_or_else(|| refusal(ErrorCode::MessageNotFound))
     }

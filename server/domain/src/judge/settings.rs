@@ -14,20 +14,20 @@ use crate::{
 };
 
 impl Judging {
-    pub(super) fn set_settings(
-        &mut self,
-        by: UserId,
-        wish: SettingsChange,
-        now: Timestamp,
-        dice: Dice<'_>,
-    ) -> Verdict {
+    pub(super) fn set_settings(&mut self, by: UserId, wish: SettingsChange, now: Timestamp, dice: Dice<'_>) -> Verdict {
         self.may(by, Action::ChangeSettings, now)?;
         let kind = self.chat.info.kind;
         if kind != ChatKind::Channel && wish.signed.is_some() {
             return refuse(ErrorCode::BadRequest, "only posts of a channel are signed");
         }
-        if kind == ChatKind::Direct && wish.no_forwarding.is_some() {
-            return refuse(ErrorCode::BadRequest, "in a direct chat nothing is set but when messages delete themselves");
+        if kind == ChatKind::Channel && wish.hidden_history.is_some() {
+            return refuse(ErrorCode::BadRequest, "readers of a channel see all of it");
+        }
+        if kind == ChatKind::Direct && (wish.no_forwarding.is_some() || wish.hidden_history.is_some()) {
+            return refuse(
+                ErrorCode::BadRequest,
+                "in a direct chat nothing is set but when messages delete themselves",
+            );
         }
         if wish.delete_after.is_some_and(|after| after > 0 && !limit::DELETE_AFTER_SECONDS.contains(&after)) {
             return refuse(ErrorCode::BadRequest, "messages delete themselves after 5 seconds to 366 days");

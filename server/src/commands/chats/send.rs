@@ -54,7 +54,9 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
 
 async fn with_file(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) -> Result<Sent> {
     let new = New { client_id: send.client_id, sent: send.body, checked };
-    let done = carry_out(&app, asker.user, send.chat_id, vec![new], How { reply_to: send.reply_to, silent: send.silent }).await?;
+    let done =
+        carry_out(&app, asker.user, send.chat_id, vec![new], How { reply_to: send.reply_to, silent: send.silent })
+            .await?;
     Ok(Outcome::new(Reply(done).into()))
 }
 

@@ -42,9 +42,9 @@ impl Chats {
     pub async fn originals(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<Originals> {
         let rows = sqlx::query(
             "SELECT c.kind, c.title, c.about, m.seq, m.sender_id, m.sent_at, m.body
-             FROM (SELECT FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
+             FROM (SELECT m.sees_after FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
              JOIN chats c ON c.id = $2
-             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3)",
+             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3) AND m.seq > inside.sees_after",
         )
         .bind(user.0)
         .bind(chat.0)

@@ -37,6 +37,7 @@ export function serviceText(action: ServiceAction, sender: number): string {
 function settingsText(fields: Record<string, unknown>, who: string, own: boolean): string {
   const words = t().service;
   if (typeof fields['no_forwarding'] === 'boolean') return words.forwarding(who, !fields['no_forwarding'], own);
+  if (typeof fields['hidden_history'] === 'boolean') return words.hides(who, fields['hidden_history'], own);
   const after = fields['delete_after'];
   if (typeof after !== 'number') return words.other;
   return after > 0 ? words.deletes(who, spanOf(after), own) : words.deletesNot(who, own);
