@@ -37,7 +37,7 @@ test('nothing is forwarded from a group that keeps what is said, and its message
   const settings = hers.dialog(fa.chatSettings.title);
   await settings.getByRole('switch', { name: fa.chatSettings.keeps }).click();
   await settings.getByText(fa.time.spans.weeks(1), { exact: true }).click();
-  await his.page.getByText(en.service.deletes(isolated('مینا'), en.time.spans.weeks(1))).waitFor();
+  await his.history.getByText(en.service.deletes(isolated('مینا'), en.time.spans.weeks(1))).waitFor();
   await settings.getByText(fa.chatSettings.custom, { exact: true }).click();
   await picture(hers, 'chat-settings-fa');
   await sound(hers);
@@ -48,7 +48,7 @@ test('nothing is forwarded from a group that keeps what is said, and its message
   await hers.page.keyboard.press('Escape');
 
   // Whoever is in it sees it, and is told why something is not there.
-  await his.page.getByText(en.service.forwarding(isolated('مینا'), false)).waitFor();
+  await his.history.getByText(en.service.forwarding(isolated('مینا'), false)).waitFor();
   await his.page.locator('section.chat header').getByRole('img', { name: en.chat.deletesAfter(en.time.spans.weeks(1)) }).waitFor();
   await his.message('پیش از آن').locator('.bubble').click({ button: 'right' });
   const menu = his.page.getByRole('menu');
@@ -67,6 +67,21 @@ test('nothing is forwarded from a group that keeps what is said, and its message
   await hers.message('gone in a moment').waitFor({ state: 'detached' });
   await his.message('gone in a moment').waitFor({ state: 'detached' });
   await his.message('پیش از آن').waitFor();
+
+  // Whoever comes later sees only what follows, and is told so.
+  await owner.person.call('set_chat_settings', { chat_id: id, hidden_history: true });
+  await hers.history.getByText(fa.service.hides(isolated(fa.common.you), true, true)).waitFor();
+  const late = await somebody('Layla', { language: 'ar', size: 'phone' });
+  await owner.person.finds(late.person);
+  await owner.person.call('add_members', { chat_id: id, user_ids: [late.person.id] });
+  await hers.say('خوش آمدی');
+  const theirs = late.device.main;
+  await theirs.open(title);
+  // It deletes itself soon, as the group is set.
+  await theirs.history.getByText(WORDS.ar.chat.hiddenEarlier).waitFor();
+  expect(await theirs.message('پیش از آن').count()).toBe(0);
+  await picture(theirs, 'newcomer-ar-phone');
+  await sound(theirs);
 });
 
 test('a message is sent without a sound by the menu of what sends', async () => {
