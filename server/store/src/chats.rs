@@ -10,6 +10,7 @@ mod expiring;
 pub mod feed;
 mod files;
 mod forwards;
+pub(crate) mod hidden;
 pub mod invites;
 mod load;
 pub mod pages;

@@ -158,7 +158,7 @@ pub struct ChatChange {
 impl ChatChange {
     /// Readers of a channel do not know each other: neither whose a reaction is.
     pub fn of(kind: ChatKind, hidden_upto: Seq, mut delta: ChatDelta) -> Self {
-        let apart = delta.rows.iter().any(|row| chats::pages::is_about(row).is_some_and(|seq| seq <= hidden_upto));
+        let apart = delta.rows.iter().any(|row| chats::hidden::is_about(row).is_some_and(|seq| seq <= hidden_upto));
         let mut own: BTreeMap<UserId, Vec<Reacted>> = BTreeMap::new();
         if kind == ChatKind::Channel {
             for row in std::mem::take(&mut delta.rows) {

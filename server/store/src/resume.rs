@@ -6,7 +6,10 @@ use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Seq, Sync, Version};
 
 use super::{
     Chats, Result, StoreError,
-    chats::pages::{Head, ROWS, Room, Wanted, hidden_in},
+    chats::{
+        hidden::hidden_in,
+        pages::{Head, ROWS, Room, Wanted},
+    },
     people::lists::{ComingBack, OwnThings, encoded},
 };
 

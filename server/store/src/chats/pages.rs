@@ -8,8 +8,8 @@ use chapar_domain::{
     rights::{Place, Rights},
 };
 use chapar_protocol::{
-    ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, ErrorCode, Member, Removal, Role, Seq, Timestamp,
-    UserId, Version, WireError,
+    ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, ErrorCode, Member, Removal, Role, Seq, Timestamp, UserId,
+    Version, WireError,
     command::{Differences, Page},
     limit,
 };
@@ -22,6 +22,7 @@ use crate::people::lists::encoded;
 use super::{
     ChatChange, Chats, Result, StoreError, Tx,
     delta::{self, Stretch},
+    hidden::{Hidden, hidden_in, hide},
     polls::Wanted as Votes,
     readers::Reader,
     row, snapshot,
@@ -118,26 +119,6 @@ pub(crate) struct Wanted {
     /// What is hidden from them in some of these chats.
     pub(crate) hidden: Hidden,
     pub(crate) room: Room,
-}
-
-/// Up to which message something is hidden in some chats from one who is in them.
-pub(crate) type Hidden = HashMap<ChatId, Seq>;
-
-/// What is hidden in those of some chats in which anything is.
-pub(crate) fn hidden_in<'a>(heads: impl IntoIterator<Item = &'a Head>) -> Hidden {
-    heads.into_iter().filter(|it| it.sees_after > Seq(0)).map(|it| (it.chat, it.sees_after)).collect()
-}
-
-/// Takes out of rows what is hidden from their reader.
-pub(crate) fn hide(rows: &mut Vec<ChatRow>, upto: Option<&Seq>) {
-    let Some(upto) = upto else { return };
-    rows.retain(|row| is_about(row).is_none_or(|seq| seq > *upto));
-}
-
-/// The message that a row is about.
-pub(crate) fn is_about(row: &ChatRow) -> Option<Seq> {
-    let of_message = row.message().map(|it| it.seq);
-    of_message.or_else(|| row.reaction().map(|it| it.seq)).or_else(|| row.vote().map(|it| it.seq))
 }
 
 /// What brings the chats up to date for which there is room; and the others.
