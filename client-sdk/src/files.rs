@@ -161,7 +161,7 @@ impl Client {
         let name = options.name.or(own_name);
         let upload = Some(Upload { path, kind, name, size, modified: modified(&metadata), id: None });
         let silent = options.silent;
-        Ok(OutboxItem { upload, silent, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
+        Ok(OutboxItem { silent, upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
     }
 
     /// How far a file of one's own has come.

@@ -33,7 +33,11 @@ impl App {
     /// The number of a message that is to stand above the others, or not any more.
     pub(super) async fn pin(&mut self, rest: &str, pinned: bool) -> Outcome {
         let (chat_id, (seq, _)) = (self.here()?, seq_and_rest(rest)?);
-        if pinned { self.client.pin_message(chat_id, seq).await? } else { self.client.unpin_message(chat_id, seq).await? };
+        if pinned {
+            self.client.pin_message(chat_id, seq).await?
+        } else {
+            self.client.unpin_message(chat_id, seq).await?
+        };
         Ok(())
     }
 
@@ -44,7 +48,7 @@ impl App {
         let at = SystemTime::now().duration_since(UNIX_EPOCH)? + Duration::from_secs(60) * u32::try_from(wait)?;
         let at = Timestamp::from_millis(i64::try_from(at.as_millis())?).ok_or("that is too late")?;
         let (chat_id, body) = (self.here()?, NewBody::text(text));
-        let message = Send { chat_id, client_id: new_client_id(), body, reply_to: None };
+        let message = Send { chat_id, client_id: new_client_id(), body, reply_to: None, silent: false };
         self.client.schedule(message, Some(at)).await?;
         Ok(())
     }
