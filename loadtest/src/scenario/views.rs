@@ -64,6 +64,7 @@ pub fn run(args: &Views) -> Result<Report, Error> {
             client_id: uuid(&mut random),
             body: NewBody::text(format!("post {number}")),
             reply_to: None,
+            silent: false,
         };
         posts.push(api(&stage.common).call(&stage.run.world.users[0].token, &send)?.seq);
     }
