@@ -81,6 +81,9 @@ pub use polls::*;
 /// Of what admins set of a chat.
 mod settings;
 pub use settings::*;
+/// Of what stands behind links.
+mod previews;
+pub use previews::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -321,6 +324,11 @@ params! {
         #[serde(default, skip_serializing_if = "crate::media::is_false")]
         #[ts(as = "Option<bool>", optional)]
         silent: bool,
+        /// Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
+        /// more the message goes without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        preview: Option<String>,
     }
     /// The answer to [`Send`]: the message is stored for good.
     Sent {
@@ -481,6 +489,13 @@ params! {
     }
 }
 
+impl Send {
+    /// A message with nothing but what each has.
+    pub fn new(chat_id: ChatId, client_id: Uuid, body: NewBody) -> Self {
+        Self { chat_id, client_id, body, reply_to: None, silent: false, preview: None }
+    }
+}
+
 /// One line of the table of contents.
 pub struct Method {
     /// Its name on the wire.
@@ -521,6 +536,7 @@ commands! {
     "delete_scheduled" DeleteScheduled -> Done, http: true;
     "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
     "forward" Forward -> SentAlbum, http: true;
+    "preview_link" PreviewLink -> LinkPreviewed, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "react" React -> Changed, http: true;

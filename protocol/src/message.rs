@@ -13,6 +13,7 @@ use crate::{
         NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody, is_false,
     },
     poll::{NewPoll, Poll},
+    preview::LinkPreview,
 };
 
 /// A message in its final state. Its identity is (chat, seq).
@@ -62,6 +63,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "is_false")]
     #[ts(as = "Option<bool>", optional)]
     pub silent: bool,
+    /// What stands behind a link in it, if its sender had that looked up and shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 impl Message {
@@ -82,6 +87,7 @@ impl Message {
             deletes_at: None,
             signed: false,
             silent: false,
+            preview: None,
         }
     }
 }

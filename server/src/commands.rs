@@ -159,6 +159,7 @@ commands! {
     "delete_scheduled" => chats::schedule::delete, SHORT;
     "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
+    "preview_link" => chats::previews::look, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;

@@ -7,7 +7,7 @@ use std::{
 
 use chapar_protocol::{
     Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
-    poll::QuizKey,
+    poll::QuizKey, preview::LinkPreview,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -206,6 +206,12 @@ impl Stored {
         if body == Body::Deleted {
             Beside::default().mark(&mut self.message);
         }
+        // Nobody shows one thing and leads to another.
+        if let Body::Text(text) = &body
+            && self.message.preview.as_ref().is_some_and(|it| !it.belongs_to(text))
+        {
+            self.message.preview = None;
+        }
         self.json = Some(json(&body, &Beside::of(&self.message)));
         self.message.body = body;
     }
@@ -217,7 +223,7 @@ impl Stored {
 pub struct Beside {
     /// Where it was forwarded from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forwarded: Option<Forwarded>,
+    pub forwarded: Option<Box<Forwarded>>,
     /// When it is deleted by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletes_at: Option<Timestamp>,
@@ -227,6 +233,9 @@ pub struct Beside {
     /// It was sent without a sound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
+    /// What stands behind a link in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 impl Beside {
@@ -236,14 +245,16 @@ impl Beside {
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
         let Message { deletes_at, signed, silent, .. } = *message;
-        Self { forwarded: message.forwarded.clone(), deletes_at, signed, silent }
+        let forwarded = message.forwarded.clone().map(Box::new);
+        Self { forwarded, deletes_at, signed, silent, preview: message.preview.clone() }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, deletes_at, signed, silent } = self;
-        (message.forwarded, message.deletes_at, message.signed, message.silent) =
-            (forwarded, deletes_at, signed, silent);
+        let Self { forwarded, deletes_at, signed, silent, preview } = self;
+        message.forwarded = forwarded.map(|it| *it);
+        (message.deletes_at, message.signed, message.silent) = (deletes_at, signed, silent);
+        message.preview = preview;
     }
 
     /// Whether there is none.

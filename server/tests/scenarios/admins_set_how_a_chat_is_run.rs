@@ -83,12 +83,11 @@ async fn nothing_is_forwarded_from_a_chat_that_keeps_what_is_said_in_it() {
         assert_eq!(device.refused(forward(chat_id, said, to)).await.code, ErrorCode::NoForwarding);
     }
     let body = forwarded(file, chat_id, shown);
-    let again = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None, silent: false };
+    let again = Send::new(direct, Uuid::new_v4(), body);
     assert_eq!(member.refused(again).await.code, ErrorCode::NoForwarding);
     // What was forwarded before is there, also to whoever asks again because the answer was lost.
     member.must(early).await;
-    let own =
-        Send { chat_id: direct, client_id: Uuid::new_v4(), body: photo(file, "mine"), reply_to: None, silent: false };
+    let own = Send::new(direct, Uuid::new_v4(), photo(file, "mine"));
     owner.must(own).await;
 
     // A device that was away learns it, and so does the log; what is set so already is no news.

@@ -78,7 +78,7 @@ async fn neither_pages_nor_events_nor_files_nor_answers_tell_what_was_said_befor
     assert!(newcomer.must(links.clone()).await.links.is_empty());
     assert!(!old.must(links).await.links.is_empty());
     let body = forwarded(file, chat_id, shown);
-    let send = Send { chat_id: elsewhere, client_id: Uuid::new_v4(), body, reply_to: None, silent: false };
+    let send = Send::new(elsewhere, Uuid::new_v4(), body);
     assert_eq!(newcomer.refused(send).await.code, ErrorCode::FileNotFound);
     let (user_id, reason) = (owner.id(), ReportReason::Spam);
     let report = Report { user_id, reason, chat_id: Some(chat_id), seq: Some(secret), note: None };

@@ -108,7 +108,7 @@ async fn readable(
         if app.store.chats.info(chat).await?.is_some_and(|info| info.settings.no_forwarding) {
             return Err(refusal(ErrorCode::NoForwarding).into());
         }
-        there.extend(shown.into_iter().map(|(seq, body)| ((chat, seq), body)));
+        there.extend(shown.into_iter().map(|it| ((chat, it.seq), it.body)));
     }
     let mut copies = Vec::new();
     for (place, wanted) in foreign {
@@ -250,7 +250,7 @@ pub(super) fn stored(body: NewBody, known: &Known) -> Result<Body, WireError> {
     })
 }
 
-fn shown(file: &KnownFile) -> StoredFile {
+pub(super) fn shown(file: &KnownFile) -> StoredFile {
     StoredFile {
         id: file.id,
         size: file.size,

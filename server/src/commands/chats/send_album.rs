@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chapar_domain::chat::Beside;
 use chapar_protocol::{
     command::{SendAlbum, SentAlbum},
     media::check::check_album,
@@ -10,7 +11,7 @@ use chapar_protocol::{
 
 use super::{
     change::Reply,
-    send::{How, New, carry_out},
+    send::{New, carry_out},
 };
 use crate::{
     app::App,
@@ -24,9 +25,9 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, album: SendAlb
     let mut new = Vec::with_capacity(checked.len());
     for (item, sent) in checked.into_iter().zip(sent) {
         let checked = text::check_body(item.body)?;
-        new.push(New { client_id: item.client_id, sent, checked });
+        let beside = Beside { silent: album.silent, ..Beside::default() };
+        new.push(New { client_id: item.client_id, sent, checked, beside });
     }
-    let how = How { reply_to: album.reply_to, silent: album.silent };
-    let done = carry_out(&app, asker.user, album.chat_id, new, how).await?;
+    let done = carry_out(&app, asker.user, album.chat_id, new, album.reply_to).await?;
     Ok(Outcome::new(Reply(done).into()))
 }

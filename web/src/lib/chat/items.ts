@@ -1,4 +1,4 @@
-import type { Forwarded, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -30,6 +30,8 @@ export interface Shown {
   signed: boolean;
   /** Sent without a sound. */
   silent: boolean;
+  /** What stands behind a link in it. */
+  preview: LinkPreview | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -214,6 +216,7 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     forwarded: message.forwarded,
     signed: message.signed === true,
     silent: message.silent === true,
+    preview: message.preview,
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -251,6 +254,7 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     forwarded: item.forward?.origin,
     signed: false,
     silent: item.silent === true,
+    preview: item.preview,
     reactions: [],
     myReaction: undefined,
     views: undefined,
