@@ -2337,6 +2337,18 @@ views?: number,
  */
 forwarded?: Forwarded, 
 /**
+ * When it is deleted for all by itself.
+ */
+deletes_at?: Timestamp, 
+/**
+ * A post of a channel that is signed with its sender's name.
+ */
+signed?: boolean, 
+/**
+ * It was sent without a sound: clients do not notify of it.
+ */
+silent?: boolean, 
+/**
  * What stands behind a link in it, if its sender had that looked up and shown.
  */
 preview?: LinkPreview, };
@@ -3663,6 +3675,10 @@ body: NewBody,
  * The message that it answers.
  */
 reply_to?: Seq, 
+/**
+ * It makes no sound at the others' and is not notified of.
+ */
+silent?: boolean, 
 /**
  * Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
  * more the message goes without.
