@@ -165,19 +165,9 @@ impl Client {
         };
         let kind = options.kind.unwrap_or(FileKind::Document);
         let body = body(kind, &options)?;
-<<<<<<< HEAD
-        let name = options.name.or(own_name);
-        let upload = Some(Upload { path, kind, name, size, modified: modified(&metadata), id: None });
+        let upload = Some(upload_of(path, kind, options.name.or(own_name)).await?);
         let silent = options.silent;
         Ok(OutboxItem { silent, upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
-||||||| a697df4
-        let name = options.name.or(own_name);
-        let upload = Some(Upload { path, kind, name, size, modified: modified(&metadata), id: None });
-        Ok(OutboxItem { upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
-=======
-        let upload = Some(upload_of(path, kind, options.name.or(own_name)).await?);
-        Ok(OutboxItem { upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
->>>>>>> trunk
     }
 
     /// Brings a file to the server for something else than a message, such as a picture of a person or a chat, or a sticker, and waits
