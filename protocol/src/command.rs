@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::{
     ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
-    admin_log::AdminLogEntry,
     call::CallState,
     event::Presence,
     invite::{Invite, InvitePreview},
@@ -78,7 +77,7 @@ pub use pins::*;
 /// Of polls.
 mod polls;
 pub use polls::*;
-/// Of what admins set of a chat.
+/// Of how admins run a chat.
 mod settings;
 pub use settings::*;
 /// Of what stands behind links.
@@ -155,29 +154,6 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reason: Option<String>,
-    }
-    /// Says how long somebody who is no admin waits between two posts in a group. For those who may remove.
-    SetSlowMode {
-        /// Where.
-        chat_id: ChatId,
-        /// 0 to 86,400; 0: not at all.
-        seconds: u32,
-    }
-    /// What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
-    GetAdminLog {
-        /// Where.
-        chat_id: ChatId,
-        /// Only what stands before this one; absent for the first page.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        before: Option<i64>,
-    }
-    /// The answer to [`GetAdminLog`].
-    AdminLog {
-        /// The latest first, at most 100.
-        entries: Vec<AdminLogEntry>,
-        /// Whether there are more.
-        more: bool,
     }
     /// Changes a role. For the owner. Naming another owner makes the old one an admin.
     SetRole {
