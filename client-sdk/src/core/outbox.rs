@@ -61,6 +61,9 @@ pub struct OutboxItem {
     /// The message with which the thread begins in which it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Seq>,
+    /// Without a sound at the others'.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// A link in it of which the server has made a preview, as it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<String>,
@@ -75,7 +78,7 @@ pub struct OutboxItem {
 impl OutboxItem {
     /// A message without a file, or whose file is there.
     pub fn new(client_id: Uuid, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Self {
-        Self { client_id, chat_id, body, reply_to, thread: None, preview: None, failed: None, upload: None }
+        Self { client_id, chat_id, body, reply_to, silent: false, thread: None, preview: None, failed: None, upload: None }
     }
 
     /// The request that sends it.
@@ -85,6 +88,7 @@ impl OutboxItem {
             client_id: self.client_id,
             body: self.body.clone(),
             reply_to: self.reply_to,
+            silent: self.silent,
             preview: self.preview.clone(),
             thread: self.thread,
         }

@@ -78,11 +78,7 @@ rights: Array<Right>, } | { "type": "rights",
 /**
  * Which.
  */
-rights: Array<Right>, } | { "type": "discussion", 
-/**
- * Of a channel the group, of a group the channel; absent: no longer.
- */
-chat_id?: ChatId, } | { "type": "info", 
+rights: Array<Right>, } | { "type": "info", 
 /**
  * Its title, if that was.
  */
@@ -138,7 +134,23 @@ accepted?: boolean, } | { "type": "slow",
 /**
  * In seconds; 0: none.
  */
-seconds: number, } | { type: string } & Record<string, unknown>;
+seconds: number, } | { "type": "settings", 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, } | { type: string } & Record<string, unknown>;
 
 /**
  * The answer to [`GetAdminLog`].
@@ -858,9 +870,9 @@ pinned?: Array<Seq>,
  */
 slow_seconds?: number, 
 /**
- * Of a channel: the group in which its posts are discussed. Of a group: the channel whose posts are.
+ * What admins have set of it, if anything is.
  */
-discussion?: Discussion, };
+settings?: ChatSettings, };
 
 /**
  * The three forms of a chat.
@@ -872,6 +884,27 @@ export type ChatKind = "direct" | "group" | "channel";
  * a kind that it does not know, and takes the versions of what came with it all the same.
  */
 export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted | { "row": "vote" } & OwnVote;
+
+/**
+ * What is set of a chat, as all in it see it. Nothing is, where nobody has set anything.
+ */
+export type ChatSettings = { 
+/**
+ * Nothing of it is forwarded: the server refuses, and clients offer neither to copy nor to save.
+ */
+no_forwarding?: boolean, 
+/**
+ * In a group: whoever comes in from now on sees only what follows.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all; 0: never.
+ */
+delete_after?: number, 
+/**
+ * In a channel: new posts are signed with their authors' names.
+ */
+signed?: boolean, };
 
 /**
  * A chat from scratch: forget what was known of it and begin here.
@@ -937,23 +970,6 @@ chat_id: ChatId,
  * Which message.
  */
 seq: Seq, };
-
-/**
- * The comments on a channel's post.
- */
-export type Comments = { 
-/**
- * The group in which they stand.
- */
-chat_id: ChatId, 
-/**
- * The post as it stands there: with it the thread begins.
- */
-seq: Seq, 
-/**
- * How many there are, as last told.
- */
-count: number, };
 
 /**
  * See [`OwnItem::Contact`].
@@ -1103,20 +1119,6 @@ behind?: Array<ChatId>,
 gone?: Array<ChatId>, };
 
 /**
- * What belongs together: a channel, and the group in which its posts are discussed. Each says it of the other; where only one does, it holds for
- * nothing.
- */
-export type Discussion = { 
-/**
- * Of a channel its group, of a group its channel.
- */
-chat_id: ChatId, 
-/**
- * Of a channel: its last post before it was so. Those after it have comments.
- */
-since: Seq, };
-
-/**
  * Any file.
  */
 export type DocumentBody = { 
@@ -1253,7 +1255,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "no_forwarding" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -1672,31 +1674,6 @@ export type GetStickerPacks = {
 pack_ids: Array<PackId>, };
 
 /**
- * A page of a thread around a place, the message with which it begins among them: as [`History`](crate::command::History), with holes.
- */
-export type GetThread = { 
-/**
- * Where.
- */
-chat_id: ChatId, 
-/**
- * The message with which it begins.
- */
-root: Seq, 
-/**
- * The place. A number beyond the end means the end.
- */
-seq: Seq, 
-/**
- * How many older ones, 0 to 200.
- */
-before: number, 
-/**
- * How many from the place on, 0 to 200; together at most 200.
- */
-after: number, };
-
-/**
  * Who some users are. Unknown ids are left out.
  */
 export type GetUsers = { 
@@ -1983,15 +1960,6 @@ export type JoinByInvite = {
  * The token, or an address that ends with it.
  */
 token: string, };
-
-/**
- * Joins the group in which the posts of a channel are discussed. For those who are in the channel.
- */
-export type JoinDiscussion = { 
-/**
- * The channel.
- */
-chat_id: ChatId, };
 
 /**
  * Somebody who asks to be let in.
@@ -2369,21 +2337,21 @@ views?: number,
  */
 forwarded?: Forwarded, 
 /**
+ * When it is deleted for all by itself.
+ */
+deletes_at?: Timestamp, 
+/**
+ * A post of a channel that is signed with its sender's name.
+ */
+signed?: boolean, 
+/**
+ * It was sent without a sound: clients do not notify of it.
+ */
+silent?: boolean, 
+/**
  * What stands behind a link in it, if its sender had that looked up and shown.
  */
-preview?: LinkPreview, 
-/**
- * Of a post in a channel: the comments on it.
- */
-comments?: Comments, 
-/**
- * In a group that belongs to a channel: which of the channel's posts it is, with which the thread of its comments begins.
- */
-post?: Seq, 
-/**
- * There: the message with which the thread begins in which it stands.
- */
-thread?: Seq, };
+preview?: LinkPreview, };
 
 /**
  * Calls missed and not looked at yet.
@@ -3708,14 +3676,14 @@ body: NewBody,
  */
 reply_to?: Seq, 
 /**
+ * It makes no sound at the others' and is not notified of.
+ */
+silent?: boolean, 
+/**
  * Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
  * more the message goes without.
  */
-preview?: string, 
-/**
- * In a group that belongs to a channel: the post under which it is a comment, as that stands in the group.
- */
-thread?: Seq, };
+preview?: string, };
 
 /**
  * Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
@@ -3733,7 +3701,11 @@ items: Array<AlbumItem>,
 /**
  * The message that they answer.
  */
-reply_to?: Seq, };
+reply_to?: Seq, 
+/**
+ * They make no sound at the others' and are not notified of.
+ */
+silent?: boolean, };
 
 /**
  * Has messages sent now that were to be sent later.
@@ -3786,7 +3758,23 @@ user_ids: Array<UserId>, } | { "type": "removed",
 /**
  * Whom.
  */
-user_id: UserId, } | { "type": "call", 
+user_id: UserId, } | { "type": "settings", 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, } | { "type": "call", 
 /**
  * Which call.
  */
@@ -3848,18 +3836,30 @@ chat_id: ChatId,
 rights: Array<Right>, };
 
 /**
- * Has the posts of a channel discussed in a group, or no longer. For those who are owner or admin of both and may change what stands above
- * them; to end it, of one of the two.
+ * Changes settings of a chat. For admins who may `change_info`; in a direct chat either of the two sets `delete_after`, and nothing else.
+ * What is named is set, what is absent stays.
  */
-export type SetDiscussion = { 
+export type SetChatSettings = { 
 /**
- * The channel; to end it also the group.
+ * Where.
  */
 chat_id: ChatId, 
 /**
- * The group; absent to end it.
+ * Nothing is forwarded. In groups and channels.
  */
-group_id?: ChatId, };
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, };
 
 /**
  * Changes the title, the description or the photo of a group or channel, or several of them. For those who may `change_info`.
@@ -3984,6 +3984,27 @@ export type SetTyping = {
  * Where.
  */
 chat_id: ChatId, };
+
+/**
+ * Other settings of a chat; what is absent stays as it is, so that two admins who change different ones do not undo each other.
+ */
+export type SettingsChange = { 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, };
 
 /**
  * What one side shows of itself.
@@ -4486,9 +4507,6 @@ export interface Commands {
   get_scheduled: { params: GetScheduled; reply: ScheduledMessages };
   forward: { params: Forward; reply: SentAlbum };
   preview_link: { params: PreviewLink; reply: LinkPreviewed };
-  set_discussion: { params: SetDiscussion; reply: Changed };
-  join_discussion: { params: JoinDiscussion; reply: ChatSnapshot };
-  get_thread: { params: GetThread; reply: Page };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };
@@ -4523,6 +4541,7 @@ export interface Commands {
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
   set_slow_mode: { params: SetSlowMode; reply: Changed };
+  set_chat_settings: { params: SetChatSettings; reply: Changed };
   get_admin_log: { params: GetAdminLog; reply: AdminLog };
   join: { params: Join; reply: ChatSnapshot };
   set_invite: { params: SetInvite; reply: Invite };

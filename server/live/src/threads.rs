@@ -115,7 +115,7 @@ async fn carried(store: &Store, channel: ChatId, name: Option<String>, post: Mes
         store.people.copy_files(author, &copies).await?;
     }
     let forwarded = Forwarded { user_id: None, name, chat_id: Some(channel), seq: Some(seq), sent_at: Some(sent_at) };
-    let beside = Beside { forwarded: Some(forwarded), preview, post: Some(seq), ..Beside::default() };
+    let beside = Beside { forwarded: Some(Box::new(forwarded)), preview, post: Some(seq), ..Beside::default() };
     Ok(NewMessage::forwarded(id, (channel, seq), body, beside))
 }
 

@@ -50,7 +50,7 @@ pub async fn threads(store: &Store) {
     store.chats.posted_since(Cursor::default(), 100).await.expect("read");
     let due = store.chats.to_carry(POSTS).await.expect("read").expect("is discussed");
     assert_eq!((due.group, due.posts.last().map(|it| it.seq)), (TALK, Some(post)));
-    let forwarded = Some(Forwarded { chat_id: Some(POSTS), seq: Some(post), ..Forwarded::default() });
+    let forwarded = Some(Box::new(Forwarded { chat_id: Some(POSTS), seq: Some(post), ..Forwarded::default() }));
     let beside = Beside { forwarded, post: Some(post), ..Beside::default() };
     let carried = NewMessage::forwarded(Uuid::new_v4(), (POSTS, post), Body::text("a post"), beside);
     let root = seq(&changed(store, Principal::System(UserId(OWNER)), TALK, Change::Carry(carried)).await);

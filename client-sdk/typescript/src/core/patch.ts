@@ -16,6 +16,8 @@ export interface OutboxItem {
   reply_to?: Seq;
   /** The message with which the thread begins in which it stands. */
   thread?: Seq;
+  /** Without a sound at the others'. */
+  silent?: boolean;
   /** What the server has found behind a link in it: it goes out by its link alone. */
   preview?: LinkPreview;
   /** When the person sent it, in milliseconds since 1970, for the view. */

@@ -25,11 +25,21 @@ const WITH_MORE: &str = "
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
     SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
+/// The same where messages delete themselves, and where newcomers do not see what was said before (0065_settings.sql, 0066_newcomers.sql).
+const WITH_SETTINGS: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)";
+/// The same where something is new in threads (0070_threads.sql).
 const WITH_THREADS: &str = "
     WITH written AS MATERIALIZED (
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17) CROSS JOIN LATERAL write_threads(w.held, $18)";
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)
+    CROSS JOIN LATERAL write_threads(w.held, $18)";
 
 /// Lists of rows by their names.
 #[derive(Default)]
@@ -135,10 +145,11 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     }
     let threads = threads::rows(written).map(Json);
     let apart = (!apart.is_empty() || threads.is_some()).then_some(Json(apart));
-    let held = match (&apart, &threads) {
-        (None, _) => sqlx::query_scalar(WRITE),
-        (Some(_), None) => sqlx::query_scalar(WITH_MORE),
-        (Some(_), Some(_)) => sqlx::query_scalar(WITH_THREADS),
+    let held = match &apart {
+        None => sqlx::query_scalar(WRITE),
+        Some(_) if threads.is_some() => sqlx::query_scalar(WITH_THREADS),
+        Some(Json(apart)) if apart::is_by_settings(apart) => sqlx::query_scalar(WITH_SETTINGS),
+        Some(_) => sqlx::query_scalar(WITH_MORE),
     };
     let held = held
         .bind(column(|it| it.chat.info.id.0))
@@ -216,6 +227,8 @@ fn about(it: &Written) -> row::About {
         pinned: info.pinned.clone(),
         slow: info.slow_seconds,
         discussion: info.discussion,
+        settings: info.settings,
+        hidden_upto: it.chat.hidden_upto,
     }
 }
 
