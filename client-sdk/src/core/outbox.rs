@@ -78,7 +78,17 @@ pub struct OutboxItem {
 impl OutboxItem {
     /// A message without a file, or whose file is there.
     pub fn new(client_id: Uuid, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Self {
-        Self { client_id, chat_id, body, reply_to, silent: false, thread: None, preview: None, failed: None, upload: None }
+        Self {
+            client_id,
+            chat_id,
+            body,
+            reply_to,
+            silent: false,
+            thread: None,
+            preview: None,
+            failed: None,
+            upload: None,
+        }
     }
 
     /// The request that sends it.

@@ -255,7 +255,16 @@ impl Beside {
     pub fn of(message: &Message) -> Self {
         let Message { deletes_at, signed, silent, .. } = *message;
         let forwarded = message.forwarded.clone().map(Box::new);
-        Self { forwarded, deletes_at, signed, silent, preview: message.preview.clone(), comments: message.comments, post: message.post, thread: message.thread }
+        Self {
+            forwarded,
+            deletes_at,
+            signed,
+            silent,
+            preview: message.preview.clone(),
+            comments: message.comments,
+            post: message.post,
+            thread: message.thread,
+        }
     }
 
     /// Gives a message these marks, and no others.

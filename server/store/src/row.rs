@@ -99,7 +99,8 @@ pub(crate) fn views(told: Option<i64>) -> u32 {
 /// What all see of a chat.
 pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     let kind = kind(row.try_get("kind")?);
-    let About { description, photo, pinned, slow: slow_seconds, settings, discussion, .. } = about(row.try_get("about")?);
+    let About { description, photo, pinned, slow: slow_seconds, settings, discussion, .. } =
+        about(row.try_get("about")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
         version: Version(row.try_get("info_version")?),

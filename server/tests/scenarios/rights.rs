@@ -5,8 +5,8 @@ use chapar_protocol::{
     command::{
         AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetAdminLog, GetBanned, GetChat,
         GetInvites, GetJoinRequests, GetMembers, History, Join, Leave, METHODS, MarkRead, PinMessage, React,
-        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetChatSettings, SetDiscussion, SetInfo, SetInvite,
-        SetRole, SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
+        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetChatSettings, SetDiscussion,
+        SetInfo, SetInvite, SetRole, SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
 };

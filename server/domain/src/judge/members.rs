@@ -1,6 +1,8 @@
 //! Who is in a chat, and in which role.
 
-use chapar_protocol::{AdminAction, ChatId, ChatKind, ErrorCode, Role, Seq, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{
+    AdminAction, ChatId, ChatKind, ErrorCode, Role, Seq, ServiceAction, Timestamp, UserId, Version, limit,
+};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};

@@ -217,6 +217,8 @@ impl Chats {
         let near = |it: &i64| (it - seq.0).abs();
         seqs.sort_by_key(near);
         seqs.insert(0, root.0);
+        // What was said before they came in may be hidden from them.
+        seqs.retain(|seq| *seq > it.sees_after.0);
         let rows = sqlx::query(
             "WITH sized AS (
                  SELECT m.seq, m.version, m.sender_id, m.client_id, m.sent_at, m.edited_at, m.reply_to, m.body, m.reactions, m.views,
