@@ -78,7 +78,11 @@ rights: Array<Right>, } | { "type": "rights",
 /**
  * Which.
  */
-rights: Array<Right>, } | { "type": "info", 
+rights: Array<Right>, } | { "type": "discussion", 
+/**
+ * Of a channel the group, of a group the channel; absent: no longer.
+ */
+chat_id?: ChatId, } | { "type": "info", 
 /**
  * Its title, if that was.
  */
@@ -870,6 +874,10 @@ pinned?: Array<Seq>,
  */
 slow_seconds?: number, 
 /**
+ * Of a channel: the group in which its posts are discussed. Of a group: the channel whose posts are.
+ */
+discussion?: Discussion, 
+/**
  * What admins have set of it, if anything is.
  */
 settings?: ChatSettings, };
@@ -970,6 +978,23 @@ chat_id: ChatId,
  * Which message.
  */
 seq: Seq, };
+
+/**
+ * The comments on a channel's post.
+ */
+export type Comments = { 
+/**
+ * The group in which they stand.
+ */
+chat_id: ChatId, 
+/**
+ * The post as it stands there: with it the thread begins.
+ */
+seq: Seq, 
+/**
+ * How many there are, as last told.
+ */
+count: number, };
 
 /**
  * See [`OwnItem::Contact`].
@@ -1117,6 +1142,20 @@ behind?: Array<ChatId>,
  * Those that the asking user is not in.
  */
 gone?: Array<ChatId>, };
+
+/**
+ * What belongs together: a channel, and the group in which its posts are discussed. Each says it of the other; where only one does, it holds for
+ * nothing.
+ */
+export type Discussion = { 
+/**
+ * Of a channel its group, of a group its channel.
+ */
+chat_id: ChatId, 
+/**
+ * Of a channel: its last post before it was so. Those after it have comments.
+ */
+since: Seq, };
 
 /**
  * Any file.
@@ -1674,6 +1713,31 @@ export type GetStickerPacks = {
 pack_ids: Array<PackId>, };
 
 /**
+ * A page of a thread around a place, the message with which it begins among them: as [`History`](crate::command::History), with holes.
+ */
+export type GetThread = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * The message with which it begins.
+ */
+root: Seq, 
+/**
+ * The place. A number beyond the end means the end.
+ */
+seq: Seq, 
+/**
+ * How many older ones, 0 to 200.
+ */
+before: number, 
+/**
+ * How many from the place on, 0 to 200; together at most 200.
+ */
+after: number, };
+
+/**
  * Who some users are. Unknown ids are left out.
  */
 export type GetUsers = { 
@@ -1960,6 +2024,15 @@ export type JoinByInvite = {
  * The token, or an address that ends with it.
  */
 token: string, };
+
+/**
+ * Joins the group in which the posts of a channel are discussed. For those who are in the channel.
+ */
+export type JoinDiscussion = { 
+/**
+ * The channel.
+ */
+chat_id: ChatId, };
 
 /**
  * Somebody who asks to be let in.
@@ -2351,7 +2424,19 @@ silent?: boolean,
 /**
  * What stands behind a link in it, if its sender had that looked up and shown.
  */
-preview?: LinkPreview, };
+preview?: LinkPreview, 
+/**
+ * Of a post in a channel: the comments on it.
+ */
+comments?: Comments, 
+/**
+ * In a group that belongs to a channel: which of the channel's posts it is, with which the thread of its comments begins.
+ */
+post?: Seq, 
+/**
+ * There: the message with which the thread begins in which it stands.
+ */
+thread?: Seq, };
 
 /**
  * Calls missed and not looked at yet.
@@ -3683,7 +3768,11 @@ silent?: boolean,
  * Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
  * more the message goes without.
  */
-preview?: string, };
+preview?: string, 
+/**
+ * In a group that belongs to a channel: the post under which it is a comment, as that stands in the group.
+ */
+thread?: Seq, };
 
 /**
  * Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
@@ -3860,6 +3949,20 @@ delete_after?: number,
  * New posts are signed. In channels.
  */
 signed?: boolean, };
+
+/**
+ * Has the posts of a channel discussed in a group, or no longer. For those who are owner or admin of both and may change what stands above
+ * them; to end it, of one of the two.
+ */
+export type SetDiscussion = { 
+/**
+ * The channel; to end it also the group.
+ */
+chat_id: ChatId, 
+/**
+ * The group; absent to end it.
+ */
+group_id?: ChatId, };
 
 /**
  * Changes the title, the description or the photo of a group or channel, or several of them. For those who may `change_info`.
@@ -4507,6 +4610,9 @@ export interface Commands {
   get_scheduled: { params: GetScheduled; reply: ScheduledMessages };
   forward: { params: Forward; reply: SentAlbum };
   preview_link: { params: PreviewLink; reply: LinkPreviewed };
+  set_discussion: { params: SetDiscussion; reply: Changed };
+  join_discussion: { params: JoinDiscussion; reply: ChatSnapshot };
+  get_thread: { params: GetThread; reply: Page };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   react: { params: React; reply: Changed };
