@@ -302,6 +302,7 @@ impl State {
             pinned,
             slow_seconds: 0,
             settings: chapar_protocol::ChatSettings::default(),
+            discussion: None,
         };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()
