@@ -197,6 +197,16 @@ impl Client {
         self.call(&SetInfo { chat_id, title: None, description: None, photo: Some(photo) }).await
     }
 
+    /// Deletes messages for all, at most 100: all of them, or none.
+    pub async fn delete_messages(&self, chat_id: ChatId, seqs: Vec<Seq>) -> Result<Changed, Error> {
+        self.call(&DeleteMessages { chat_id, seqs }).await
+    }
+
+    /// Deletes messages for oneself, at most 100, whoever wrote them: they are gone on all own devices, and others see them as before.
+    pub async fn hide_messages(&self, chat_id: ChatId, seqs: Vec<Seq>) -> Result<ItemsSet, Error> {
+        self.call(&HideMessages { chat_id, seqs }).await
+    }
+
     /// Sends messages of one chat on into a chat, at most 30, each under a client id of its own: a retry with the same ids makes no second ones.
     pub async fn forward(
         &self,

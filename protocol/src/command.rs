@@ -58,6 +58,9 @@ pub use audience::*;
 mod calls;
 pub use calls::*;
 /// Of the own devices.
+mod deletion;
+pub use deletion::*;
+
 mod devices;
 pub use devices::*;
 /// Of messages with files, and of files.
@@ -516,6 +519,8 @@ commands! {
     "forward" Forward -> SentAlbum, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
+    "delete_messages" DeleteMessages -> Changed, http: true;
+    "hide_messages" HideMessages -> ItemsSet, http: true;
     "react" React -> Changed, http: true;
     "get_reactions" GetReactions -> Reactors, http: true;
     "get_readers" GetReaders -> Readers, http: true;

@@ -254,6 +254,27 @@ own_items! {
         /// Which chat.
         chat_id: ChatId, ToldRemoval
     }
+    /// Messages of a chat that the person has deleted for themselves (`hide_messages`): clients show nothing of them. The server sets it;
+    /// taken back, they are shown again.
+    Hidden = "hidden", most 1000, bytes 16384, {
+        /// Which chat.
+        chat_id: ChatId, Hidden
+    }
+}
+
+/// See [`OwnItem::Hidden`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Hidden {
+    /// The messages as stretches, each with its first and its last one, by seq. Between two of them there is at least one other message.
+    pub seqs: Vec<(Seq, Seq)>,
+}
+
+impl Hidden {
+    /// Whether a message is among them.
+    pub fn has(&self, seq: Seq) -> bool {
+        let next = self.seqs.partition_point(|(_, last)| *last < seq);
+        self.seqs.get(next).is_some_and(|(first, _)| *first <= seq)
+    }
 }
 
 /// See [`OwnItem::Removed`].
@@ -287,6 +308,10 @@ pub struct Mute {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub until: Option<Timestamp>,
+    /// Mentions and answers to one's own messages make a sound all the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub mentions: bool,
 }
 
 /// See [`OwnItem::Pin`].
@@ -435,7 +460,9 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             };
         }
         // What the server says of it is not for others to say.
-        OwnItem::JoinRequest { value: Some(_), .. } | OwnItem::Removed { value: Some(_), .. } => {
+        OwnItem::JoinRequest { value: Some(_), .. }
+        | OwnItem::Removed { value: Some(_), .. }
+        | OwnItem::Hidden { value: Some(_), .. } => {
             return refuse(ErrorCode::UnknownKind, "this is set by the server; it can be taken back");
         }
         OwnItem::Scheduled { .. } => return refuse(ErrorCode::UnknownKind, "items of this kind cannot be set"),
@@ -445,6 +472,7 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
         | OwnItem::Archive { chat_id, .. }
         | OwnItem::JoinRequest { chat_id, .. }
         | OwnItem::Removed { chat_id, .. }
+        | OwnItem::Hidden { chat_id, .. }
             if chat_id.0 < 1 =>
         {
             return refuse(ErrorCode::BadRequest, "no chat has this id");

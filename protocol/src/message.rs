@@ -50,6 +50,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub forwarded: Option<Forwarded>,
+    /// In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub answers: Option<UserId>,
 }
 
 impl Message {
@@ -67,7 +71,18 @@ impl Message {
             reactions: Vec::new(),
             views: 0,
             forwarded: None,
+            answers: None,
         }
+    }
+
+    /// Whom it calls: those whom it mentions, and whose message it answers. Oneself one calls not.
+    pub fn called(&self) -> impl Iterator<Item = UserId> {
+        self.body.mentioned().chain(self.answers).filter(|user| *user != self.sender)
+    }
+
+    /// Whether it calls somebody.
+    pub fn calls(&self, user: UserId) -> bool {
+        self.called().any(|it| it == user)
     }
 }
 
@@ -274,6 +289,15 @@ impl Body {
     /// A plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text { text: text.into(), entities: Vec::new() })
+    }
+
+    /// Whom its words mention.
+    pub fn mentioned(&self) -> impl Iterator<Item = UserId> {
+        let marks = match self {
+            Self::Text(text) => text.entities.as_slice(),
+            other => other.caption().map_or(&[][..], |caption| caption.entities.as_slice()),
+        };
+        marks.iter().filter_map(|it| if let EntityKind::Mention { user_id } = it.kind { Some(user_id) } else { None })
     }
 }
 

@@ -109,6 +109,10 @@ fn check_entities(text: &str, length: usize, entities: &[Entity]) -> Result<(), 
     if entities.len() > limit::ENTITIES {
         return refuse(ErrorCode::BadEntities, "a text has at most 100 entities");
     }
+    let mentions = entities.iter().filter(|it| matches!(it.kind, EntityKind::Mention { .. }));
+    if mentions.count() > limit::MENTIONS {
+        return refuse(ErrorCode::BadEntities, "a text has at most 50 mentions");
+    }
     let inside_pair = {
         let mut inside = vec![false; length + 1];
         let mut at = 0;

@@ -117,6 +117,7 @@ macro_rules! commands {
                 "send" => chats::send::start(app, asker, request),
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
+                "delete_messages" => chats::change::start(app, asker, request, chats::change::delete_messages),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
                 "vote" => chats::change::start(app, asker, request, chats::polls::vote),
                 "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
@@ -158,6 +159,7 @@ commands! {
     "delete_scheduled" => chats::schedule::delete, SHORT;
     "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
+    "hide_messages" => chats::hide_messages::run, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;

@@ -45,6 +45,8 @@ pub enum Change {
     Edit(Seq, NewBody),
     /// A tombstone in place of a message.
     Delete(Seq),
+    /// The same for several messages: all or none. Each has its own version.
+    DeleteSome(Vec<Seq>),
     /// One's reaction to a message, or none.
     React(Seq, Option<String>),
     /// One's vote in a poll: the places of what one chooses, none to take it back.
@@ -163,7 +165,7 @@ impl NewMessage {
     /// A message from elsewhere: which one, by which a retry is known, and what is stored of it.
     pub fn forwarded(client_id: Uuid, from: (ChatId, Seq), stored: Body, origin: Forwarded) -> Self {
         let message = Self::with(client_id, Self::hash_of_forwarded(from), stored, None);
-        message.beside(Beside { forwarded: Some(origin) })
+        message.beside(Beside { forwarded: Some(origin), ..Beside::default() })
     }
 
     /// Tells a retry of a forwarded message from another one. It may have been edited in between: it is known by its place.
@@ -222,6 +224,7 @@ impl Asked {
                     messages.iter().map(|it| AROUND + it.json.len()).sum()
                 }
                 Change::Recall(sent) => 24 * sent.len(),
+                Change::DeleteSome(seqs) => AROUND * seqs.len(),
                 Change::Edit(_, body) => said(body).to_string().len(),
                 Change::Add(users, back) => 8 * (users.len() + back.len()),
                 Change::Create(new) => 8 * new.members.len(),
@@ -247,17 +250,22 @@ impl Asked {
         std::iter::once(self.by.user()).chain(some.iter().copied()).chain(one)
     }
 
-    /// The message that must be known to judge it.
-    pub fn message(&self) -> Option<Seq> {
-        match self.change {
+    /// The messages that must be known to judge it.
+    pub fn messages(&self) -> impl Iterator<Item = Seq> {
+        let (some, one) = match &self.change {
+            // An answer calls whoever wrote what it answers.
+            Change::Send(message) => (&[][..], message.reply_to),
+            Change::SendAlbum(messages) => (&[][..], messages.first().and_then(|it| it.reply_to)),
+            Change::DeleteSome(seqs) => (seqs.as_slice(), None),
             Change::Edit(seq, _)
             | Change::Delete(seq)
             | Change::React(seq, _)
             | Change::Vote(seq, _)
             | Change::ClosePoll(seq)
-            | Change::Pin(seq) => Some(seq),
-            _ => None,
-        }
+            | Change::Pin(seq) => (&[][..], Some(*seq)),
+            _ => (&[][..], None),
+        };
+        some.iter().copied().chain(one)
     }
 
     /// The ids by which it is known whether it was sent before.

@@ -213,6 +213,9 @@ pub struct Beside {
     /// Where it was forwarded from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<Forwarded>,
+    /// Who wrote what it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<UserId>,
 }
 
 impl Beside {
@@ -221,13 +224,14 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone() }
+        Self { forwarded: message.forwarded.clone(), answers: message.answers }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded } = self;
+        let Self { forwarded, answers } = self;
         message.forwarded = forwarded;
+        message.answers = answers;
     }
 
     /// Whether there is none.

@@ -40,7 +40,7 @@ pub(super) async fn load_posts(lease: &mut Lease, asked: &[&Asked], chats: &mut 
     Ok(())
 }
 
-/// What `write_apart` is to write, but polls.
+/// What `write_apart` and `write_mentions` are to write, but polls.
 pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
     let mut lists = Map::new();
     if let Some(entry) = entry::rows(written) {
@@ -59,6 +59,9 @@ pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
         }
         for (user, (by, reason)) in &it.rows.removals {
             put("removals", json!({ "chat": chat, "usr": user, "by": by, "reason": reason }));
+        }
+        for (&(seq, user), called) in &it.rows.called {
+            put("called", json!({ "chat": chat, "seq": seq, "usr": user, "called": called }));
         }
         for (by, action) in &it.rows.log {
             put("log", json!({ "chat": chat, "by": by, "action": action }));

@@ -4,6 +4,16 @@ import { numbers } from '../numbers';
 const n = numbers('en');
 
 const en: typeof fa = {
+  deletion: {
+    forAll: 'Delete for everybody',
+    forMe: 'Delete for me',
+    leadBoth: 'Deleted for everybody, it does not come back. Deleted for you alone, others go on seeing it.',
+    leadMe: 'It is gone on all your devices; others go on seeing it.',
+    leadNotes: 'It is gone on all your devices and does not come back.',
+  },
+  mentions: {
+    whom: 'Members of the group',
+  },
   forward: {
     title: (count) => (count === 1 ? 'Forward a message' : `Forward ${n(count)} messages`),
     search: 'Search chats',
@@ -330,6 +340,9 @@ const en: typeof fa = {
     hangUp: 'Hang up',
     mute: 'Mute the microphone',
     unmute: 'Unmute the microphone',
+    muteButMentions: 'Mute, except mentions',
+    hearMentions: 'Notify me of mentions',
+    muteMentions: 'Mute mentions too',
     muted: 'Your microphone is muted',
     otherMuted: 'The other microphone is muted',
     videoOn: 'Turn the camera on',

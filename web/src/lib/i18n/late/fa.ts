@@ -4,6 +4,16 @@ const n = numbers('fa');
 
 /** What only parts of the app say that are loaded when they are wanted: the words come with the first of them. */
 const fa = {
+  deletion: {
+    forAll: 'حذف برای همه',
+    forMe: 'حذف برای خودم',
+    leadBoth: 'اگر برای همه حذف شود برنمی‌گردد. اگر تنها برای خودتان حذف کنید دیگران همچنان آن را می‌بینند.',
+    leadMe: 'در همهٔ دستگاه‌های شما حذف می‌شود؛ دیگران همچنان آن را می‌بینند.',
+    leadNotes: 'در همهٔ دستگاه‌های شما حذف می‌شود و برنمی‌گردد.',
+  },
+  mentions: {
+    whom: 'اعضای گروه',
+  },
   forward: {
     title: (count: number) => (count === 1 ? 'هدایت پیام' : `هدایت ${n(count)} پیام`),
     search: 'جستجوی گفت‌وگو',
@@ -330,6 +340,9 @@ const fa = {
     hangUp: 'پایان تماس',
     mute: 'بستن میکروفون',
     unmute: 'باز کردن میکروفون',
+    muteButMentions: 'بی‌صدا، مگر نام مرا ببرند',
+    hearMentions: 'خبر دادن وقتی نام مرا می‌برند',
+    muteMentions: 'بی‌خبر، حتی وقتی نام مرا می‌برند',
     muted: 'میکروفون بسته است',
     otherMuted: 'میکروفون طرف دیگر بسته است',
     videoOn: 'روشن کردن دوربین',
