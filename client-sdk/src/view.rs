@@ -2,7 +2,9 @@
 
 use std::ops::Bound;
 
-use chapar_protocol::{Body, ChatId, ChatInfo, OwnItem, item::Hidden, Member, Message, Role, Seq, Version, poll::OwnVote};
+use chapar_protocol::{
+    Body, ChatId, ChatInfo, Member, Message, OwnItem, Role, Seq, Version, item::Hidden, poll::OwnVote,
+};
 
 use crate::core::{Session, chat::Chat, event::SendState, outbox::OutboxItem};
 

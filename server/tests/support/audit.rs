@@ -131,7 +131,8 @@ impl Audit {
         // A snapshot names no more than so many.
         let calls = |it: &&Message| it.calls(device.id()) && self.snapshot.chat.kind == ChatKind::Group;
         let read = model.mine.get(&chat_id).map_or(Seq(0), |mine| mine.read_seq);
-        let unread: Vec<Seq> = self.messages.values().filter(calls).map(|it| it.seq).filter(|seq| *seq > read).collect();
+        let unread: Vec<Seq> =
+            self.messages.values().filter(calls).map(|it| it.seq).filter(|seq| *seq > read).collect();
         if unread.len() <= limit::MENTIONS_TOLD {
             assert_eq!(model.unread_mentions(chat_id), unread, "unread mentions of user {}", device.id());
         }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member, Message,
-    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept, poll::OwnVote,
+    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member,
+    Message, MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept, poll::OwnVote,
 };
 use uuid::Uuid;
 

@@ -156,7 +156,10 @@ impl Judging {
 
     /// Says in an answer whom it answers. Only in groups: of two people each knows it, and readers of a channel are not named to each other.
     fn with_author(&self, sender: UserId, new: NewMessage) -> NewMessage {
-        let original = new.reply_to.filter(|_| self.chat.info.kind == ChatKind::Group).and_then(|seq| self.chat.messages.get(&seq));
+        let original = new
+            .reply_to
+            .filter(|_| self.chat.info.kind == ChatKind::Group)
+            .and_then(|seq| self.chat.messages.get(&seq));
         let author = original.filter(|it| !matches!(it.message.body, Body::Service { .. })).map(|it| it.message.sender);
         match author.filter(|author| *author != sender) {
             None => new,

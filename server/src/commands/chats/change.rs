@@ -11,8 +11,8 @@ use chapar_domain::{
 use chapar_protocol::{
     ChatId, ErrorCode, Right, WireError,
     command::{
-        Changed, Command, Delete, DeleteMessages, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum, SetAdminRights,
-        SetChatRights, SetRole, SetSlowMode, UnbanMember,
+        Changed, Command, Delete, DeleteMessages, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum,
+        SetAdminRights, SetChatRights, SetRole, SetSlowMode, UnbanMember,
     },
     frame, limit, text,
 };

@@ -9,8 +9,9 @@ use std::{
 use chapar_protocol::{
     Action, ChatId, Command, ErrorCode, OwnItem, Seq, Timestamp, UserId,
     command::{
-        AddMembers, Delete, DeleteMessages, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React, RemoveMember,
-        RestrictMember, Send, SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, UnbanMember, UnpinMessage,
+        AddMembers, Delete, DeleteMessages, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React,
+        RemoveMember, RestrictMember, Send, SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, UnbanMember,
+        UnpinMessage,
     },
     item::Block,
     message::NewBody,
