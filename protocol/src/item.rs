@@ -4,7 +4,9 @@
 //! Every item carries the per-user version of its last change. A client passes over kinds that it does not know, and takes the
 //! version all the same.
 
+mod entry;
 mod folder;
+mod hidden;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,9 @@ use crate::{
     message::Text, text,
 };
 
+pub use entry::{AskedToJoin, ToldRemoval};
 pub use folder::{Folder, FolderChat, FolderKind};
+pub use hidden::Hidden;
 
 /// One of a person's own things, in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -260,45 +264,6 @@ own_items! {
         /// Which chat.
         chat_id: ChatId, Hidden
     }
-}
-
-/// See [`OwnItem::Hidden`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct Hidden {
-    /// The messages as stretches, each with its first and its last one, by seq. Between two of them there is at least one other message.
-    pub seqs: Vec<(Seq, Seq)>,
-}
-
-impl Hidden {
-    /// Whether a message is among them.
-    pub fn has(&self, seq: Seq) -> bool {
-        let next = self.seqs.partition_point(|(_, last)| *last < seq);
-        self.seqs.get(next).is_some_and(|(first, _)| *first <= seq)
-    }
-}
-
-/// See [`OwnItem::Removed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct ToldRemoval {
-    /// The chat's title then.
-    pub title: String,
-    /// When.
-    pub at: Timestamp,
-    /// Why.
-    pub reason: String,
-}
-
-/// See [`OwnItem::JoinRequest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct AskedToJoin {
-    /// The chat's title then.
-    pub title: String,
-    /// Since when.
-    pub at: Timestamp,
-    /// They were not let in.
-    #[serde(default, skip_serializing_if = "is_false")]
-    #[ts(as = "Option<bool>", optional)]
-    pub declined: bool,
 }
 
 /// See [`OwnItem::Mute`].

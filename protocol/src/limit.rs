@@ -9,7 +9,7 @@ pub const TEXT_UNITS: usize = 4096;
 pub const BODY_BYTES: usize = 32 * 1024;
 /// Most entities in one text.
 pub const ENTITIES: usize = 100;
-/// Most mentions among them.
+/// Most people whom one text mentions.
 pub const MENTIONS: usize = 50;
 /// Unread mentions that a snapshot of a chat names, the oldest ones.
 pub const MENTIONS_TOLD: usize = 50;

@@ -179,6 +179,13 @@ pub struct Entity {
     pub kind: EntityKind,
 }
 
+impl Entity {
+    /// Whom it mentions, if it does.
+    pub fn mentions(&self) -> Option<UserId> {
+        if let EntityKind::Mention { user_id } = self.kind { Some(user_id) } else { None }
+    }
+}
+
 /// What an [`Entity`] marks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -297,7 +304,7 @@ impl Body {
             Self::Text(text) => text.entities.as_slice(),
             other => other.caption().map_or(&[][..], |caption| caption.entities.as_slice()),
         };
-        marks.iter().filter_map(|it| if let EntityKind::Mention { user_id } = it.kind { Some(user_id) } else { None })
+        marks.iter().filter_map(Entity::mentions)
     }
 }
 

@@ -108,12 +108,13 @@ async fn it_has_bounds_and_is_for_members_of_groups() {
         device.connect(world.at(0)).await;
     }
     let many = |count: u32| {
-        let mark = |offset| Entity { offset, length: 1, kind: EntityKind::Mention { user_id: sara.id() } };
+        let named = |offset| if offset < 2 { sara.id() } else { UserId(1_000_000 + i64::from(offset)) };
+        let mark = |offset| Entity { offset, length: 1, kind: EntityKind::Mention { user_id: named(offset) } };
         NewBody::Text(Text { text: "x".repeat(60), entities: (0..count).map(mark).collect() })
     };
-    let too_many = Send { chat_id: chat, client_id: Uuid::new_v4(), body: many(51), reply_to: None };
+    let too_many = Send { chat_id: chat, client_id: Uuid::new_v4(), body: many(52), reply_to: None };
     assert_eq!(writer.refused(too_many).await.code, ErrorCode::BadEntities);
-    let all = send(&writer, chat, many(50), None).await;
+    let all = send(&writer, chat, many(51), None).await;
     send(&writer, chat, mention(stranger.id()), None).await;
     let plain = writer.say(direct, "x").await.seq;
     let answer = send(&sara, direct, mention(writer.id()), Some(plain)).await;
