@@ -94,6 +94,14 @@ async fn two_terminals_chat_through_pipes() {
     sara.shows("@reza: — Hotel Nur: +982537740000 —").await;
     reza.types("/contact nobody").await;
     reza.shows("✗ whom?").await;
+    sara.types("/forward 1 @reza").await;
+    reza.shows("@sara (forwarded): ").await;
+    reza.types("/pin 1").await;
+    reza.types("/pin 99").await;
+    reza.shows("✗ ").await;
+    reza.types("/later 30 at last").await;
+    reza.types("/scheduled").await;
+    reza.shows(": at last").await;
     sara.types("/nonsense").await;
     sara.shows("✗ /nonsense?").await;
     sara.types("last words").await;

@@ -39,6 +39,10 @@ pub enum Scenario {
     /// People who vote in one poll of a group: whether each vote is stored and counted once, and what members notice; and how fast the same
     /// people write.
     Polls(crate::scenario::polls::Polls),
+    /// People who see the posts of a channel: whether each view is counted once, and what its readers notice.
+    Views(crate::scenario::views::Views),
+    /// Messages that were scheduled for the same second, while their node is killed: how long until the last has left, and whether each has once.
+    Scheduled(crate::scenario::scheduled::Scheduled),
     /// Somebody in 2,000 chats who comes back: how long until they have what was written in 20 of them, and what that costs.
     Hello(crate::scenario::hello::HelloArgs),
     /// All connections break at once: how long until the last one has come back and has everything.

@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Scenario::Joins(args) => (scenario::joins::run(args), &args.own.json),
         Scenario::Reactions(args) => (scenario::reactions::run(args), &args.own.json),
         Scenario::Polls(args) => (scenario::polls::run(args), &args.own.json),
+        Scenario::Views(args) => (scenario::views::run(args), &args.own.json),
+        Scenario::Scheduled(args) => (scenario::scheduled::run(args), &args.own.json),
         Scenario::Hello(args) => (scenario::hello::run(args), &args.own.json),
         Scenario::Storm(args) => (scenario::storm::run(args), &args.own.json),
         Scenario::Photos(args) => (scenario::photos::run(args), &args.own.json),

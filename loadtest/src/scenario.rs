@@ -11,8 +11,10 @@ pub mod joins;
 pub mod photos;
 pub mod polls;
 pub mod reactions;
+pub mod scheduled;
 pub mod storm;
 pub mod upload;
+pub mod views;
 
 use std::{
     ops::RangeInclusive,

@@ -28,8 +28,10 @@ const LOOK_ONLINE: Duration = Duration::from_secs(1);
 /// Messages that are taken together, and that are on their way at the same time.
 const BATCH: usize = 1024;
 const AT_ONCE: usize = 512;
-/// For how long a node has them to itself: longer than the committer tries.
-const LEASE: Duration = Duration::from_secs(6);
+/// After which another node takes them over: a dead one is not waited for, and sent by two they are sent once.
+const LEASE: Duration = Duration::from_millis(2500);
+/// For how long their writer cannot change them: longer than the committer tries.
+const HELD: Duration = Duration::from_secs(6);
 /// What became of them is noted after so many.
 const NOTED: usize = 256;
 /// People for whom messages wait, in one look.
@@ -45,10 +47,10 @@ pub async fn run(app: Arc<App>) {
                 tracing::warn!(%error, "could not look who is online for whom messages wait");
             }
         }
-        let taken = app.store.people.take_scheduled(i64::try_from(BATCH).unwrap_or(i64::MAX), LEASE).await;
+        let taken = app.store.people.take_scheduled(i64::try_from(BATCH).unwrap_or(i64::MAX), LEASE, HELD).await;
         let full = match taken {
             Ok(due) => {
-                let full = due.len() == BATCH;
+                let full = due.len() >= BATCH;
                 send(&app, due).await;
                 full
             }

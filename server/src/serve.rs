@@ -38,7 +38,7 @@ use crate::{
     metrics::Metrics,
     passwords::Passwords,
     polls,
-    readers::Readers,
+    readers::{self, Readers},
     relays::Relays,
     resumes::Resumes,
     scheduled,
@@ -182,7 +182,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     for worker in workers {
         tasks.spawn(COMMITTER, worker);
     }
-    let (readers, running) = Readers::start(&store, lists.clone(), fanout.clone(), counters.clone());
+    let parts = readers::Parts { store: store.clone(), fanout: fanout.clone(), counters: counters.clone() };
+    let (readers, running) = Readers::start(&parts, lists.clone());
     for run in running {
         tasks.spawn("the way of readers", run);
     }

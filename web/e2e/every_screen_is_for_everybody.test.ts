@@ -16,14 +16,15 @@ beforeAll(async () => {
   world = await seed(url());
 });
 
-const looks = ['light', 'dark'] as const;
+type Look = 'light' | 'dark';
 
-for (const [language, size] of [
-  ['fa', 'desktop'],
-  ['en', 'phone'],
-  ['ar', 'tablet'],
-] as [Language, 'desktop' | 'phone' | 'tablet'][]) {
-  test(`axe finds nothing: ${language}, ${size}, light and dark`, async () => {
+for (const [language, size, looks] of [
+  ['fa', 'desktop', ['light', 'dark']],
+  ['en', 'phone', ['light', 'dark']],
+  // Another language has other names for things, and no other colours.
+  ['ar', 'tablet', ['light']],
+] as [Language, 'desktop' | 'phone' | 'tablet', Look[]][]) {
+  test(`axe finds nothing: ${language}, ${size}, ${looks.join(' and ')}`, async () => {
     const mina = await device({ language, size, theme: 'system' });
     const found: Record<string, unknown> = {};
     const check = async (name: string): Promise<void> => {
@@ -52,7 +53,7 @@ for (const [language, size] of [
 }
 
 /** All rules in the first look; in the other one what may differ there, which are the colours. */
-async function findings({ page }: Device, look: (typeof looks)[number]): Promise<unknown[]> {
+async function findings({ page }: Device, look: Look): Promise<unknown[]> {
   // The page has taken the look, and what was moving for it stands still: before that its colours are not its own.
   await page.waitForFunction((wanted) => document.documentElement.dataset['theme'] === wanted, look);
   await page.evaluate(async () => {
@@ -64,7 +65,7 @@ async function findings({ page }: Device, look: (typeof looks)[number]): Promise
       await Promise.all(now.map((each) => each.finished.catch(() => {})));
     }
   });
-  const only = look === looks[0] ? { type: 'tag', values: RULES } : { type: 'rule', values: ['color-contrast'] };
+  const only = look === 'light' ? { type: 'tag', values: RULES } : { type: 'rule', values: ['color-contrast'] };
   const { violations } = (await page.evaluate(
     (runOnly) => (window as unknown as { axe: { run(options: unknown): Promise<unknown> } }).axe.run({ runOnly, resultTypes: ['violations'] }),
     only,

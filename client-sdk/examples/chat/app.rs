@@ -1,6 +1,7 @@
 //! The chat itself: lines and events in, lines out.
 
 mod files;
+mod later;
 mod places;
 mod polls;
 
@@ -42,6 +43,8 @@ const HELP: &str = "\
 /place 34.64 50.87       a place
 /contact @handle [+98…]  somebody to be written to; or a name and a number
 /poll Question | A | B   a poll; /vote N 1 3 answers one, /vote N takes it back, /close N ends one's own
+/forward N @handle       to another chat; or its number          /pin N  /unpin N
+/later MINUTES text      sent then               /scheduled  what is still to be sent here
 /save N [PATH]           the file of a message
 /retry  /cancel          what was not sent             /quit        the end";
 
@@ -180,6 +183,10 @@ impl App {
                 let (seq, _) = seq_and_rest(rest)?;
                 self.client.close_poll(self.here()?, seq).await?;
             }
+            "/forward" => self.forward(rest).await?,
+            "/pin" | "/unpin" => self.pin(rest, word == "/pin").await?,
+            "/later" => self.later(rest).await?,
+            "/scheduled" => self.scheduled().await?,
             "/contact" => self.contact(rest).await?,
             "/save" => self.save(rest)?,
             "/retry" | "/cancel" => self.unsent(word == "/retry"),

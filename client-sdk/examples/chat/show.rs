@@ -53,13 +53,14 @@ impl Show {
             false => "",
         };
         let reply = message.reply_to.map_or(String::new(), |seq| format!(" ↩#{seq}"));
+        let from = message.forwarded.as_ref().map_or("", |_| " (forwarded)");
         let edited = if message.edited_at.is_some() { " (edited)" } else { "" };
         let reaction = |it: &ReactionCount| {
             let mine = if view.my_reaction.as_ref() == Some(&it.emoji) { "*" } else { "" };
             format!("  {}{}{mine}", self.bidi.part(&it.emoji), it.count)
         };
         let reactions: String = message.reactions.iter().map(reaction).collect();
-        format!("#{} {}{mark}{reply}: {}{edited}{reactions}", message.seq, self.name(message.sender), self.body(view))
+        format!("#{} {}{mark}{reply}{from}: {}{edited}{reactions}", message.seq, self.name(message.sender), self.body(view))
     }
 
     fn body(&self, view: &MessageView) -> String {

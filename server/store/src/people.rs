@@ -15,6 +15,7 @@ pub mod known;
 pub mod lists;
 pub mod names;
 pub mod reports;
+pub mod rushed_marks;
 pub mod scheduled;
 pub mod stickers;
 pub mod unfinished_calls;

@@ -234,6 +234,12 @@ async fn writing(store: &Store, size: Size, round: i64) {
     assert!(seen.iter().all(Option::is_some), "both are in it");
     let marks = who.iter().map(|it| (*it, Seq(10 + round))).collect();
     store.people.mark_read(&marks).await.expect("read");
+    store.people.note_marks(&marks).await.expect("written down");
+    let lease = std::time::Duration::from_secs(1);
+    let rushes = store.people.take_rushed_marks(4, lease).await.expect("taken");
+    assert_eq!(rushes.iter().flat_map(|it| &it.1).count(), marks.len());
+    let done: Vec<_> = rushes.iter().map(|it| it.0).collect();
+    store.people.drop_rushed_marks(&done).await.expect("done");
     store.chats.show_read(&marks).await.expect("shown");
     store.chats.tend_feed().await.expect("tended");
     let mut turn = store.people.follow("a test", "a history").await.expect("read").expect("nobody else");
@@ -393,7 +399,7 @@ async fn scheduled(store: &Store, round: i64) {
     assert!(store.people.scheduled(ME, message(1).client_id).await.expect("read").is_some());
     assert_eq!(store.people.scheduled_in(ME, ChatId(DIRECT)).await.expect("read").messages.len(), 4);
     let lease = std::time::Duration::ZERO;
-    assert_eq!(store.people.take_scheduled(100, lease).await.expect("taken").len(), 3);
+    assert_eq!(store.people.take_scheduled(100, lease, lease).await.expect("taken").len(), 3);
     store.people.waited_for(100).await.expect("read");
     store.people.waiting_for(&[ME]).await.expect("read");
     store.people.wake_scheduled(&[(ME, THE_OWNER)]).await.expect("woken");

@@ -35,6 +35,7 @@ mod a_removed_member_hears_no_more;
 mod a_report_names_what_its_author_has_seen;
 mod a_request_that_is_given_up_leaves_nothing_open;
 mod a_revoked_device_is_silenced_everywhere;
+mod a_rush_of_readers_is_written_down;
 mod a_scanner_holds_a_file;
 mod a_slow_reader_is_let_go;
 mod a_slow_reader_reads_steadily;

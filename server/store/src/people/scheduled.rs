@@ -131,18 +131,24 @@ impl People {
         told(&rows)
     }
 
-    /// Takes some whose time has come, for as long as a lease lasts: those of a node that has died meanwhile are taken again.
-    pub async fn take_scheduled(&self, most: i64, lease: Duration) -> Result<Vec<Due>> {
+    /// Takes some whose time has come, and as many that a node has left for longer than `lease`. Their writer cannot change them for
+    /// as long as they are `held`.
+    pub async fn take_scheduled(&self, most: i64, lease: Duration, held: Duration) -> Result<Vec<Due>> {
         let rows = sqlx::query(
             "WITH due AS MATERIALIZED (
                  SELECT user_id, client_id FROM scheduled WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+             ),
+             abandoned AS MATERIALIZED (
+                 SELECT user_id, client_id FROM scheduled WHERE taken AND again_at <= now() ORDER BY again_at LIMIT $1
+                 FOR UPDATE SKIP LOCKED
              )
-             UPDATE scheduled s SET due_at = now() + $2, taken = true
-             FROM due d WHERE s.user_id = d.user_id AND s.client_id = d.client_id
+             UPDATE scheduled s SET due_at = now() + $3, again_at = now() + $2, taken = true
+             FROM (TABLE due UNION TABLE abandoned) d WHERE s.user_id = d.user_id AND s.client_id = d.client_id
              RETURNING s.user_id, s.message",
         )
         .bind(most)
         .bind(interval(lease))
+        .bind(interval(held))
         .fetch_all(&self.pool)
         .await?;
         let due =
