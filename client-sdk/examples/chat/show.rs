@@ -60,7 +60,12 @@ impl Show {
             format!("  {}{}{mine}", self.bidi.part(&it.emoji), it.count)
         };
         let reactions: String = message.reactions.iter().map(reaction).collect();
-        format!("#{} {}{mark}{reply}{from}: {}{edited}{reactions}", message.seq, self.name(message.sender), self.body(view))
+        format!(
+            "#{} {}{mark}{reply}{from}: {}{edited}{reactions}",
+            message.seq,
+            self.name(message.sender),
+            self.body(view)
+        )
     }
 
     fn body(&self, view: &MessageView) -> String {

@@ -326,7 +326,7 @@ generation: number,
 candidates: Array<string>, });
 
 /**
- * See [`OwnItem::JoinRequest`].
+ * See [`super::OwnItem::JoinRequest`].
  */
 export type AskedToJoin = { 
 /**
@@ -1693,7 +1693,7 @@ token: string,
 resume?: Resume, };
 
 /**
- * See [`OwnItem::Hidden`].
+ * See [`super::OwnItem::Hidden`].
  */
 export type Hidden = { 
 /**
@@ -4051,7 +4051,7 @@ entities?: Array<Entity>, };
 export type Timestamp = string;
 
 /**
- * See [`OwnItem::Removed`].
+ * See [`super::OwnItem::Removed`].
  */
 export type ToldRemoval = { 
 /**

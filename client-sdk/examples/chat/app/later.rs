@@ -33,7 +33,11 @@ impl App {
     /// The number of a message that is to stand above the others, or not any more.
     pub(super) async fn pin(&mut self, rest: &str, pinned: bool) -> Outcome {
         let (chat_id, (seq, _)) = (self.here()?, seq_and_rest(rest)?);
-        if pinned { self.client.pin_message(chat_id, seq).await? } else { self.client.unpin_message(chat_id, seq).await? };
+        if pinned {
+            self.client.pin_message(chat_id, seq).await?
+        } else {
+            self.client.unpin_message(chat_id, seq).await?
+        };
         Ok(())
     }
 
