@@ -388,6 +388,21 @@ impl Client {
         self.enqueue(OutboxItem::new(client_id, chat_id, body, reply_to)).reply().await
     }
 
+    /// [`Client::send`], with what the server has found behind a link in it: the link as it was asked for by [`Client::preview_link`].
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub async fn send_with_preview(
+        &self,
+        chat_id: ChatId,
+        body: NewBody,
+        reply_to: Option<Seq>,
+        preview: String,
+    ) -> Result<Sent, Error> {
+        let item = OutboxItem::new(new_client_id(), chat_id, body, reply_to);
+        self.enqueue(OutboxItem { preview: Some(preview), ..item }).reply().await
+    }
+
     /// Puts a message into the outbox without waiting; [`ClientEvent::Outbox`] tells how it goes on.
     pub fn post(&self, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Uuid {
         let client_id = new_client_id();

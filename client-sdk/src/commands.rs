@@ -8,12 +8,12 @@ use chapar_protocol::{
         DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
         GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks,
         GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetUsers, GetVoters, HideMessages, History,
-        InviteUses, Invites, ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, MarkRead, Members,
-        OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, React, Reactors, Readers,
-        RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite, RevokeOtherDevices,
-        Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights, SetInfo, SetInvite,
-        SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage,
-        Users, Vote, Voted, Voters, WatchPresence,
+        InviteUses, Invites, ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, LinkPreviewed,
+        MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, PreviewLink,
+        React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
+        RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
+        SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember,
+        UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -322,6 +322,11 @@ impl Client {
     /// Who some users are, at most 200.
     pub async fn get_users(&self, user_ids: Vec<UserId>) -> Result<Users, Error> {
         self.call(&GetUsers { user_ids }).await
+    }
+
+    /// What the server finds behind a link that is about to be sent ([`Client::send_with_preview`]).
+    pub async fn preview_link(&self, url: &str) -> Result<LinkPreviewed, Error> {
+        self.call(&PreviewLink { url: url.to_owned() }).await
     }
 
     /// Sets some of the own things, or takes them back: at most 100, all of them or none.

@@ -10,7 +10,8 @@ use chapar_protocol::{
     ChatId, ErrorCode, FileId, FileKind, Seq, User, WireError,
     command::{GetFile, GetLinks, Links, Sent, SetAvatar},
     media::{
-        Caption, FileAt, FileInfo, NamedFile, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker, NewVideo, NewVoice,
+        Caption, FileAt, FileInfo, FileState, NamedFile, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
+        NewVideo, NewVoice,
     },
     message::NewBody,
 };
@@ -24,7 +25,7 @@ use crate::{
     core::outbox::{OutboxItem, Upload},
     driver,
     http::Http,
-    upload::{modified, name_of},
+    upload::{self, modified, name_of},
 };
 
 /// Where a file comes from.
@@ -72,6 +73,17 @@ pub struct FileOptions {
     pub duration_ms: Option<u32>,
     /// A client id of one's own, from [`new_client_id`].
     pub client_id: Option<Uuid>,
+}
+
+/// A file of the disk, to be brought to the server as `kind`.
+async fn upload_of(path: PathBuf, kind: FileKind, name: Option<String>) -> Result<Upload, Error> {
+    let metadata = tokio::fs::metadata(&path).await.map_err(|error| Error::File(error.to_string()))?;
+    let size = metadata.len();
+    if !metadata.is_file() || size > kind.most_bytes() {
+        let message = "this is no file, or a larger one than may be sent as this";
+        return Err(Error::Server(WireError::new(ErrorCode::FileTooLarge, message)));
+    }
+    Ok(Upload { path, kind, name, size, modified: modified(&metadata), id: None })
 }
 
 /// A file of a message.
@@ -149,16 +161,33 @@ impl Client {
                 (std::path::absolute(kept).map_err(|error| Error::File(error.to_string()))?, name)
             }
         };
-        let metadata = tokio::fs::metadata(&path).await.map_err(|error| Error::File(error.to_string()))?;
-        let (kind, size) = (options.kind.unwrap_or(FileKind::Document), metadata.len());
-        if !metadata.is_file() || size > kind.most_bytes() {
-            let message = "this is no file, or a larger one than may be sent as this";
-            return Err(Error::Server(WireError::new(ErrorCode::FileTooLarge, message)));
-        }
+        let kind = options.kind.unwrap_or(FileKind::Document);
         let body = body(kind, &options)?;
-        let name = options.name.or(own_name);
-        let upload = Some(Upload { path, kind, name, size, modified: modified(&metadata), id: None });
+        let upload = Some(upload_of(path, kind, options.name.or(own_name)).await?);
         Ok(OutboxItem { upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
+    }
+
+    /// Brings a file to the server for something else than a message, such as a picture of a person or a chat, or a sticker, and waits
+    /// until it can be named. It goes on through losses of the network; dropping the future ends it.
+    pub async fn upload(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<FileInfo, Error> {
+        let path = path.as_ref();
+        let upload = upload_of(path.to_owned(), kind, name_of(path)).await?;
+        let file_id = upload::run(self.http(), || self.token(), &upload, |_| ()).await.map_err(Error::Server)?;
+        let mut pause = LOOK;
+        loop {
+            let info = self.file(file_id).await?;
+            let refused = match info.state {
+                FileState::Ready => return Ok(info),
+                FileState::Refused => info.refused.unwrap_or(ErrorCode::FileRefused),
+                FileState::Held => ErrorCode::FileHeld,
+                FileState::Uploading | FileState::Preparing => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LOOK_AT_LAST);
+                    continue;
+                }
+            };
+            return Err(Error::Server(WireError::new(refused, "the server does not take this file as that")));
+        }
     }
 
     /// How far a file of one's own has come.
@@ -267,6 +296,9 @@ impl Client {
 /// Tries in a row that bring nothing, and how long to wait after the first.
 const TRIES: u32 = 10;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+/// Between looks whether the server has done with a file: at first, doubled to there.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+const LOOK_AT_LAST: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The length of the whole, of an answer with a part: `bytes 5-9/10`.
 fn whole(headers: &header::HeaderMap) -> Option<u64> {

@@ -30,6 +30,13 @@ async fn one_makes_a_pack_and_the_other_sends_from_it() {
     let (sara, reza) = (person(&server.url, "sara").await, person(&server.url, "reza").await);
     let (mut at_sara, mut at_reza) = (sara.events(), reza.events());
     let chat_id = sara.open_direct(reza.me().expect("known").id).await.expect("opened").chat.id;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("me.png");
+    std::fs::write(&path, PNG).expect("written");
+    let avatar = sara.upload(&path, FileKind::Avatar).await.expect("at the server").id;
+    assert_eq!(sara.set_avatar(Some(avatar)).await.expect("set").photo, Some(avatar));
+    let gone = sara.upload(folder.path().join("nothing.png"), FileKind::Avatar).await.expect_err("no such file");
+    assert_eq!(gone.code(), "file_failed");
     let picture = FileSource::Bytes { name: None, bytes: PNG.to_vec().into() };
     let options = FileOptions { kind: Some(FileKind::Sticker), ..FileOptions::default() };
     sara.send_file(chat_id, picture, options).await.expect("sent");

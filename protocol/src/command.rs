@@ -81,6 +81,9 @@ pub use pins::*;
 /// Of polls.
 mod polls;
 pub use polls::*;
+/// Of what stands behind links.
+mod previews;
+pub use previews::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
@@ -317,6 +320,11 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reply_to: Option<Seq>,
+        /// Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
+        /// more the message goes without.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        preview: Option<String>,
     }
     /// The answer to [`Send`]: the message is stored for good.
     Sent {
@@ -477,6 +485,13 @@ params! {
     }
 }
 
+impl Send {
+    /// A message with nothing but what each has.
+    pub fn new(chat_id: ChatId, client_id: Uuid, body: NewBody) -> Self {
+        Self { chat_id, client_id, body, reply_to: None, preview: None }
+    }
+}
+
 /// One line of the table of contents.
 pub struct Method {
     /// Its name on the wire.
@@ -517,6 +532,7 @@ commands! {
     "delete_scheduled" DeleteScheduled -> Done, http: true;
     "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
     "forward" Forward -> SentAlbum, http: true;
+    "preview_link" PreviewLink -> LinkPreviewed, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
     "delete_messages" DeleteMessages -> Changed, http: true;

@@ -28,6 +28,7 @@ pub mod media;
 pub mod message;
 pub mod openapi;
 pub mod poll;
+pub mod preview;
 pub mod sticker;
 pub mod text;
 pub mod timestamp;

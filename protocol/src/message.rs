@@ -13,6 +13,7 @@ use crate::{
         NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
     },
     poll::{NewPoll, Poll},
+    preview::LinkPreview,
 };
 
 /// A message in its final state. Its identity is (chat, seq).
@@ -54,6 +55,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub answers: Option<UserId>,
+    /// What stands behind a link in it, if its sender had that looked up and shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 impl Message {
@@ -72,6 +77,7 @@ impl Message {
             views: 0,
             forwarded: None,
             answers: None,
+            preview: None,
         }
     }
 

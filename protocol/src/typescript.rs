@@ -120,6 +120,8 @@ roots![
     c::Voted,
     c::ClosePoll,
     c::GetVoters,
+    c::PreviewLink,
+    c::LinkPreviewed,
     c::Voters,
     c::Changed,
     c::MarkRead,

@@ -17,6 +17,7 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     passwords::Passwords,
+    previews::Previews,
     readers::Readers,
     relays::Relays,
     resumes::Resumes,
@@ -46,6 +47,12 @@ pub struct App {
     pub fanout: Arc<Fanout>,
     /// The files.
     pub files: Files,
+    /// What looks behind links; absent where the operator does not allow it.
+    pub previews: Option<Previews>,
+    /// One link of each account is looked at at a time.
+    pub previewers: Shares<UserId>,
+    /// And each link by one account at a time, so that the others find it known.
+    pub previewed: Shares<[u8; 32]>,
     /// Rate limits.
     pub limits: Limits,
     /// What those may cost whom nobody knows yet.

@@ -160,6 +160,7 @@ commands! {
     "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
     "hide_messages" => chats::hide_messages::run, SHORT;
+    "preview_link" => chats::previews::look, SHORT;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;

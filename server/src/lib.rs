@@ -29,5 +29,6 @@ pub use chapar_live::{
     together,
 };
 pub use chapar_postgres as embedded_postgres;
+pub use chapar_previews as previews;
 pub use chapar_settings as settings;
 pub use chapar_store as store;

@@ -26,6 +26,8 @@ pub struct Limits {
     names: Buckets<UserId>,
     /// People whom one user reports.
     reports: Buckets<UserId>,
+    /// Links that one user has looked at.
+    previews: Buckets<UserId>,
     /// Credentials for relays, asked by one user: each call and each of its moves asks once.
     relays: Buckets<UserId>,
     /// Calls begun by one user, and by one user to another; absent when the operator has switched it off.
@@ -84,6 +86,7 @@ impl Limits {
             creations: Buckets::new(Duration::from_secs(1), 60),
             names: Buckets::new(Duration::from_mins(1), 20),
             reports: Buckets::new(Duration::from_mins(10), 20),
+            previews: Buckets::new(Duration::from_secs(3), 20),
             items: Buckets::new(Duration::from_millis(20), 5000),
             relays: Buckets::new(Duration::from_secs(2), 30),
             answers: (messages_per_second > 0).then(|| {
@@ -165,6 +168,11 @@ impl Limits {
         check(&self.reports, &user, "reports")
     }
 
+    /// For a link to be looked at.
+    pub fn preview(&self, user: UserId) -> Result<(), WireError> {
+        check(&self.previews, &user, "links to be looked at")
+    }
+
     /// For credentials at the relays.
     pub fn relays(&self, user: UserId) -> Result<(), WireError> {
         check(&self.relays, &user, "requests for relays")
@@ -216,8 +224,16 @@ impl Limits {
 
     /// Forgets those who have been quiet. To be called every minute or so; the bound on the memory does not need it.
     pub fn forget_idle(&self) {
-        let users =
-            [&self.commands, &self.typing, &self.creations, &self.items, &self.names, &self.reports, &self.relays];
+        let users = [
+            &self.commands,
+            &self.typing,
+            &self.creations,
+            &self.items,
+            &self.names,
+            &self.reports,
+            &self.previews,
+            &self.relays,
+        ];
         let some = [&self.messages, &self.answers].into_iter().flatten();
         users.into_iter().chain(some).for_each(Buckets::forget_idle);
         if let Some(calls) = &self.calls {

@@ -38,6 +38,7 @@ use crate::{
     metrics::Metrics,
     passwords::Passwords,
     polls,
+    previews::{Networks, Previews},
     readers::{self, Readers},
     relays::Relays,
     resumes::Resumes,
@@ -233,6 +234,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         resumes: Resumes::new(&store),
         joining: Joining::new(&store),
         accounts: shares::Shares::new(commands::OF_ACCOUNT),
+        previews: settings.link_previews.then(|| Previews::new(preview_networks(&settings))),
+        previewers: shares::Shares::new(1),
+        previewed: shares::Shares::new(1),
         health: Health::new(disk),
         draining: AtomicBool::new(false),
         store,
@@ -302,6 +306,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         private.stop().await;
     }
     fault.map_or(Ok(()), Err)
+}
+
+fn preview_networks(settings: &Settings) -> Networks {
+    Networks { allowed: settings.link_preview_networks.clone(), ports: settings.link_preview_ports.clone() }
 }
 
 fn call_rules(settings: &Settings, relays: &Relays) -> CallRules {

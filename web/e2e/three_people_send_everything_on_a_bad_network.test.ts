@@ -69,6 +69,8 @@ async function dropAndSend(run: Run, ...files: Given[]): Promise<void> {
     },
     files.map(({ name, mimeType, buffer }) => ({ name, type: mimeType, base64: buffer.toString('base64') })),
   );
+  // What will be sent is shown first, a moment later.
+  await eventually(async () => expect(await run(() => document.querySelector('dialog[open] .button.primary:enabled') !== null)).toBe(true));
   await eventually(async () => expect(await run(() => (document.querySelector<HTMLElement>('dialog[open] .button.primary:enabled')?.click(), document.querySelector('dialog[open]') === null))).toBe(true));
 }
 

@@ -303,10 +303,11 @@ export class Client extends Commands {
 
   /**
    * Sends a message. It stands in `outbox` at once, and goes out however long the network is away. `await` waits until the
-   * server has stored it; whoever does not wait is told by the event `outbox`.
+   * server has stored it; whoever does not wait is told by the event `outbox`. `preview` is what `previewLink` has found behind a link in it.
    */
-  send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
-    return this.#give(chatId, { body: typeof body === "string" ? textBody(body) : body }, options);
+  send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string; preview?: wire.LinkPreview } = {}): Sending {
+    const what = { body: typeof body === "string" ? textBody(body) : body, ...(options.preview && { preview: options.preview }) };
+    return this.#give(chatId, what, options);
   }
 
   /**
@@ -349,7 +350,7 @@ export class Client extends Commands {
     return (await this.#do({ op: "file", clientId, index })) as Blob | undefined;
   }
 
-  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "files" | "rest" | "forward">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
+  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "preview" | "files" | "rest" | "forward">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
     const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));

@@ -190,6 +190,11 @@ export abstract class Commands {
     return this.request("set_info", { chat_id: chatId, ...info });
   }
 
+  /** What the server finds behind a link that is about to be sent; `forbidden` where the operator does not allow it. */
+  previewLink(url: string): Promise<wire.LinkPreviewed> {
+    return this.request("preview_link", { url });
+  }
+
   /** Answers a poll by the places of what is chosen, from 0; none takes the answer back. `Client.ownVote` tells how it stands. */
   vote(chatId: wire.ChatId, seq: wire.Seq, options: number[]): Promise<wire.Voted> {
     return this.request("vote", { chat_id: chatId, seq, options });

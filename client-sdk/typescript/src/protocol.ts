@@ -2162,6 +2162,41 @@ export type Leave = {
 chat_id: ChatId, };
 
 /**
+ * What the server has found behind a link, when its sender asked. Words are the page's own: one line each, and nothing that turns the text
+ * around them.
+ */
+export type LinkPreview = { 
+/**
+ * The link as it was asked for, at most 2048 bytes.
+ */
+url: string, 
+/**
+ * Whose page it is: as the site calls itself, else its host. At most 80 characters.
+ */
+site: string, 
+/**
+ * What the page is called, at most 200 characters.
+ */
+title?: string, 
+/**
+ * What it is about, at most 300 characters.
+ */
+description?: string, 
+/**
+ * Its picture, made anew and kept by the server: nobody who reads asks the site.
+ */
+image?: PreviewImage, };
+
+/**
+ * The answer to [`PreviewLink`]. A message names it by its link (see [`Send::preview`](crate::command::Send)) within a day.
+ */
+export type LinkPreviewed = { 
+/**
+ * Absent when there is nothing to show.
+ */
+preview?: LinkPreview, };
+
+/**
  * The answer to [`GetLinks`].
  */
 export type Links = { 
@@ -2310,7 +2345,11 @@ forwarded?: Forwarded,
 /**
  * In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
  */
-answers?: UserId, };
+answers?: UserId, 
+/**
+ * What stands behind a link in it, if its sender had that looked up and shown.
+ */
+preview?: LinkPreview, };
 
 /**
  * Calls missed and not looked at yet.
@@ -3084,6 +3123,31 @@ export type Presences = {
 presences: Array<Presence>, };
 
 /**
+ * The picture of a [`LinkPreview`].
+ */
+export type PreviewImage = { 
+/**
+ * As large as it is kept.
+ */
+file: StoredFile, 
+/**
+ * In pixels.
+ */
+width: number, 
+/**
+ * In pixels.
+ */
+height: number, 
+/**
+ * What is shown until the picture has come: a thumbhash of at most 40 bytes, in base64 without padding.
+ */
+preview?: string, 
+/**
+ * The smaller sizes in which there is a JPEG of it, by the longer side.
+ */
+sizes?: Array<number>, };
+
+/**
  * What an invite link leads to, for whoever has it.
  */
 export type PreviewInvite = { 
@@ -3091,6 +3155,16 @@ export type PreviewInvite = {
  * The token, or an address that ends with it.
  */
 token: string, };
+
+/**
+ * Has the server look what stands behind a link that is about to be sent. It asks the site in its own name, and tells it nothing of who
+ * asks. Refused with `forbidden` where the operator does not allow it.
+ */
+export type PreviewLink = { 
+/**
+ * `http` or `https`, at most 2048 bytes.
+ */
+url: string, };
 
 /**
  * What one side measured since its last report, every 5 s. Holds no address.
@@ -3610,7 +3684,12 @@ body: NewBody,
 /**
  * The message that it answers.
  */
-reply_to?: Seq, };
+reply_to?: Seq, 
+/**
+ * Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
+ * more the message goes without.
+ */
+preview?: string, };
 
 /**
  * Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
@@ -4366,6 +4445,7 @@ export interface Commands {
   delete_scheduled: { params: DeleteScheduled; reply: Done };
   get_scheduled: { params: GetScheduled; reply: ScheduledMessages };
   forward: { params: Forward; reply: SentAlbum };
+  preview_link: { params: PreviewLink; reply: LinkPreviewed };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
   delete_messages: { params: DeleteMessages; reply: Changed };

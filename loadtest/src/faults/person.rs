@@ -334,11 +334,9 @@ impl Person {
                 let id = self.id();
                 self.lanes[index].asked = Some((id, now));
                 let written = match wish {
-                    Wish::Send { client_id, text } => line.request(
-                        id,
-                        "send",
-                        &Send { chat_id, client_id, body: NewBody::text(text), reply_to: None },
-                    ),
+                    Wish::Send { client_id, text } => {
+                        line.request(id, "send", &Send::new(chat_id, client_id, NewBody::text(text)))
+                    }
                     Wish::Edit { seq, text } => {
                         line.request(id, "edit", &Edit { chat_id, seq, body: NewBody::text(text) })
                     }

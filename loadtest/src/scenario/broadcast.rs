@@ -216,7 +216,7 @@ impl Broadcast {
         while let Some(at_us) = self.posting.as_mut().and_then(|it| it.take(now_us)) {
             let (number, text) = self.watch().post(at_us);
             let body = chapar_protocol::message::NewBody::text(text);
-            let send = Send { chat_id: self.chat_id, client_id: uuid(&mut self.random), body, reply_to: None };
+            let send = Send::new(self.chat_id, uuid(&mut self.random), body);
             if !self.run.engine.ask(OWNER, POSTS + number, &send) {
                 self.violation("the owner's connection is gone", &format!("post {number}"));
             }

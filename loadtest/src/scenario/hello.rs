@@ -175,7 +175,7 @@ impl Stage {
                 continue;
             }
             let body = chapar_protocol::message::NewBody::text("x".repeat(200));
-            let question = Send { chat_id: chat.id, client_id: uuid(&mut self.random), body, reply_to: None };
+            let question = Send::new(chat.id, uuid(&mut self.random), body);
             let sent = api.call(&self.owners[chat.owner].token, &question)?;
             changed.insert(chat.id, (index, sent.seq, sent.version));
         }

@@ -64,7 +64,7 @@ pub fn run(args: &Polls) -> Result<Report, Error> {
     let options = (0..OPTIONS).map(|it| format!("option {it}")).collect();
     let (question, key) = ("which?".to_owned(), QuizKey::default());
     let poll = NewPoll { question, options, public: false, multiple: false, closes_at: None, key };
-    let send = Send { chat_id, client_id: uuid(&mut random), body: NewBody::Poll(poll), reply_to: None };
+    let send = Send::new(chat_id, uuid(&mut random), NewBody::Poll(poll));
     let seq = api(&stage.common).call(&stage.run.world.users[0].token, &send)?.seq;
     stage.run.connect()?;
     let quiet = stage.quiet(Duration::from_secs(3))?;
@@ -90,12 +90,7 @@ pub fn run(args: &Polls) -> Result<Report, Error> {
     stage.run.bar.set_message("voting and writing, to compare");
     let votes = stage.wave(args.compared, Rate::Max, args.in_flight, vote, drop)?;
     let mut ids = Random::new(args.own.seed ^ 0x5E9D);
-    let write = |_| Send {
-        chat_id,
-        client_id: uuid(&mut ids),
-        body: NewBody::text("as long as a vote is short"),
-        reply_to: None,
-    };
+    let write = |_| Send::new(chat_id, uuid(&mut ids), NewBody::text("as long as a vote is short"));
     let sends = stage.wave(args.compared, Rate::Max, args.in_flight, write, drop)?;
 
     let mut report = Report::new(

@@ -53,7 +53,7 @@ pub fn run(args: &Reactions) -> Result<Report, Error> {
     let chat_id = stage.chat_id;
     let client_id = uuid(&mut Random::new(args.own.seed ^ 0x0DD));
     let body = chapar_protocol::message::NewBody::text("react to this");
-    let send = Send { chat_id, client_id, body, reply_to: None };
+    let send = Send::new(chat_id, client_id, body);
     let seq = api(&stage.common).call(&stage.run.world.users[0].token, &send)?.seq;
     stage.watch().seq = Some(seq.0);
     stage.run.connect()?;

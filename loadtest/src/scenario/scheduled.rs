@@ -70,7 +70,7 @@ pub fn run(args: &Scheduled) -> Result<Report, Error> {
     for number in 0..args.messages {
         let writer = (number % people) as usize;
         let (chat_id, client_id) = (ChatId(run.world.logs[writer / 2].id), uuid(&mut random));
-        let message = Send { chat_id, client_id, body: NewBody::text(format!("message {number}")), reply_to: None };
+        let message = Send::new(chat_id, client_id, NewBody::text(format!("message {number}")));
         let schedule = Schedule { message, at: Some(at), when_online: false };
         asking.call(&run.world.users[writer].token, &schedule)?;
         wanted.entry(chat_id).or_default().insert(client_id, 0);

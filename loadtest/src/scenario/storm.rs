@@ -166,7 +166,7 @@ fn miss(run: &mut Run, count: u32) -> Result<(), Error> {
             ledger.maker.text(ident, &mut text);
             let body = NewBody::text(String::from_utf8_lossy(&text));
             let (chat_id, client_id) = (ChatId(ledger.chats[chat].id), ledger.maker.client_id(ident));
-            let question = Send { chat_id, client_id, body, reply_to: None };
+            let question = Send::new(chat_id, client_id, body);
             let sent = api.call(&run.world.users[user as usize].token, &question)?;
             run.engine.shared.ledger.acknowledged(ident, sent.seq.0, sent.version.0);
             run.engine.shared.stats.acknowledged += 1;

@@ -59,12 +59,7 @@ pub fn run(args: &Views) -> Result<Report, Error> {
     // Everybody sees the first post, then everybody the second: a view never passes two.
     let mut posts: Vec<Seq> = Vec::new();
     for number in 0..count.div_ceil(people) {
-        let send = Send {
-            chat_id,
-            client_id: uuid(&mut random),
-            body: NewBody::text(format!("post {number}")),
-            reply_to: None,
-        };
+        let send = Send::new(chat_id, uuid(&mut random), NewBody::text(format!("post {number}")));
         posts.push(api(&stage.common).call(&stage.run.world.users[0].token, &send)?.seq);
     }
     stage.run.connect()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{
     ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
-    message::{Body, Forwarded, NewBody, ServiceAction},
+    message::{Body, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
 };
 use sha2::{Digest, Sha256};
@@ -163,9 +163,8 @@ impl NewMessage {
     }
 
     /// A message from elsewhere: which one, by which a retry is known, and what is stored of it.
-    pub fn forwarded(client_id: Uuid, from: (ChatId, Seq), stored: Body, origin: Forwarded) -> Self {
-        let message = Self::with(client_id, Self::hash_of_forwarded(from), stored, None);
-        message.beside(Beside { forwarded: Some(origin), ..Beside::default() })
+    pub fn forwarded(client_id: Uuid, from: (ChatId, Seq), stored: Body, beside: Beside) -> Self {
+        Self::with(client_id, Self::hash_of_forwarded(from), stored, None).beside(beside)
     }
 
     /// Tells a retry of a forwarded message from another one. It may have been edited in between: it is known by its place.

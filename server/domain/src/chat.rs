@@ -7,7 +7,7 @@ use std::{
 
 use chapar_protocol::{
     Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
-    poll::QuizKey,
+    poll::QuizKey, preview::LinkPreview,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -201,6 +201,12 @@ impl Stored {
         if body == Body::Deleted {
             Beside::default().mark(&mut self.message);
         }
+        // Nobody shows one thing and leads to another.
+        if let Body::Text(text) = &body
+            && self.message.preview.as_ref().is_some_and(|it| !it.belongs_to(text))
+        {
+            self.message.preview = None;
+        }
         self.json = Some(json(&body, &Beside::of(&self.message)));
         self.message.body = body;
     }
@@ -216,6 +222,9 @@ pub struct Beside {
     /// Who wrote what it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<UserId>,
+    /// What stands behind a link in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Box<LinkPreview>>,
 }
 
 impl Beside {
@@ -224,14 +233,16 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone(), answers: message.answers }
+        let Message { forwarded, preview, answers, .. } = message;
+        Self { forwarded: forwarded.clone(), preview: preview.clone(), answers: *answers }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, answers } = self;
+        let Self { forwarded, preview, answers } = self;
         message.forwarded = forwarded;
         message.answers = answers;
+        message.preview = preview;
     }
 
     /// Whether there is none.

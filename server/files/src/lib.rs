@@ -12,6 +12,7 @@
 
 mod collect;
 mod download;
+mod fetched;
 mod headers;
 mod links;
 pub mod names;

@@ -61,7 +61,7 @@ impl Files {
         });
     }
 
-    async fn store_and_prepare(&self, file: FileId) -> Result<(), String> {
+    pub(crate) async fn store_and_prepare(&self, file: FileId) -> Result<(), String> {
         let people = self.store.upkeep().people;
         let path = self.parts.path(file);
         let stored = {

@@ -30,7 +30,7 @@ use crate::{
 /// Unfinished uploads that one person may have.
 const UNFINISHED: i64 = 500;
 /// Bytes that the disk keeps free.
-const RESERVE: u64 = 64 * 1024 * 1024;
+pub(crate) const RESERVE: u64 = 64 * 1024 * 1024;
 
 /// Whose request it is. The node puts it there.
 #[derive(Clone, Copy, Debug)]

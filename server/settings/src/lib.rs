@@ -122,6 +122,12 @@ pub struct Settings {
     pub relay: RelaySettings,
     /// What concerns files.
     pub files: FileSettings,
+    /// Whether the node looks what stands behind links, for those who send them.
+    pub link_previews: bool,
+    /// Networks beside the open Internet where it may look.
+    pub link_preview_networks: Vec<IpNet>,
+    /// Ports at which it may look.
+    pub link_preview_ports: Vec<u16>,
 
     sources: BTreeMap<&'static str, Source>,
 }
@@ -166,6 +172,9 @@ impl Default for Settings {
             worker_threads: None,
             relay: RelaySettings::default(),
             files: FileSettings::default(),
+            link_previews: false,
+            link_preview_networks: Vec::new(),
+            link_preview_ports: vec![80, 443],
             sources: BTreeMap::new(),
         }
     }
@@ -227,6 +236,13 @@ impl Settings {
         from.put("worker-threads", &mut settings.worker_threads, parse::some(parse::number(1, 1024)));
         settings.relay.read(&mut from);
         settings.files.read(&mut from);
+        from.put("link-previews", &mut settings.link_previews, parse::truth);
+        from.put("link-preview-networks", &mut settings.link_preview_networks, parse::list(parse::network));
+        from.put(
+            "link-preview-ports",
+            &mut settings.link_preview_ports,
+            parse::list(|it| parse::number(1, 65_535)(it)),
+        );
         let (sources, mut problems) = from.finish();
         settings.sources = sources;
         problems.extend(settings.contradictions());
@@ -338,6 +354,9 @@ impl Settings {
             "call-loopback" => self.call_loopback.to_string(),
             "call-forbidden-networks" => joined(&self.call_forbidden_networks, "none"),
             "worker-threads" => or_none(self.worker_threads, "one per core"),
+            "link-previews" => self.link_previews.to_string(),
+            "link-preview-networks" => joined(&self.link_preview_networks, "none"),
+            "link-preview-ports" => joined(&self.link_preview_ports, "none"),
             other => match self.relay.shown(other).or_else(|| self.files.shown(other)) {
                 Some(shown) => shown,
                 None => unreachable!("{other} stands in the table of settings but is not shown"),

@@ -24,7 +24,7 @@ const fn secret(name: &'static str, variable: &'static str, value: &'static str,
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 54] = [
+pub const SETTINGS: [Setting; 57] = [
     setting("listen", "CHAPAR_LISTEN", "ADDRESS", "Address and port to serve on [default: 127.0.0.1:8080]"),
     setting("data-dir", "CHAPAR_DATA_DIR", "DIRECTORY", "Where everything that must be kept lies [default: ./data]"),
     secret("database-url", "DATABASE_URL", "URL", "postgres://… [default: a private Postgres in the data directory]"),
@@ -261,5 +261,24 @@ pub const SETTINGS: [Setting; 54] = [
         "CHAPAR_SCANNER_FAIL_OPEN",
         "true|false",
         "Whether files pass that the scanner could not look through [default: false]",
+    ),
+    setting(
+        "link-previews",
+        "CHAPAR_LINK_PREVIEWS",
+        "true|false",
+        "Whether this node looks what stands behind a link when its sender asks: it then asks sites on the Internet [default: false]",
+    ),
+    setting(
+        "link-preview-networks",
+        "CHAPAR_LINK_PREVIEW_NETWORKS",
+        "NETWORKS",
+        "Networks beside the open Internet where it may look, such as an intranet's web servers, separated by commas: everybody with an \
+         account sees titles from there [default: none]",
+    ),
+    setting(
+        "link-preview-ports",
+        "CHAPAR_LINK_PREVIEW_PORTS",
+        "PORTS",
+        "Ports at which it may look, separated by commas [default: 80,443]",
     ),
 ];

@@ -20,6 +20,7 @@ pub(super) mod mark_read;
 pub(super) mod open_direct;
 pub(super) mod pin_message;
 pub(super) mod polls;
+pub(super) mod previews;
 pub(super) mod remove_member;
 pub(super) mod schedule;
 pub(super) mod send;

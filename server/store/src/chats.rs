@@ -20,6 +20,7 @@ mod write;
 
 use std::ops::Deref;
 
+pub use files::Shown;
 pub use forwards::{Original, Originals};
 
 use sqlx::postgres::PgConnectOptions;

@@ -12,6 +12,7 @@ pub mod files;
 pub mod items;
 pub mod jobs;
 pub mod known;
+pub mod link_previews;
 pub mod lists;
 pub mod names;
 pub mod reports;

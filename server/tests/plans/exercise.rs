@@ -383,11 +383,8 @@ async fn jobs(store: &Store) {
 }
 
 async fn scheduled(store: &Store, round: i64) {
-    let message = |n: u128| Send {
-        chat_id: ChatId(DIRECT),
-        client_id: Uuid::from_u128(u128::from(round.unsigned_abs()) * 10 + n),
-        body: NewBody::text("later"),
-        reply_to: None,
+    let message = |n: u128| {
+        Send::new(ChatId(DIRECT), Uuid::from_u128(u128::from(round.unsigned_abs()) * 10 + n), NewBody::text("later"))
     };
     let past = When::At(Timestamp::from_millis(1_700_000_000_000).expect("a time"));
     for n in 0..3 {

@@ -9,6 +9,7 @@ use chapar_server::store::{
         blobs::Blob,
         budgets::{BudgetKind, Charge},
         files::{Facts, Outcome},
+        link_previews::FoundPage,
         uploads::NewUpload,
     },
 };
@@ -35,6 +36,15 @@ async fn stickers(store: &Store, round: i64) {
     people.served_sticker(file).await.expect("read").expect("is published");
     people.delete_sticker_pack(ME, pack).await.expect("deleted");
     assert!(people.delete_sticker_pack(ME, other).await.is_err());
+}
+
+/// What was found behind links.
+async fn previews(store: &Store, round: i64) {
+    let link = [u8::try_from(round).unwrap_or(u8::MAX); 32];
+    let page = FoundPage { site: "example.ir".into(), title: Some("A page".into()), description: None };
+    store.people.keep_link_preview(&link, Some(&page), None).await.expect("kept");
+    let known = store.people.link_preview(&link).await.expect("read").expect("known");
+    assert_eq!((known.page, known.fresh), (Some(page), true));
 }
 
 pub async fn files(store: &Store, round: i64) {
@@ -88,6 +98,7 @@ pub async fn files(store: &Store, round: i64) {
     }
     assert_eq!(people.served_avatar(file, 320).await.expect("read"), None);
     stickers(store, round).await;
+    previews(store, round).await;
     let part = begin(Some("")).await;
     people.end_upload(ME, part).await.expect("ended").expect("there");
     assert!(!store.chats.names_file(ChatId(GROUP), ME, Seq(1 + round), file).await.expect("read"));

@@ -36,7 +36,7 @@ fn links(world: &World) -> Links {
 
 async fn send_document(world: &World, by: &Device, chat_id: ChatId, file: &str) -> Seq {
     let body: NewBody = serde_json::from_value(json!({ "kind": "document", "file_id": file })).expect("a body");
-    let send = Send { chat_id, client_id: Uuid::new_v4(), body, reply_to: None };
+    let send = Send::new(chat_id, Uuid::new_v4(), body);
     http::call(world.at(0), by.token(), &send).await.expect("sent").seq
 }
 

@@ -94,7 +94,7 @@ async fn nobody_sends_what_is_not_theirs_or_not_ready_or_something_else() {
     let named = NamedFile { file_id: voice, from: None };
     let caption = chapar_protocol::media::Caption::default();
     let document = NewBody::Document(NewDocument { file: named, caption: caption.clone(), album: None });
-    let send = |body| Send { chat_id: chat, client_id: Uuid::new_v4(), body, reply_to: None };
+    let send = |body| Send::new(chat, Uuid::new_v4(), body);
     assert_eq!(sender.refused(send(document)).await.code, ErrorCode::FileRefused, "nor a document");
     let speech = |waveform: &str| {
         let waveform = Some(waveform.to_owned());

@@ -26,7 +26,7 @@ async fn it_lives_on_when_the_original_is_deleted() {
     // Not theirs, as long as they do not say from where they have it.
     assert_eq!(reader.refused(with_file(direct, file, "")).await.code, ErrorCode::FileNotFound);
     let body = forwarded(file, group, original);
-    let forward = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None };
+    let forward = Send::new(direct, Uuid::new_v4(), body);
     let sent = reader.must(forward.clone()).await;
     let copy = copy_in(&world, &friend, direct, sent.seq).await;
     assert_ne!(copy, file);
@@ -49,8 +49,7 @@ async fn it_lives_on_when_the_original_is_deleted() {
     assert_eq!(reader.refused(late).await.code, ErrorCode::FileNotFound);
     // What was forwarded is the forwarder's, and is sent on from there, by anybody who may read it.
     reader.must(with_file(group, copy, "again")).await;
-    let on =
-        Send { chat_id: direct, client_id: Uuid::new_v4(), body: forwarded(copy, direct, sent.seq), reply_to: None };
+    let on = Send::new(direct, Uuid::new_v4(), forwarded(copy, direct, sent.seq));
     let on = friend.must(on).await;
     assert_ne!(copy_in(&world, &reader, direct, on.seq).await, copy);
 }
@@ -67,7 +66,7 @@ async fn only_by_who_may_read_it() {
     let (file, other) = (world.file(&author, FileKind::Photo), world.file(&author, FileKind::Photo));
     let seq = author.must(with_file(group, file, "")).await.seq;
     let text = author.say(group, "a text").await.seq;
-    let send = |body| Send { chat_id: own, client_id: Uuid::new_v4(), body, reply_to: None };
+    let send = |body| Send::new(own, Uuid::new_v4(), body);
     for (why, body) in [
         ("another file", forwarded(other, group, seq)),
         ("another message", forwarded(file, group, text)),

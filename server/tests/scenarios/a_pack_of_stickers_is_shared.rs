@@ -38,7 +38,7 @@ fn new_pack() -> PackId {
 
 fn send(chat_id: ChatId, file_id: FileId, pack_id: Option<PackId>, from: Option<FileSource>) -> Send {
     let body = NewBody::Sticker(NewSticker { file: NamedFile { file_id, from }, emoji: None, pack_id });
-    Send { chat_id, client_id: Uuid::new_v4(), body, reply_to: None }
+    Send::new(chat_id, Uuid::new_v4(), body)
 }
 
 async fn shown(world: &World, reader: &Device, chat: ChatId, seq: Seq) -> StickerBody {

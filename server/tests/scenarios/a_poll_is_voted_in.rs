@@ -29,7 +29,7 @@ fn quiz(right: u8) -> NewPoll {
 
 async fn ask(device: &Device, chat_id: ChatId, poll: NewPoll) -> Seq {
     let body = NewBody::Poll(poll);
-    device.must(Send { chat_id, client_id: Uuid::new_v4(), body, reply_to: None }).await.seq
+    device.must(Send::new(chat_id, Uuid::new_v4(), body)).await.seq
 }
 
 fn shown(model: &Model, chat: ChatId, seq: Seq) -> Option<Poll> {
@@ -178,7 +178,7 @@ async fn a_quiz_keeps_its_answer_until_one_has_answered_and_ends_in_time() {
         poll(&["a", "a"]),
         quiz(7),
     ] {
-        let send = Send { chat_id, client_id: Uuid::new_v4(), body: NewBody::Poll(bad), reply_to: None };
+        let send = Send::new(chat_id, Uuid::new_v4(), NewBody::Poll(bad));
         assert_eq!(author.refused(send).await.code, ErrorCode::BadPoll);
     }
 }
@@ -205,12 +205,7 @@ async fn once_however_many_vote_at_once_on_two_nodes() {
             async move { drop(http::call(world.at(n % 2), person.token(), join).await.expect("joined")) }
         })
         .await;
-    let public = Send {
-        chat_id: channel,
-        client_id: Uuid::new_v4(),
-        body: NewBody::Poll(NewPoll { public: true, ..poll(&["a", "b"]) }),
-        reply_to: None,
-    };
+    let public = Send::new(channel, Uuid::new_v4(), NewBody::Poll(NewPoll { public: true, ..poll(&["a", "b"]) }));
     assert_eq!(author.refused(public).await.code, ErrorCode::BadPoll, "readers do not learn of each other");
 
     for chat_id in [group, channel] {

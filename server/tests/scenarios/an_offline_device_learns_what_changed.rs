@@ -29,7 +29,7 @@ async fn edit_deletion_and_reaction() {
     writer.must(React { chat_id, seq: liked, emoji: Some("👍".to_owned()) }).await;
     writer.must(React { chat_id, seq: liked, emoji: Some("❤️".to_owned()) }).await;
     let client_id = Uuid::new_v4();
-    let last = Send { chat_id, client_id, body: NewBody::text("and a reply"), reply_to: Some(liked) };
+    let last = Send { reply_to: Some(liked), ..Send::new(chat_id, client_id, NewBody::text("and a reply")) };
     let last = writer.must(last).await;
 
     let sync = away.connect(world.at(0)).await.sync;

@@ -27,7 +27,7 @@ fn fat() -> NewBody {
 
 async fn write_fat(world: &World, writer: &Device, chat_id: ChatId, count: usize) {
     for _ in 0..count {
-        let send = Send { chat_id, client_id: Uuid::new_v4(), body: fat(), reply_to: None };
+        let send = Send::new(chat_id, Uuid::new_v4(), fat());
         http::call(world.at(0), writer.token(), &send).await.expect("sent");
     }
 }
@@ -243,7 +243,7 @@ async fn what_is_told_as_it_happens() {
     let holder = world.database.meanwhile(&format!("SELECT id FROM chats WHERE id = {chat_id} FOR UPDATE"));
     let sends = writers.iter().map(async |writer| {
         writer.connect(world.at(0)).await;
-        let send = || Send { chat_id, client_id: Uuid::new_v4(), body: fat(), reply_to: None };
+        let send = || Send::new(chat_id, Uuid::new_v4(), fat());
         let sends: Vec<Send> = std::iter::repeat_with(send).take(EACH).collect();
         join_all(sends.iter().map(|it| writer.call(it))).await.into_iter().flatten().count()
     });

@@ -57,7 +57,7 @@ async fn and_every_node_reads_them() {
         let bytes = noise(n as u64, length);
         let file = tus.upload(&world, "document", "a", &bytes).await;
         let body: NewBody = serde_json::from_value(json!({ "kind": "document", "file_id": file })).expect("a body");
-        let send = Send { chat_id: chat, client_id: Uuid::new_v4(), body, reply_to: None };
+        let send = Send::new(chat, Uuid::new_v4(), body);
         let seq: Seq = http::call(world.at(0), me.token(), &send).await.expect("sent").seq;
         let file = FileId(Uuid::parse_str(&file).expect("an id"));
         let path = links.sign(&Grant { user: me.id(), chat, seq, file, size: None }, until);

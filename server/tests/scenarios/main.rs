@@ -17,6 +17,7 @@ mod a_flood_of_sign_ins_does_not_stop_the_chat;
 mod a_follower_of_the_feed_dies;
 mod a_forwarded_file_outlives_the_original;
 mod a_group_of_two_hundred_thousand;
+mod a_link_is_shown_with_what_stands_behind_it;
 mod a_locked_person_holds_up_nobody_elses_read_marks;
 mod a_message_is_refused_while_another_edits;
 mod a_message_is_sent_later;

@@ -16,7 +16,7 @@ fn mention(user_id: UserId) -> NewBody {
 }
 
 async fn send(by: &Device, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Sent {
-    by.must(Send { chat_id, client_id: Uuid::new_v4(), body, reply_to }).await
+    by.must(Send { reply_to, ..Send::new(chat_id, Uuid::new_v4(), body) }).await
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn it_has_bounds_and_is_for_members_of_groups() {
         let mark = |offset| Entity { offset, length: 1, kind: EntityKind::Mention { user_id: named(offset) } };
         NewBody::Text(Text { text: "x".repeat(60), entities: (0..count).map(mark).collect() })
     };
-    let too_many = Send { chat_id: chat, client_id: Uuid::new_v4(), body: many(52), reply_to: None };
+    let too_many = Send::new(chat, Uuid::new_v4(), many(52));
     assert_eq!(writer.refused(too_many).await.code, ErrorCode::BadEntities);
     let all = send(&writer, chat, many(51), None).await;
     send(&writer, chat, mention(stranger.id()), None).await;

@@ -20,7 +20,7 @@ use crate::support::{
 
 async fn send_document(world: &World, by: &Device, chat_id: ChatId, file: &str) -> chapar_protocol::Seq {
     let body: NewBody = serde_json::from_value(json!({ "kind": "document", "file_id": file })).expect("a body");
-    let send = Send { chat_id, client_id: Uuid::new_v4(), body, reply_to: None };
+    let send = Send::new(chat_id, Uuid::new_v4(), body);
     http::call(world.at(0), by.token(), &send).await.expect("sent").seq
 }
 
@@ -113,7 +113,7 @@ async fn and_what_stands_in_a_pack_of_stickers_stays() {
     // Whoever sends it keeps it, also when the pack is gone at that moment.
     let json = json!({ "kind": "sticker", "file_id": shown, "pack_id": pack_id });
     let body: NewBody = serde_json::from_value(json).expect("a body");
-    let send = Send { chat_id: direct, client_id: Uuid::new_v4(), body, reply_to: None };
+    let send = Send::new(direct, Uuid::new_v4(), body);
     http::call(world.at(0), friend.token(), &send).await.expect("sent");
     http::call(world.at(0), me.token(), &DeleteStickerPack { pack_id }).await.expect("deleted");
     until(&world, "the use to be known", "SELECT count(*) FROM file_uses", "1").await;

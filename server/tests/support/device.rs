@@ -252,7 +252,7 @@ impl Device {
 
 /// A text under a new client id.
 pub fn message(chat_id: ChatId, text: &str) -> Send {
-    Send { chat_id, client_id: Uuid::new_v4(), body: NewBody::text(text), reply_to: None }
+    Send::new(chat_id, Uuid::new_v4(), NewBody::text(text))
 }
 
 impl Link {

@@ -45,7 +45,7 @@ impl World {
 
 /// A message with a file, under a new client id.
 pub fn with_file(chat_id: ChatId, file: FileId, caption: &str) -> Send {
-    Send { chat_id, client_id: Uuid::new_v4(), body: photo(file, caption), reply_to: None }
+    Send::new(chat_id, Uuid::new_v4(), photo(file, caption))
 }
 
 /// A photo with a text under it.

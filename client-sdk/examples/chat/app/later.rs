@@ -48,7 +48,7 @@ impl App {
         let at = SystemTime::now().duration_since(UNIX_EPOCH)? + Duration::from_secs(60) * u32::try_from(wait)?;
         let at = Timestamp::from_millis(i64::try_from(at.as_millis())?).ok_or("that is too late")?;
         let (chat_id, body) = (self.here()?, NewBody::text(text));
-        let message = Send { chat_id, client_id: new_client_id(), body, reply_to: None };
+        let message = Send::new(chat_id, new_client_id(), body);
         self.client.schedule(message, Some(at)).await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 // What changed in a session, as the store and the other tabs take it over.
 
-import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, Member, Message, MyChat, NewBody, OwnVote, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
+import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, LinkPreview, Member, Message, MyChat, NewBody, OwnVote, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
 import type { AlbumPart, OutboxFile } from "./attached.js";
 import type { KeptItem } from "./items.js";
 
@@ -14,6 +14,8 @@ export interface OutboxItem {
   body: NewBody;
   /** What it answers. */
   reply_to?: Seq;
+  /** What the server has found behind a link in it: it goes out by its link alone. */
+  preview?: LinkPreview;
   /** When the person sent it, in milliseconds since 1970, for the view. */
   at: number;
   /** Its place among all: the outbox keeps this order. */

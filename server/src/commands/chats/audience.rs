@@ -19,7 +19,7 @@ pub(in crate::commands) async fn reactions(app: Arc<App>, asker: Asker, get: Get
     }
     let shown = app.store.chats.shown(asker.user, get.chat_id, &[get.seq]).await?;
     // A deleted message has lost its reactions, though their rows are there.
-    if shown.first().is_none_or(|(_, body)| *body == Body::Deleted) {
+    if shown.first().is_none_or(|it| it.body == Body::Deleted) {
         return Ok(Outcome::new(Reactors { reactions: Vec::new(), after: None }));
     }
     let (after, page) = (get.after.unwrap_or(UserId(0)), limit::USERS_PER_COMMAND);
@@ -33,7 +33,7 @@ pub(in crate::commands) async fn readers(app: Arc<App>, asker: Asker, get: GetRe
         return refuse(ErrorCode::Forbidden, "who has read a message is told in groups");
     }
     let shown = app.store.chats.shown(asker.user, get.chat_id, &[get.seq]).await?;
-    if shown.first().is_none_or(|(_, body)| *body == Body::Deleted) {
+    if shown.first().is_none_or(|it| it.body == Body::Deleted) {
         return refuse(ErrorCode::MessageNotFound, "there is no such message, or it was deleted");
     }
     match app.store.chats.readers_of(get.chat_id, get.seq, limit::READERS_TOLD).await? {

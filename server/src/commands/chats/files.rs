@@ -103,7 +103,7 @@ async fn readable(
             Err(StoreError::Refused(error)) if error.code == ErrorCode::ChatNotFound => return Err(not_found().into()),
             shown => shown?,
         };
-        there.extend(shown.into_iter().map(|(seq, body)| ((chat, seq), body)));
+        there.extend(shown.into_iter().map(|it| ((chat, it.seq), it.body)));
     }
     let mut copies = Vec::new();
     for (place, wanted) in foreign {
@@ -245,7 +245,7 @@ pub(super) fn stored(body: NewBody, known: &Known) -> Result<Body, WireError> {
     })
 }
 
-fn shown(file: &KnownFile) -> StoredFile {
+pub(super) fn shown(file: &KnownFile) -> StoredFile {
     StoredFile {
         id: file.id,
         size: file.size,

@@ -9,12 +9,14 @@ use std::{
 use chapar_domain::{
     Principal,
     change::{Change, NewMessage},
+    chat::Beside,
 };
 use chapar_protocol::{
     Action, Body, ChatKind, ErrorCode, FileId, Seq, UserId, WireError,
     command::{Forward, ForwardedItem, SentAlbum},
     limit,
     message::Forwarded,
+    preview::LinkPreview,
 };
 use uuid::Uuid;
 
@@ -73,25 +75,33 @@ async fn messages(app: &App, user: UserId, forward: &Forward) -> std::result::Re
         if !original.body.is_forwardable() {
             return Err(WireError::new(ErrorCode::Forbidden, "what happened in a chat is not forwarded").into());
         }
-        bodies.push((it, *original, original.body.clone()));
+        bodies.push(Onward { it, original, body: original.body.clone(), preview: original.beside.preview.clone() });
     }
     with_copies(app, user, &mut bodies).await?;
     in_new_albums(&mut bodies);
     let names = names(app, forward, &from).await?;
-    let message = |(it, original, body): (&ForwardedItem, &Original, Body)| {
+    let message = |Onward { it, original, body, preview }: Onward<'_>| {
         let origin = if forward.hide_origin { Forwarded::default() } else { origin(forward, &from, original, &names) };
-        NewMessage::forwarded(it.client_id, (forward.from, it.seq), body, origin)
+        let beside = Beside { forwarded: Some(origin), preview };
+        NewMessage::forwarded(it.client_id, (forward.from, it.seq), body, beside)
     };
     Ok(bodies.into_iter().map(message).collect())
 }
 
-/// A message to be forwarded, with the body that it is to have.
-type Onward<'a> = (&'a ForwardedItem, &'a Original, Body);
+/// A message to be forwarded.
+struct Onward<'a> {
+    it: &'a ForwardedItem,
+    original: &'a Original,
+    /// As it is to be.
+    body: Body,
+    /// What stands behind a link in it, the same.
+    preview: Option<Box<LinkPreview>>,
+}
 
 /// Has the bodies name files of the forwarder's own, of the same content. Stickers of packs stay the packs' files, as long as these have them.
 async fn with_copies(app: &App, user: UserId, bodies: &mut [Onward<'_>]) -> std::result::Result<(), StoreError> {
     let mut copies = Vec::new();
-    for (it, _, body) in bodies.iter_mut() {
+    for Onward { it, body, preview, .. } in bodies.iter_mut() {
         if let Body::Sticker(sticker) = &body
             && let Some(pack) = sticker.pack_id
             && app.store.people.hold_sticker(pack, sticker.file.id).await?.is_some()
@@ -101,6 +111,10 @@ async fn with_copies(app: &App, user: UserId, bodies: &mut [Onward<'_>]) -> std:
         let copy = |id| copy_id(user, it.client_id, id);
         copies.extend(body.files().map(|id| (id, copy(id))));
         body.rename_files(copy);
+        if let Some(image) = preview.as_mut().and_then(|it| it.image.as_mut()) {
+            copies.push((image.file.id, copy(image.file.id)));
+            image.file.id = copy(image.file.id);
+        }
     }
     if copies.is_empty() {
         return Ok(());
@@ -117,7 +131,7 @@ async fn with_copies(app: &App, user: UserId, bodies: &mut [Onward<'_>]) -> std:
 /// What stood together in an album stands together again, in one of its own.
 fn in_new_albums(bodies: &mut [Onward<'_>]) {
     let (mut last, mut album) = (None, Uuid::nil());
-    for (it, original, body) in bodies {
+    for Onward { it, original, body, .. } in bodies {
         let old = original.body.album();
         if old != last {
             album = it.client_id;

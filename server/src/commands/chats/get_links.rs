@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chapar_protocol::{
-    Body, ErrorCode, Seq, Timestamp,
+    ErrorCode, Seq, Timestamp,
     command::{GetLinks, Links},
     limit,
     media::{FileAt, FileLink},
@@ -13,6 +13,7 @@ use crate::{
     app::App,
     commands::{Asker, Outcome, Result, refuse},
     files::{Grant, Links as Signer},
+    store::chats::Shown,
 };
 
 pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, get: GetLinks) -> Result<Links> {
@@ -22,13 +23,22 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, get: GetLinks)
     let mut seqs: Vec<Seq> = get.files.iter().map(|at| at.seq).collect();
     seqs.sort_unstable();
     seqs.dedup();
-    let there: HashMap<Seq, Body> = app.store.chats.shown(asker.user, get.chat_id, &seqs).await?.into_iter().collect();
+    let shown = app.store.chats.shown(asker.user, get.chat_id, &seqs).await?;
+    let there: HashMap<Seq, Shown> = shown.into_iter().map(|it| (it.seq, it)).collect();
     let now: Timestamp = time::OffsetDateTime::now_utc().into();
     let expires_at = Signer::expiry(now);
     let mut links = Vec::new();
     for FileAt { seq, file_id } in get.files {
-        let Some(body) = there.get(&seq).filter(|body| body.files().any(|it| it == file_id)) else { continue };
-        let sizes = if body.file().is_some_and(|file| file.id == file_id) { body.sizes() } else { &[] };
+        let Some(shown) = there.get(&seq) else { continue };
+        let image = shown.image.as_ref().filter(|it| it.file.id == file_id);
+        if image.is_none() && !shown.body.files().any(|it| it == file_id) {
+            continue;
+        }
+        let sizes = match image {
+            Some(image) => image.sizes.as_slice(),
+            None if shown.body.file().is_some_and(|file| file.id == file_id) => shown.body.sizes(),
+            None => &[],
+        };
         for size in std::iter::once(None).chain(sizes.iter().copied().map(Some)) {
             let grant = Grant { user: asker.user, chat: get.chat_id, seq, file: file_id, size };
             let url = app.files.links.sign(&grant, expires_at);

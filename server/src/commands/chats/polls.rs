@@ -10,8 +10,8 @@ use chapar_protocol::{
 };
 
 use super::change::{Asked, Reply};
-use crate::app::App;
 use crate::commands::{Asker, Outcome, Result, refuse};
+use crate::{app::App, store::chats::Shown};
 
 impl From<Reply> for Voted {
     fn from(Reply(done): Reply) -> Self {
@@ -35,7 +35,7 @@ pub(in crate::commands) fn close(app: &App, asker: &Asker, close: &ClosePoll) ->
 pub(in crate::commands) async fn voters(app: Arc<App>, asker: Asker, get: GetVoters) -> Result<Voters> {
     let shown = app.store.chats.shown(asker.user, get.chat_id, &[get.seq]).await?;
     let poll = match shown.first() {
-        Some((_, Body::Poll(poll))) => poll,
+        Some(Shown { body: Body::Poll(poll), .. }) => poll,
         Some(_) => return refuse(ErrorCode::BadVote, "this message is no poll"),
         None => return refuse(ErrorCode::MessageNotFound, "there is no such message, or it was deleted"),
     };

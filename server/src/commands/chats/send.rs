@@ -1,11 +1,12 @@
 //! `send`: a message. One without a file is queued at once, so that it keeps its place among what the connection asks of the chat; one with a
-//! file is queued when the people's side has told what the file is.
+//! file, or with what stands behind a link in it, is queued when the people's side has told what that is.
 
 use std::{collections::HashMap, sync::Arc};
 
 use chapar_domain::{
     Principal,
     change::{Change, Done, NewMessage},
+    chat::Beside,
 };
 use chapar_protocol::{
     Action, ChatId, ErrorCode, Seq, UserId, WireError,
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     change::{Reply, answer},
-    files,
+    files, previews,
 };
 use crate::{
     app::App,
@@ -40,8 +41,8 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
         Ok((send, body))
     });
     let queued = match checked {
-        Ok((send, body)) if body.file().is_some() => {
-            return apart::<Send>(app, asker, request.id, with_file(app.clone(), asker.clone(), send, body));
+        Ok((send, body)) if body.file().is_some() || send.preview.is_some() => {
+            return apart::<Send>(app, asker, request.id, with_more(app.clone(), asker.clone(), send, body));
         }
         Ok((send, body)) => files::stored(body, &HashMap::new()).and_then(|stored| {
             let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to);
@@ -52,17 +53,21 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
     answer::<Send>(app, request.id, queued)
 }
 
-async fn with_file(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) -> Result<Sent> {
-    let new = New { client_id: send.client_id, sent: send.body, checked };
-    let done = carry_out(&app, asker.user, send.chat_id, vec![new], send.reply_to).await?;
+async fn with_more(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) -> Result<Sent> {
+    let done = one(&app, asker.user, send, checked).await?;
     Ok(Outcome::new(Reply(done).into()))
 }
 
 /// Sends a message that was scheduled.
 pub(in crate::commands) async fn send_for(app: &App, user: UserId, send: Send) -> std::result::Result<(), WireError> {
     let checked = text::check_body(send.body.clone())?;
-    let new = New { client_id: send.client_id, sent: send.body, checked };
-    Ok(carry_out(app, user, send.chat_id, vec![new], send.reply_to).await.map(drop)?)
+    Ok(one(app, user, send, checked).await.map(drop)?)
+}
+
+async fn one(app: &App, user: UserId, send: Send, checked: NewBody) -> std::result::Result<Done, StoreError> {
+    let Send { chat_id, client_id, body, reply_to, preview } = send;
+    let beside = previews::beside(app, user, client_id, preview.as_deref(), &checked).await?;
+    carry_out(app, user, chat_id, vec![New { client_id, sent: body, checked, beside }], reply_to).await
 }
 
 /// A message to be stored.
@@ -73,6 +78,8 @@ pub(super) struct New {
     pub(super) sent: NewBody,
     /// As it may be stored.
     pub(super) checked: NewBody,
+    /// The marks beside it.
+    pub(super) beside: Beside,
 }
 
 /// Stores one message with a file, or an album of several.
@@ -96,7 +103,7 @@ pub(super) async fn carry_out(
         }
         Err(error) => return Err(error),
     };
-    let message = |(new, body): (New, _)| NewMessage::new(new.client_id, &new.sent, body, reply_to);
+    let message = |(new, body): (New, _)| NewMessage::new(new.client_id, &new.sent, body, reply_to).beside(new.beside);
     let mut messages: Vec<_> = new.into_iter().zip(bodies).map(message).collect();
     let change = match messages.pop() {
         Some(one) if messages.is_empty() => Change::Send(one),

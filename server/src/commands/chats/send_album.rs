@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chapar_domain::chat::Beside;
 use chapar_protocol::{
     command::{SendAlbum, SentAlbum},
     media::check::check_album,
@@ -24,7 +25,7 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, album: SendAlb
     let mut new = Vec::with_capacity(checked.len());
     for (item, sent) in checked.into_iter().zip(sent) {
         let checked = text::check_body(item.body)?;
-        new.push(New { client_id: item.client_id, sent, checked });
+        new.push(New { client_id: item.client_id, sent, checked, beside: Beside::default() });
     }
     let done = carry_out(&app, asker.user, album.chat_id, new, album.reply_to).await?;
     Ok(Outcome::new(Reply(done).into()))

@@ -108,11 +108,13 @@ impl Chats {
     async fn named(&self, stretches: &BTreeSet<(i64, i64, i64)>) -> Result<Vec<Named>> {
         let column = |value: fn(&(i64, i64, i64)) -> i64| stretches.iter().map(value).collect::<Vec<_>>();
         let rows = sqlx::query(
-            "SELECT i.chat, m.seq, m.file, m.poster FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, before, version)
+            "SELECT i.chat, m.seq, m.file, m.poster, m.shown FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS i (chat, before, version)
              CROSS JOIN LATERAL (
-                 SELECT m.seq, m.body -> 'file' ->> 'id' AS file, m.body ->> 'poster' AS poster FROM messages m
+                 SELECT m.seq, m.body -> 'file' ->> 'id' AS file, m.body ->> 'poster' AS poster,
+                     m.body #>> '{beside,preview,image,file,id}' AS shown FROM messages m
                  WHERE m.chat_id = i.chat AND m.version > i.before AND m.version <= i.version AND m.version > 0
-                   AND (m.body ? 'file' OR m.body ->> 'kind' = 'deleted') OFFSET 0
+                   AND (m.body ? 'file' OR m.body ->> 'kind' = 'deleted' OR m.body -> 'beside' ? 'preview' OR m.edited_at IS NOT NULL)
+                 OFFSET 0
              ) m",
         )
         .bind(column(|it| it.0))
@@ -121,7 +123,8 @@ impl Chats {
         .fetch_all(&self.pool)
         .await?;
         let read = |found: &PgRow| -> sqlx::Result<Named> {
-            let files = [file(found, "file")?, file(found, "poster")?].into_iter().flatten().collect();
+            let files =
+                [file(found, "file")?, file(found, "poster")?, file(found, "shown")?].into_iter().flatten().collect();
             Ok(Named { chat: ChatId(found.try_get("chat")?), seq: Seq(found.try_get("seq")?), files })
         };
         Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)

@@ -1,9 +1,20 @@
 //! Files that messages name. Who asks is looked for among the members in the same moment.
 
-use chapar_protocol::{Body, ChatId, ErrorCode, Seq, UserId, media::FileId};
+use chapar_protocol::{Body, ChatId, ErrorCode, Seq, UserId, media::FileId, preview::PreviewImage};
+use serde_json::value::RawValue;
 use sqlx::{Row, postgres::PgRow, types::Json};
 
-use super::{Chats, Result};
+use super::{Chats, Result, row};
+
+/// What a message shows, without its text.
+pub struct Shown {
+    /// Its place.
+    pub seq: Seq,
+    /// Its body.
+    pub body: Body,
+    /// The picture behind a link in it.
+    pub image: Option<PreviewImage>,
+}
 
 impl Chats {
     /// Whether a message that somebody may read names a file.
@@ -11,7 +22,7 @@ impl Chats {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM members m WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL)
                  AND EXISTS (SELECT FROM messages g WHERE g.chat_id = $1 AND g.seq = $3
-                     AND $4 IN (g.body -> 'file' ->> 'id', g.body ->> 'poster'))",
+                     AND $4 IN (g.body -> 'file' ->> 'id', g.body ->> 'poster', g.body #>> '{beside,preview,image,file,id}'))",
         )
         .bind(chat.0)
         .bind(user.0)
@@ -33,7 +44,7 @@ impl Chats {
     ///
     /// # Errors
     /// [`ErrorCode::ChatNotFound`] when they are not in it.
-    pub async fn shown(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<Vec<(Seq, Body)>> {
+    pub async fn shown(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<Vec<Shown>> {
         let rows = sqlx::query(
             "SELECT m.seq, m.body - '{text,entities}'::text[] AS body
              FROM (SELECT FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
@@ -47,9 +58,10 @@ impl Chats {
         if rows.is_empty() {
             return Err(ErrorCode::ChatNotFound.into());
         }
-        let read = |found: &PgRow| -> sqlx::Result<Option<(Seq, Body)>> {
+        let read = |found: &PgRow| -> sqlx::Result<Option<Shown>> {
             let Some(seq) = found.try_get::<Option<i64>, _>("seq")? else { return Ok(None) };
-            Ok(Some((Seq(seq), found.try_get::<Json<Body>, _>("body")?.0)))
+            let (body, beside) = row::body(found.try_get::<Json<&RawValue>, _>("body")?.0)?;
+            Ok(Some(Shown { seq: Seq(seq), body, image: beside.preview.and_then(|it| it.image) }))
         };
         Ok(rows.iter().filter_map(|found| read(found).transpose()).collect::<sqlx::Result<_>>()?)
     }

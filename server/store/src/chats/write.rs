@@ -225,10 +225,14 @@ fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Optio
 /// Which kinds of rows have changed, as the feed says it; 32: which messages name which files, 64: the chat's photo.
 fn kinds(written: &Written) -> i16 {
     let rows = &written.rows;
-    let message = |seq| written.chat.messages.get(seq).map(|it| &it.message.body);
+    let message = |seq| written.chat.messages.get(seq).map(|it| &it.message);
     // Whatever moves the version of such a message, also a reaction: whoever follows finds it at its last version alone.
     let mut moved = rows.fresh.union(&rows.changed).filter_map(message);
-    let files = moved.any(|body| body.file().is_some() || *body == Body::Deleted);
+    let files = moved.any(|it| {
+        // An edited text may have had a preview, whose picture it names no more.
+        let preview = it.preview.as_ref().is_some_and(|it| it.image.is_some()) || it.edited_at.is_some();
+        it.body.file().is_some() || it.body == Body::Deleted || preview
+    });
     i16::from(rows.info.is_some())
         + 2 * i16::from(!rows.members.is_empty())
         + 4 * i16::from(!rows.fresh.is_empty())

@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_message_is_kept_as_it_was_said() {
         let body = NewBody::text("سلام");
-        let said = Send { chat_id: ChatId(7), client_id: Uuid::from_u128(1), body, reply_to: None };
+        let said = Send::new(ChatId(7), Uuid::from_u128(1), body);
         assert_eq!(serde_json::from_str::<Send>(&json(&said)).ok(), Some(said));
     }
 }

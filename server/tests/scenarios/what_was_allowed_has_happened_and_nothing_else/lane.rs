@@ -268,7 +268,7 @@ async fn tries(device: &Device, chat: ChatId, handle: Option<&str>, wish: Wish) 
 async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish) -> Outcome {
     let send = |client_id, text: &str, reply_to: Option<i64>| {
         let (body, reply_to) = (NewBody::text(text), reply_to.map(Seq));
-        Send { chat_id, client_id, body, reply_to }
+        Send { reply_to, ..Send::new(chat_id, client_id, body) }
     };
     match wish.clone() {
         Wish::Send { client_id, text, reply_to } => {

@@ -1,4 +1,4 @@
-import type { Forwarded, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -26,6 +26,8 @@ export interface Shown {
   replyTo: number | undefined;
   /** Where it was forwarded from, if it was. */
   forwarded: Forwarded | undefined;
+  /** What stands behind a link in it. */
+  preview: LinkPreview | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -208,6 +210,7 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
     forwarded: message.forwarded,
+    preview: message.preview,
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -243,6 +246,7 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     edited: false,
     replyTo: item.reply_to,
     forwarded: item.forward?.origin,
+    preview: item.preview,
     reactions: [],
     myReaction: undefined,
     views: undefined,

@@ -13,9 +13,9 @@ export function sendMenu(at: MouseEvent | HTMLElement, onschedule: () => void): 
 }
 
 /** Has a message sent later; says when, or why not, and gives whether it is so. */
-export async function schedule(chat: ChatView, body: NewBody, replyTo: number | undefined, at: Date | undefined): Promise<boolean> {
+export async function schedule(chat: ChatView, body: NewBody, replyTo: number | undefined, at: Date | undefined, preview?: string): Promise<boolean> {
   try {
-    await session.client.schedule({ chat_id: chat.id, client_id: newClientId(), body, ...(replyTo !== undefined && { reply_to: replyTo }) }, at);
+    await session.client.schedule({ chat_id: chat.id, client_id: newClientId(), body, ...(replyTo !== undefined && { reply_to: replyTo }), ...(preview !== undefined && { preview }) }, at);
     notices.tell(at ? late().later.scheduled(dates().moment(at)) : late().later.scheduledOnline);
     return true;
   } catch (error) {

@@ -28,6 +28,8 @@ class Preferences {
   relayOnly = $state(false);
   askRating = $state(true);
   notify = $state(false);
+  /** Whether the server is asked what stands behind a link that one writes. */
+  linkPreviews = $state(true);
   /** What Enter does in the composer; without a choice it goes by what the device has. */
   enter = $state<Enter>('device');
   #finePointer = $state(false);
@@ -40,6 +42,7 @@ class Preferences {
     this.relayOnly = load('relay-only') === 'true';
     this.askRating = load('ask-rating') !== 'false';
     this.notify = load('notify') === 'true';
+    this.linkPreviews = load('link-previews') !== 'false';
     this.enter = one(ENTERS, load('enter'), 'device');
     // A mouse may be plugged in later, and a keyboard with it.
     const fine = matchMedia('(any-pointer: fine)');
@@ -58,6 +61,7 @@ class Preferences {
       // A promise about one's address holds in all tabs at once. The language follows with its words: see `i18n`.
       if (event.key === 'chapar.relay-only') this.relayOnly = event.newValue === 'true';
       if (event.key === 'chapar.ask-rating') this.askRating = event.newValue !== 'false';
+      if (event.key === 'chapar.link-previews') this.linkPreviews = event.newValue !== 'false';
       if (event.key === 'chapar.enter') this.enter = one(ENTERS, event.newValue ?? undefined, this.enter);
       if (event.key === 'chapar.notify') this.notify = event.newValue === 'true';
       this.apply();
@@ -95,9 +99,9 @@ class Preferences {
     this.apply();
   }
 
-  setFlag(flag: 'relayOnly' | 'askRating' | 'notify', value: boolean): void {
+  setFlag(flag: 'relayOnly' | 'askRating' | 'notify' | 'linkPreviews', value: boolean): void {
     this[flag] = value;
-    keep({ relayOnly: 'relay-only', askRating: 'ask-rating', notify: 'notify' }[flag], String(value));
+    keep({ relayOnly: 'relay-only', askRating: 'ask-rating', notify: 'notify', linkPreviews: 'link-previews' }[flag], String(value));
   }
 
   /** Puts the choices onto the document, where the style sheets read them. */

@@ -244,6 +244,8 @@ const ar: typeof fa = {
     writing: 'الكتابة',
     enterSends: 'الإرسال بمفتاح Enter',
     enterSendsLead: 'إن أُطفئ يبدأ Enter سطرًا جديدًا ويرسل Ctrl+Enter.',
+    linkPreviews: 'معاينات الروابط',
+    linkPreviewsLead: 'يفتح الخادم الصفحة باسمه، فلا يعرف الموقع عنك شيئًا.',
     saved: 'تم الحفظ',
   },
 
@@ -422,6 +424,10 @@ const ar: typeof fa = {
     call: 'مكالمة',
   },
 
+  previews: {
+    title: 'معاينة الرابط',
+    leaveOut: 'أرسل بلا معاينة',
+  },
   later: {
     menu: 'إرسال',
     schedule: 'إرسال في وقت آخر…',

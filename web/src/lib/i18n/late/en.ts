@@ -236,6 +236,8 @@ const en: typeof fa = {
     writing: 'Writing',
     enterSends: 'Enter sends',
     enterSendsLead: 'When off, Enter begins a new line and Ctrl+Enter sends.',
+    linkPreviews: 'Link previews',
+    linkPreviewsLead: 'The server opens the page in its own name: the site learns nothing of you.',
     saved: 'Saved',
   },
 
@@ -414,6 +416,10 @@ const en: typeof fa = {
     call: 'Call',
   },
 
+  previews: {
+    title: 'Link preview',
+    leaveOut: 'Send without the preview',
+  },
   later: {
     menu: 'Send',
     schedule: 'Send at another time…',

@@ -236,6 +236,8 @@ const fa = {
     writing: 'نوشتن',
     enterSends: 'ارسال با Enter',
     enterSendsLead: 'اگر خاموش باشد Enter سطر تازه باز می‌کند و Ctrl+Enter می‌فرستد.',
+    linkPreviews: 'پیش‌نمایش پیوندها',
+    linkPreviewsLead: 'کارساز صفحه را از طرف خودش باز می‌کند؛ نشانی شما به آن سایت نمی‌رسد.',
     saved: 'ذخیره شد',
   },
 
@@ -414,6 +416,10 @@ const fa = {
     call: 'تماس',
   },
 
+  previews: {
+    title: 'پیش‌نمایش پیوند',
+    leaveOut: 'بدون پیش‌نمایش بفرست',
+  },
   later: {
     menu: 'فرستادن',
     schedule: 'فرستادن در زمان دیگر…',
