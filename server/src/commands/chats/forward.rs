@@ -82,7 +82,7 @@ async fn messages(app: &App, user: UserId, forward: &Forward) -> std::result::Re
     let names = names(app, forward, &from).await?;
     let message = |Onward { it, original, body, preview }: Onward<'_>| {
         let origin = if forward.hide_origin { Forwarded::default() } else { origin(forward, &from, original, &names) };
-        let beside = Beside { forwarded: Some(origin), preview };
+        let beside = Beside { forwarded: Some(origin), preview, ..Beside::default() };
         NewMessage::forwarded(it.client_id, (forward.from, it.seq), body, beside)
     };
     Ok(bodies.into_iter().map(message).collect())
