@@ -345,13 +345,6 @@ params! {
         /// The new body.
         body: NewBody,
     }
-    /// Deletes a message for all, leaving a tombstone. One's own, or as owner or admin of a group or channel anybody's.
-    Delete {
-        /// Where.
-        chat_id: ChatId,
-        /// Which.
-        seq: Seq,
-    }
     /// Sets or takes back one's reaction to a message.
     React {
         /// Where.

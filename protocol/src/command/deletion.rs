@@ -5,6 +5,13 @@ use ts_rs::TS;
 use crate::{ChatId, Seq};
 
 params! {
+    /// Deletes a message for all, leaving a tombstone. One's own, or as owner or admin of a group or channel anybody's.
+    Delete {
+        /// Where.
+        chat_id: ChatId,
+        /// Which.
+        seq: Seq,
+    }
     /// Deletes messages for all, as `delete` does with one: all of them, or none.
     DeleteMessages {
         /// Where.
