@@ -374,6 +374,15 @@ impl Client {
         self.send_as(new_client_id(), chat_id, body, reply_to).await
     }
 
+    /// [`Client::send`] without a sound at the others': they are not notified of it.
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub async fn send_silently(&self, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Result<Sent, Error> {
+        let item = OutboxItem::new(new_client_id(), chat_id, body, reply_to);
+        self.enqueue(OutboxItem { silent: true, ..item }).reply().await
+    }
+
     /// [`Client::send`] with a client id of one's own, from [`new_client_id`].
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
-    Seq, Timestamp, UserId,
+    Seq, SettingsChange, Timestamp, UserId,
     command::{
         AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteMessages,
         DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
@@ -12,8 +12,8 @@ use chapar_protocol::{
         MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, PreviewLink,
         React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
         RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
-        SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember,
-        UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
+        SetChatSettings, SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks,
+        UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -144,6 +144,11 @@ impl Client {
     /// Says how many seconds somebody who is no admin waits between two posts in a group.
     pub async fn set_slow_mode(&self, chat_id: ChatId, seconds: u32) -> Result<Changed, Error> {
         self.call(&SetSlowMode { chat_id, seconds }).await
+    }
+
+    /// Changes settings of a chat: what is named; the rest stays.
+    pub async fn set_chat_settings(&self, chat_id: ChatId, change: SettingsChange) -> Result<Changed, Error> {
+        self.call(&SetChatSettings { chat_id, change }).await
     }
 
     /// What was done in a chat by those who may, 100 at a time, the latest first.

@@ -134,7 +134,23 @@ accepted?: boolean, } | { "type": "slow",
 /**
  * In seconds; 0: none.
  */
-seconds: number, } | { type: string } & Record<string, unknown>;
+seconds: number, } | { "type": "settings", 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, } | { type: string } & Record<string, unknown>;
 
 /**
  * The answer to [`GetAdminLog`].
@@ -852,7 +868,11 @@ pinned?: Array<Seq>,
 /**
  * In a group: seconds that somebody who is no admin waits between two posts; 0: none.
  */
-slow_seconds?: number, };
+slow_seconds?: number, 
+/**
+ * What admins have set of it, if anything is.
+ */
+settings?: ChatSettings, };
 
 /**
  * The three forms of a chat.
@@ -864,6 +884,27 @@ export type ChatKind = "direct" | "group" | "channel";
  * a kind that it does not know, and takes the versions of what came with it all the same.
  */
 export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted | { "row": "vote" } & OwnVote;
+
+/**
+ * What is set of a chat, as all in it see it. Nothing is, where nobody has set anything.
+ */
+export type ChatSettings = { 
+/**
+ * Nothing of it is forwarded: the server refuses, and clients offer neither to copy nor to save.
+ */
+no_forwarding?: boolean, 
+/**
+ * In a group: whoever comes in from now on sees only what follows.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all; 0: never.
+ */
+delete_after?: number, 
+/**
+ * In a channel: new posts are signed with their authors' names.
+ */
+signed?: boolean, };
 
 /**
  * A chat from scratch: forget what was known of it and begin here.
@@ -1231,7 +1272,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "no_forwarding" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -2346,6 +2387,18 @@ forwarded?: Forwarded,
  * In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
  */
 answers?: UserId, 
+/**
+ * When it is deleted for all by itself.
+ */
+deletes_at?: Timestamp, 
+/**
+ * A post of a channel that is signed with its sender's name.
+ */
+signed?: boolean, 
+/**
+ * It was sent without a sound: clients do not notify of it.
+ */
+silent?: boolean, 
 /**
  * What stands behind a link in it, if its sender had that looked up and shown.
  */
@@ -3686,6 +3739,10 @@ body: NewBody,
  */
 reply_to?: Seq, 
 /**
+ * It makes no sound at the others' and is not notified of.
+ */
+silent?: boolean, 
+/**
  * Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
  * more the message goes without.
  */
@@ -3707,7 +3764,11 @@ items: Array<AlbumItem>,
 /**
  * The message that they answer.
  */
-reply_to?: Seq, };
+reply_to?: Seq, 
+/**
+ * They make no sound at the others' and are not notified of.
+ */
+silent?: boolean, };
 
 /**
  * Has messages sent now that were to be sent later.
@@ -3760,7 +3821,23 @@ user_ids: Array<UserId>, } | { "type": "removed",
 /**
  * Whom.
  */
-user_id: UserId, } | { "type": "call", 
+user_id: UserId, } | { "type": "settings", 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, } | { "type": "call", 
 /**
  * Which call.
  */
@@ -3820,6 +3897,32 @@ chat_id: ChatId,
  * In a group of `write`, `react` and `add`; in a channel `react`. Nobody gives what they do not have.
  */
 rights: Array<Right>, };
+
+/**
+ * Changes settings of a chat. For admins who may `change_info`; in a direct chat either of the two sets `delete_after`, and nothing else.
+ * What is named is set, what is absent stays.
+ */
+export type SetChatSettings = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, };
 
 /**
  * Changes the title, the description or the photo of a group or channel, or several of them. For those who may `change_info`.
@@ -3944,6 +4047,27 @@ export type SetTyping = {
  * Where.
  */
 chat_id: ChatId, };
+
+/**
+ * Other settings of a chat; what is absent stays as it is, so that two admins who change different ones do not undo each other.
+ */
+export type SettingsChange = { 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, };
 
 /**
  * What one side shows of itself.
@@ -4482,6 +4606,7 @@ export interface Commands {
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
   set_slow_mode: { params: SetSlowMode; reply: Changed };
+  set_chat_settings: { params: SetChatSettings; reply: Changed };
   get_admin_log: { params: GetAdminLog; reply: AdminLog };
   join: { params: Join; reply: ChatSnapshot };
   set_invite: { params: SetInvite; reply: Invite };

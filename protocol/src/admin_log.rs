@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Right, Role, Seq, Timestamp, UserId, invite::InviteId, media::is_false};
+use crate::{Right, Role, Seq, SettingsChange, Timestamp, UserId, invite::InviteId, media::is_false};
 
 /// One thing that somebody has done in a group or channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -137,6 +137,12 @@ pub enum AdminAction {
     Slow {
         /// In seconds; 0: none.
         seconds: u32,
+    },
+    /// Settings of the chat were changed.
+    Settings {
+        /// Which, and to what.
+        #[serde(flatten)]
+        change: SettingsChange,
     },
     /// Something that this version of the protocol does not know, whole.
     #[serde(untagged)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChatId, FileId, Seq, Timestamp, UserId, Version};
+use crate::{ChatId, ChatSettings, FileId, Seq, Timestamp, UserId, Version};
 
 /// The three forms of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
@@ -100,6 +100,10 @@ pub struct ChatInfo {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[ts(as = "Option<u32>", optional)]
     pub slow_seconds: u32,
+    /// What admins have set of it, if anything is.
+    #[serde(default, skip_serializing_if = "ChatSettings::is_empty")]
+    #[ts(as = "Option<ChatSettings>", optional)]
+    pub settings: ChatSettings,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -110,6 +110,8 @@ codes! {
     MessageNotFound = "message_not_found" => GiveUp, 404;
     /// Your role does not allow this.
     Forbidden = "forbidden" => GiveUp, 403;
+    /// Admins have set that nothing is forwarded from this chat.
+    NoForwarding = "no_forwarding" => GiveUp, 403;
     /// This client id was used before, for something else.
     ClientIdReused = "client_id_reused" => GiveUp, 409;
     /// So much was taken back since that version that it is not known any more what: begin anew by `hello`.

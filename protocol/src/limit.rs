@@ -37,6 +37,8 @@ pub const DESCRIPTION_CHARS: usize = 255;
 pub const REASON_CHARS: usize = 255;
 /// Longest time between two posts of somebody in a group, in seconds.
 pub const SLOW_SECONDS: u32 = 86_400;
+/// After how many seconds new messages can be deleted by themselves.
+pub const DELETE_AFTER_SECONDS: std::ops::RangeInclusive<u32> = 5..=366 * 86_400;
 /// Days for which it is kept what admins have done.
 pub const ADMIN_LOG_DAYS: u32 = 30;
 /// Entries in a page of what admins have done.

@@ -6,11 +6,11 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, Seq, Timestamp, UserId, Version,
+    ChatId, Seq, SettingsChange, Timestamp, UserId, Version,
     call::CallNote,
     media::{
         AudioBody, ContactBody, DocumentBody, LocationBody, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
-        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
+        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody, is_false,
     },
     poll::{NewPoll, Poll},
     preview::LinkPreview,
@@ -55,6 +55,18 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub answers: Option<UserId>,
+    /// When it is deleted for all by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub deletes_at: Option<Timestamp>,
+    /// A post of a channel that is signed with its sender's name.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub signed: bool,
+    /// It was sent without a sound: clients do not notify of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub silent: bool,
     /// What stands behind a link in it, if its sender had that looked up and shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -77,6 +89,9 @@ impl Message {
             views: 0,
             forwarded: None,
             answers: None,
+            deletes_at: None,
+            signed: false,
+            silent: false,
             preview: None,
         }
     }
@@ -251,6 +266,12 @@ pub enum ServiceAction {
     Removed {
         /// Whom.
         user_id: UserId,
+    },
+    /// The sender has changed settings of the chat that concern all in it.
+    Settings {
+        /// Which, and to what.
+        #[serde(flatten)]
+        change: SettingsChange,
     },
     /// The sender called the other one.
     Call {

@@ -87,6 +87,10 @@ fn every_limit_stands_with_its_value() {
         ("GROUP_MEMBERS", limit::GROUP_MEMBERS.to_string()),
         ("REASON_CHARS", limit::REASON_CHARS.to_string()),
         ("SLOW_SECONDS", limit::SLOW_SECONDS.to_string()),
+        (
+            "DELETE_AFTER_SECONDS",
+            format!("{} to {}", limit::DELETE_AFTER_SECONDS.start(), limit::DELETE_AFTER_SECONDS.end()),
+        ),
         ("ADMIN_LOG_DAYS", limit::ADMIN_LOG_DAYS.to_string()),
         ("ADMIN_LOG_PAGE", limit::ADMIN_LOG_PAGE.to_string()),
         ("INVITES", limit::INVITES.to_string()),

@@ -122,6 +122,7 @@ macro_rules! commands {
                 "vote" => chats::change::start(app, asker, request, chats::polls::vote),
                 "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
                 "remove_member" => chats::remove_member::start(app, asker, request),
+                "set_chat_settings" => chats::change::start(app, asker, request, chats::change::set_chat_settings),
                 "set_slow_mode" => chats::change::start(app, asker, request, chats::change::set_slow_mode),
                 "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),

@@ -162,6 +162,11 @@ export abstract class Commands {
     return this.request("set_slow_mode", { chat_id: chatId, seconds });
   }
 
+  /** Changes settings of a chat: what is named; the rest stays. */
+  setChatSettings(chatId: wire.ChatId, change: wire.SettingsChange): Promise<wire.Changed> {
+    return this.request("set_chat_settings", { chat_id: chatId, ...change });
+  }
+
   /** What was done in a chat by those who may, the latest first, 100 a page. For owners and admins. */
   getAdminLog(chatId: wire.ChatId, before?: number): Promise<wire.AdminLog> {
     return this.request("get_admin_log", { chat_id: chatId, ...(before !== undefined && { before }) });

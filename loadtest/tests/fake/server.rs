@@ -301,6 +301,7 @@ impl State {
             photo,
             pinned,
             slow_seconds: 0,
+            settings: chapar_protocol::ChatSettings::default(),
         };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()

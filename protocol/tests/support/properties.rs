@@ -60,7 +60,7 @@ every_command! {
     GetRelays CallRelays RateCall GetCalls SeeCalls SetName SetItems AnswerRequest Report GetDevices RevokeDevice RevokeOtherDevices
     Schedule EditScheduled SendScheduled DeleteScheduled GetScheduled Forward SendAlbum SetAvatar GetFile GetLinks SetStickerPack DeleteStickerPack GetStickerPacks GetOwnStickerPacks
     DeleteMessages HideMessages Vote ClosePoll GetVoters GetReactions GetReaders UnpinAll PreviewLink
-    SetSlowMode GetAdminLog SetInvite RevokeInvite GetInvites GetInviteUses PreviewInvite JoinByInvite GetJoinRequests AnswerJoinRequest
+    SetSlowMode SetChatSettings GetAdminLog SetInvite RevokeInvite GetInvites GetInviteUses PreviewInvite JoinByInvite GetJoinRequests AnswerJoinRequest
 }
 
 fn params_of<C: Command + Debug>(json: &str) {

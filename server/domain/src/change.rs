@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, FileId, InviteId, Role, Seq, SettingsChange, Timestamp, UserId,
     message::{Body, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
 };
@@ -61,6 +61,10 @@ pub enum Change {
     Ban(UserId, String),
     /// How many seconds somebody who is no admin waits between two posts.
     SetSlow(u32),
+    /// Other settings; what is absent stays.
+    SetSettings(SettingsChange),
+    /// A message whose time has come is deleted. Asked by the server alone.
+    Expire(Seq),
     /// Another role for somebody.
     SetRole(UserId, Role),
     /// Other rights for everybody.
@@ -172,6 +176,17 @@ impl NewMessage {
         fingerprint(serde_json::json!({ "forward": from }), None)
     }
 
+    /// The same, without a sound if that is wanted.
+    #[must_use]
+    pub fn silently(self, silent: bool) -> Self {
+        if silent {
+            let beside = Beside { silent, ..self.beside.clone() };
+            self.beside(beside)
+        } else {
+            self
+        }
+    }
+
     /// The same with marks.
     #[must_use]
     pub fn beside(self, beside: Beside) -> Self {
@@ -261,6 +276,7 @@ impl Asked {
             | Change::React(seq, _)
             | Change::Vote(seq, _)
             | Change::ClosePoll(seq)
+            | Change::Expire(seq)
             | Change::Pin(seq) => (&[][..], Some(*seq)),
             _ => (&[][..], None),
         };

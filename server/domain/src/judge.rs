@@ -8,6 +8,7 @@ mod members;
 mod messages;
 mod polls;
 mod powers;
+mod settings;
 mod slow;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,8 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    AdminAction, ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError,
-    poll::QuizKey,
+    AdminAction, ChatId, ChatInfo, ChatKind, ChatSettings, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version,
+    WireError, poll::QuizKey,
 };
 use uuid::Uuid;
 
@@ -106,6 +107,10 @@ pub struct Rows {
     pub removals: BTreeMap<UserId, (UserId, Option<String>)>,
     /// Who has posted where posts have a time between them.
     pub posted: BTreeSet<UserId>,
+    /// Who comes in and sees only what follows, or all again.
+    pub newcomers: BTreeSet<UserId>,
+    /// Messages that were to be deleted by themselves, and need not be looked after any more.
+    pub expired: BTreeSet<Seq>,
     /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.
     pub entry: Entry,
 }
@@ -142,6 +147,7 @@ impl Rows {
             || !self.shut.is_empty()
             || !self.entry.is_empty()
             || !self.log.is_empty()
+            || !self.expired.is_empty()
     }
 }
 
@@ -205,6 +211,7 @@ fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
         photo,
         pinned,
         slow_seconds: 0,
+        settings: ChatSettings::default(),
     };
     Chat::nothing(info)
 }
@@ -255,6 +262,8 @@ impl Judging {
             Change::Remove(user) => self.remove(by, *user, None, now, dice),
             Change::Ban(user, reason) => self.remove(by, *user, Some(reason), now, dice),
             Change::SetSlow(seconds) => self.set_slow(by, *seconds, now),
+            Change::SetSettings(change) => self.set_settings(by, *change, now, dice),
+            Change::Expire(seq) => self.expire(asked.by, *seq, now),
             Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
             Change::SetRights(rights) => self.set_rights(by, *rights, now),
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),

@@ -5,6 +5,7 @@
 pub mod blocks;
 pub mod committer;
 pub mod counters;
+pub mod expiring;
 pub mod fanout;
 pub mod file_uses;
 pub mod health;

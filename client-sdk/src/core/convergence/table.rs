@@ -48,6 +48,7 @@ impl Table {
             photo,
             pinned,
             slow_seconds: 0,
+            settings: chapar_protocol::ChatSettings::default(),
         };
         let members = [ME, OTHER].map(|user| (user, member(user, version, Some(Role::Member)))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());

@@ -14,6 +14,8 @@ export interface OutboxItem {
   body: NewBody;
   /** What it answers. */
   reply_to?: Seq;
+  /** Without a sound at the others'. */
+  silent?: boolean;
   /** What the server has found behind a link in it: it goes out by its link alone. */
   preview?: LinkPreview;
   /** When the person sent it, in milliseconds since 1970, for the view. */

@@ -114,10 +114,15 @@ impl Judging {
         if matches!(by, Principal::User(_)) {
             self.may(by.user(), Action::Write, now)?;
         }
-        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq) {
+        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq || self.is_hidden(by.user(), seq)) {
             return Err(refusal(ErrorCode::MessageNotFound));
         }
         Ok(())
+    }
+
+    /// Whether a message was there before somebody came in from whom that is hidden.
+    fn is_hidden(&self, user: UserId, seq: Seq) -> bool {
+        self.standing(user).is_some_and(|it| seq <= it.sees_after)
     }
 
     /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is
@@ -138,7 +143,7 @@ impl Judging {
         let seq = self.chat.seq.next();
         self.chat.seq = seq;
         let new = self.with_author(sender, new);
-        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = new;
+        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = self.marked(new, sent_at);
         if let Body::Poll(_) = body {
             let key = key.map(|it| *it).unwrap_or_default();
             self.rows.polls.insert(seq, key.clone());
@@ -203,6 +208,9 @@ impl Judging {
         if self.standing(by).is_none_or(|it| it.role.is_none()) {
             return Err(refusal(ErrorCode::ChatNotFound));
         }
+        if self.is_hidden(by, seq) {
+            return Err(refusal(ErrorCode::MessageNotFound));
+        }
         self.chat.messages.get(&seq).map(|it| &it.message).ok_or_else(|| refusal(ErrorCode::MessageNotFound))
     }
 
@@ -234,10 +242,7 @@ impl Judging {
         if sender != by {
             self.log(by, AdminAction::Deleted { seq, user_id: sender });
         }
-        self.moment(now);
-        let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
-        self.unpin_deleted(seq, self.chat.version);
-        Ok(done)
+        Ok(self.bury(seq, now))
     }
 
     pub(super) fn delete_some(&mut self, by: UserId, seqs: &[Seq], now: Timestamp) -> Verdict {
@@ -258,6 +263,14 @@ impl Judging {
             return refuse(ErrorCode::Forbidden, "what happened in the chat cannot be deleted");
         }
         Ok(())
+    }
+
+    /// A tombstone in place of a message.
+    pub(super) fn bury(&mut self, seq: Seq, now: Timestamp) -> Done {
+        self.moment(now);
+        let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
+        self.unpin_deleted(seq, self.chat.version);
+        done
     }
 
     fn rewrite(&mut self, seq: Seq, body: Body, more: impl FnOnce(&mut Message)) -> Done {

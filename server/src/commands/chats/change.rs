@@ -12,7 +12,7 @@ use chapar_protocol::{
     ChatId, ErrorCode, Right, WireError,
     command::{
         Changed, Command, Delete, DeleteMessages, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum,
-        SetAdminRights, SetChatRights, SetRole, SetSlowMode, UnbanMember,
+        SetAdminRights, SetChatRights, SetChatSettings, SetRole, SetSlowMode, UnbanMember,
     },
     frame, limit, text,
 };
@@ -143,6 +143,11 @@ pub(in crate::commands) fn set_slow_mode(app: &App, asker: &Asker, set: &SetSlow
         return Err(WireError::new(ErrorCode::BadRequest, "at most a day lies between two posts"));
     }
     Ok((set.chat_id, Change::SetSlow(set.seconds)))
+}
+
+pub(in crate::commands) fn set_chat_settings(app: &App, asker: &Asker, set: &SetChatSettings) -> Asked {
+    app.limits.command(asker.user)?;
+    Ok((set.chat_id, Change::SetSettings(set.change)))
 }
 
 pub(in crate::commands) fn set_role(app: &App, asker: &Asker, set: &SetRole) -> Asked {

@@ -26,6 +26,14 @@ const WITH_MORE: &str = "
     )
     SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
     CROSS JOIN LATERAL write_mentions(w.held, $17)";
+/// The same where messages delete themselves, and where newcomers do not see what was said before (0065_settings.sql, 0066_newcomers.sql).
+const WITH_SETTINGS: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)
+    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)";
 
 /// Lists of rows by their names.
 #[derive(Default)]
@@ -131,6 +139,7 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     let apart = (!apart.is_empty()).then_some(Json(apart));
     let held = match &apart {
         None => sqlx::query_scalar(WRITE),
+        Some(Json(apart)) if apart::is_by_settings(apart) => sqlx::query_scalar(WITH_SETTINGS),
         Some(_) => sqlx::query_scalar(WITH_MORE),
     };
     let held = held
@@ -207,6 +216,8 @@ fn about(it: &Written) -> row::About {
         photo: info.photo,
         pinned: info.pinned.clone(),
         slow: info.slow_seconds,
+        settings: info.settings,
+        hidden_upto: it.chat.hidden_upto,
     }
 }
 

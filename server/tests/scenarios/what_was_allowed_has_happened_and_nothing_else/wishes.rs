@@ -1,6 +1,6 @@
 //! What random people want of a chat, sensible or not.
 
-use chapar_protocol::{ChatKind, Right, Role, UserId};
+use chapar_protocol::{ChatKind, Right, Role, SettingsChange, UserId};
 use rand::{RngExt as _, rngs::StdRng};
 use uuid::Uuid;
 
@@ -75,7 +75,8 @@ impl Lane {
                 let description = (title.is_none() || rng.random()).then(|| words.to_owned());
                 Wish::SetInfo(title, description)
             }
-            95..97 => Wish::SetPhoto(None),
+            95 => Wish::SetPhoto(None),
+            96 => settings(rng),
             _ => self.power(somebody, rng),
         }
     }
@@ -155,4 +156,15 @@ fn some(of: &[Right], rng: &mut StdRng) -> Vec<Right> {
 
 fn poison(rng: &mut StdRng) -> Wish {
     Wish::Poison(Uuid::from_u128(0xdead_0000 << 96 | rng.random::<u128>() >> 32))
+}
+
+/// Other settings: of messages that delete themselves only so late that none does meanwhile.
+fn settings(rng: &mut StdRng) -> Wish {
+    let mut change = SettingsChange::default();
+    match rng.random_range(0..3) {
+        0 => change.no_forwarding = Some(rng.random()),
+        1 => change.signed = Some(rng.random()),
+        _ => change.delete_after = Some(86_400 * rng.random_range(0..3)),
+    }
+    Wish::Settings(change)
 }

@@ -56,8 +56,16 @@ const ACTIONS: readonly Action[] = [
     icon: 'onward',
     turns: true,
     codes: ['KeyF'],
-    may: ({ stored, shown }) => stored && shown.body.answers && !shown.body.stays,
+    may: ({ stored, shown }, on) => stored && shown.body.answers && !shown.body.stays && !on.keeps,
     run: ({ shown }, on) => on.forward(seqsOf(shown)),
+  },
+  {
+    // In the place of what is not there: why it is not.
+    label: (words) => words.chat.keeps,
+    icon: 'lock',
+    codes: ['KeyF', 'KeyC'],
+    may: ({ stored, shown }, on) => stored && shown.body.answers && on.keeps,
+    run: () => notices.tell(t().errors.no_forwarding),
   },
   {
     label: (words) => words.common.edit,
@@ -71,7 +79,7 @@ const ACTIONS: readonly Action[] = [
     label: (words) => words.chat.copyText,
     icon: 'copy',
     codes: ['KeyC'],
-    may: ({ text }) => text !== undefined,
+    may: ({ text }, on) => text !== undefined && !on.keeps,
     run: ({ text }) => copyText(text ?? ''),
   },
   {
@@ -166,6 +174,11 @@ export class MessageActions {
     return !chat.request && standingOf(chat).rights.has('pin');
   }
 
+  /** Nothing of it goes on elsewhere. */
+  get keeps(): boolean {
+    return this.#chat().info.settings?.no_forwarding === true;
+  }
+
   isPinned(seq: number): boolean {
     return this.#chat().info.pinned?.includes(seq) ?? false;
   }
@@ -246,7 +259,7 @@ export class MessageActions {
 
   /** Whether all that is selected can go on elsewhere. */
   mayForward(seqs: readonly number[]): boolean {
-    return this.#forwardable(seqs).length === seqs.length && seqs.length > 0;
+    return !this.keeps && this.#forwardable(seqs).length === seqs.length && seqs.length > 0;
   }
 
   /** Asks whereto. */

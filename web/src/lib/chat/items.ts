@@ -26,6 +26,10 @@ export interface Shown {
   replyTo: number | undefined;
   /** Where it was forwarded from, if it was. */
   forwarded: Forwarded | undefined;
+  /** A post that its author has signed. */
+  signed: boolean;
+  /** Sent without a sound. */
+  silent: boolean;
   /** What stands behind a link in it. */
   preview: LinkPreview | undefined;
   reactions: readonly { emoji: string; count: number }[];
@@ -210,6 +214,8 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
     forwarded: message.forwarded,
+    signed: message.signed === true,
+    silent: message.silent === true,
     preview: message.preview,
     reactions: message.reactions ?? [],
     myReaction,
@@ -246,6 +252,8 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     edited: false,
     replyTo: item.reply_to,
     forwarded: item.forward?.origin,
+    signed: false,
+    silent: item.silent === true,
     preview: item.preview,
     reactions: [],
     myReaction: undefined,

@@ -19,7 +19,7 @@ class Notifications {
       () => {},
     );
     session.client.on('message', ({ chatId, message }) => {
-      if (message.sender === session.me?.id || message.body.kind === 'service') return;
+      if (message.sender === session.me?.id || message.body.kind === 'service' || message.silent) return;
       if (!document.hidden && document.hasFocus()) return;
       const chat = session.client.chat(chatId);
       // What a stranger writes makes no sound, nor what is muted or put away.

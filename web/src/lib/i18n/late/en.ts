@@ -161,6 +161,24 @@ const en: typeof fa = {
     declined: (title: string) => `Your request to join ${title} was declined.`,
   },
 
+  chatSettings: {
+    title: 'Chat settings',
+    keeps: 'No forwarding or saving',
+    keepsLead: 'Nobody forwards, copies or saves what is written here, admins included.',
+    hidden: 'Hide history from newcomers',
+    hiddenLead: 'Whoever comes in from now on sees only what is said after that.',
+    signed: 'Sign posts',
+    signedLead: 'The name of its author stands under each new post.',
+    deletes: 'Messages delete themselves',
+    deletesLead: 'New messages are deleted for everybody after this time. Earlier ones stay.',
+    off: 'Off',
+    custom: 'Another time',
+    count: 'How many',
+    unit: 'Unit',
+    units: { minutes: 'minutes', hours: 'hours', days: 'days' },
+    tooLong: 'From 1 minute to 366 days.',
+  },
+
   log: {
     title: 'What admins did',
     lead: 'Who did what, for 30 days. Only admins see it.',
@@ -189,6 +207,11 @@ const en: typeof fa = {
     declined: (who: string) => `Declined the request of ${who}.`,
     slow: (time: string) => `Put ${time} between two messages.`,
     slowOff: 'Turned slow mode off.',
+    keeps: (on: boolean): string => (on ? 'Turned off forwarding and saving.' : 'Allowed forwarding and saving.'),
+    deletes: (time: string) => `Set messages to delete themselves after ${time}.`,
+    deletesNot: 'Turned off messages deleting themselves.',
+    hidden: (on: boolean): string => (on ? 'Hid the history from newcomers.' : 'Showed the history to newcomers.'),
+    signed: (on: boolean): string => (on ? 'Turned on signed posts.' : 'Turned off signed posts.'),
     other: 'Did something that this version does not know.',
   },
 
@@ -422,6 +445,7 @@ const en: typeof fa = {
   },
   later: {
     menu: 'Send',
+    silently: 'Send without sound',
     schedule: 'Send at another time…',
     title: 'When to send it?',
     inAnHour: 'In an hour',
