@@ -4,11 +4,11 @@ use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
     Seq, SettingsChange, Timestamp, UserId,
     command::{
-        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete,
+        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteMessages,
         DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
         GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks,
-        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetThread, GetUsers, GetVoters, History, InviteUses,
-        Invites, ItemsSet, Join, JoinByInvite, JoinDiscussion, JoinRequests, JoinedByInvite, Leave, LinkPreviewed,
+        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetThread, GetUsers, GetVoters, HideMessages, History,
+        InviteUses, Invites, ItemsSet, Join, JoinByInvite, JoinDiscussion, JoinRequests, JoinedByInvite, Leave, LinkPreviewed,
         MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, PreviewLink,
         React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
         RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
@@ -200,6 +200,16 @@ impl Client {
     /// Gives a group or channel a photo, a file of one's own of the kind `avatar`, or takes it away.
     pub async fn set_photo(&self, chat_id: ChatId, photo: Option<FileId>) -> Result<Changed, Error> {
         self.call(&SetInfo { chat_id, title: None, description: None, photo: Some(photo) }).await
+    }
+
+    /// Deletes messages for all, at most 100: all of them, or none.
+    pub async fn delete_messages(&self, chat_id: ChatId, seqs: Vec<Seq>) -> Result<Changed, Error> {
+        self.call(&DeleteMessages { chat_id, seqs }).await
+    }
+
+    /// Deletes messages for oneself, at most 100, whoever wrote them: they are gone on all own devices, and others see them as before.
+    pub async fn hide_messages(&self, chat_id: ChatId, seqs: Vec<Seq>) -> Result<ItemsSet, Error> {
+        self.call(&HideMessages { chat_id, seqs }).await
     }
 
     /// Sends messages of one chat on into a chat, at most 30, each under a client id of its own: a retry with the same ids makes no second ones.

@@ -346,7 +346,7 @@ generation: number,
 candidates: Array<string>, });
 
 /**
- * See [`OwnItem::JoinRequest`].
+ * See [`super::OwnItem::JoinRequest`].
  */
 export type AskedToJoin = { 
 /**
@@ -934,7 +934,11 @@ last_seq: Seq,
  * Its members, for direct chats and groups, further ones by `get_members`; in channels only the asking user. Then its last
  * messages, by seq, without holes, older ones by `history`. Then the asking user's reactions to those messages.
  */
-rows: Array<ChatRow>, };
+rows: Array<ChatRow>, 
+/**
+ * In a group: the messages after the own read mark that call the asking user, by a mention or as answers, by seq; the oldest 50.
+ */
+mentions?: Array<Seq>, };
 
 /**
  * What brings one chat up to date.
@@ -1059,6 +1063,19 @@ chat_id: ChatId,
  * Which.
  */
 seq: Seq, };
+
+/**
+ * Deletes messages for all, as `delete` does with one: all of them, or none.
+ */
+export type DeleteMessages = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 1 to 100, none twice.
+ */
+seqs: Array<Seq>, };
 
 /**
  * Takes messages back that were to be sent later.
@@ -1781,6 +1798,28 @@ token: string,
 resume?: Resume, };
 
 /**
+ * See [`super::OwnItem::Hidden`].
+ */
+export type Hidden = { 
+/**
+ * The messages as stretches, each with its first and its last one, by seq. Between two of them there is at least one other message.
+ */
+seqs: Array<[Seq, Seq]>, };
+
+/**
+ * Hides messages from oneself, whoever wrote them, on all own devices: they stand in the item `hidden`. Others see them as before.
+ */
+export type HideMessages = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 1 to 100.
+ */
+seqs: Array<Seq>, };
+
+/**
  * A page of messages around a place: up to `before` messages with seq < `seq` and up to `after` with seq ≥ `seq`.
  */
 export type History = { 
@@ -2196,7 +2235,15 @@ chat_id: ChatId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: ToldRemoval, } | { kind: string } & Record<string, unknown>);
+value?: ToldRemoval, } | { "kind": "hidden", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Hidden, } | { kind: string } & Record<string, unknown>);
 
 /**
  * See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
@@ -2410,6 +2457,10 @@ views?: number,
  */
 forwarded?: Forwarded, 
 /**
+ * In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
+ */
+answers?: UserId, 
+/**
  * When it is deleted for all by itself.
  */
 deletes_at?: Timestamp, 
@@ -2458,7 +2509,11 @@ export type Mute = {
 /**
  * Until when; absent: for good.
  */
-until?: Timestamp, };
+until?: Timestamp, 
+/**
+ * Mentions and answers to one's own messages make a sound all the same.
+ */
+mentions?: boolean, };
 
 /**
  * What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.
@@ -2902,7 +2957,15 @@ chat_id: ChatId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: ToldRemoval, } | { kind: string } & Record<string, unknown>;
+value?: ToldRemoval, } | { "kind": "hidden", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Hidden, } | { kind: string } & Record<string, unknown>;
 
 /**
  * A pack that the asking user has made, in one line.
@@ -4294,7 +4357,7 @@ entities?: Array<Entity>, };
 export type Timestamp = string;
 
 /**
- * See [`OwnItem::Removed`].
+ * See [`super::OwnItem::Removed`].
  */
 export type ToldRemoval = { 
 /**
@@ -4615,6 +4678,8 @@ export interface Commands {
   get_thread: { params: GetThread; reply: Page };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
+  delete_messages: { params: DeleteMessages; reply: Changed };
+  hide_messages: { params: HideMessages; reply: ItemsSet };
   react: { params: React; reply: Changed };
   get_reactions: { params: GetReactions; reply: Reactors };
   get_readers: { params: GetReaders; reply: Readers };

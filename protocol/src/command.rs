@@ -57,6 +57,9 @@ pub use audience::*;
 mod calls;
 pub use calls::*;
 /// Of the own devices.
+mod deletion;
+pub use deletion::*;
+
 mod devices;
 pub use devices::*;
 /// Of messages with files, and of files.
@@ -332,13 +335,6 @@ params! {
         /// The new body.
         body: NewBody,
     }
-    /// Deletes a message for all, leaving a tombstone. One's own, or as owner or admin of a group or channel anybody's.
-    Delete {
-        /// Where.
-        chat_id: ChatId,
-        /// Which.
-        seq: Seq,
-    }
     /// Sets or takes back one's reaction to a message.
     React {
         /// Where.
@@ -525,6 +521,8 @@ commands! {
     "get_thread" GetThread -> Page, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
+    "delete_messages" DeleteMessages -> Changed, http: true;
+    "hide_messages" HideMessages -> ItemsSet, http: true;
     "react" React -> Changed, http: true;
     "get_reactions" GetReactions -> Reactors, http: true;
     "get_readers" GetReaders -> Readers, http: true;

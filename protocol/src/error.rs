@@ -90,7 +90,7 @@ codes! {
     BadText = "bad_text" => GiveUp, 400;
     /// The text is longer than 4096 UTF-16 code units.
     TextTooLong = "text_too_long" => GiveUp, 400;
-    /// An entity lies outside the text, splits a character, is empty, or there are more than 100.
+    /// An entity lies outside the text, splits a character, is empty, or there are more than 100, or they mention more than 50 people.
     BadEntities = "bad_entities" => GiveUp, 400;
     /// The reaction is not one emoji.
     BadReaction = "bad_reaction" => GiveUp, 400;

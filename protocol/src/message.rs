@@ -52,6 +52,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub forwarded: Option<Forwarded>,
+    /// In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub answers: Option<UserId>,
     /// When it is deleted for all by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -97,6 +101,7 @@ impl Message {
             reactions: Vec::new(),
             views: 0,
             forwarded: None,
+            answers: None,
             deletes_at: None,
             signed: false,
             silent: false,
@@ -105,6 +110,16 @@ impl Message {
             post: None,
             thread: None,
         }
+    }
+
+    /// Whom it calls: those whom it mentions, and whose message it answers. Oneself one calls not.
+    pub fn called(&self) -> impl Iterator<Item = UserId> {
+        self.body.mentioned().chain(self.answers).filter(|user| *user != self.sender)
+    }
+
+    /// Whether it calls somebody.
+    pub fn calls(&self, user: UserId) -> bool {
+        self.called().any(|it| it == user)
     }
 }
 
@@ -199,6 +214,13 @@ pub struct Entity {
     /// What it marks.
     #[serde(flatten)]
     pub kind: EntityKind,
+}
+
+impl Entity {
+    /// Whom it mentions, if it does.
+    pub fn mentions(&self) -> Option<UserId> {
+        if let EntityKind::Mention { user_id } = self.kind { Some(user_id) } else { None }
+    }
 }
 
 /// What an [`Entity`] marks.
@@ -317,6 +339,15 @@ impl Body {
     /// A plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text { text: text.into(), entities: Vec::new() })
+    }
+
+    /// Whom its words mention.
+    pub fn mentioned(&self) -> impl Iterator<Item = UserId> {
+        let marks = match self {
+            Self::Text(text) => text.entities.as_slice(),
+            other => other.caption().map_or(&[][..], |caption| caption.entities.as_slice()),
+        };
+        marks.iter().filter_map(Entity::mentions)
     }
 }
 

@@ -109,6 +109,8 @@ roots![
     c::ScheduledMessage,
     c::Edit,
     c::Delete,
+    c::DeleteMessages,
+    c::HideMessages,
     c::React,
     c::GetReactions,
     c::Reactors,

@@ -117,6 +117,7 @@ macro_rules! commands {
                 "send" => chats::send::start(app, asker, request),
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
+                "delete_messages" => chats::change::start(app, asker, request, chats::change::delete_messages),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
                 "vote" => chats::change::start(app, asker, request, chats::polls::vote),
                 "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
@@ -159,6 +160,7 @@ commands! {
     "delete_scheduled" => chats::schedule::delete, SHORT;
     "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
+    "hide_messages" => chats::hide_messages::run, SHORT;
     "preview_link" => chats::previews::look, SHORT;
     "set_discussion" => chats::discussions::set, SHORT;
     "join_discussion" => chats::discussions::join, LONG;

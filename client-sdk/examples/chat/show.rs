@@ -41,7 +41,8 @@ impl Show {
     /// A line in the list of chats.
     pub(crate) fn chat(&self, chat: &ChatView, members: &[UserId]) -> String {
         let unread = if chat.unread > 0 { format!(" ({} unread)", chat.unread) } else { String::new() };
-        format!("{:>6}  {}{unread}", chat.info.id, self.title(chat, members))
+        let mentions = if chat.mentions > 0 { format!(" (@ {})", chat.mentions) } else { String::new() };
+        format!("{:>6}  {}{unread}{mentions}", chat.info.id, self.title(chat, members))
     }
 
     /// A message of the open chat.

@@ -20,6 +20,7 @@ import type { Store } from "./store/store.js";
 import { historyPage } from "./history.js";
 import { Timeline } from "./timeline.js";
 import type { SocketConstructor } from "./transport.js";
+import { hiddenIn, hides } from "./core/hidden.js";
 import { chatView, chatViews, memberViews, messageViews, type ChatView, type MessageView, type View } from "./view.js";
 
 /** How a client is made. */
@@ -212,6 +213,11 @@ export class Client extends Commands {
   messages(chatId: wire.ChatId): MessageView[] {
     const chat = this.#view.state.chats.get(chatId);
     return chat ? messageViews(chat) : [];
+  }
+
+  /** Whether the user has deleted a message for themselves: show nothing of it. The event `item` of the kind `hidden` tells what changes. */
+  isHidden(chatId: wire.ChatId, seq: wire.Seq): boolean {
+    return hides(hiddenIn(this.#view.state.own, chatId), seq);
   }
 
   /** The own vote in a poll, with what is right in a quiz that one has answered; nothing where none is known. */

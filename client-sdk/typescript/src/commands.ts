@@ -100,6 +100,16 @@ export abstract class Commands {
     return this.request("delete", { chat_id: chatId, seq });
   }
 
+  /** Deletes messages for all, at most 100: all of them, or none. */
+  deleteMessages(chatId: wire.ChatId, seqs: wire.Seq[]): Promise<wire.Changed> {
+    return this.request("delete_messages", { chat_id: chatId, seqs });
+  }
+
+  /** Deletes messages for oneself, at most 100, whoever wrote them: `isHidden` on all own devices, while others see them as before. */
+  hideMessages(chatId: wire.ChatId, seqs: wire.Seq[]): Promise<wire.ItemsSet> {
+    return this.request("hide_messages", { chat_id: chatId, seqs });
+  }
+
   /** Sets one's reaction to a message; without one takes it back. */
   react(chatId: wire.ChatId, seq: wire.Seq, emoji?: string): Promise<wire.Changed> {
     return this.request("react", { chat_id: chatId, seq, ...(emoji !== undefined && { emoji }) });

@@ -342,6 +342,7 @@ impl Chat {
             version: Version(self.version),
             last_seq: self.messages.last().map_or(Seq(1), |it| it.seq),
             rows: Vec::new(),
+            mentions: Vec::new(),
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Change {
     Edit(Seq, NewBody),
     /// A tombstone in place of a message.
     Delete(Seq),
+    /// The same for several messages: all or none. Each has its own version.
+    DeleteSome(Vec<Seq>),
     /// One's reaction to a message, or none.
     React(Seq, Option<String>),
     /// One's vote in a poll: the places of what one chooses, none to take it back.
@@ -255,6 +257,7 @@ impl Asked {
                     messages.iter().map(|it| AROUND + it.json.len()).sum()
                 }
                 Change::Recall(sent) => 24 * sent.len(),
+                Change::DeleteSome(seqs) => AROUND * seqs.len(),
                 Change::Edit(_, body) => said(body).to_string().len(),
                 Change::Add(users, back) => 8 * (users.len() + back.len()),
                 Change::Create(new) => 8 * new.members.len(),
@@ -280,11 +283,13 @@ impl Asked {
         std::iter::once(self.by.user()).chain(some.iter().copied()).chain(one)
     }
 
-    /// The message that must be known to judge it.
-    pub fn message(&self) -> Option<Seq> {
-        match self.change {
-            // The beginning of its thread.
-            Change::Send(ref message) => message.beside.thread,
+    /// The messages that must be known to judge it.
+    pub fn messages(&self) -> impl Iterator<Item = Seq> {
+        let (some, one) = match &self.change {
+            // An answer calls whoever wrote what it answers, and a comment stands where its thread begins.
+            Change::Send(message) => (message.beside.thread.as_slice(), message.reply_to),
+            Change::SendAlbum(messages) => (&[][..], messages.first().and_then(|it| it.reply_to)),
+            Change::DeleteSome(seqs) => (seqs.as_slice(), None),
             Change::Edit(seq, _)
             | Change::Delete(seq)
             | Change::React(seq, _)
@@ -292,9 +297,10 @@ impl Asked {
             | Change::ClosePoll(seq)
             | Change::TellComments(seq, _)
             | Change::Expire(seq)
-            | Change::Pin(seq) => Some(seq),
-            _ => None,
-        }
+            | Change::Pin(seq) => (&[][..], Some(*seq)),
+            _ => (&[][..], None),
+        };
+        some.iter().copied().chain(one)
     }
 
     /// The ids by which it is known whether it was sent before.

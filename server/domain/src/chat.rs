@@ -233,6 +233,9 @@ pub struct Beside {
     /// It was sent without a sound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
+    /// Who wrote what it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<UserId>,
     /// What stands behind a link in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<Box<LinkPreview>>,
@@ -253,25 +256,17 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        let Message { deletes_at, signed, silent, .. } = *message;
+        let Message { deletes_at, signed, silent, answers, .. } = *message;
         let forwarded = message.forwarded.clone().map(Box::new);
-        Self {
-            forwarded,
-            deletes_at,
-            signed,
-            silent,
-            preview: message.preview.clone(),
-            comments: message.comments,
-            post: message.post,
-            thread: message.thread,
-        }
+        Self { forwarded, deletes_at, signed, silent, preview: message.preview.clone(), answers, comments: message.comments, post: message.post, thread: message.thread }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, deletes_at, signed, silent, preview, comments, post, thread } = self;
+        let Self { forwarded, deletes_at, signed, silent, preview, answers, comments, post, thread } = self;
         message.forwarded = forwarded.map(|it| *it);
         (message.deletes_at, message.signed, message.silent) = (deletes_at, signed, silent);
+        message.answers = answers;
         message.preview = preview;
         (message.comments, message.post, message.thread) = (comments, post, thread);
     }

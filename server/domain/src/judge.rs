@@ -78,6 +78,8 @@ pub struct Rows {
     pub fresh: BTreeSet<Seq>,
     /// Messages that were there and are changed.
     pub changed: BTreeSet<Seq>,
+    /// Whom messages call, and whom they do no longer.
+    pub called: BTreeMap<(Seq, UserId), bool>,
     /// Whose standing has changed.
     pub members: BTreeMap<UserId, Turned>,
     /// Reactions set or taken back; at version 0 those that are told later, with the counts.
@@ -267,6 +269,7 @@ impl Judging {
             Change::Recall(sent) => self.recall(by, sent),
             Change::Edit(seq, body) => self.edit(by, *seq, body, now),
             Change::Delete(seq) => self.delete(by, *seq, now),
+            Change::DeleteSome(seqs) => self.delete_some(by, seqs, now),
             Change::React(seq, emoji) => self.react(by, *seq, emoji.as_deref(), now),
             Change::Vote(seq, places) => self.vote(by, *seq, places, now),
             Change::ClosePoll(seq) => self.close_poll(asked.by, *seq, now),

@@ -11,6 +11,7 @@ pub(super) mod get_admin_log;
 pub(super) mod get_banned;
 pub(super) mod get_links;
 pub(super) mod get_members;
+pub(super) mod hide_messages;
 pub(super) mod history;
 pub(super) mod invites;
 pub(super) mod join;

@@ -64,6 +64,7 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     crate::files::files(store, round).await;
     crate::threads::threads(store).await;
     crate::polls::polls(store, round).await;
+    crate::polls::mentions(store).await;
     store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");

@@ -109,7 +109,13 @@ impl Table {
         let mut rows: Vec<_> = members.map(ChatRow::Member).collect();
         rows.extend(messages.into_iter().map(ChatRow::Message));
         rows.extend(reacted.cloned().map(ChatRow::Reaction));
-        ChatSnapshot { chat: self.info.clone(), version: self.version, last_seq: self.last_seq(), rows }
+        ChatSnapshot {
+            chat: self.info.clone(),
+            version: self.version,
+            last_seq: self.last_seq(),
+            rows,
+            mentions: Vec::new(),
+        }
     }
 
     pub(super) fn sync(&self, from: Version) -> ChatSync {

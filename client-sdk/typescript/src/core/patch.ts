@@ -82,6 +82,8 @@ export interface ChatHead {
   others_read: Seq;
   /** The own votes, those in the last polls. */
   votes?: OwnVote[];
+  /** In a group: messages that call one, by seq. Those that were read may be among them. */
+  mentions?: readonly Seq[];
 }
 
 /** What changed in one chat. */

@@ -11,8 +11,8 @@ use chapar_domain::{
 use chapar_protocol::{
     ChatId, ErrorCode, Right, WireError,
     command::{
-        Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum, SetAdminRights,
-        SetChatRights, SetChatSettings, SetRole, SetSlowMode, UnbanMember,
+        Changed, Command, Delete, DeleteMessages, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum,
+        SetAdminRights, SetChatRights, SetChatSettings, SetRole, SetSlowMode, UnbanMember,
     },
     frame, limit, text,
 };
@@ -109,6 +109,21 @@ pub(in crate::commands) fn edit(app: &App, asker: &Asker, edit: &Edit) -> Asked 
 pub(in crate::commands) fn delete(app: &App, asker: &Asker, delete: &Delete) -> Asked {
     app.limits.message(asker.user)?;
     Ok((delete.chat_id, Change::Delete(delete.seq)))
+}
+
+pub(in crate::commands) fn delete_messages(app: &App, asker: &Asker, delete: &DeleteMessages) -> Asked {
+    if !(1..=limit::DELETED).contains(&delete.seqs.len()) {
+        return Err(WireError::new(ErrorCode::TooLarge, "1 to 100 messages are deleted at once"));
+    }
+    let mut seqs = delete.seqs.clone();
+    seqs.sort_unstable();
+    seqs.dedup();
+    if seqs.len() < delete.seqs.len() {
+        return Err(WireError::new(ErrorCode::BadRequest, "a message is named twice"));
+    }
+    // What is cheaper together costs less than as many messages.
+    app.limits.messages(asker.user, seqs.len().div_ceil(10))?;
+    Ok((delete.chat_id, Change::DeleteSome(seqs)))
 }
 
 pub(in crate::commands) fn react(app: &App, asker: &Asker, react: &React) -> Asked {

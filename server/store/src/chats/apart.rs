@@ -50,7 +50,7 @@ pub(super) fn is_by_settings(lists: &Map<String, Value>) -> bool {
     lists.contains_key(EXPIRING) || lists.contains_key(NEWCOMERS)
 }
 
-/// What `write_apart` is to write, but polls.
+/// What `write_apart`, `write_mentions` and their like are to write, but polls.
 pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
     let mut lists = Map::new();
     if let Some(entry) = entry::rows(written) {
@@ -69,6 +69,9 @@ pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
         }
         for (user, (by, reason)) in &it.rows.removals {
             put("removals", json!({ "chat": chat, "usr": user, "by": by, "reason": reason }));
+        }
+        for (&(seq, user), called) in &it.rows.called {
+            put("called", json!({ "chat": chat, "seq": seq, "usr": user, "called": called }));
         }
         let deletes_at = |seq| it.chat.messages.get(seq).and_then(|stored| stored.message.deletes_at);
         for (seq, at) in it.rows.fresh.iter().filter_map(|seq| Some((seq, deletes_at(seq)?))) {

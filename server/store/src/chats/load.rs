@@ -77,7 +77,7 @@ impl Wanted {
             wanted.chats.insert(chat);
             wanted.people.extend(it.people().map(|user| (chat, user)));
             wanted.clients.extend(it.client_ids().map(|id| (chat, user, id)));
-            wanted.messages.extend(it.message().map(|seq| (chat, seq)));
+            wanted.messages.extend(it.messages().map(|seq| (chat, seq)));
             wanted.counts |= matches!(
                 it.change,
                 Change::Add(..)

@@ -24,13 +24,15 @@ const WITH_MORE: &str = "
     WITH written AS MATERIALIZED (
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)";
 /// The same where messages delete themselves, and where newcomers do not see what was said before (0065_settings.sql, 0066_newcomers.sql).
 const WITH_SETTINGS: &str = "
     WITH written AS MATERIALIZED (
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
     SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)
     CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)";
 /// The same where something is new in threads (0070_threads.sql).
 const WITH_THREADS: &str = "

@@ -9,9 +9,9 @@ use std::{
 use chapar_protocol::{
     Action, ChatId, Command, ErrorCode, OwnItem, Seq, Timestamp, UserId,
     command::{
-        AddMembers, Delete, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React, RemoveMember,
-        RestrictMember, Send, SetAdminRights, SetChatRights, SetChatSettings, SetInfo, SetItems, SetRole, UnbanMember,
-        UnpinMessage,
+        AddMembers, Delete, DeleteMessages, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React,
+        RemoveMember, RestrictMember, Send, SetAdminRights, SetChatRights, SetChatSettings, SetInfo, SetItems, SetRole,
+        UnbanMember, UnpinMessage,
     },
     item::Block,
     message::NewBody,
@@ -287,6 +287,10 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             call(device, Edit { chat_id, seq: Seq(seq), body: NewBody::text(text) }, |_| None).await
         }
         Wish::Delete(seq) => call(device, Delete { chat_id, seq: Seq(seq) }, |_| None).await,
+        Wish::DeleteSome(all) => {
+            let seqs = all.into_iter().map(Seq).collect();
+            call(device, DeleteMessages { chat_id, seqs }, |_| None).await
+        }
         Wish::React(seq, emoji) => call(device, React { chat_id, seq: Seq(seq), emoji }, |_| None).await,
         Wish::Read(seq) => call(device, MarkRead { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Add(user_ids) => match call(device, AddMembers { chat_id, user_ids }, |_| None).await {

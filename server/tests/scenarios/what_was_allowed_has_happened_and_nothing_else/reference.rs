@@ -1,7 +1,7 @@
 //! A chat as the documents say that it must behave: who may do what, and what becomes of it. Written without a line of the server's,
 //! to be compared with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chapar_protocol::{ChatKind, ChatSettings, ErrorCode, FileId, Right, Role, ServiceAction, SettingsChange, UserId};
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub enum Wish {
     Poison(Uuid),
     Edit(i64, String),
     Delete(i64),
+    /// All of them, or none.
+    DeleteSome(BTreeSet<i64>),
     React(i64, Option<String>),
     Read(i64),
     Add(Vec<UserId>),
@@ -229,6 +231,22 @@ impl Room {
                 line.said = Said::Deleted;
                 line.reactions.clear();
                 self.pinned.retain(|it| it != at);
+                Ok(None)
+            }
+            Wish::DeleteSome(all) => {
+                inside?;
+                for at in all {
+                    let line = self.line(*at).ok_or(ErrorCode::MessageNotFound)?;
+                    if line.sender != by && !deletes || matches!(line.said, Said::Service(_)) {
+                        return Err(ErrorCode::Forbidden);
+                    }
+                }
+                for at in all {
+                    let line = self.line(*at).expect("was there");
+                    line.said = Said::Deleted;
+                    line.reactions.clear();
+                    self.pinned.retain(|it| it != at);
+                }
                 Ok(None)
             }
             Wish::React(at, emoji) => {

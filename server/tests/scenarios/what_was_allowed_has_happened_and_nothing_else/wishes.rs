@@ -60,7 +60,8 @@ impl Lane {
             },
             38..44 => poison(rng),
             44..56 => Wish::Edit(self.line(rng), text),
-            56..64 => Wish::Delete(self.line(rng)),
+            56..62 => Wish::Delete(self.line(rng)),
+            62..64 => Wish::DeleteSome((0..rng.random_range(1..4)).map(|_| self.line(rng)).collect()),
             64..80 => {
                 let emoji = ["👍", "😂", "🔥"][rng.random_range(0..3)];
                 Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))

@@ -134,7 +134,8 @@ const ACTIONS: readonly Action[] = [
     icon: 'trash',
     danger: true,
     codes: ['Delete'],
-    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
+    // For oneself one may delete anything; a tombstone too.
+    may: ({ stored }) => stored,
     // An album is one thing to whoever sees it.
     run: ({ shown }, on) => on.remove(seqsOf(shown)),
   },
@@ -245,17 +246,15 @@ export class MessageActions {
     this.feed.selecting = false;
   }
 
-  /** Whether all that is selected may be deleted by this person. */
+  /** Whether this person may delete all of them for everybody. */
   mayRemove(seqs: readonly number[]): boolean {
-    return seqs.length > 0 && seqs.every((each) => this.moderates || this.feed.row(each)?.message.sender === session.me?.id);
+    const rows = seqs.map((each) => this.feed.row(each)?.message);
+    return rows.every((message) => message !== undefined && kindOf(message.body).deletes && (this.moderates || message.sender === session.me?.id));
   }
 
-  async remove(seqs: number[]): Promise<void> {
-    const words = t();
-    const sure = await notices.ask({ title: words.chat.deleteQuestion(seqs.length), text: words.chat.deleteLead, yes: words.common.delete, danger: true });
-    if (!sure) return;
-    this.stopSelecting();
-    for (const each of seqs) await attempt(session.client.delete(this.#chat().id, each));
+  /** Asks for whom. */
+  remove(seqs: readonly number[]): void {
+    now.deleting = { chatId: this.#chat().id, seqs, all: this.mayRemove(seqs) };
   }
 
   /** Whether all that is selected can go on elsewhere. */

@@ -88,6 +88,7 @@ const ar: typeof fa = {
     requests: 'طلبات المراسلة',
     requestCount: (count) => some(count, 'طلب واحد', 'طلبان', 'طلبات', 'طلبًا'),
     unread: (count) => messages(count, ['غير مقروءة', 'غير مقروءتين', 'غير مقروءة']),
+    mentions: (count) => some(count, 'إشارة غير مقروءة إليك', 'إشارتان غير مقروءتين إليك', 'إشارات غير مقروءة إليك', 'إشارة غير مقروءة إليك'),
     draft: 'مسودة',
     unsent: 'لم ترسل بعد',
     failed: 'لم ترسل',
@@ -124,6 +125,7 @@ const ar: typeof fa = {
     newBelow: (count) =>
       count > 0 ? `${messages(count, ['جديدة', 'جديدتان', 'جديدة'])}؛ إلى النهاية` : 'إلى النهاية',
     returnTo: 'العودة إلى حيث كنت',
+    nextMention: (count) => `الرسالة التالية التي تذكرك (${n(count)})`,
     unreadHere: 'رسائل غير مقروءة',
     empty: 'اكتب أول رسالة',
     emptyLead: 'الساعي جاهز.',
@@ -166,7 +168,6 @@ const ar: typeof fa = {
     closePollQuestion: 'أتُنهي هذا الاستطلاع؟',
     closePollLead: 'لن يستطيع أحد التصويت بعد ذلك.',
     deleteQuestion: (count) => (count === 1 ? 'أتحذف هذه الرسالة؟' : `أتحذف ${some(count, 'رسالة', 'رسالتين', 'رسائل', 'رسالة')}؟`),
-    deleteLead: 'تُحذف عند الجميع ولا تعود.',
     jumpToDate: 'الانتقال إلى يوم',
     info: 'عن المحادثة',
     actions: 'إجراءات الرسالة',

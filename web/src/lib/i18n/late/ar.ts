@@ -12,6 +12,16 @@ function votesOf(count: number): string {
 }
 
 const ar: typeof fa = {
+  deletion: {
+    forAll: 'الحذف عند الجميع',
+    forMe: 'الحذف عندي فقط',
+    leadBoth: 'ما يُحذف عند الجميع لا يعود. وما تحذفه عندك فقط يبقى ظاهرًا للآخرين.',
+    leadMe: 'يُحذف من كل أجهزتك، ويبقى ظاهرًا للآخرين.',
+    leadNotes: 'يُحذف من كل أجهزتك ولا يعود.',
+  },
+  mentions: {
+    whom: 'أعضاء المجموعة',
+  },
   forward: {
     title: (count) => (count === 1 ? 'إعادة توجيه رسالة' : `إعادة توجيه الرسائل (${n(count)})`),
     search: 'البحث في المحادثات',
@@ -517,6 +527,9 @@ const ar: typeof fa = {
     tooManyPins: 'لا يمكن تثبيت محادثات أخرى. ألغِ تثبيت واحدة أولًا.',
     mute: 'كتم',
     unmute: 'إلغاء الكتم',
+    muteButMentions: 'كتم إلا الإشارات إليّ',
+    hearMentions: 'الإشعار بالإشارات إليّ',
+    muteMentions: 'كتم الإشارات أيضًا',
     spans: { hour: 'ساعة', eight: 'ثماني ساعات', day: 'يوم', week: 'أسبوع', always: 'دائمًا' },
     addTo: 'المجلدات…',
     takeOut: (name: string) => `إخراج: ${name}`,

@@ -4,6 +4,16 @@ import { numbers } from '../numbers';
 const n = numbers('en');
 
 const en: typeof fa = {
+  deletion: {
+    forAll: 'Delete for everybody',
+    forMe: 'Delete for me',
+    leadBoth: 'Deleted for everybody, it does not come back. Deleted for you alone, others go on seeing it.',
+    leadMe: 'It is gone on all your devices; others go on seeing it.',
+    leadNotes: 'It is gone on all your devices and does not come back.',
+  },
+  mentions: {
+    whom: 'Members of the group',
+  },
   forward: {
     title: (count) => (count === 1 ? 'Forward a message' : `Forward ${n(count)} messages`),
     search: 'Search chats',
@@ -509,6 +519,9 @@ const en: typeof fa = {
     tooManyPins: 'No more chats can be pinned. Unpin one first.',
     mute: 'Mute',
     unmute: 'Unmute',
+    muteButMentions: 'Mute, except mentions',
+    hearMentions: 'Notify me of mentions',
+    muteMentions: 'Mute mentions too',
     spans: { hour: 'For an hour', eight: 'For eight hours', day: 'For a day', week: 'For a week', always: 'For good' },
     addTo: 'Folders…',
     takeOut: (name: string) => `Take out: ${name}`,

@@ -4,6 +4,16 @@ const n = numbers('fa');
 
 /** What only parts of the app say that are loaded when they are wanted: the words come with the first of them. */
 const fa = {
+  deletion: {
+    forAll: 'حذف برای همه',
+    forMe: 'حذف برای خودم',
+    leadBoth: 'اگر برای همه حذف شود برنمی‌گردد. اگر تنها برای خودتان حذف کنید دیگران همچنان آن را می‌بینند.',
+    leadMe: 'در همهٔ دستگاه‌های شما حذف می‌شود؛ دیگران همچنان آن را می‌بینند.',
+    leadNotes: 'در همهٔ دستگاه‌های شما حذف می‌شود و برنمی‌گردد.',
+  },
+  mentions: {
+    whom: 'اعضای گروه',
+  },
   forward: {
     title: (count: number) => (count === 1 ? 'هدایت پیام' : `هدایت ${n(count)} پیام`),
     search: 'جستجوی گفت‌وگو',
@@ -509,6 +519,9 @@ const fa = {
     tooManyPins: 'گفت‌وگوی بیشتری سنجاق نمی‌شود. نخست سنجاق یکی را بردارید.',
     mute: 'بی‌صدا کردن',
     unmute: 'با صدا کردن',
+    muteButMentions: 'بی‌صدا، مگر نام مرا ببرند',
+    hearMentions: 'خبر دادن وقتی نام مرا می‌برند',
+    muteMentions: 'بی‌خبر، حتی وقتی نام مرا می‌برند',
     spans: { hour: 'یک ساعت', eight: 'هشت ساعت', day: 'یک روز', week: 'یک هفته', always: 'برای همیشه' },
     addTo: 'پوشه‌ها…',
     takeOut: (name: string) => `برداشتن از ${name}`,
