@@ -258,7 +258,17 @@ impl Beside {
     pub fn of(message: &Message) -> Self {
         let Message { deletes_at, signed, silent, answers, .. } = *message;
         let forwarded = message.forwarded.clone().map(Box::new);
-        Self { forwarded, deletes_at, signed, silent, preview: message.preview.clone(), answers, comments: message.comments, post: message.post, thread: message.thread }
+        Self {
+            forwarded,
+            deletes_at,
+            signed,
+            silent,
+            preview: message.preview.clone(),
+            answers,
+            comments: message.comments,
+            post: message.post,
+            thread: message.thread,
+        }
     }
 
     /// Gives a message these marks, and no others.

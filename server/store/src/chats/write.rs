@@ -40,6 +40,7 @@ const WITH_THREADS: &str = "
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
     SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)
     CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)
     CROSS JOIN LATERAL write_threads(w.held, $18)";
 
