@@ -374,6 +374,15 @@ impl Client {
         self.send_as(new_client_id(), chat_id, body, reply_to).await
     }
 
+    /// [`Client::send`] without a sound at the others': they are not notified of it.
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub async fn send_silently(&self, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Result<Sent, Error> {
+        let item = OutboxItem::new(new_client_id(), chat_id, body, reply_to);
+        self.enqueue(OutboxItem { silent: true, ..item }).reply().await
+    }
+
     /// [`Client::send`] with a client id of one's own, from [`new_client_id`].
     ///
     /// # Errors
@@ -386,6 +395,21 @@ impl Client {
         reply_to: Option<Seq>,
     ) -> Result<Sent, Error> {
         self.enqueue(OutboxItem::new(client_id, chat_id, body, reply_to)).reply().await
+    }
+
+    /// [`Client::send`], as a comment in the thread that begins with a message.
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub async fn send_in_thread(
+        &self,
+        chat_id: ChatId,
+        thread: Seq,
+        body: NewBody,
+        reply_to: Option<Seq>,
+    ) -> Result<Sent, Error> {
+        let item = OutboxItem::new(new_client_id(), chat_id, body, reply_to);
+        self.enqueue(OutboxItem { thread: Some(thread), ..item }).reply().await
     }
 
     /// [`Client::send`], with what the server has found behind a link in it: the link as it was asked for by [`Client::preview_link`].

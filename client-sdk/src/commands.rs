@@ -2,18 +2,19 @@
 
 use chapar_protocol::{
     ChatId, ChatKind, ChatSnapshot, DeviceId, FileId, Invite, InviteId, InvitePreview, OwnItem, PackId, Right, Role,
-    Seq, Timestamp, UserId,
+    Seq, SettingsChange, Timestamp, UserId,
     command::{
-        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete,
+        AddMembers, AdminLog, AnswerJoinRequest, AnswerRequest, Changed, ClosePoll, CreateChat, Delete, DeleteMessages,
         DeleteScheduled, DeleteStickerPack, Devices, Done, Edit, EditScheduled, Forward, ForwardedItem, GetAdminLog,
         GetBanned, GetChat, GetDevices, GetInviteUses, GetInvites, GetJoinRequests, GetMembers, GetOwnStickerPacks,
-        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetUsers, GetVoters, History, InviteUses, Invites,
-        ItemsSet, Join, JoinByInvite, JoinRequests, JoinedByInvite, Leave, LinkPreviewed, MarkRead, Members,
-        OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences, PreviewInvite, PreviewLink, React, Reactors,
-        Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember, RevokeDevice, RevokeInvite,
-        RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum, SetAdminRights, SetChatRights,
-        SetInfo, SetInvite, SetItems, SetRole, SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember,
-        UnpinAll, UnpinMessage, Users, Vote, Voted, Voters, WatchPresence,
+        GetReactions, GetReaders, GetScheduled, GetStickerPacks, GetThread, GetUsers, GetVoters, HideMessages, History,
+        InviteUses, Invites, ItemsSet, Join, JoinByInvite, JoinDiscussion, JoinRequests, JoinedByInvite, Leave,
+        LinkPreviewed, MarkRead, Members, OpenDirect, OwnStickerPacks, Page, PinMessage, Ping, Presences,
+        PreviewInvite, PreviewLink, React, Reactors, Readers, RemoveMember, Report, Resolve, Resolved, RestrictMember,
+        RevokeDevice, RevokeInvite, RevokeOtherDevices, Schedule, ScheduledMessages, Send, SendScheduled, SentAlbum,
+        SetAdminRights, SetChatRights, SetChatSettings, SetDiscussion, SetInfo, SetInvite, SetItems, SetRole,
+        SetSlowMode, SetStickerPack, SetTyping, StickerPacks, UnbanMember, UnpinAll, UnpinMessage, Users, Vote, Voted,
+        Voters, WatchPresence,
     },
     message::NewBody,
     sticker::{NewPackSticker, StickerPack},
@@ -146,6 +147,11 @@ impl Client {
         self.call(&SetSlowMode { chat_id, seconds }).await
     }
 
+    /// Changes settings of a chat: what is named; the rest stays.
+    pub async fn set_chat_settings(&self, chat_id: ChatId, change: SettingsChange) -> Result<Changed, Error> {
+        self.call(&SetChatSettings { chat_id, change }).await
+    }
+
     /// What was done in a chat by those who may, 100 at a time, the latest first.
     pub async fn get_admin_log(&self, chat_id: ChatId, before: Option<i64>) -> Result<AdminLog, Error> {
         self.call(&GetAdminLog { chat_id, before }).await
@@ -195,6 +201,16 @@ impl Client {
     /// Gives a group or channel a photo, a file of one's own of the kind `avatar`, or takes it away.
     pub async fn set_photo(&self, chat_id: ChatId, photo: Option<FileId>) -> Result<Changed, Error> {
         self.call(&SetInfo { chat_id, title: None, description: None, photo: Some(photo) }).await
+    }
+
+    /// Deletes messages for all, at most 100: all of them, or none.
+    pub async fn delete_messages(&self, chat_id: ChatId, seqs: Vec<Seq>) -> Result<Changed, Error> {
+        self.call(&DeleteMessages { chat_id, seqs }).await
+    }
+
+    /// Deletes messages for oneself, at most 100, whoever wrote them: they are gone on all own devices, and others see them as before.
+    pub async fn hide_messages(&self, chat_id: ChatId, seqs: Vec<Seq>) -> Result<ItemsSet, Error> {
+        self.call(&HideMessages { chat_id, seqs }).await
     }
 
     /// Sends messages of one chat on into a chat, at most 30, each under a client id of its own: a retry with the same ids makes no second ones.
@@ -312,6 +328,28 @@ impl Client {
     /// Who some users are, at most 200.
     pub async fn get_users(&self, user_ids: Vec<UserId>) -> Result<Users, Error> {
         self.call(&GetUsers { user_ids }).await
+    }
+
+    /// Has the posts of a channel discussed in a group; without one, no longer.
+    pub async fn set_discussion(&self, chat_id: ChatId, group_id: Option<ChatId>) -> Result<Changed, Error> {
+        self.call(&SetDiscussion { chat_id, group_id }).await
+    }
+
+    /// Joins the group in which the posts of a channel are discussed.
+    pub async fn join_discussion(&self, channel: ChatId) -> Result<ChatSnapshot, Error> {
+        self.ask(&JoinDiscussion { chat_id: channel }, Effect::Snapshot).await
+    }
+
+    /// A page of the thread that begins with `root`, that message among them.
+    pub async fn get_thread(
+        &self,
+        chat_id: ChatId,
+        root: Seq,
+        seq: Seq,
+        before: u32,
+        after: u32,
+    ) -> Result<Page, Error> {
+        self.call(&GetThread { chat_id, root, seq, before, after }).await
     }
 
     /// What the server finds behind a link that is about to be sent ([`Client::send_with_preview`]).

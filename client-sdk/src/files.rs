@@ -65,6 +65,8 @@ pub struct FileOptions {
     pub caption: Caption,
     /// The message that it answers.
     pub reply_to: Option<Seq>,
+    /// Without a sound at the others'.
+    pub silent: bool,
     /// Covered until it is touched: photos and videos.
     pub spoiler: bool,
     /// Of videos: width and height in pixels, where the server cannot tell.
@@ -164,7 +166,8 @@ impl Client {
         let kind = options.kind.unwrap_or(FileKind::Document);
         let body = body(kind, &options)?;
         let upload = Some(upload_of(path, kind, options.name.or(own_name)).await?);
-        Ok(OutboxItem { upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
+        let silent = options.silent;
+        Ok(OutboxItem { silent, upload, ..OutboxItem::new(client_id, chat_id, body, options.reply_to) })
     }
 
     /// Brings a file to the server for something else than a message, such as a picture of a person or a chat, or a sticker, and waits

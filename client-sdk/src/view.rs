@@ -2,7 +2,9 @@
 
 use std::ops::Bound;
 
-use chapar_protocol::{Body, ChatId, ChatInfo, Member, Message, Role, Seq, Version, poll::OwnVote};
+use chapar_protocol::{
+    Body, ChatId, ChatInfo, Member, Message, OwnItem, Role, Seq, Version, item::Hidden, poll::OwnVote,
+};
 
 use crate::core::{Session, chat::Chat, event::SendState, outbox::OutboxItem};
 
@@ -17,6 +19,8 @@ pub struct ChatView {
     pub request: bool,
     /// Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted.
     pub unread: i64,
+    /// In a group: how many messages after the own read mark call one, by a mention or as answers to one's own.
+    pub mentions: usize,
     /// The own read mark.
     pub read_seq: Seq,
     /// The furthest read mark of anybody else.
@@ -56,22 +60,36 @@ const LOOKED_AT: usize = 100;
 pub(crate) fn unread(session: &Session, chat: &Chat, read_seq: Seq) -> i64 {
     let me = session.me().map(|me| me.id);
     let since = chat.messages.range((Bound::Excluded(read_seq), Bound::Unbounded)).rev().take(LOOKED_AT);
-    let nothing_to_read = since.filter(|(_, it)| Some(it.sender) == me || it.body == Body::Deleted).count();
+    let hidden = hidden(session, chat.info.id);
+    let is_hidden = |seq: Seq| hidden.is_some_and(|it| it.has(seq));
+    let nothing = |(seq, it): &(&Seq, &Message)| Some(it.sender) == me || it.body == Body::Deleted || is_hidden(**seq);
+    let nothing_to_read = since.filter(nothing).count();
     (chat.last_seq.0 - read_seq.0).max(0) - i64::try_from(nothing_to_read).unwrap_or(0)
+}
+
+/// The messages of a chat that the user has deleted for themselves.
+fn hidden(session: &Session, chat_id: ChatId) -> Option<&Hidden> {
+    match session.own().item("hidden", &chat_id.to_string()) {
+        Some(OwnItem::Hidden { value, .. }) => value.as_ref(),
+        _ => None,
+    }
 }
 
 fn view(session: &Session, chat: &Chat) -> ChatView {
     let mine = session.own().chats.get(&chat.info.id);
     let read_seq = mine.map_or(Seq(0), |mine| mine.read_seq);
+    let hidden = hidden(session, chat.info.id);
+    let shows = |seq: &Seq| hidden.is_none_or(|it| !it.has(*seq));
     ChatView {
         info: chat.info.clone(),
         role: mine.and_then(|mine| mine.role),
         request: mine.is_some_and(|mine| mine.request),
         unread: unread(session, chat, read_seq),
+        mentions: chat.mentions.range((Bound::Excluded(read_seq), Bound::Unbounded)).filter(|seq| shows(seq)).count(),
         read_seq,
         others_read: chat.others_read,
         last_seq: chat.last_seq,
-        last_message: chat.messages.values().next_back().cloned(),
+        last_message: chat.messages.values().rfind(|it| shows(&it.seq)).cloned(),
         version: chat.version,
     }
 }
@@ -105,7 +123,8 @@ pub(crate) fn messages(session: &Session, chat_id: ChatId) -> Vec<MessageView> {
         my_vote: chat.votes.get(&message.seq).cloned(),
         message: message.clone(),
     };
-    chat.messages.values().map(view).collect()
+    let hidden = hidden(session, chat_id);
+    chat.messages.values().filter(|it| hidden.is_none_or(|hidden| !hidden.has(it.seq))).map(view).collect()
 }
 
 pub(crate) fn outbox(session: &Session) -> Vec<OutgoingView> {

@@ -53,7 +53,7 @@ async fn two_people_chat_and_see_the_same() {
     };
     assert_eq!((mine(&sara).as_deref(), mine(&reza)), (Some("🌹"), None), "only sara reacted");
 
-    let mute = OwnItem::Mute { chat_id, value: Some(Mute { until: None }) };
+    let mute = OwnItem::Mute { chat_id, value: Some(Mute { until: None, mentions: false }) };
     let nobody = OwnItem::Setting { name: WHO_MAY_CALL.into(), value: Some(Audience::Nobody.name().into()) };
     sara.set_items(vec![mute.clone(), nobody]).await.expect("set");
     event(&mut at_sara, "what was set", |event| matches!(event, ClientEvent::Item(item) if **item == mute)).await;

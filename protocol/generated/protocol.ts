@@ -78,7 +78,11 @@ rights: Array<Right>, } | { "type": "rights",
 /**
  * Which.
  */
-rights: Array<Right>, } | { "type": "info", 
+rights: Array<Right>, } | { "type": "discussion", 
+/**
+ * Of a channel the group, of a group the channel; absent: no longer.
+ */
+chat_id?: ChatId, } | { "type": "info", 
 /**
  * Its title, if that was.
  */
@@ -134,7 +138,23 @@ accepted?: boolean, } | { "type": "slow",
 /**
  * In seconds; 0: none.
  */
-seconds: number, } | { type: string } & Record<string, unknown>;
+seconds: number, } | { "type": "settings", 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, } | { type: string } & Record<string, unknown>;
 
 /**
  * The answer to [`GetAdminLog`].
@@ -326,7 +346,7 @@ generation: number,
 candidates: Array<string>, });
 
 /**
- * See [`OwnItem::JoinRequest`].
+ * See [`super::OwnItem::JoinRequest`].
  */
 export type AskedToJoin = { 
 /**
@@ -852,7 +872,15 @@ pinned?: Array<Seq>,
 /**
  * In a group: seconds that somebody who is no admin waits between two posts; 0: none.
  */
-slow_seconds?: number, };
+slow_seconds?: number, 
+/**
+ * Of a channel: the group in which its posts are discussed. Of a group: the channel whose posts are.
+ */
+discussion?: Discussion, 
+/**
+ * What admins have set of it, if anything is.
+ */
+settings?: ChatSettings, };
 
 /**
  * The three forms of a chat.
@@ -864,6 +892,27 @@ export type ChatKind = "direct" | "group" | "channel";
  * a kind that it does not know, and takes the versions of what came with it all the same.
  */
 export type ChatRow = { "row": "info" } & ChatInfo | { "row": "member" } & Member | { "row": "message" } & Message | { "row": "reaction" } & Reacted | { "row": "vote" } & OwnVote;
+
+/**
+ * What is set of a chat, as all in it see it. Nothing is, where nobody has set anything.
+ */
+export type ChatSettings = { 
+/**
+ * Nothing of it is forwarded: the server refuses, and clients offer neither to copy nor to save.
+ */
+no_forwarding?: boolean, 
+/**
+ * In a group: whoever comes in from now on sees only what follows.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all; 0: never.
+ */
+delete_after?: number, 
+/**
+ * In a channel: new posts are signed with their authors' names.
+ */
+signed?: boolean, };
 
 /**
  * A chat from scratch: forget what was known of it and begin here.
@@ -885,7 +934,11 @@ last_seq: Seq,
  * Its members, for direct chats and groups, further ones by `get_members`; in channels only the asking user. Then its last
  * messages, by seq, without holes, older ones by `history`. Then the asking user's reactions to those messages.
  */
-rows: Array<ChatRow>, };
+rows: Array<ChatRow>, 
+/**
+ * In a group: the messages after the own read mark that call the asking user, by a mention or as answers, by seq; the oldest 50.
+ */
+mentions?: Array<Seq>, };
 
 /**
  * What brings one chat up to date.
@@ -929,6 +982,23 @@ chat_id: ChatId,
  * Which message.
  */
 seq: Seq, };
+
+/**
+ * The comments on a channel's post.
+ */
+export type Comments = { 
+/**
+ * The group in which they stand.
+ */
+chat_id: ChatId, 
+/**
+ * The post as it stands there: with it the thread begins.
+ */
+seq: Seq, 
+/**
+ * How many there are, as last told.
+ */
+count: number, };
 
 /**
  * See [`OwnItem::Contact`].
@@ -993,6 +1063,19 @@ chat_id: ChatId,
  * Which.
  */
 seq: Seq, };
+
+/**
+ * Deletes messages for all, as `delete` does with one: all of them, or none.
+ */
+export type DeleteMessages = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 1 to 100, none twice.
+ */
+seqs: Array<Seq>, };
 
 /**
  * Takes messages back that were to be sent later.
@@ -1076,6 +1159,20 @@ behind?: Array<ChatId>,
  * Those that the asking user is not in.
  */
 gone?: Array<ChatId>, };
+
+/**
+ * What belongs together: a channel, and the group in which its posts are discussed. Each says it of the other; where only one does, it holds for
+ * nothing.
+ */
+export type Discussion = { 
+/**
+ * Of a channel its group, of a group its channel.
+ */
+chat_id: ChatId, 
+/**
+ * Of a channel: its last post before it was so. Those after it have comments.
+ */
+since: Seq, };
 
 /**
  * Any file.
@@ -1214,7 +1311,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "no_forwarding" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -1633,6 +1730,31 @@ export type GetStickerPacks = {
 pack_ids: Array<PackId>, };
 
 /**
+ * A page of a thread around a place, the message with which it begins among them: as [`History`](crate::command::History), with holes.
+ */
+export type GetThread = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * The message with which it begins.
+ */
+root: Seq, 
+/**
+ * The place. A number beyond the end means the end.
+ */
+seq: Seq, 
+/**
+ * How many older ones, 0 to 200.
+ */
+before: number, 
+/**
+ * How many from the place on, 0 to 200; together at most 200.
+ */
+after: number, };
+
+/**
  * Who some users are. Unknown ids are left out.
  */
 export type GetUsers = { 
@@ -1674,6 +1796,28 @@ token: string,
  * The cursors; absent on a device that knows nothing yet.
  */
 resume?: Resume, };
+
+/**
+ * See [`super::OwnItem::Hidden`].
+ */
+export type Hidden = { 
+/**
+ * The messages as stretches, each with its first and its last one, by seq. Between two of them there is at least one other message.
+ */
+seqs: Array<[Seq, Seq]>, };
+
+/**
+ * Hides messages from oneself, whoever wrote them, on all own devices: they stand in the item `hidden`. Others see them as before.
+ */
+export type HideMessages = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * 1 to 100.
+ */
+seqs: Array<Seq>, };
 
 /**
  * A page of messages around a place: up to `before` messages with seq < `seq` and up to `after` with seq ≥ `seq`.
@@ -1921,6 +2065,15 @@ export type JoinByInvite = {
 token: string, };
 
 /**
+ * Joins the group in which the posts of a channel are discussed. For those who are in the channel.
+ */
+export type JoinDiscussion = { 
+/**
+ * The channel.
+ */
+chat_id: ChatId, };
+
+/**
  * Somebody who asks to be let in.
  */
 export type JoinRequest = { 
@@ -2082,7 +2235,15 @@ chat_id: ChatId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: ToldRemoval, } | { kind: string } & Record<string, unknown>);
+value?: ToldRemoval, } | { "kind": "hidden", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Hidden, } | { kind: string } & Record<string, unknown>);
 
 /**
  * See [`OwnItem::FavoriteSticker`] and [`OwnItem::RecentSticker`]: the latest stands first.
@@ -2296,9 +2457,37 @@ views?: number,
  */
 forwarded?: Forwarded, 
 /**
+ * In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
+ */
+answers?: UserId, 
+/**
+ * When it is deleted for all by itself.
+ */
+deletes_at?: Timestamp, 
+/**
+ * A post of a channel that is signed with its sender's name.
+ */
+signed?: boolean, 
+/**
+ * It was sent without a sound: clients do not notify of it.
+ */
+silent?: boolean, 
+/**
  * What stands behind a link in it, if its sender had that looked up and shown.
  */
-preview?: LinkPreview, };
+preview?: LinkPreview, 
+/**
+ * Of a post in a channel: the comments on it.
+ */
+comments?: Comments, 
+/**
+ * In a group that belongs to a channel: which of the channel's posts it is, with which the thread of its comments begins.
+ */
+post?: Seq, 
+/**
+ * There: the message with which the thread begins in which it stands.
+ */
+thread?: Seq, };
 
 /**
  * Calls missed and not looked at yet.
@@ -2320,7 +2509,11 @@ export type Mute = {
 /**
  * Until when; absent: for good.
  */
-until?: Timestamp, };
+until?: Timestamp, 
+/**
+ * Mentions and answers to one's own messages make a sound all the same.
+ */
+mentions?: boolean, };
 
 /**
  * What one user keeps of a chat, alike on all of the user's devices. It moves with the per-user version.
@@ -2764,7 +2957,15 @@ chat_id: ChatId,
 /**
  * What is kept; absent: nothing any more.
  */
-value?: ToldRemoval, } | { kind: string } & Record<string, unknown>;
+value?: ToldRemoval, } | { "kind": "hidden", 
+/**
+ * Which chat.
+ */
+chat_id: ChatId, 
+/**
+ * What is kept; absent: nothing any more.
+ */
+value?: Hidden, } | { kind: string } & Record<string, unknown>;
 
 /**
  * A pack that the asking user has made, in one line.
@@ -3623,10 +3824,18 @@ body: NewBody,
  */
 reply_to?: Seq, 
 /**
+ * It makes no sound at the others' and is not notified of.
+ */
+silent?: boolean, 
+/**
  * Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
  * more the message goes without.
  */
-preview?: string, };
+preview?: string, 
+/**
+ * In a group that belongs to a channel: the post under which it is a comment, as that stands in the group.
+ */
+thread?: Seq, };
 
 /**
  * Sends some messages that belong together: all of them, one after the other and in one change, or none. A retry with the same client
@@ -3644,7 +3853,11 @@ items: Array<AlbumItem>,
 /**
  * The message that they answer.
  */
-reply_to?: Seq, };
+reply_to?: Seq, 
+/**
+ * They make no sound at the others' and are not notified of.
+ */
+silent?: boolean, };
 
 /**
  * Has messages sent now that were to be sent later.
@@ -3697,7 +3910,23 @@ user_ids: Array<UserId>, } | { "type": "removed",
 /**
  * Whom.
  */
-user_id: UserId, } | { "type": "call", 
+user_id: UserId, } | { "type": "settings", 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, } | { "type": "call", 
 /**
  * Which call.
  */
@@ -3757,6 +3986,46 @@ chat_id: ChatId,
  * In a group of `write`, `react` and `add`; in a channel `react`. Nobody gives what they do not have.
  */
 rights: Array<Right>, };
+
+/**
+ * Changes settings of a chat. For admins who may `change_info`; in a direct chat either of the two sets `delete_after`, and nothing else.
+ * What is named is set, what is absent stays.
+ */
+export type SetChatSettings = { 
+/**
+ * Where.
+ */
+chat_id: ChatId, 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, };
+
+/**
+ * Has the posts of a channel discussed in a group, or no longer. For those who are owner or admin of both and may change what stands above
+ * them; to end it, of one of the two.
+ */
+export type SetDiscussion = { 
+/**
+ * The channel; to end it also the group.
+ */
+chat_id: ChatId, 
+/**
+ * The group; absent to end it.
+ */
+group_id?: ChatId, };
 
 /**
  * Changes the title, the description or the photo of a group or channel, or several of them. For those who may `change_info`.
@@ -3881,6 +4150,27 @@ export type SetTyping = {
  * Where.
  */
 chat_id: ChatId, };
+
+/**
+ * Other settings of a chat; what is absent stays as it is, so that two admins who change different ones do not undo each other.
+ */
+export type SettingsChange = { 
+/**
+ * Nothing is forwarded. In groups and channels.
+ */
+no_forwarding?: boolean, 
+/**
+ * Whoever comes in from now on sees only what follows. In groups.
+ */
+hidden_history?: boolean, 
+/**
+ * Seconds after which new messages are deleted for all, 5 to 31,622,400; 0: never.
+ */
+delete_after?: number, 
+/**
+ * New posts are signed. In channels.
+ */
+signed?: boolean, };
 
 /**
  * What one side shows of itself.
@@ -4067,7 +4357,7 @@ entities?: Array<Entity>, };
 export type Timestamp = string;
 
 /**
- * See [`OwnItem::Removed`].
+ * See [`super::OwnItem::Removed`].
  */
 export type ToldRemoval = { 
 /**
@@ -4383,8 +4673,13 @@ export interface Commands {
   get_scheduled: { params: GetScheduled; reply: ScheduledMessages };
   forward: { params: Forward; reply: SentAlbum };
   preview_link: { params: PreviewLink; reply: LinkPreviewed };
+  set_discussion: { params: SetDiscussion; reply: Changed };
+  join_discussion: { params: JoinDiscussion; reply: ChatSnapshot };
+  get_thread: { params: GetThread; reply: Page };
   edit: { params: Edit; reply: Changed };
   delete: { params: Delete; reply: Changed };
+  delete_messages: { params: DeleteMessages; reply: Changed };
+  hide_messages: { params: HideMessages; reply: ItemsSet };
   react: { params: React; reply: Changed };
   get_reactions: { params: GetReactions; reply: Reactors };
   get_readers: { params: GetReaders; reply: Readers };
@@ -4417,6 +4712,7 @@ export interface Commands {
   unban_member: { params: UnbanMember; reply: Changed };
   get_banned: { params: GetBanned; reply: Members };
   set_slow_mode: { params: SetSlowMode; reply: Changed };
+  set_chat_settings: { params: SetChatSettings; reply: Changed };
   get_admin_log: { params: GetAdminLog; reply: AdminLog };
   join: { params: Join; reply: ChatSnapshot };
   set_invite: { params: SetInvite; reply: Invite };

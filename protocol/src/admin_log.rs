@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Right, Role, Seq, Timestamp, UserId, invite::InviteId, media::is_false};
+use crate::{ChatId, Right, Role, Seq, SettingsChange, Timestamp, UserId, invite::InviteId, media::is_false};
 
 /// One thing that somebody has done in a group or channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -74,6 +74,13 @@ pub enum AdminAction {
         /// Which.
         rights: Vec<Right>,
     },
+    /// Posts are discussed in a group, or no longer.
+    Discussion {
+        /// Of a channel the group, of a group the channel; absent: no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        chat_id: Option<ChatId>,
+    },
     /// What stands above the chat was changed.
     Info {
         /// Its title, if that was.
@@ -137,6 +144,12 @@ pub enum AdminAction {
     Slow {
         /// In seconds; 0: none.
         seconds: u32,
+    },
+    /// Settings of the chat were changed.
+    Settings {
+        /// Which, and to what.
+        #[serde(flatten)]
+        change: SettingsChange,
     },
     /// Something that this version of the protocol does not know, whole.
     #[serde(untagged)]

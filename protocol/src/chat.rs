@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{ChatId, FileId, Seq, Timestamp, UserId, Version};
+use crate::{ChatId, ChatSettings, FileId, Seq, Timestamp, UserId, Version, thread::Discussion};
 
 /// The three forms of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, TS)]
@@ -100,6 +100,14 @@ pub struct ChatInfo {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[ts(as = "Option<u32>", optional)]
     pub slow_seconds: u32,
+    /// Of a channel: the group in which its posts are discussed. Of a group: the channel whose posts are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub discussion: Option<Discussion>,
+    /// What admins have set of it, if anything is.
+    #[serde(default, skip_serializing_if = "ChatSettings::is_empty")]
+    #[ts(as = "Option<ChatSettings>", optional)]
+    pub settings: ChatSettings,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

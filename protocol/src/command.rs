@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::{
     ChatId, ChatInfo, ChatKind, ChatSnapshot, ChatSync, DeviceId, Member, Message, OwnItem, Reacted, Resume, Right,
     Role, Seq, Sync, Timestamp, User, UserDelta, UserId, Version,
-    admin_log::AdminLogEntry,
     call::CallState,
     event::Presence,
     invite::{Invite, InvitePreview},
@@ -58,6 +57,9 @@ pub use audience::*;
 mod calls;
 pub use calls::*;
 /// Of the own devices.
+mod deletion;
+pub use deletion::*;
+
 mod devices;
 pub use devices::*;
 /// Of messages with files, and of files.
@@ -78,12 +80,18 @@ pub use pins::*;
 /// Of polls.
 mod polls;
 pub use polls::*;
+/// Of how admins run a chat.
+mod settings;
+pub use settings::*;
 /// Of what stands behind links.
 mod previews;
 pub use previews::*;
 /// Of packs of stickers.
 mod stickers;
 pub use stickers::*;
+/// Of comments on posts.
+mod threads;
+pub use threads::*;
 
 params! {
     /// The first request of a connection: who, and from where to go on.
@@ -152,29 +160,6 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reason: Option<String>,
-    }
-    /// Says how long somebody who is no admin waits between two posts in a group. For those who may remove.
-    SetSlowMode {
-        /// Where.
-        chat_id: ChatId,
-        /// 0 to 86,400; 0: not at all.
-        seconds: u32,
-    }
-    /// What was done in a group or channel by those who may, the latest first, for 30 days. For owners and admins.
-    GetAdminLog {
-        /// Where.
-        chat_id: ChatId,
-        /// Only what stands before this one; absent for the first page.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        before: Option<i64>,
-    }
-    /// The answer to [`GetAdminLog`].
-    AdminLog {
-        /// The latest first, at most 100.
-        entries: Vec<AdminLogEntry>,
-        /// Whether there are more.
-        more: bool,
     }
     /// Changes a role. For the owner. Naming another owner makes the old one an admin.
     SetRole {
@@ -317,11 +302,19 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reply_to: Option<Seq>,
+        /// It makes no sound at the others' and is not notified of.
+        #[serde(default, skip_serializing_if = "crate::media::is_false")]
+        #[ts(as = "Option<bool>", optional)]
+        silent: bool,
         /// Of a text: a link in it of which the server has made a preview ([`PreviewLink`]), as it was asked for. Where the server knows none any
         /// more the message goes without.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         preview: Option<String>,
+        /// In a group that belongs to a channel: the post under which it is a comment, as that stands in the group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        thread: Option<Seq>,
     }
     /// The answer to [`Send`]: the message is stored for good.
     Sent {
@@ -341,13 +334,6 @@ params! {
         seq: Seq,
         /// The new body.
         body: NewBody,
-    }
-    /// Deletes a message for all, leaving a tombstone. One's own, or as owner or admin of a group or channel anybody's.
-    Delete {
-        /// Where.
-        chat_id: ChatId,
-        /// Which.
-        seq: Seq,
     }
     /// Sets or takes back one's reaction to a message.
     React {
@@ -485,7 +471,7 @@ params! {
 impl Send {
     /// A message with nothing but what each has.
     pub fn new(chat_id: ChatId, client_id: Uuid, body: NewBody) -> Self {
-        Self { chat_id, client_id, body, reply_to: None, preview: None }
+        Self { chat_id, client_id, body, reply_to: None, silent: false, preview: None, thread: None }
     }
 }
 
@@ -530,8 +516,13 @@ commands! {
     "get_scheduled" GetScheduled -> ScheduledMessages, http: true;
     "forward" Forward -> SentAlbum, http: true;
     "preview_link" PreviewLink -> LinkPreviewed, http: true;
+    "set_discussion" SetDiscussion -> Changed, http: true;
+    "join_discussion" JoinDiscussion -> ChatSnapshot, http: true;
+    "get_thread" GetThread -> Page, http: true;
     "edit" Edit -> Changed, http: true;
     "delete" Delete -> Changed, http: true;
+    "delete_messages" DeleteMessages -> Changed, http: true;
+    "hide_messages" HideMessages -> ItemsSet, http: true;
     "react" React -> Changed, http: true;
     "get_reactions" GetReactions -> Reactors, http: true;
     "get_readers" GetReaders -> Readers, http: true;
@@ -564,6 +555,7 @@ commands! {
     "unban_member" UnbanMember -> Changed, http: true;
     "get_banned" GetBanned -> Members, http: true;
     "set_slow_mode" SetSlowMode -> Changed, http: true;
+    "set_chat_settings" SetChatSettings -> Changed, http: true;
     "get_admin_log" GetAdminLog -> AdminLog, http: true;
     "join" Join -> ChatSnapshot, http: true;
     "set_invite" SetInvite -> Invite, http: true;

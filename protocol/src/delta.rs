@@ -114,6 +114,10 @@ pub struct ChatSnapshot {
     /// Its members, for direct chats and groups, further ones by `get_members`; in channels only the asking user. Then its last
     /// messages, by seq, without holes, older ones by `history`. Then the asking user's reactions to those messages.
     pub rows: Vec<ChatRow>,
+    /// In a group: the messages after the own read mark that call the asking user, by a mention or as answers, by seq; the oldest 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Seq>>", optional)]
+    pub mentions: Vec<Seq>,
 }
 
 impl ChatSnapshot {

@@ -90,7 +90,7 @@ codes! {
     BadText = "bad_text" => GiveUp, 400;
     /// The text is longer than 4096 UTF-16 code units.
     TextTooLong = "text_too_long" => GiveUp, 400;
-    /// An entity lies outside the text, splits a character, is empty, or there are more than 100.
+    /// An entity lies outside the text, splits a character, is empty, or there are more than 100, or they mention more than 50 people.
     BadEntities = "bad_entities" => GiveUp, 400;
     /// The reaction is not one emoji.
     BadReaction = "bad_reaction" => GiveUp, 400;
@@ -110,6 +110,8 @@ codes! {
     MessageNotFound = "message_not_found" => GiveUp, 404;
     /// Your role does not allow this.
     Forbidden = "forbidden" => GiveUp, 403;
+    /// Admins have set that nothing is forwarded from this chat.
+    NoForwarding = "no_forwarding" => GiveUp, 403;
     /// This client id was used before, for something else.
     ClientIdReused = "client_id_reused" => GiveUp, 409;
     /// So much was taken back since that version that it is not known any more what: begin anew by `hello`.

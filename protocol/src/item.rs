@@ -4,7 +4,9 @@
 //! Every item carries the per-user version of its last change. A client passes over kinds that it does not know, and takes the
 //! version all the same.
 
+mod entry;
 mod folder;
+mod hidden;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,9 @@ use crate::{
     message::Text, text,
 };
 
+pub use entry::{AskedToJoin, ToldRemoval};
 pub use folder::{Folder, FolderChat, FolderKind};
+pub use hidden::Hidden;
 
 /// One of a person's own things, in its final state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -254,30 +258,12 @@ own_items! {
         /// Which chat.
         chat_id: ChatId, ToldRemoval
     }
-}
-
-/// See [`OwnItem::Removed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct ToldRemoval {
-    /// The chat's title then.
-    pub title: String,
-    /// When.
-    pub at: Timestamp,
-    /// Why.
-    pub reason: String,
-}
-
-/// See [`OwnItem::JoinRequest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct AskedToJoin {
-    /// The chat's title then.
-    pub title: String,
-    /// Since when.
-    pub at: Timestamp,
-    /// They were not let in.
-    #[serde(default, skip_serializing_if = "is_false")]
-    #[ts(as = "Option<bool>", optional)]
-    pub declined: bool,
+    /// Messages of a chat that the person has deleted for themselves (`hide_messages`): clients show nothing of them. The server sets it;
+    /// taken back, they are shown again.
+    Hidden = "hidden", most 1000, bytes 16384, {
+        /// Which chat.
+        chat_id: ChatId, Hidden
+    }
 }
 
 /// See [`OwnItem::Mute`].
@@ -287,6 +273,10 @@ pub struct Mute {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub until: Option<Timestamp>,
+    /// Mentions and answers to one's own messages make a sound all the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub mentions: bool,
 }
 
 /// See [`OwnItem::Pin`].
@@ -435,7 +425,9 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
             };
         }
         // What the server says of it is not for others to say.
-        OwnItem::JoinRequest { value: Some(_), .. } | OwnItem::Removed { value: Some(_), .. } => {
+        OwnItem::JoinRequest { value: Some(_), .. }
+        | OwnItem::Removed { value: Some(_), .. }
+        | OwnItem::Hidden { value: Some(_), .. } => {
             return refuse(ErrorCode::UnknownKind, "this is set by the server; it can be taken back");
         }
         OwnItem::Scheduled { .. } => return refuse(ErrorCode::UnknownKind, "items of this kind cannot be set"),
@@ -445,6 +437,7 @@ pub fn check(me: UserId, item: OwnItem) -> Result<OwnItem, WireError> {
         | OwnItem::Archive { chat_id, .. }
         | OwnItem::JoinRequest { chat_id, .. }
         | OwnItem::Removed { chat_id, .. }
+        | OwnItem::Hidden { chat_id, .. }
             if chat_id.0 < 1 =>
         {
             return refuse(ErrorCode::BadRequest, "no chat has this id");

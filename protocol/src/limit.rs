@@ -9,6 +9,10 @@ pub const TEXT_UNITS: usize = 4096;
 pub const BODY_BYTES: usize = 32 * 1024;
 /// Most entities in one text.
 pub const ENTITIES: usize = 100;
+/// Most people whom one text mentions.
+pub const MENTIONS: usize = 50;
+/// Unread mentions that a snapshot of a chat names, the oldest ones.
+pub const MENTIONS_TOLD: usize = 50;
 /// Longest link in an entity, in bytes.
 pub const URL_BYTES: usize = 2048;
 /// Longest reaction, in bytes: one emoji with all its joiners.
@@ -33,6 +37,8 @@ pub const DESCRIPTION_CHARS: usize = 255;
 pub const REASON_CHARS: usize = 255;
 /// Longest time between two posts of somebody in a group, in seconds.
 pub const SLOW_SECONDS: u32 = 86_400;
+/// After how many seconds new messages can be deleted by themselves.
+pub const DELETE_AFTER_SECONDS: std::ops::RangeInclusive<u32> = 5..=366 * 86_400;
 /// Days for which it is kept what admins have done.
 pub const ADMIN_LOG_DAYS: u32 = 30;
 /// Entries in a page of what admins have done.
@@ -101,6 +107,8 @@ pub const FILE_NAME_BYTES: usize = 255;
 pub const ALBUM: std::ops::RangeInclusive<usize> = 2..=10;
 /// Most messages that one `forward` names.
 pub const FORWARDED: usize = 30;
+/// Most messages that one `delete_messages` or `hide_messages` names.
+pub const DELETED: usize = 100;
 /// Longest tiny preview, in bytes before they are written in base64.
 pub const PREVIEW_BYTES: usize = 40;
 /// Length of a waveform, in bytes before they are written in base64: 100 values of 5 bits.

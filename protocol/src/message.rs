@@ -6,14 +6,15 @@ use ts_rs::TS;
 use uuid::Uuid;
 
 use crate::{
-    ChatId, Seq, Timestamp, UserId, Version,
+    ChatId, Seq, SettingsChange, Timestamp, UserId, Version,
     call::CallNote,
     media::{
         AudioBody, ContactBody, DocumentBody, LocationBody, NewAudio, NewDocument, NewPhoto, NewRound, NewSticker,
-        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody,
+        NewVideo, NewVoice, PhotoBody, RoundBody, StickerBody, VideoBody, VoiceBody, is_false,
     },
     poll::{NewPoll, Poll},
     preview::LinkPreview,
+    thread::Comments,
 };
 
 /// A message in its final state. Its identity is (chat, seq).
@@ -51,10 +52,38 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub forwarded: Option<Forwarded>,
+    /// In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub answers: Option<UserId>,
+    /// When it is deleted for all by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub deletes_at: Option<Timestamp>,
+    /// A post of a channel that is signed with its sender's name.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub signed: bool,
+    /// It was sent without a sound: clients do not notify of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[ts(as = "Option<bool>", optional)]
+    pub silent: bool,
     /// What stands behind a link in it, if its sender had that looked up and shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub preview: Option<Box<LinkPreview>>,
+    /// Of a post in a channel: the comments on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub comments: Option<Comments>,
+    /// In a group that belongs to a channel: which of the channel's posts it is, with which the thread of its comments begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub post: Option<Seq>,
+    /// There: the message with which the thread begins in which it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub thread: Option<Seq>,
 }
 
 impl Message {
@@ -72,8 +101,25 @@ impl Message {
             reactions: Vec::new(),
             views: 0,
             forwarded: None,
+            answers: None,
+            deletes_at: None,
+            signed: false,
+            silent: false,
             preview: None,
+            comments: None,
+            post: None,
+            thread: None,
         }
+    }
+
+    /// Whom it calls: those whom it mentions, and whose message it answers. Oneself one calls not.
+    pub fn called(&self) -> impl Iterator<Item = UserId> {
+        self.body.mentioned().chain(self.answers).filter(|user| *user != self.sender)
+    }
+
+    /// Whether it calls somebody.
+    pub fn calls(&self, user: UserId) -> bool {
+        self.called().any(|it| it == user)
     }
 }
 
@@ -170,6 +216,13 @@ pub struct Entity {
     pub kind: EntityKind,
 }
 
+impl Entity {
+    /// Whom it mentions, if it does.
+    pub fn mentions(&self) -> Option<UserId> {
+        if let EntityKind::Mention { user_id } = self.kind { Some(user_id) } else { None }
+    }
+}
+
 /// What an [`Entity`] marks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -230,6 +283,12 @@ pub enum ServiceAction {
         /// Whom.
         user_id: UserId,
     },
+    /// The sender has changed settings of the chat that concern all in it.
+    Settings {
+        /// Which, and to what.
+        #[serde(flatten)]
+        change: SettingsChange,
+    },
     /// The sender called the other one.
     Call {
         /// How it went.
@@ -280,6 +339,15 @@ impl Body {
     /// A plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text { text: text.into(), entities: Vec::new() })
+    }
+
+    /// Whom its words mention.
+    pub fn mentioned(&self) -> impl Iterator<Item = UserId> {
+        let marks = match self {
+            Self::Text(text) => text.entities.as_slice(),
+            other => other.caption().map_or(&[][..], |caption| caption.entities.as_slice()),
+        };
+        marks.iter().filter_map(Entity::mentions)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The rules for what people type: texts with entities, handles, titles, reactions. Pure and total: any input gives a value or a typed error.
 
+use std::collections::HashSet;
+
 use crate::{
     Entity, EntityKind, ErrorCode, WireError, emoji, limit, media,
     message::{NewBody, Text},
@@ -108,6 +110,10 @@ fn check_entities(text: &str, length: usize, entities: &[Entity]) -> Result<(), 
     }
     if entities.len() > limit::ENTITIES {
         return refuse(ErrorCode::BadEntities, "a text has at most 100 entities");
+    }
+    let named: HashSet<_> = entities.iter().filter_map(Entity::mentions).collect();
+    if named.len() > limit::MENTIONS {
+        return refuse(ErrorCode::BadEntities, "a text mentions at most 50 people");
     }
     let inside_pair = {
         let mut inside = vec![false; length + 1];

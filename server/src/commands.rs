@@ -117,10 +117,12 @@ macro_rules! commands {
                 "send" => chats::send::start(app, asker, request),
                 "edit" => chats::change::start(app, asker, request, chats::change::edit),
                 "delete" => chats::change::start(app, asker, request, chats::change::delete),
+                "delete_messages" => chats::change::start(app, asker, request, chats::change::delete_messages),
                 "react" => chats::change::start(app, asker, request, chats::change::react),
                 "vote" => chats::change::start(app, asker, request, chats::polls::vote),
                 "close_poll" => chats::change::start(app, asker, request, chats::polls::close),
                 "remove_member" => chats::remove_member::start(app, asker, request),
+                "set_chat_settings" => chats::change::start(app, asker, request, chats::change::set_chat_settings),
                 "set_slow_mode" => chats::change::start(app, asker, request, chats::change::set_slow_mode),
                 "set_role" => chats::change::start(app, asker, request, chats::change::set_role),
                 "set_chat_rights" => chats::change::start(app, asker, request, chats::change::set_chat_rights),
@@ -158,7 +160,11 @@ commands! {
     "delete_scheduled" => chats::schedule::delete, SHORT;
     "get_scheduled" => chats::schedule::list, LONG;
     "forward" => chats::forward::run, SHORT;
+    "hide_messages" => chats::hide_messages::run, SHORT;
     "preview_link" => chats::previews::look, SHORT;
+    "set_discussion" => chats::discussions::set, SHORT;
+    "join_discussion" => chats::discussions::join, LONG;
+    "get_thread" => chats::discussions::thread, LONG;
     "mark_read" => chats::mark_read::run, SHORT;
     "set_typing" => chats::set_typing::run, SHORT;
     "history" => chats::history::run, LONG;

@@ -25,8 +25,8 @@ pub use chapar_bus as bus;
 pub use chapar_calls::{call_report, calls, relays};
 pub use chapar_files as files;
 pub use chapar_live::{
-    blocks, committer, counters, fanout, file_uses, health, hub, jobs, joining, lists, metrics, outbox, polls, readers,
-    together,
+    blocks, committer, counters, expiring, fanout, file_uses, health, hub, jobs, joining, lists, metrics, outbox,
+    polls, readers, threads, together,
 };
 pub use chapar_postgres as embedded_postgres;
 pub use chapar_previews as previews;

@@ -26,6 +26,7 @@ use crate::{
     committer::{self, Committer},
     counters::Counters,
     embedded_postgres::EmbeddedPostgres,
+    expiring,
     fanout::Fanout,
     file_uses,
     files::{self, Files},
@@ -47,7 +48,7 @@ use crate::{
     shares,
     store::{self, Shares, Store},
     strangers::Strangers,
-    tls,
+    threads, tls,
 };
 
 use stopping::{Stopped, drain, step};
@@ -202,7 +203,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let count = committer.clone();
     let counting = counters.run(move |chat| count.clone().count(chat), store.upkeep());
     tasks.spawn("the counters of channels", counting);
+    tasks.spawn("the carrier of posts", threads::follow(store.upkeep(), committer.clone()));
     tasks.spawn("the closing of polls", polls::keep_closing(store.upkeep(), committer.clone()));
+    tasks.spawn("the end of messages", expiring::keep_deleting(store.upkeep(), committer.clone()));
     let shared_calls = match &settings.redis_url {
         Some(url) => {
             let (calls, pipe) = RedisCalls::start(url.expose())?;

@@ -60,7 +60,7 @@ test('four pictures stand together, in the chosen order, and are looked at, enla
   // Whoever deletes it deletes all of it.
   await hers.message('سفر').locator('.content').click({ button: 'right', position: { x: 8, y: 8 } });
   await hers.menuItem(hers.words.common.delete).click();
-  await hers.page.getByRole('dialog').getByRole('button', { name: hers.words.common.delete, exact: true }).click();
+  await hers.page.getByRole('dialog').getByRole('button', { name: hers.words.deletion.forAll, exact: true }).click();
   await eventually(async () => expect(await his.history.locator('.album').count()).toBe(0));
   await eventually(async () => expect(await his.history.locator('.tile').count()).toBe(0));
 });

@@ -59,7 +59,7 @@ test('an edit, a reaction, a reply and a delete reach the other', async () => {
   await answer.getByRole('button', { name: 'ساعت ۸ می‌آیم' }).waitFor();
 
   await hers.act('ساعت ۸ می‌آیم', fa.common.delete);
-  await hers.dialog(fa.chat.deleteQuestion(1)).getByRole('button', { name: fa.common.delete, exact: true }).click();
+  await hers.dialog(fa.chat.deleteQuestion(1)).getByRole('button', { name: fa.deletion.forAll, exact: true }).click();
   await his.message(WORDS.en.chat.deleted).first().waitFor();
   await eventually(async () => {
     const [gone, kept] = await his.texts();

@@ -155,7 +155,7 @@ test('an admin with one right has that one and no other', async () => {
   expect(await offers(his, 'امیر')).toEqual([fa.members.message]);
   expect(await his.info.getByRole('button', { name: fa.members.banned }).count()).toBe(0);
   await his.act('آگهی', fa.common.delete);
-  await his.page.getByRole('button', { name: fa.common.delete, exact: true }).click();
+  await his.page.getByRole('button', { name: fa.deletion.forAll, exact: true }).click();
   await hers.message('آگهی').waitFor({ state: 'detached' });
   await hers.history.getByText(fa.chat.deleted).waitFor();
   await expect(admin.person.call('remove_member', { chat_id: group, user_id: third.id })).rejects.toThrow(/forbidden/);

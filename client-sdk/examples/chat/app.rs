@@ -38,7 +38,8 @@ const HELP: &str = "\
 /invite                  a new invite link of this chat
 /add @a @b               add people                    /history [n] older messages
 /reply N text            answer                        /edit N text change your message
-/delete N                delete for all                /react N 👍  react; without one, take it back
+/delete N …              delete for all                /react N 👍  react; without one, take it back
+/hide N …                delete for oneself alone
 /file PATH [text]        a file; /photo, /voice, /video, /round, /audio: as such
 /place 34.64 50.87       a place
 /contact @handle [+98…]  somebody to be written to; or a name and a number
@@ -113,6 +114,10 @@ fn first_word(text: &str) -> (&str, &str) {
     text.split_once(char::is_whitespace).map_or((text, ""), |(word, rest)| (word, rest.trim()))
 }
 
+fn seqs(rest: &str) -> Result<Vec<Seq>, std::num::ParseIntError> {
+    rest.split_whitespace().map(|it| it.parse().map(Seq)).collect()
+}
+
 fn seq_and_rest(text: &str) -> Result<(Seq, &str), Box<dyn Error + Send + Sync>> {
     let (number, rest) = first_word(text);
     Ok((Seq(number.trim_start_matches('#').parse().map_err(|_| "which message? Give its number")?), rest))
@@ -163,10 +168,8 @@ impl App {
                 let (seq, text) = seq_and_rest(rest)?;
                 self.client.edit(self.here()?, seq, NewBody::text(text)).await?;
             }
-            "/delete" => {
-                let (seq, _) = seq_and_rest(rest)?;
-                self.client.delete(self.here()?, seq).await?;
-            }
+            "/delete" => drop(self.client.delete_messages(self.here()?, seqs(rest)?).await?),
+            "/hide" => drop(self.client.hide_messages(self.here()?, seqs(rest)?).await?),
             "/react" => {
                 let (seq, emoji) = seq_and_rest(rest)?;
                 self.client.react(self.here()?, seq, Some(emoji).filter(|emoji| !emoji.is_empty())).await?;

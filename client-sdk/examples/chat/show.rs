@@ -41,7 +41,8 @@ impl Show {
     /// A line in the list of chats.
     pub(crate) fn chat(&self, chat: &ChatView, members: &[UserId]) -> String {
         let unread = if chat.unread > 0 { format!(" ({} unread)", chat.unread) } else { String::new() };
-        format!("{:>6}  {}{unread}", chat.info.id, self.title(chat, members))
+        let mentions = if chat.mentions > 0 { format!(" (@ {})", chat.mentions) } else { String::new() };
+        format!("{:>6}  {}{unread}{mentions}", chat.info.id, self.title(chat, members))
     }
 
     /// A message of the open chat.
@@ -123,6 +124,17 @@ impl Show {
             ServiceAction::Removed { user_id } => format!("— removed {} —", self.name(*user_id)),
             ServiceAction::Call { note } if note.seconds > 0 => format!("— a call of {} s —", note.seconds),
             ServiceAction::Call { .. } => "— a call that was not answered —".into(),
+            ServiceAction::Settings { change } => {
+                match (change.no_forwarding, change.hidden_history, change.delete_after) {
+                    (Some(on), ..) => format!("— forwarding is {} —", if on { "off" } else { "on" }),
+                    (_, Some(on), _) => {
+                        format!("— history is {} newcomers —", if on { "hidden from" } else { "shown to" })
+                    }
+                    (.., Some(0)) => "— messages stay —".into(),
+                    (.., Some(after)) => format!("— messages delete themselves after {after} s —"),
+                    _ => "— other settings —".into(),
+                }
+            }
             ServiceAction::Unknown(_) => "— update to see what happened —".into(),
         }
     }

@@ -1,9 +1,9 @@
 //! What a client holds of one chat, and the rule by which a delta fits it. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chapar_protocol::{
-    ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version,
+    ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, Member, Message, Reacted, Seq, UserId, Version,
     command::Page,
     poll::{ChatVote, OwnVote},
 };
@@ -15,6 +15,8 @@ use super::event::ClientEvent;
 const BESIDE: usize = 2_000;
 /// Own votes that are kept.
 const VOTES: usize = 200;
+/// Messages that call one and are kept.
+const MENTIONS: usize = 500;
 
 /// How a delta fits what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,9 @@ pub struct Chat {
     /// The own votes, those in the last polls in which one has voted: of each the one with the greatest turn.
     #[serde(default)]
     pub votes: BTreeMap<Seq, OwnVote>,
+    /// In a group: messages that call one, by a mention or as answers to one's own. Those that were read may be among them.
+    #[serde(default)]
+    pub mentions: BTreeSet<Seq>,
     /// How far anybody has read, as far as told. Only grows.
     pub reads: BTreeMap<UserId, Seq>,
     /// The furthest read mark of anybody else. Only grows.
@@ -94,6 +99,7 @@ impl Chat {
             messages: BTreeMap::new(),
             reacted: BTreeMap::new(),
             votes: BTreeMap::new(),
+            mentions: BTreeSet::new(),
             reads: BTreeMap::new(),
             others_read: Seq(0),
             beside: None,
@@ -104,6 +110,7 @@ impl Chat {
     pub(crate) fn from_snapshot(snapshot: ChatSnapshot, me: UserId) -> Self {
         let first = snapshot.messages().map(|it| it.seq).min().unwrap_or(snapshot.last_seq.next());
         let mut chat = Self::empty(snapshot.chat, snapshot.version, snapshot.last_seq, first);
+        chat.mentions = snapshot.mentions.into_iter().collect();
         for row in snapshot.rows {
             // That it was replaced is told as a whole.
             chat.take(row, me, &mut Vec::new());
@@ -131,7 +138,7 @@ impl Chat {
                 told.push(ClientEvent::Member { chat_id, member: member.clone() });
                 self.set_member(member, me);
             }
-            ChatRow::Message(message) => self.set_message(chat_id, message, told),
+            ChatRow::Message(message) => self.set_message(chat_id, message, me, told),
             ChatRow::Reaction(reacted) => {
                 self.set_reacted(&reacted, me);
                 told.push(ClientEvent::Reacted { chat_id, reacted });
@@ -224,9 +231,10 @@ impl Chat {
         }
     }
 
-    fn set_message(&mut self, chat_id: ChatId, message: Message, told: &mut Vec<ClientEvent>) {
+    fn set_message(&mut self, chat_id: ChatId, message: Message, me: UserId, told: &mut Vec<ClientEvent>) {
         self.last_seq = self.last_seq.max(message.seq);
         if message.seq < self.first {
+            self.note_call(&message, me);
             if let Some(beside) = &mut self.beside {
                 beside.full |= beside.messages.len() >= BESIDE;
                 if !beside.full {
@@ -240,6 +248,7 @@ impl Chat {
         if known.is_some_and(|version| version >= message.version) {
             return;
         }
+        self.note_call(&message, me);
         self.messages.insert(message.seq, message.clone());
         let message = Box::new(message);
         told.push(if known.is_none() {
@@ -247,6 +256,20 @@ impl Chat {
         } else {
             ClientEvent::Changed { chat_id, message }
         });
+    }
+
+    /// Notes whether a message calls one, as it is now.
+    fn note_call(&mut self, message: &Message, me: UserId) {
+        if self.info.kind != ChatKind::Group || !message.calls(me) {
+            self.mentions.remove(&message.seq);
+            return;
+        }
+        self.mentions.insert(message.seq);
+        let read = self.reads.get(&me).copied().unwrap_or_default();
+        self.mentions.retain(|seq| *seq > read);
+        if self.mentions.len() > MENTIONS {
+            self.mentions.pop_last();
+        }
     }
 
     /// Takes over somebody's reaction, of which only the own ones are kept.

@@ -230,6 +230,7 @@ impl World {
                     "first_seq": chat.first, "members": members, "messages": chat.messages.values().collect::<Vec<_>>(),
                     "reacted": reacted, "role": mine.map(|mine| mine.role), "read_seq": read_seq,
                     "unread": crate::view::unread(session, chat, Seq(read_seq)), "others_read": chat.others_read,
+                    "mentions": chat.mentions.iter().filter(|seq| seq.0 > read_seq).collect::<Vec<_>>(),
                 });
                 (chat.info.id.to_string(), value)
             })

@@ -20,6 +20,7 @@ import type { Store } from "./store/store.js";
 import { historyPage } from "./history.js";
 import { Timeline } from "./timeline.js";
 import type { SocketConstructor } from "./transport.js";
+import { hiddenIn, hides } from "./core/hidden.js";
 import { chatView, chatViews, memberViews, messageViews, type ChatView, type MessageView, type View } from "./view.js";
 
 /** How a client is made. */
@@ -38,6 +39,18 @@ export interface ClientOptions {
   WebSocket?: SocketConstructor;
   /** Bounds and times of the session. */
   config?: Partial<Config>;
+}
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** The message that it answers. */
+  replyTo?: wire.Seq;
+  /** A client id of one's own: a UUID. */
+  clientId?: string;
+  /** Without a sound at the others': they are not notified of it. */
+  silent?: boolean;
+  /** The message with which the thread begins in which it is to stand. */
+  thread?: wire.Seq;
 }
 
 /** A message on its way. To await it is to await `stored`: the same meaning as in the Rust SDK. */
@@ -202,6 +215,11 @@ export class Client extends Commands {
     return chat ? messageViews(chat) : [];
   }
 
+  /** Whether the user has deleted a message for themselves: show nothing of it. The event `item` of the kind `hidden` tells what changes. */
+  isHidden(chatId: wire.ChatId, seq: wire.Seq): boolean {
+    return hides(hiddenIn(this.#view.state.own, chatId), seq);
+  }
+
   /** The own vote in a poll, with what is right in a quiz that one has answered; nothing where none is known. */
   ownVote(chatId: wire.ChatId, seq: wire.Seq): wire.OwnVote | undefined {
     return this.#view.state.chats.get(chatId)?.votes.get(seq);
@@ -297,9 +315,10 @@ export class Client extends Commands {
 
   /**
    * Sends a message. It stands in `outbox` at once, and goes out however long the network is away. `await` waits until the
-   * server has stored it; whoever does not wait is told by the event `outbox`. `preview` is what `previewLink` has found behind a link in it.
+   * server has stored it; whoever does not wait is told by the event `outbox`. `preview` is what `previewLink` has found behind a link in it,
+   * `thread` the message with which the thread begins in which it is to stand.
    */
-  send(chatId: wire.ChatId, body: string | wire.NewBody, options: { replyTo?: wire.Seq; clientId?: string; preview?: wire.LinkPreview } = {}): Sending {
+  send(chatId: wire.ChatId, body: string | wire.NewBody, options: SendOptions & { preview?: wire.LinkPreview } = {}): Sending {
     const what = { body: typeof body === "string" ? textBody(body) : body, ...(options.preview && { preview: options.preview }) };
     return this.#give(chatId, what, options);
   }
@@ -308,13 +327,13 @@ export class Client extends Commands {
    * Sends a file, whose bytes go up first; it stands in `outbox` at once, with its progress. The upload goes on after a loss of
    * the network, and after the end of the page where `persistent` is true. `cancel` ends it.
    */
-  sendFile(chatId: wire.ChatId, file: Blob, options: FileOptions & { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
+  sendFile(chatId: wire.ChatId, file: Blob, options: FileOptions & SendOptions = {}): Sending {
     const { body, files, bytes } = give(file, options, 0);
     return this.#give(chatId, { body, files }, options, bytes);
   }
 
   /** Sends 2 to 10 photos, videos, documents or pieces of music as an album: they are stored in one change. `stored` tells of the first. */
-  sendAlbum(chatId: wire.ChatId, album: AlbumFile[], options: { replyTo?: wire.Seq; clientId?: string } = {}): Sending {
+  sendAlbum(chatId: wire.ChatId, album: AlbumFile[], options: SendOptions = {}): Sending {
     const given = album.map((it, part) => give(it.file, it, part));
     const [first, ...others] = given;
     if (!first || others.length === 0) throw new ChaparError("bad_request", "an album has at least two files");
@@ -344,11 +363,11 @@ export class Client extends Commands {
     return (await this.#do({ op: "file", clientId, index })) as Blob | undefined;
   }
 
-  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "preview" | "files" | "rest" | "forward">, options: { replyTo?: wire.Seq; clientId?: string }, files?: Blob[]): Sending {
+  #give(chatId: wire.ChatId, what: Pick<OutboxItem, "body" | "preview" | "files" | "rest" | "forward">, options: SendOptions, files?: Blob[]): Sending {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
     const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));
-    const reply = options.replyTo === undefined ? {} : { reply_to: options.replyTo };
+    const reply = { ...(options.replyTo !== undefined && { reply_to: options.replyTo }), ...(options.silent && { silent: true }), ...(options.thread !== undefined && { thread: options.thread }) };
     const item: OutboxItem = { client_id: clientId, chat_id: chatId, ...what, ...reply, at, order };
     const stored = this.#do({ op: "send", item, ...(files && { files }) }) as Promise<wire.Sent>;
     // Whoever does not await it is told by the event `outbox`.

@@ -100,6 +100,16 @@ export abstract class Commands {
     return this.request("delete", { chat_id: chatId, seq });
   }
 
+  /** Deletes messages for all, at most 100: all of them, or none. */
+  deleteMessages(chatId: wire.ChatId, seqs: wire.Seq[]): Promise<wire.Changed> {
+    return this.request("delete_messages", { chat_id: chatId, seqs });
+  }
+
+  /** Deletes messages for oneself, at most 100, whoever wrote them: `isHidden` on all own devices, while others see them as before. */
+  hideMessages(chatId: wire.ChatId, seqs: wire.Seq[]): Promise<wire.ItemsSet> {
+    return this.request("hide_messages", { chat_id: chatId, seqs });
+  }
+
   /** Sets one's reaction to a message; without one takes it back. */
   react(chatId: wire.ChatId, seq: wire.Seq, emoji?: string): Promise<wire.Changed> {
     return this.request("react", { chat_id: chatId, seq, ...(emoji !== undefined && { emoji }) });
@@ -152,6 +162,11 @@ export abstract class Commands {
     return this.request("set_slow_mode", { chat_id: chatId, seconds });
   }
 
+  /** Changes settings of a chat: what is named; the rest stays. */
+  setChatSettings(chatId: wire.ChatId, change: wire.SettingsChange): Promise<wire.Changed> {
+    return this.request("set_chat_settings", { chat_id: chatId, ...change });
+  }
+
   /** What was done in a chat by those who may, the latest first, 100 a page. For owners and admins. */
   getAdminLog(chatId: wire.ChatId, before?: number): Promise<wire.AdminLog> {
     return this.request("get_admin_log", { chat_id: chatId, ...(before !== undefined && { before }) });
@@ -183,6 +198,23 @@ export abstract class Commands {
   /** What the server finds behind a link that is about to be sent; `forbidden` where the operator does not allow it. */
   previewLink(url: string): Promise<wire.LinkPreviewed> {
     return this.request("preview_link", { url });
+  }
+
+  /** Has the posts of a channel discussed in a group; without one, no longer. */
+  setDiscussion(chatId: wire.ChatId, groupId?: wire.ChatId): Promise<wire.Changed> {
+    return this.request("set_discussion", { chat_id: chatId, ...(groupId !== undefined && { group_id: groupId }) });
+  }
+
+  /** Joins the group in which the posts of a channel are discussed. */
+  async joinDiscussion(channelId: wire.ChatId): Promise<wire.ChatSnapshot> {
+    return (await this.ask("join_discussion", { chat_id: channelId }, "snapshot")) as wire.ChatSnapshot;
+  }
+
+  /** A page of the thread that begins with `root`, that message among them: `before` older than `seq` and `after` from it on. */
+  async thread(chatId: wire.ChatId, root: wire.Seq, seq: wire.Seq, before: number, after: number): Promise<{ message: wire.Message; myReaction: string | undefined }[]> {
+    const page = await this.request("get_thread", { chat_id: chatId, root, seq, before, after });
+    const mine = new Map((page.reacted ?? []).map((it) => [it.seq, it.emoji]));
+    return page.messages.map((message) => ({ message, myReaction: mine.get(message.seq) }));
   }
 
   /** Answers a poll by the places of what is chosen, from 0; none takes the answer back. `Client.ownVote` tells how it stands. */

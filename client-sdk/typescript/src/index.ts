@@ -13,8 +13,9 @@
  * @module
  */
 
-export { Client, type ClientOptions, type Sending } from "./client.js";
+export { Client, type ClientOptions, type Sending, type SendOptions } from "./client.js";
 export { Commands, newClientId, textBody, type Asking } from "./commands.js";
+export { calls } from "./core/calls.js";
 export type { AlbumPart, FileFacts, OutboxFile } from "./core/attached.js";
 export type { AlbumFile, FileOptions } from "./files/give.js";
 export { inFolder, isMuted, type FolderChat } from "./folders.js";

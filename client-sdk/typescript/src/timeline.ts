@@ -29,6 +29,8 @@ export class Timeline {
   #rows: MessageView[] = [];
   #from: Seq;
   #to: Seq;
+  /** Nothing before this is to be had. */
+  #start: Seq = 1;
   #turn = 0;
   #loading: Promise<void> | undefined;
 
@@ -74,7 +76,7 @@ export class Timeline {
 
   /** Whether there is nothing older. */
   get atStart(): boolean {
-    return this.#from <= 1;
+    return this.#from <= this.#start;
   }
 
   /** Whether there is nothing newer. */
@@ -93,7 +95,13 @@ export class Timeline {
     return this.#load(async (current) => {
       if (this.atStart) return;
       const rows = await this.#client.history(this.chatId, this.#from, count, 0);
-      if (!current() || rows.at(-1)?.message.seq !== this.#from - 1) return;
+      if (!current()) return;
+      if (rows.length === 0) {
+        // What was said before one came in is hidden from one: a page has one message at least, where there is any.
+        this.#start = this.#from;
+        this.#tell("rows");
+      }
+      if (rows.at(-1)?.message.seq !== this.#from - 1) return;
       this.#from = rows[0]?.message.seq ?? this.#from;
       this.#rows = [...rows, ...this.#rows];
       const over = this.#rows.length - this.#limit;
@@ -158,6 +166,7 @@ export class Timeline {
 
   #show(rows: MessageView[]): void {
     this.#rows = rows;
+    this.#start = 1;
     const last = this.#client.chat(this.chatId)?.lastSeq ?? 0;
     this.#from = rows[0]?.message.seq ?? last + 1;
     this.#to = (rows.at(-1)?.message.seq ?? last) + 1;

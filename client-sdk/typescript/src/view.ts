@@ -2,13 +2,14 @@
 
 import { Chat } from "./core/chat.js";
 import type { ClientEvent, Connection } from "./core/event.js";
+import { hiddenIn, hides } from "./core/hidden.js";
 import { placeOfItem } from "./core/items.js";
 import { emptyOwn } from "./core/own.js";
 import { applyOutbox, type Outgoing } from "./core/patch.js";
 import { emptyState, type State } from "./core/sync.js";
 import type { Change } from "./host.js";
 import type { Saved } from "./store/store.js";
-import type { CallId, CallState, ChatId, ChatInfo, Member, Message, MyChat, Role, Seq, User, UserId, Version } from "./protocol.js";
+import type { CallId, CallState, ChatId, ChatInfo, Hidden, Member, Message, MyChat, Role, Seq, User, UserId, Version } from "./protocol.js";
 
 /** A line in the list of chats. */
 export interface ChatView {
@@ -25,6 +26,8 @@ export interface ChatView {
   readonly request: boolean;
   /** Messages of others after the own read mark. Of the last hundred one's own and deleted ones are not counted. */
   readonly unread: number;
+  /** In a group: the messages after the own read mark that call one, by a mention or as answers to one's own, by seq. */
+  readonly mentions: readonly Seq[];
   /** The own read mark. */
   readonly readSeq: Seq;
   /** The furthest read mark of anybody else: the double tick for messages up to it. */
@@ -127,12 +130,12 @@ export function applyChange(view: View, change: Change): void {
 const LOOKED_AT = 100;
 
 /** Messages that somebody else wrote after the own read mark, and that are still there. */
-export function unreadOf(chat: Chat, readSeq: Seq, me: UserId | undefined): number {
+export function unreadOf(chat: Chat, readSeq: Seq, me: UserId | undefined, hidden?: Hidden): number {
   let count = Math.max(chat.last_seq - readSeq, 0);
   for (let seq = chat.last_seq, left = LOOKED_AT; seq > readSeq && left > 0; seq--, left--) {
     const message = chat.messages.get(seq);
     // Nobody can read what was deleted.
-    if (message && (message.sender === me || message.body.kind === "deleted")) count -= 1;
+    if ((message && (message.sender === me || message.body.kind === "deleted")) || hides(hidden, seq)) count -= 1;
   }
   return count;
 }
@@ -145,29 +148,37 @@ function peerOf(chat: Chat, me: UserId | undefined): UserId | undefined {
 }
 
 /** Views of chats in which nothing changed since: most chats, at most events. */
-const known = new WeakMap<Chat, { view: ChatView; mine: MyChat | undefined; me: UserId | undefined; members: number; rows: number }>();
+const known = new WeakMap<Chat, { view: ChatView; mine: MyChat | undefined; hidden: Hidden | undefined; me: UserId | undefined; members: number; rows: number }>();
 
 /** One chat. The same object as before when nothing of it changed. */
 export function chatView(state: State, chat: Chat): ChatView {
   const mine = state.own.chats.get(chat.info.id);
   const me = state.me?.id;
   const members = chat.members.size;
-  const last = chat.last();
+  const hidden = hiddenIn(state.own, chat.info.id);
+  const last = lastOf(chat, hidden);
   const own = me === undefined ? undefined : chat.members.get(me);
   const before = known.get(chat);
   if (
-    before && before.mine === mine && before.view.own === own && before.me === me && before.members === members && before.rows === chat.messages.size && before.view.info === chat.info &&
+    before && before.mine === mine && before.hidden === hidden && before.view.own === own && before.me === me && before.members === members && before.rows === chat.messages.size && before.view.info === chat.info &&
     before.view.version === chat.version && before.view.lastSeq === chat.last_seq && before.view.lastMessage === last &&
     before.view.othersRead === chat.others_read && before.view.readSeq === (mine?.read_seq ?? 0)
   ) {
     return before.view;
   }
-  const view = makeView(state, chat, mine, own);
-  known.set(chat, { view, mine, me, members, rows: chat.messages.size });
+  const view = makeView(state, chat, mine, own, hidden);
+  known.set(chat, { view, mine, hidden, me, members, rows: chat.messages.size });
   return view;
 }
 
-function makeView(state: State, chat: Chat, mine: MyChat | undefined, own: Member | undefined): ChatView {
+/** The last message held that the user has not deleted for themselves. */
+function lastOf(chat: Chat, hidden: Hidden | undefined): Message | undefined {
+  const last = chat.last();
+  if (!hidden || !last || !hides(hidden, last.seq)) return last;
+  return chat.rows().filter(({ seq }) => !hides(hidden, seq)).at(-1);
+}
+
+function makeView(state: State, chat: Chat, mine: MyChat | undefined, own: Member | undefined, hidden: Hidden | undefined): ChatView {
   const id = chat.info.id;
   const readSeq = mine?.read_seq ?? 0;
   return {
@@ -177,11 +188,12 @@ function makeView(state: State, chat: Chat, mine: MyChat | undefined, own: Membe
     role: mine?.role,
     own,
     request: mine?.request === true,
-    unread: unreadOf(chat, readSeq, state.me?.id),
+    unread: unreadOf(chat, readSeq, state.me?.id, hidden),
+    mentions: chat.mentions.filter((seq) => seq > readSeq && !hides(hidden, seq)),
     readSeq,
     othersRead: chat.others_read,
     lastSeq: chat.last_seq,
-    lastMessage: chat.last(),
+    lastMessage: lastOf(chat, hidden),
     version: chat.version,
   };
 }

@@ -301,6 +301,8 @@ impl State {
             photo,
             pinned,
             slow_seconds: 0,
+            settings: chapar_protocol::ChatSettings::default(),
+            discussion: None,
         };
         self.chats.push(Chat { info, members, version: 3, messages: Vec::new() });
         self.find(id).snapshot()
@@ -340,6 +342,7 @@ impl Chat {
             version: Version(self.version),
             last_seq: self.messages.last().map_or(Seq(1), |it| it.seq),
             rows: Vec::new(),
+            mentions: Vec::new(),
         }
     }
 

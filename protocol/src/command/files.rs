@@ -20,6 +20,10 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reply_to: Option<Seq>,
+        /// They make no sound at the others' and are not notified of.
+        #[serde(default, skip_serializing_if = "crate::media::is_false")]
+        #[ts(as = "Option<bool>", optional)]
+        silent: bool,
     }
     /// The answer to [`SendAlbum`] and [`Forward`](super::Forward).
     SentAlbum {

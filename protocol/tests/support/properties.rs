@@ -59,8 +59,8 @@ every_command! {
     SetChatRights SetAdminRights RestrictMember SetInfo PinMessage UnpinMessage UnbanMember GetBanned Join Leave Resolve GetUsers CallInvite AskCall
     GetRelays CallRelays RateCall GetCalls SeeCalls SetName SetItems AnswerRequest Report GetDevices RevokeDevice RevokeOtherDevices
     Schedule EditScheduled SendScheduled DeleteScheduled GetScheduled Forward SendAlbum SetAvatar GetFile GetLinks SetStickerPack DeleteStickerPack GetStickerPacks GetOwnStickerPacks
-    Vote ClosePoll GetVoters GetReactions GetReaders UnpinAll PreviewLink
-    SetSlowMode GetAdminLog SetInvite RevokeInvite GetInvites GetInviteUses PreviewInvite JoinByInvite GetJoinRequests AnswerJoinRequest
+    DeleteMessages HideMessages Vote ClosePoll GetVoters GetReactions GetReaders UnpinAll PreviewLink SetDiscussion JoinDiscussion GetThread
+    SetSlowMode SetChatSettings GetAdminLog SetInvite RevokeInvite GetInvites GetInviteUses PreviewInvite JoinByInvite GetJoinRequests AnswerJoinRequest
 }
 
 fn params_of<C: Command + Debug>(json: &str) {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chapar_protocol::{
-    ChatId, ChatKind, FileId, InviteId, Role, Seq, Timestamp, UserId,
+    ChatId, ChatKind, FileId, InviteId, Role, Seq, SettingsChange, Timestamp, UserId,
     message::{Body, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
+    thread::Comments,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -45,6 +46,8 @@ pub enum Change {
     Edit(Seq, NewBody),
     /// A tombstone in place of a message.
     Delete(Seq),
+    /// The same for several messages: all or none. Each has its own version.
+    DeleteSome(Vec<Seq>),
     /// One's reaction to a message, or none.
     React(Seq, Option<String>),
     /// One's vote in a poll: the places of what one chooses, none to take it back.
@@ -59,6 +62,10 @@ pub enum Change {
     Ban(UserId, String),
     /// How many seconds somebody who is no admin waits between two posts.
     SetSlow(u32),
+    /// Other settings; what is absent stays.
+    SetSettings(SettingsChange),
+    /// A message whose time has come is deleted. Asked by the server alone.
+    Expire(Seq),
     /// Another role for somebody.
     SetRole(UserId, Role),
     /// Other rights for everybody.
@@ -82,6 +89,14 @@ pub enum Change {
     Shut(UserId, i64),
     /// Whoever asks comes in.
     Join,
+    /// The same, from the channel with these posts.
+    JoinFrom(ChatId),
+    /// A channel's posts are discussed in this group, a group's channel is this; or no longer.
+    Link(Option<ChatId>),
+    /// A post of the channel comes into its group. Asked by the server alone.
+    Carry(NewMessage),
+    /// A post says how many comments it has. Asked by the server alone.
+    TellComments(Seq, Comments),
     /// An invite link is made, or changed.
     SetInvite(NewInvite),
     /// An invite link is taken back.
@@ -170,6 +185,27 @@ impl NewMessage {
         fingerprint(serde_json::json!({ "forward": from }), None)
     }
 
+    /// The same in a thread, by what that begins with.
+    #[must_use]
+    pub fn in_thread(self, thread: Option<Seq>) -> Self {
+        if thread.is_none() {
+            return self;
+        }
+        let beside = Beside { thread, ..self.beside.clone() };
+        self.beside(beside)
+    }
+
+    /// The same, without a sound if that is wanted.
+    #[must_use]
+    pub fn silently(self, silent: bool) -> Self {
+        if silent {
+            let beside = Beside { silent, ..self.beside.clone() };
+            self.beside(beside)
+        } else {
+            self
+        }
+    }
+
     /// The same with marks.
     #[must_use]
     pub fn beside(self, beside: Beside) -> Self {
@@ -216,11 +252,12 @@ impl Asked {
         const AROUND: usize = 288;
         AROUND
             + match &self.change {
-                Change::Send(message) => message.json.len(),
+                Change::Send(message) | Change::Carry(message) => message.json.len(),
                 Change::SendAlbum(messages) | Change::Forward(messages) => {
                     messages.iter().map(|it| AROUND + it.json.len()).sum()
                 }
                 Change::Recall(sent) => 24 * sent.len(),
+                Change::DeleteSome(seqs) => AROUND * seqs.len(),
                 Change::Edit(_, body) => said(body).to_string().len(),
                 Change::Add(users, back) => 8 * (users.len() + back.len()),
                 Change::Create(new) => 8 * new.members.len(),
@@ -246,23 +283,30 @@ impl Asked {
         std::iter::once(self.by.user()).chain(some.iter().copied()).chain(one)
     }
 
-    /// The message that must be known to judge it.
-    pub fn message(&self) -> Option<Seq> {
-        match self.change {
+    /// The messages that must be known to judge it.
+    pub fn messages(&self) -> impl Iterator<Item = Seq> {
+        let (some, one) = match &self.change {
+            // An answer calls whoever wrote what it answers, and a comment stands where its thread begins.
+            Change::Send(message) => (message.beside.thread.as_slice(), message.reply_to),
+            Change::SendAlbum(messages) => (&[][..], messages.first().and_then(|it| it.reply_to)),
+            Change::DeleteSome(seqs) => (seqs.as_slice(), None),
             Change::Edit(seq, _)
             | Change::Delete(seq)
             | Change::React(seq, _)
             | Change::Vote(seq, _)
             | Change::ClosePoll(seq)
-            | Change::Pin(seq) => Some(seq),
-            _ => None,
-        }
+            | Change::TellComments(seq, _)
+            | Change::Expire(seq)
+            | Change::Pin(seq) => (&[][..], Some(*seq)),
+            _ => (&[][..], None),
+        };
+        some.iter().copied().chain(one)
     }
 
     /// The ids by which it is known whether it was sent before.
     pub fn client_ids(&self) -> impl Iterator<Item = Uuid> {
         let (messages, recalled) = match &self.change {
-            Change::Send(message) => (std::slice::from_ref(message), &[][..]),
+            Change::Send(message) | Change::Carry(message) => (std::slice::from_ref(message), &[][..]),
             Change::SendAlbum(messages) | Change::Forward(messages) => (messages.as_slice(), &[][..]),
             Change::Recall(sent) => (&[][..], sent.as_slice()),
             _ => (&[][..], &[][..]),

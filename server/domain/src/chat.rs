@@ -7,7 +7,7 @@ use std::{
 
 use chapar_protocol::{
     Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
-    poll::QuizKey, preview::LinkPreview,
+    poll::QuizKey, preview::LinkPreview, thread::Comments,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -51,6 +51,8 @@ pub struct Chat {
     pub invites: BTreeMap<InviteId, StoredInvite>,
     /// Those of whom the changes are about who ask to be let in, and through which link. Known only as above.
     pub asking: BTreeMap<UserId, Asking>,
+    /// Up to which message something is hidden from somebody in it; 0: nothing is.
+    pub hidden_upto: Seq,
     /// When those who ask posted last. Known only where posts have a time between them.
     pub posted: BTreeMap<UserId, Timestamp>,
 }
@@ -149,6 +151,8 @@ pub struct Standing {
     pub engaged: bool,
     /// How far they have read. Not kept in channels.
     pub read_seq: Seq,
+    /// They see only messages after this one: what was said before they came in is hidden from them.
+    pub sees_after: Seq,
     /// Counts the changes of this standing: the person's own list follows it.
     pub turn: i64,
 }
@@ -166,6 +170,7 @@ impl Standing {
             left: false,
             engaged: false,
             read_seq: Seq(0),
+            sees_after: Seq(0),
             turn: 0,
         }
     }
@@ -218,10 +223,31 @@ impl Stored {
 pub struct Beside {
     /// Where it was forwarded from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forwarded: Option<Forwarded>,
+    pub forwarded: Option<Box<Forwarded>>,
+    /// When it is deleted by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes_at: Option<Timestamp>,
+    /// It is signed with its sender's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
+    /// It was sent without a sound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
+    /// Who wrote what it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<UserId>,
     /// What stands behind a link in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<Box<LinkPreview>>,
+    /// Of a post: the comments on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments: Option<Comments>,
+    /// In the group of a channel: which post it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<Seq>,
+    /// In which thread it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Seq>,
 }
 
 impl Beside {
@@ -230,14 +256,29 @@ impl Beside {
 
     /// Those of a message.
     pub fn of(message: &Message) -> Self {
-        Self { forwarded: message.forwarded.clone(), preview: message.preview.clone() }
+        let Message { deletes_at, signed, silent, answers, .. } = *message;
+        let forwarded = message.forwarded.clone().map(Box::new);
+        Self {
+            forwarded,
+            deletes_at,
+            signed,
+            silent,
+            preview: message.preview.clone(),
+            answers,
+            comments: message.comments,
+            post: message.post,
+            thread: message.thread,
+        }
     }
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, preview } = self;
-        message.forwarded = forwarded;
+        let Self { forwarded, deletes_at, signed, silent, preview, answers, comments, post, thread } = self;
+        message.forwarded = forwarded.map(|it| *it);
+        (message.deletes_at, message.signed, message.silent) = (deletes_at, signed, silent);
+        message.answers = answers;
         message.preview = preview;
+        (message.comments, message.post, message.thread) = (comments, post, thread);
     }
 
     /// Whether there is none.
@@ -278,6 +319,7 @@ impl Chat {
             untold: Untold::default(),
             invites: BTreeMap::new(),
             asking: BTreeMap::new(),
+            hidden_upto: Seq(0),
             posted: BTreeMap::new(),
         }
     }

@@ -8,16 +8,18 @@ mod members;
 mod messages;
 mod polls;
 mod powers;
+mod settings;
 mod slow;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    AdminAction, ChatId, ChatInfo, ChatKind, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version, WireError,
-    poll::QuizKey,
+    AdminAction, ChatId, ChatInfo, ChatKind, ChatSettings, ErrorCode, InviteId, Role, Seq, Timestamp, UserId, Version,
+    WireError, poll::QuizKey,
 };
 use uuid::Uuid;
 
@@ -76,6 +78,8 @@ pub struct Rows {
     pub fresh: BTreeSet<Seq>,
     /// Messages that were there and are changed.
     pub changed: BTreeSet<Seq>,
+    /// Whom messages call, and whom they do no longer.
+    pub called: BTreeMap<(Seq, UserId), bool>,
     /// Whose standing has changed.
     pub members: BTreeMap<UserId, Turned>,
     /// Reactions set or taken back; at version 0 those that are told later, with the counts.
@@ -104,8 +108,14 @@ pub struct Rows {
     pub removals: BTreeMap<UserId, (UserId, Option<String>)>,
     /// Who has posted where posts have a time between them.
     pub posted: BTreeSet<UserId>,
+    /// Who comes in and sees only what follows, or all again.
+    pub newcomers: BTreeSet<UserId>,
+    /// Messages that were to be deleted by themselves, and need not be looked after any more.
+    pub expired: BTreeSet<Seq>,
     /// What has changed of invite links and of those who ask to be let in: without a version, since few see it.
     pub entry: Entry,
+    /// What is new in threads, and what is gone.
+    pub threads: Threads,
 }
 
 /// What has changed of invite links and of those who ask to be let in.
@@ -121,6 +131,17 @@ pub struct Entry {
     pub asking: BTreeSet<UserId>,
     /// Who does so no more.
     pub answered: BTreeSet<UserId>,
+}
+
+/// What is new in threads, and what is gone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Threads {
+    /// Messages with which threads begin: of which channel which posts they are.
+    pub roots: BTreeMap<Seq, (ChatId, Seq)>,
+    /// Messages that stand in threads, by what these begin with.
+    pub said: BTreeMap<Seq, Seq>,
+    /// Those that are deleted.
+    pub gone: BTreeMap<Seq, Seq>,
 }
 
 impl Entry {
@@ -140,6 +161,7 @@ impl Rows {
             || !self.shut.is_empty()
             || !self.entry.is_empty()
             || !self.log.is_empty()
+            || !self.expired.is_empty()
     }
 }
 
@@ -203,6 +225,8 @@ fn nothing(id: ChatId, new: &NewChat, created_at: Timestamp) -> Chat {
         photo,
         pinned,
         slow_seconds: 0,
+        discussion: None,
+        settings: ChatSettings::default(),
     };
     Chat::nothing(info)
 }
@@ -245,6 +269,7 @@ impl Judging {
             Change::Recall(sent) => self.recall(by, sent),
             Change::Edit(seq, body) => self.edit(by, *seq, body, now),
             Change::Delete(seq) => self.delete(by, *seq, now),
+            Change::DeleteSome(seqs) => self.delete_some(by, seqs, now),
             Change::React(seq, emoji) => self.react(by, *seq, emoji.as_deref(), now),
             Change::Vote(seq, places) => self.vote(by, *seq, places, now),
             Change::ClosePoll(seq) => self.close_poll(asked.by, *seq, now),
@@ -252,6 +277,8 @@ impl Judging {
             Change::Remove(user) => self.remove(by, *user, None, now, dice),
             Change::Ban(user, reason) => self.remove(by, *user, Some(reason), now, dice),
             Change::SetSlow(seconds) => self.set_slow(by, *seconds, now),
+            Change::SetSettings(change) => self.set_settings(by, *change, now, dice),
+            Change::Expire(seq) => self.expire(asked.by, *seq, now),
             Change::SetRole(user, role) => self.set_role(by, *user, *role, now),
             Change::SetRights(rights) => self.set_rights(by, *rights, now),
             Change::SetAdminRights(user, rights) => self.set_admin_rights(by, *user, *rights, now),
@@ -262,7 +289,11 @@ impl Judging {
             Change::UnpinAll => self.unpin_all(by, now),
             Change::Unban(user) => self.unban(by, *user, now),
             Change::Shut(user, since) => self.shut(by, *user, *since),
-            Change::Join => self.join(by, now, dice),
+            Change::Join => self.join(by, None, now, dice),
+            Change::JoinFrom(channel) => self.join(by, Some(*channel), now, dice),
+            Change::Link(other) => self.link(asked.by, *other, now),
+            Change::Carry(message) => self.carry(asked.by, message, now),
+            Change::TellComments(seq, comments) => self.tell_comments(asked.by, *seq, *comments),
             Change::SetInvite(new) => self.set_invite(by, new, now, dice),
             Change::RevokeInvite(id) => self.revoke_invite(by, *id, now),
             Change::Enter(secret) => self.enter(by, secret, now, dice),

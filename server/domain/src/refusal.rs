@@ -17,6 +17,7 @@ fn sentence(code: ErrorCode) -> &'static str {
         ErrorCode::UserNotFound => "there is no such user",
         ErrorCode::MessageNotFound => "there is no such message, or it was deleted",
         ErrorCode::Forbidden => "you do not have the right to do this here",
+        ErrorCode::NoForwarding => "nothing is forwarded from this chat: its admins have set it so",
         ErrorCode::RefusedByUser => "this person does not take it from you",
         ErrorCode::PollClosed => "the poll is closed",
         ErrorCode::ClientIdReused => "this client id was used before for something else",

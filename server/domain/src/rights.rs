@@ -131,8 +131,12 @@ pub enum Action {
     Name,
     /// Change title or description.
     ChangeInfo,
+    /// Change what admins set of a chat.
+    ChangeSettings,
     /// Pin a message, or take a pin back.
     Pin,
+    /// Say in which group a channel's posts are discussed: both are theirs to look after.
+    Link,
     /// Give the chat to somebody else.
     GiveAway,
     /// See who is in.
@@ -180,7 +184,10 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
     };
     if place.kind == ChatKind::Direct
         && standing.shut > 0
-        && matches!(action, Action::Write | Action::Edit(_) | Action::React | Action::Vote | Action::Pin)
+        && matches!(
+            action,
+            Action::Write | Action::Edit(_) | Action::React | Action::Vote | Action::Pin | Action::ChangeSettings
+        )
     {
         return Err(refusal(ErrorCode::RefusedByUser));
     }
@@ -207,7 +214,14 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
         }
         Action::Name => place.kind != ChatKind::Direct && rights.has(Rights::NAME),
         Action::ChangeInfo => place.kind != ChatKind::Direct && rights.has(Rights::CHANGE_INFO),
+        // What everybody may change of a group is its title, not what becomes of what others write.
+        Action::ChangeSettings => {
+            place.kind == ChatKind::Direct || standing.role >= Some(Role::Admin) && rights.has(Rights::CHANGE_INFO)
+        }
         Action::Pin => place.kind == ChatKind::Direct || rights.has(Rights::PIN),
+        Action::Link => {
+            place.kind != ChatKind::Direct && standing.role >= Some(Role::Admin) && rights.has(Rights::CHANGE_INFO)
+        }
         Action::GiveAway => place.kind != ChatKind::Direct && standing.role == Some(Role::Owner),
         Action::List => rights.has(Rights::LIST),
         Action::SeeLog => place.kind != ChatKind::Direct && standing.role >= Some(Role::Admin),
@@ -230,7 +244,8 @@ pub fn may(place: Place, user: UserId, standing: Option<&Standing>, action: Acti
 #[cfg(test)]
 mod tests {
     use Action::{
-        Add, ChangeInfo, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove, SeeLog, Vote, Write,
+        Add, ChangeInfo, ChangeSettings, ClosePoll, Delete, Edit, GiveAway, Leave, List, Name, Pin, React, Remove,
+        SeeLog, Vote, Write,
     };
     use ChatKind::{Channel, Direct, Group};
 
@@ -269,6 +284,7 @@ mod tests {
             (Name, false, [false, false, true], [false, false, true]),
             (ChangeInfo, false, [false, true, true], [false, true, true]),
             (Pin, true, [false, true, true], [false, true, true]),
+            (ChangeSettings, true, [false, true, true], [false, true, true]),
             (GiveAway, false, [false, false, true], [false, false, true]),
             (Leave, false, [true, true, true], [true, true, true]),
             (SeeLog, false, [false, true, true], [false, true, true]),
@@ -377,7 +393,7 @@ mod tests {
     #[test]
     fn whoever_is_blocked_adds_nothing_to_the_chat_of_the_two_and_can_take_back_what_they_wrote() {
         let blocked = Standing { shut: 1, ..Standing::with(Role::Member) };
-        for action in [Write, React, Edit(ME), Pin] {
+        for action in [Write, React, Edit(ME), Pin, ChangeSettings] {
             let error = may(place(Direct), ME, Some(&blocked), action).expect_err("blocked");
             assert_eq!(error.code, ErrorCode::RefusedByUser, "{action:?}");
         }

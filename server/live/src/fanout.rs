@@ -129,7 +129,7 @@ impl Fanout {
     /// Tells the watchers of a chat what was committed, in stretches that follow on each other; `gone` are no longer in it, and hear
     /// none of it.
     pub fn publish_written(self: &Arc<Self>, changes: Vec<ChatChange>, gone: &[UserId]) {
-        for ChatChange { delta, own } in changes {
+        for ChatChange { mut delta, own, apart } in changes {
             let (chat, from, version) = (delta.chat_id, delta.from, delta.version);
             // Each of a few hears the same with what is their own, and so does each of many where it is nothing else. Otherwise each of
             // many hears where the chat stands, and asks.
@@ -144,6 +144,9 @@ impl Fanout {
                 (user, event_frame(&Event::Delta(own)))
             });
             let own = own.collect();
+            if apart {
+                delta = ChatDelta::empty(chat, version);
+            }
             let news = News { frame: event_frame(&Event::Delta(delta)), own };
             let change = Change { from, version, entered: Vec::new(), left: Vec::new(), gone: gone.to_vec(), news };
             self.send(Topic::Chat(chat.0), Parcel::Change(change));

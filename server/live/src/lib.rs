@@ -5,6 +5,7 @@
 pub mod blocks;
 pub mod committer;
 pub mod counters;
+pub mod expiring;
 pub mod fanout;
 pub mod file_uses;
 pub mod health;
@@ -16,6 +17,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod polls;
 pub mod readers;
+pub mod threads;
 pub mod together;
 
 // The crates below.

@@ -79,10 +79,10 @@ async fn serve(mut stream: TcpStream, answer: Arc<impl Fn(&str) -> Vec<u8>>) {
     let bytes = answer(path);
     let _ = stream.write_all(&bytes).await;
     if path == "/endless" {
-        while stream.write_all(&[b' '; 65536]).await.is_ok() {}
+        while stream.write_all(&[b' '; 8192]).await.is_ok() {}
     }
     if path == "/silent" {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     }
 }
 

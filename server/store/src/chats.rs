@@ -6,15 +6,18 @@ mod audience;
 pub mod change;
 mod delta;
 mod entry;
+mod expiring;
 pub mod feed;
 mod files;
 mod forwards;
+pub(crate) mod hidden;
 pub mod invites;
 mod load;
 pub mod pages;
 mod polls;
 pub mod readers;
 mod snapshot;
+pub mod threads;
 mod untold;
 mod write;
 

@@ -18,7 +18,7 @@ mod row;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chapar_domain::refusal::refusal;
-use chapar_protocol::{ChatDelta, ChatKind, ChatRow, Epoch, ErrorCode, Reacted, UserId, WireError};
+use chapar_protocol::{ChatDelta, ChatKind, ChatRow, Epoch, ErrorCode, Reacted, Seq, UserId, WireError};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tokio::time::Instant;
 
@@ -151,11 +151,14 @@ pub struct ChatChange {
     pub delta: ChatDelta,
     /// Reactions that are nobody's business but of those whose they are.
     pub own: BTreeMap<UserId, Vec<Reacted>>,
+    /// Some of it is hidden from somebody: each hears where the chat stands, and asks.
+    pub apart: bool,
 }
 
 impl ChatChange {
     /// Readers of a channel do not know each other: neither whose a reaction is.
-    pub fn of(kind: ChatKind, mut delta: ChatDelta) -> Self {
+    pub fn of(kind: ChatKind, hidden_upto: Seq, mut delta: ChatDelta) -> Self {
+        let apart = delta.rows.iter().any(|row| chats::hidden::is_about(row).is_some_and(|seq| seq <= hidden_upto));
         let mut own: BTreeMap<UserId, Vec<Reacted>> = BTreeMap::new();
         if kind == ChatKind::Channel {
             for row in std::mem::take(&mut delta.rows) {
@@ -165,7 +168,7 @@ impl ChatChange {
                 }
             }
         }
-        Self { delta, own }
+        Self { delta, own, apart }
     }
 }
 

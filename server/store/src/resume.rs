@@ -6,7 +6,10 @@ use chapar_protocol::{ChatCursor, ChatId, ChatKind, Epoch, Seq, Sync, Version};
 
 use super::{
     Chats, Result, StoreError,
-    chats::pages::{Head, ROWS, Room, Wanted},
+    chats::{
+        hidden::hidden_in,
+        pages::{Head, ROWS, Room, Wanted},
+    },
     people::lists::{ComingBack, OwnThings, encoded},
 };
 
@@ -82,7 +85,8 @@ impl Chats {
             let taken = encoded(&own.delta) + encoded(&others_read[place]) + behind;
             let room = Room { messages, each, all: ROWS.saturating_sub(taken) };
             let stretches = full(place).map(|it| (it.chat, version(place, it.chat), it.version)).collect();
-            Wanted { user: who.user, stretches, room }
+            let hidden = hidden_in(full(place));
+            Wanted { user: who.user, stretches, hidden, room }
         });
         let synced = reading.syncs(wanted.collect()).await?;
         reading.end().await?;

@@ -5,8 +5,8 @@ use chapar_domain::{
     rights::Rights,
 };
 use chapar_protocol::{
-    Body, ChatId, ChatInfo, ChatKind, FileId, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq, Timestamp,
-    UserId, Version,
+    Body, ChatId, ChatInfo, ChatKind, ChatSettings, FileId, Member, Message, MyChat, Reacted, ReactionCount, Role, Seq,
+    Timestamp, UserId, Version, thread::Discussion,
 };
 use serde_json::value::RawValue;
 use sqlx::{Row, postgres::PgRow, types::Json};
@@ -99,7 +99,8 @@ pub(crate) fn views(told: Option<i64>) -> u32 {
 /// What all see of a chat.
 pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
     let kind = kind(row.try_get("kind")?);
-    let About { description, photo, pinned, slow: slow_seconds } = about(row.try_get("about")?);
+    let About { description, photo, pinned, slow: slow_seconds, settings, discussion, .. } =
+        about(row.try_get("about")?);
     Ok(ChatInfo {
         id: ChatId(row.try_get("id")?),
         version: Version(row.try_get("info_version")?),
@@ -113,6 +114,8 @@ pub(crate) fn chat_info(row: &PgRow) -> sqlx::Result<ChatInfo> {
         photo,
         pinned,
         slow_seconds,
+        discussion,
+        settings,
     })
 }
 
@@ -127,6 +130,18 @@ pub(crate) struct About {
     pub(crate) pinned: Vec<Seq>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) slow: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) discussion: Option<Discussion>,
+    #[serde(default, skip_serializing_if = "ChatSettings::is_empty")]
+    pub(crate) settings: ChatSettings,
+    /// Up to which message something is hidden from somebody who is in it. Nobody is told.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub(crate) hidden_upto: Seq,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_nothing(seq: &Seq) -> bool {
+    seq.0 == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

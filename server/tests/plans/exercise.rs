@@ -10,7 +10,7 @@ use chapar_domain::{
 };
 use chapar_protocol::{
     Body, ChatCursor, ChatId, ChatKind, DeviceId, ErrorCode, FileId, InviteId, InviteToken, OwnItem, Resume, Role, Seq,
-    Timestamp, UserId, Version,
+    SettingsChange, Timestamp, UserId, Version,
     call::{CallId, CallMedia, EndReason},
     call_report::CallsBy,
     command::{Report, ReportReason, Send},
@@ -62,7 +62,9 @@ pub async fn everything(store: &Store, size: Size, round: i64) {
     writing(store, size, round).await;
     calls(store).await;
     crate::files::files(store, round).await;
+    crate::threads::threads(store).await;
     crate::polls::polls(store, round).await;
+    crate::polls::mentions(store).await;
     store.takes_changes().await.expect("answers");
     store.statistics().await.expect("counted");
     store.new_epoch().await.expect("a new epoch");
@@ -136,7 +138,7 @@ async fn reading(store: &Store, size: Size) {
         }
         store.chats.chat_snapshot(ME, chat).await.expect("read");
         store.chats.inside_as(chat, ME).await.expect("in it");
-        store.chats.last_seen_seq(chat, ME).await.expect("in it");
+        store.chats.seen_stretch(chat, ME).await.expect("in it");
     }
     for seq in [1, 100, size.messages / 10 - 50, size.messages / 10] {
         for (before, after) in [(200, 0), (0, 200), (50, 50), (0, 1)] {
@@ -294,6 +296,24 @@ async fn groups(store: &Store, round: i64) {
     let post = NewMessage::new(Uuid::new_v4(), &NewBody::text("slowly"), text("slowly"), None);
     done(store, &[&by(comes(2), Change::Send(post))], Locks::Skip).await;
     done(store, &[&by(THE_OWNER, Change::SetSlow(0))], Locks::Skip).await;
+    // Messages that delete themselves: two are due at once.
+    let vanish = |delete_after| {
+        Change::SetSettings(SettingsChange { delete_after: Some(delete_after), ..SettingsChange::default() })
+    };
+    done(store, &[&by(THE_OWNER, vanish(5))], Locks::Skip).await;
+    let sends = [1, 2].map(|n| {
+        let text_of = format!("gone soon {n}");
+        by(THE_OWNER, Change::Send(NewMessage::new(Uuid::new_v4(), &NewBody::text(&text_of), text(&text_of), None)))
+    });
+    done(store, &sends.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    let (due, more) = store.chats.due_messages().await.expect("read");
+    assert!(due.len() >= 2 && !more, "{due:?}");
+    let expire = |(chat, seq)| Asked { by: Principal::System(UserId(0)), chat, change: Change::Expire(seq) };
+    let expired: Vec<_> = due.into_iter().map(expire).collect();
+    done(store, &expired.iter().collect::<Vec<_>>(), Locks::Skip).await;
+    assert!(store.chats.due_messages().await.expect("read").0.is_empty());
+    done(store, &[&by(THE_OWNER, vanish(0))], Locks::Skip).await;
     assert!(store.chats.admin_log(chat, i64::MAX, 101).await.expect("read").len() > 50);
     store.chats.tend_admin_log().await.expect("tended");
 }

@@ -96,6 +96,7 @@ UNION ALL SELECT 1, 2, n, CASE n WHEN 2 THEN 2 ELSE 0 END, {in_group} - 1000 + n
 UNION ALL SELECT 1, c, u, 0, 1 FROM generate_series(3, 1502) c CROSS JOIN LATERAL (VALUES (1), (c)) AS p (u)
 UNION ALL SELECT 1, c, u, CASE u WHEN 2 THEN 2 ELSE 0 END, 1 FROM generate_series(1503, 2002) c CROSS JOIN generate_series(1, 10) u;
 UPDATE members SET read_seq = 5 WHERE chat_id > 1;
+INSERT INTO mentions (chat_id, user_id, seq) SELECT 2, u, 3 * s FROM generate_series(1, 1000) u CROSS JOIN generate_series(1, 100) s;
 INSERT INTO counts SELECT chat_id, count(*) FROM members GROUP BY chat_id;
 INSERT INTO user_chats (user_id, chat_id, kind, role, engaged, turn, version)
 SELECT m.user_id, m.chat_id, c.kind, m.role, true, 1, row_number() OVER (PARTITION BY m.user_id ORDER BY m.chat_id)

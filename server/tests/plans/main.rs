@@ -13,6 +13,7 @@ mod files;
 mod fill;
 mod polls;
 mod statements;
+mod threads;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

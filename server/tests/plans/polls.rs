@@ -5,8 +5,8 @@ use chapar_domain::{
     change::{Asked, Change, Done, NewMessage},
 };
 use chapar_protocol::{
-    Body, ChatId, Seq, Timestamp, UserId,
-    message::NewBody,
+    Body, ChatId, Entity, EntityKind, Seq, Timestamp, UserId,
+    message::{NewBody, Text},
     poll::{NewPoll, QuizKey},
 };
 use chapar_server::store::{
@@ -24,6 +24,26 @@ async fn ask(store: &Store, by: i64, chat: ChatId, change: Change) -> Done {
     match store.chats.change(&[&asked], Locks::Skip, soon).await.expect("judged").outcomes.remove(0) {
         Outcome::Judged(Ok(done)) => done,
         other => panic!("{asked:?}: {other:?}"),
+    }
+}
+
+/// Somebody is called in a group, reads it and is called again; and hides messages.
+pub async fn mentions(store: &Store) {
+    let chat = ChatId(GROUP);
+    let mut called = Vec::new();
+    for _ in 0..3 {
+        let kind = EntityKind::Mention { user_id: UserId(PERSON) };
+        let entities = (0..3).map(|offset| Entity { offset, length: 1, kind: kind.clone() }).collect();
+        let text = Text { text: "who?".to_owned(), entities };
+        let send = NewMessage::new(Uuid::new_v4(), &NewBody::Text(text.clone()), Body::Text(text), None);
+        let Done::Sent { seq, .. } = ask(store, OWNER, chat, Change::Send(send)).await else { panic!("sent") };
+        called.push(seq);
+    }
+    ask(store, OWNER, chat, Change::DeleteSome(called[..2].to_vec())).await;
+    let snapshot = store.chats.chat_snapshot(UserId(PERSON), chat).await.expect("read");
+    assert!(!snapshot.mentions.is_empty());
+    for seq in called {
+        store.people.hide_messages(UserId(PERSON), chat, &[seq]).await.expect("hidden");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::support::{Audit, Device, files::photo, world::Plan};
 
 fn album(chat_id: ChatId, files: &[FileId]) -> SendAlbum {
     let item = |file: &FileId| AlbumItem { client_id: Uuid::new_v4(), body: photo(*file, "") };
-    SendAlbum { chat_id, items: files.iter().map(item).collect(), reply_to: None }
+    SendAlbum { chat_id, items: files.iter().map(item).collect(), reply_to: None, silent: false }
 }
 
 fn one_after_the_other(answer: &SentAlbum) -> bool {

@@ -117,7 +117,7 @@ async fn a_post_names_its_channel_and_an_album_stays_together() {
 
     let files: Vec<FileId> = (0..3).map(|_| world.file(&author, FileKind::Photo)).collect();
     let items = files.iter().map(|file| AlbumItem { client_id: Uuid::new_v4(), body: photo(*file, "") }).collect();
-    let album = author.must(SendAlbum { chat_id: own, items, reply_to: None }).await;
+    let album = author.must(SendAlbum { chat_id: own, items, reply_to: None, silent: false }).await;
     let lone = author.must(with_file(own, world.file(&author, FileKind::Photo), "alone")).await;
     let seqs: Vec<Seq> = album.sent.iter().map(|it| it.seq).chain([lone.seq]).collect();
     let ask = forward(own, &seqs, to);

@@ -1,12 +1,12 @@
 //! Who may do what: every command about a chat × every role × every kind of chat. A refusal changes nothing.
 
 use chapar_protocol::{
-    ChatId, ChatKind, Command, ErrorCode, InviteId, Right, Role, Seq, UserId, Version, WireError,
+    ChatId, ChatKind, Command, ErrorCode, InviteId, Right, Role, Seq, SettingsChange, UserId, Version, WireError,
     command::{
         AddMembers, AnswerJoinRequest, CreateChat, Delete, Difference, Edit, GetAdminLog, GetBanned, GetChat,
         GetInvites, GetJoinRequests, GetMembers, History, Join, Leave, METHODS, MarkRead, PinMessage, React,
-        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetInfo, SetInvite, SetRole,
-        SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
+        RemoveMember, RestrictMember, RevokeInvite, SetAdminRights, SetChatRights, SetChatSettings, SetDiscussion,
+        SetInfo, SetInvite, SetRole, SetSlowMode, SetTyping, UnbanMember, UnpinMessage,
     },
     message::NewBody,
 };
@@ -76,6 +76,10 @@ enum Deed {
     LetIn,
     Slow,
     Log,
+    Discuss,
+    Vanish,
+    Keep,
+    Sign,
 }
 
 const fn row(owner: Outcome, admin: Outcome, member: Outcome) -> [Outcome; 5] {
@@ -125,6 +129,10 @@ const GROUP: &[(Deed, [Outcome; 5])] = &[
     (Deed::LetIn, row(Refused, Refused, FORBIDDEN)),
     (Deed::Slow, row(Done, Done, FORBIDDEN)),
     (Deed::Log, row(Done, Done, FORBIDDEN)),
+    (Deed::Discuss, row(Done, Done, FORBIDDEN)),
+    (Deed::Vanish, row(Done, Done, FORBIDDEN)),
+    (Deed::Keep, row(Done, Done, FORBIDDEN)),
+    (Deed::Sign, row(Refused, Refused, FORBIDDEN)),
 ];
 
 /// As in a group, but for these.
@@ -135,6 +143,7 @@ const CHANNEL: &[(Deed, [Outcome; 5])] = &[
     (Deed::Members, row(Done, Done, FORBIDDEN)),
     (Deed::Type, row(Done, Done, FORBIDDEN)),
     (Deed::Slow, row(Refused, Refused, FORBIDDEN)),
+    (Deed::Sign, row(Done, Done, FORBIDDEN)),
 ];
 
 /// Two people, a stranger, and nobody who was removed: `owner` is who opened it, `member` the other.
@@ -172,6 +181,10 @@ const DIRECT: &[(Deed, [Outcome; 5])] = &[
     (Deed::LetIn, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Slow, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
     (Deed::Log, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Discuss, [FORBIDDEN, Skip, FORBIDDEN, NOT_FOUND, Skip]),
+    (Deed::Vanish, [Done, Skip, Done, NOT_FOUND, Skip]),
+    (Deed::Keep, [Refused, Skip, Refused, NOT_FOUND, Skip]),
+    (Deed::Sign, [Refused, Skip, Refused, NOT_FOUND, Skip]),
 ];
 
 /// A chat with somebody in each role, all of whom wrote what they could.
@@ -258,6 +271,8 @@ impl<'a> Stage<'a> {
         let theirs = self.owners_message;
         let body = NewBody::text("changed");
         let remove = |user_id| RemoveMember { chat_id, user_id, reason: None };
+        let set = |change| SetChatSettings { chat_id, change };
+        let nothing = SettingsChange::default();
         let restrict = |user_id| RestrictMember { chat_id, user_id, denied: vec![Right::React], until: None };
         match deed {
             Deed::Send => self.try_out(role, message(chat_id, "new")).await,
@@ -310,7 +325,11 @@ impl<'a> Stage<'a> {
                 self.try_out(role, SetInvite { chat_id, invite_id, title, expires_at, max_uses, approval }).await
             }
             Deed::Slow => self.try_out(role, SetSlowMode { chat_id, seconds: 30 }).await,
+            Deed::Vanish => self.try_out(role, set(SettingsChange { delete_after: Some(86_400), ..nothing })).await,
+            Deed::Keep => self.try_out(role, set(SettingsChange { no_forwarding: Some(true), ..nothing })).await,
+            Deed::Sign => self.try_out(role, set(SettingsChange { signed: Some(true), ..nothing })).await,
             Deed::Log => self.try_out(role, GetAdminLog { chat_id, before: None }).await,
+            Deed::Discuss => self.try_out(role, SetDiscussion { chat_id, group_id: None }).await,
             Deed::Invites => self.try_out(role, GetInvites { chat_id }).await,
             Deed::Uninvite => self.try_out(role, RevokeInvite { chat_id, invite_id: InviteId(Uuid::new_v4()) }).await,
             Deed::Requests => self.try_out(role, GetJoinRequests { chat_id, after: None }).await,

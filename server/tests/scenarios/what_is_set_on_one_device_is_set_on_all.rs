@@ -54,7 +54,7 @@ async fn on_every_node_and_on_a_device_that_was_away() {
     let at = Timestamp::from_millis(1_700_000_000_000).expect("a time");
     let kept = KeptSticker { pack_id, emoji: Some("😺".into()), animated: false, at };
     let mine = vec![
-        OwnItem::Mute { chat_id: ChatId(7), value: Some(Mute { until: None }) },
+        OwnItem::Mute { chat_id: ChatId(7), value: Some(Mute { until: None, mentions: false }) },
         pin(7, 1),
         draft(7, "سلام"),
         OwnItem::Folder {

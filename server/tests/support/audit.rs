@@ -8,6 +8,7 @@ use std::{
 use chapar_protocol::{
     Body, ChatId, ChatKind, ChatSnapshot, Item, Member, Message, MyChat, Seq, Version,
     command::{GetChat, History, UserDifference},
+    limit,
 };
 
 use serde_json::{Value, json};
@@ -126,6 +127,14 @@ impl Audit {
         {
             let disorder: Vec<_> = model.disorder.iter().filter(|(chat, _)| *chat == chat_id).collect();
             assert!(disorder.is_empty(), "user {} saw: {disorder:#?}", device.id());
+        }
+        // A snapshot names no more than so many.
+        let calls = |it: &&Message| it.calls(device.id()) && self.snapshot.chat.kind == ChatKind::Group;
+        let read = model.mine.get(&chat_id).map_or(Seq(0), |mine| mine.read_seq);
+        let unread: Vec<Seq> =
+            self.messages.values().filter(calls).map(|it| it.seq).filter(|seq| *seq > read).collect();
+        if unread.len() <= limit::MENTIONS_TOLD {
+            assert_eq!(model.unread_mentions(chat_id), unread, "unread mentions of user {}", device.id());
         }
         let chat = &model.chats.get(&chat_id).unwrap_or_else(|| panic!("user {} lacks {chat_id}", device.id()));
         self.compare(chat, &reacted);

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chapar_protocol::{
-    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member, Message,
-    MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept, poll::OwnVote,
+    ChatCursor, ChatDelta, ChatId, ChatInfo, ChatKind, ChatRow, ChatSnapshot, ChatSync, Epoch, Event, Item, Member,
+    Message, MyChat, OwnItem, Reacted, Resume, Seq, Sync, UserDelta, UserId, Version, item::Kept, poll::OwnVote,
 };
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ pub struct Chat {
     pub reacted: BTreeMap<Seq, String>,
     /// Own votes, each the one with the greatest turn.
     pub votes: BTreeMap<Seq, OwnVote>,
+    /// In a group: messages that call one, by a mention or as answers; perhaps read ones among them.
+    pub mentions: BTreeSet<Seq>,
     /// The furthest read mark of anybody else.
     pub others_read: Seq,
     /// Everything below this is not held.
@@ -38,6 +40,13 @@ impl Chat {
             ChatRow::Member(it) => drop(self.members.remove(&it.user_id)),
             ChatRow::Message(it) => {
                 let known = self.messages.get(&it.seq);
+                if known.is_none_or(|known| known.version <= it.version) {
+                    if it.calls(me) && self.info.as_ref().is_some_and(|it| it.kind == ChatKind::Group) {
+                        self.mentions.insert(it.seq);
+                    } else {
+                        self.mentions.remove(&it.seq);
+                    }
+                }
                 if it.seq >= self.first && known.is_none_or(|known| known.version <= it.version) {
                     self.messages.insert(it.seq, it);
                 }
@@ -259,6 +268,7 @@ impl Model {
             members: BTreeMap::new(),
             reacted: BTreeMap::new(),
             votes: old.as_ref().map_or_else(BTreeMap::new, |old| old.votes.clone()),
+            mentions: snapshot.mentions.into_iter().collect(),
             others_read: old.as_ref().map_or(Seq(0), |old| old.others_read),
             first: seqs.first().copied().unwrap_or(snapshot.last_seq.next()),
             messages: BTreeMap::new(),
@@ -368,6 +378,7 @@ impl Model {
             messages: BTreeMap::new(),
             reacted: BTreeMap::new(),
             votes: BTreeMap::new(),
+            mentions: BTreeSet::new(),
             others_read: Seq(0),
             first: Seq(1),
             kept: Vec::new(),
@@ -437,6 +448,13 @@ impl Model {
 
     pub fn message(&self, chat: ChatId, seq: Seq) -> Option<&Message> {
         self.chats.get(&chat)?.messages.get(&seq)
+    }
+
+    /// Messages of a chat that call one and are not read, by seq.
+    pub fn unread_mentions(&self, chat: ChatId) -> Vec<Seq> {
+        let read = self.mine.get(&chat).map_or(Seq(0), |mine| mine.read_seq);
+        let mentions = self.chats.get(&chat).into_iter().flat_map(|chat| &chat.mentions);
+        mentions.copied().filter(|seq| *seq > read).collect()
     }
 
     /// The texts of a chat, by seq.

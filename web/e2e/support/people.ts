@@ -16,6 +16,7 @@ interface Entity {
   type: string;
   language?: string;
   url?: string;
+  user_id?: number;
 }
 
 /** Somebody with an account. */

@@ -631,7 +631,7 @@ export async function leave(screen: Screen, device: Device): Promise<void> {
   await device.context.setOffline(false);
   await tab.message('این پیام منتظر شبکه است').getByRole('img', { name: tab.words.chat.sent, exact: true }).waitFor();
   await tab.act('این پیام منتظر شبکه است', tab.words.common.delete);
-  await device.page.getByRole('dialog').getByRole('button', { name: tab.words.common.delete, exact: true }).click();
+  await device.page.getByRole('dialog').getByRole('button', { name: tab.words.deletion.forAll, exact: true }).click();
   await tab.message('این پیام منتظر شبکه است').waitFor({ state: 'detached' });
 }
 

@@ -48,6 +48,8 @@ impl Table {
             photo,
             pinned,
             slow_seconds: 0,
+            settings: chapar_protocol::ChatSettings::default(),
+            discussion: None,
         };
         let members = [ME, OTHER].map(|user| (user, member(user, version, Some(Role::Member)))).into();
         let (messages, reacted, reads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -107,7 +109,13 @@ impl Table {
         let mut rows: Vec<_> = members.map(ChatRow::Member).collect();
         rows.extend(messages.into_iter().map(ChatRow::Message));
         rows.extend(reacted.cloned().map(ChatRow::Reaction));
-        ChatSnapshot { chat: self.info.clone(), version: self.version, last_seq: self.last_seq(), rows }
+        ChatSnapshot {
+            chat: self.info.clone(),
+            version: self.version,
+            last_seq: self.last_seq(),
+            rows,
+            mentions: Vec::new(),
+        }
     }
 
     pub(super) fn sync(&self, from: Version) -> ChatSync {

@@ -3,11 +3,14 @@
 import type { ChatDelta, ChatInfo, ChatRow, ChatSnapshot, Member, Message, OwnVote, Page, Reacted, Seq, UserId, Version } from "../protocol.js";
 import type { ClientEvent } from "./event.js";
 import type { ChatHead, ChatPatch } from "./patch.js";
+import { calls } from "./calls.js";
 
 /** Rows beside the window that are kept while a page of history is under way. */
 const BESIDE = 2_000;
 /** Own votes that are kept. */
 const VOTES = 200;
+/** Messages that call one and are kept. */
+const MENTIONS = 500;
 
 /** How a delta fits what is known: it goes on or overlaps, all of it is known, or something before it is missing. */
 export type Fit = "apply" | "known" | "gap";
@@ -63,6 +66,8 @@ export class Chat {
   readonly reacted = new Map<Seq, string>();
   /** The own votes in the last polls in which one has voted: of each the one with the greatest turn. */
   votes: ReadonlyMap<Seq, OwnVote> = new Map();
+  /** In a group: messages that call one, by a mention or as answers to one's own, by seq. Those that were read may be among them. */
+  mentions: readonly Seq[] = [];
   /** How far anybody has read, as far as told. Only grows (R11). */
   readonly reads = new Map<UserId, Seq>();
   #beside: Beside | undefined;
@@ -88,6 +93,7 @@ export class Chat {
     chat.last_seq = snapshot.last_seq;
     const seqs = snapshot.rows.filter((it) => it.row === "message").map((it) => it.seq);
     chat.first = Math.min(snapshot.last_seq + 1, ...seqs);
+    chat.mentions = snapshot.mentions ?? [];
     chat.#dirty = clean(true);
     // That it was replaced is told as a whole.
     for (const row of snapshot.rows) chat.#take(row, me, []);
@@ -209,8 +215,8 @@ export class Chat {
 
   /** The chat without its rows. */
   head(): ChatHead {
-    const { info, version, last_seq, first, others_read, votes } = this;
-    return { info, version, last_seq, first, others_read, ...(votes.size && { votes: [...votes.values()] }) };
+    const { info, version, last_seq, first, others_read, votes, mentions } = this;
+    return { info, version, last_seq, first, others_read, ...(votes.size && { votes: [...votes.values()] }), ...(mentions.length > 0 && { mentions }) };
   }
 
   /** All of the chat, for a store or a tab that knows nothing of it. */
@@ -248,8 +254,9 @@ export class Chat {
     if (patch.replace) {
       for (const rows of [this.members, this.messages, this.reacted, this.reads]) rows.clear();
     }
-    const { votes, ...rest } = head;
+    const { votes, mentions, ...rest } = head;
     Object.assign(this, rest);
+    this.mentions = mentions ?? [];
     this.#putVotes(votes ?? []);
     for (const [id, member] of patch.members ?? []) {
       if (member) this.members.set(id, member);
@@ -277,7 +284,7 @@ export class Chat {
         told.push({ type: "member", chatId, member: it });
         break;
       case "message":
-        this.#setMessage(it, told, chatId);
+        this.#setMessage(it, me, told, chatId);
         break;
       case "reaction":
         this.setReacted(it, me);
@@ -302,10 +309,11 @@ export class Chat {
     this.#touch().members.add(member.user_id);
   }
 
-  #setMessage(message: Message, told: ClientEvent[], chatId: number): void {
+  #setMessage(message: Message, me: UserId, told: ClientEvent[], chatId: number): void {
     this.last_seq = Math.max(this.last_seq, message.seq);
     const dirty = this.#touch();
     if (message.seq < this.first) {
+      this.#noteCall(message, me);
       if (this.#beside) {
         this.#beside.full ||= this.#beside.messages.size >= BESIDE;
         if (!this.#beside.full) this.#beside.messages.set(message.seq, message);
@@ -316,9 +324,19 @@ export class Chat {
     }
     const known = this.messages.get(message.seq);
     if (known && known.version >= message.version) return;
+    this.#noteCall(message, me);
     this.messages.set(message.seq, message);
     dirty.messages.add(message.seq);
     told.push({ type: !known ? "message" : "changed", chatId, message });
+  }
+
+  /** Notes whether a message calls one, as it is now. */
+  #noteCall(message: Message, me: UserId): void {
+    const called = this.info.kind === "group" && calls(message, me);
+    if (!called && !this.mentions.includes(message.seq)) return;
+    const others = this.mentions.filter((seq) => seq !== message.seq);
+    const read = this.reads.get(me) ?? 0;
+    this.mentions = called ? [...others, message.seq].filter((seq) => seq > read).sort((a, b) => a - b).slice(0, MENTIONS) : others;
   }
 
   /** Takes over somebody's reaction, of which only the own ones are kept (R10). */

@@ -3,7 +3,7 @@
 import type { Kept, OwnItem } from "../protocol.js";
 
 /** Which field of an item tells it from others of its kind. Kinds that are not here are passed over. */
-const KEYS = { mute: "chat_id", pin: "chat_id", draft: "chat_id", folder: "id", archive: "chat_id", scheduled: "chat_id", contact: "user_id", block: "user_id", setting: "name", sticker_pack: "pack_id", favorite_sticker: "file_id", recent_sticker: "file_id", join_request: "chat_id", removed: "chat_id" } as const;
+const KEYS = { mute: "chat_id", pin: "chat_id", draft: "chat_id", folder: "id", archive: "chat_id", scheduled: "chat_id", contact: "user_id", block: "user_id", setting: "name", sticker_pack: "pack_id", favorite_sticker: "file_id", recent_sticker: "file_id", join_request: "chat_id", removed: "chat_id", hidden: "chat_id" } as const;
 
 /** A kind of thing that the user can set. */
 export type ItemKind = keyof typeof KEYS;

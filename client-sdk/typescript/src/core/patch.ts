@@ -14,6 +14,10 @@ export interface OutboxItem {
   body: NewBody;
   /** What it answers. */
   reply_to?: Seq;
+  /** The message with which the thread begins in which it stands. */
+  thread?: Seq;
+  /** Without a sound at the others'. */
+  silent?: boolean;
   /** What the server has found behind a link in it: it goes out by its link alone. */
   preview?: LinkPreview;
   /** When the person sent it, in milliseconds since 1970, for the view. */
@@ -78,6 +82,8 @@ export interface ChatHead {
   others_read: Seq;
   /** The own votes, those in the last polls. */
   votes?: OwnVote[];
+  /** In a group: messages that call one, by seq. Those that were read may be among them. */
+  mentions?: readonly Seq[];
 }
 
 /** What changed in one chat. */

@@ -222,6 +222,7 @@ export class World {
         read_seq,
         unread: unreadOf(chat, read_seq, state.me?.id),
         others_read: chat.others_read,
+        mentions: chat.mentions.filter((seq) => seq > read_seq),
       };
     }
     const items = [...state.own.items].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Chat } from "../../src/core/chat.js";
 import { applyOutbox } from "../../src/core/patch.js";
 import { Outbox } from "../../src/core/outbox.js";
+import { applyOwn } from "../../src/core/own.js";
 import { emptyState, type State } from "../../src/core/sync.js";
 import type { ChatSnapshot, Message } from "../../src/protocol.js";
 import { chatView, chatViews } from "../../src/view.js";
@@ -53,6 +54,28 @@ describe("the list of chats", () => {
     expect(chatView(state, chat).lastMessage?.body.kind).toBe("deleted");
     chat.apply({ chat_id: 7, from: 51, version: 52, rows: [{ row: "info", ...chat.info, version: 52, title: "another" }] } as never, 1, 500, []);
     expect(chatView(state, chat).info.title).toBe("another");
+  });
+});
+
+describe("what the user has deleted for themselves", () => {
+  const hide = (state: State, ...seqs: [number, number][]): void => {
+    applyOwn(state.own, { from: state.own.version, version: state.own.version + 1, items: [{ kind: "hidden", chat_id: 7, version: state.own.version + 1, value: { seqs } }] } as never);
+  };
+
+  it("is neither the last message nor unread, and calls nobody", () => {
+    const state = world();
+    const chat = state.chats.get(7) as Chat;
+    state.own.version = 1;
+    const called = { ...message(51), body: { kind: "text", text: "@me", entities: [{ offset: 0, length: 3, type: "mention", user_id: 1 }] } };
+    chat.apply({ chat_id: 7, from: 50, version: 52, rows: [called, { ...message(52), answers: 1 }] } as never, 1, 500, []);
+    const before = chatView(state, chat);
+    expect([before.unread, before.mentions, before.lastMessage?.seq]).toEqual([12, [51, 52], 52]);
+    hide(state, [42, 43], [52, 52]);
+    const after = chatView(state, chat);
+    expect([after.unread, after.mentions, after.lastMessage?.seq]).toEqual([9, [51], 51]);
+    expect(chatView(state, chat)).toBe(after);
+    hide(state);
+    expect(chatView(state, chat).lastMessage?.seq).toBe(52);
   });
 });
 

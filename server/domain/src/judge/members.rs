@@ -1,6 +1,8 @@
 //! Who is in a chat, and in which role.
 
-use chapar_protocol::{AdminAction, ChatKind, ErrorCode, Role, ServiceAction, Timestamp, UserId, Version, limit};
+use chapar_protocol::{
+    AdminAction, ChatId, ChatKind, ErrorCode, Role, Seq, ServiceAction, Timestamp, UserId, Version, limit,
+};
 use uuid::Uuid;
 
 use super::{Judging, Verdict};
@@ -38,6 +40,8 @@ impl Judging {
     /// Gives somebody a role, or takes them out.
     fn give(&mut self, user: UserId, role: Option<Role>, version: Version) {
         let read_seq = self.chat.seq;
+        let hides = self.chat.info.settings.hidden_history && self.chat.info.kind == ChatKind::Group;
+        let sees_after = if hides { read_seq } else { Seq(0) };
         let nobody = || Standing { role: None, ..Standing::with(Role::Member) };
         let old = self.chat.members.entry(user).or_insert_with(nobody).role;
         let quiet = !self.is_seen(role.max(old));
@@ -45,8 +49,14 @@ impl Judging {
         let Some(standing) = self.turn(user, (!quiet).then_some(version)) else { return };
         if role.is_some() && old.is_none() {
             standing.read_seq = read_seq;
+            let veils = standing.sees_after != sees_after;
+            standing.sees_after = sees_after;
             (standing.left, standing.banned) = (false, false);
+            if veils {
+                self.rows.newcomers.insert(user);
+            }
         }
+        let Some(standing) = self.chat.members.get_mut(&user) else { return };
         standing.role = role;
         // What is taken from a member is not taken from an admin, and does not come back with the role.
         if role > Some(Role::Member) {
@@ -54,6 +64,11 @@ impl Judging {
         }
         standing.rights = if role == Some(Role::Admin) { Rights::ADMIN } else { Rights::NONE };
         self.chat.count += i64::from(role.is_some()) - i64::from(old.is_some());
+        if self.rows.newcomers.contains(&user) && sees_after > self.chat.hidden_upto {
+            // It stands beside what all see of the chat, and is written with that.
+            self.chat.hidden_upto = sees_after;
+            self.rows.info = Some(version);
+        }
     }
 
     pub(super) fn add(
@@ -183,13 +198,17 @@ impl Judging {
         Ok(self.as_it_is())
     }
 
-    pub(super) fn join(&mut self, by: UserId, now: Timestamp, dice: Dice<'_>) -> Verdict {
+    pub(super) fn join(&mut self, by: UserId, from: Option<ChatId>, now: Timestamp, dice: Dice<'_>) -> Verdict {
         let standing = self.standing(by);
         if standing.is_some_and(|it| it.role.is_some()) {
             return Ok(self.as_it_is());
         }
-        // A chat is found by its handle; one that everybody has left stays empty, since nobody would own it.
-        if self.chat.info.handle.is_none() || self.chat.count == 0 {
+        // A chat is found by its handle, or beside its channel; one that everybody has left stays empty, since nobody would own it.
+        let found = match from {
+            Some(channel) => self.belongs_to(channel),
+            None => self.chat.info.handle.is_some(),
+        };
+        if !found || self.chat.count == 0 {
             return Err(refusal(ErrorCode::ChatNotFound));
         }
         if standing.is_some_and(|it| it.banned) {

@@ -10,7 +10,7 @@ use super::{Judging, Verdict};
 use crate::{
     Principal,
     change::{Done, NewMessage},
-    chat::{Sent, Stored},
+    chat::{Beside, Sent, Stored},
     reactions::recount,
     refusal::{refusal, refuse},
     rights::Action,
@@ -22,6 +22,7 @@ impl Judging {
             return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
         }
         self.may_send(by, new.reply_to, now)?;
+        self.may_stand_in(new.beside.thread)?;
         self.may_ask(&new.body, now)?;
         self.may_post_again(by, now)?;
         self.note_post(by, now);
@@ -114,10 +115,15 @@ impl Judging {
         if matches!(by, Principal::User(_)) {
             self.may(by.user(), Action::Write, now)?;
         }
-        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq) {
+        if reply_to.is_some_and(|seq| seq.0 < 1 || seq > self.chat.seq || self.is_hidden(by.user(), seq)) {
             return Err(refusal(ErrorCode::MessageNotFound));
         }
         Ok(())
+    }
+
+    /// Whether a message was there before somebody came in from whom that is hidden.
+    fn is_hidden(&self, user: UserId, seq: Seq) -> bool {
+        self.standing(user).is_some_and(|it| seq <= it.sees_after)
     }
 
     /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is
@@ -133,23 +139,57 @@ impl Judging {
         }
     }
 
-    fn put(&mut self, sender: UserId, new: NewMessage, version: Version, now: Timestamp) -> Sent {
+    pub(super) fn put(&mut self, sender: UserId, new: NewMessage, version: Version, now: Timestamp) -> Sent {
         let sent_at = self.moment(now);
         let seq = self.chat.seq.next();
         self.chat.seq = seq;
-        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = new;
+        let new = self.with_author(sender, new);
+        let NewMessage { client_id, body, reply_to, key, beside, json, hash } = self.marked(new, sent_at);
         if let Body::Poll(_) = body {
             let key = key.map(|it| *it).unwrap_or_default();
             self.rows.polls.insert(seq, key.clone());
             self.chat.keys.insert(seq, key);
         }
+        if let Some(root) = beside.thread {
+            self.rows.threads.said.insert(seq, root);
+        }
         let sent = Sent { seq, version, sent_at, hash };
         let mut message = Message { reply_to, ..Message::new(seq, version, sender, client_id, sent_at, body) };
         beside.mark(&mut message);
+        self.note_calls(&[], &message);
         self.chat.sent.insert((sender, client_id), sent);
         self.chat.messages.insert(seq, Stored { message, json: Some(json), hash });
         self.rows.fresh.insert(seq);
         sent
+    }
+
+    /// Says in an answer whom it answers. Only in groups: of two people each knows it, and readers of a channel are not named to each other.
+    fn with_author(&self, sender: UserId, new: NewMessage) -> NewMessage {
+        let original = new
+            .reply_to
+            .filter(|_| self.chat.info.kind == ChatKind::Group)
+            .and_then(|seq| self.chat.messages.get(&seq));
+        let author = original.filter(|it| !matches!(it.message.body, Body::Service { .. })).map(|it| it.message.sender);
+        match author.filter(|author| *author != sender) {
+            None => new,
+            author => {
+                let beside = Beside { answers: author, ..new.beside.clone() };
+                new.beside(beside)
+            }
+        }
+    }
+
+    /// Notes whom a message calls, of whom some were called before.
+    fn note_calls(&mut self, before: &[UserId], message: &Message) {
+        if self.chat.info.kind != ChatKind::Group {
+            return;
+        }
+        for user in before {
+            self.rows.called.insert((message.seq, *user), false);
+        }
+        for user in message.called() {
+            self.rows.called.insert((message.seq, user), true);
+        }
     }
 
     /// Tells in the chat what happened. In a channel nothing is told: joins and leaves are no posts.
@@ -171,6 +211,9 @@ impl Judging {
     pub(super) fn found(&self, by: UserId, seq: Seq) -> Result<&Message, chapar_protocol::WireError> {
         if self.standing(by).is_none_or(|it| it.role.is_none()) {
             return Err(refusal(ErrorCode::ChatNotFound));
+        }
+        if self.is_hidden(by, seq) {
+            return Err(refusal(ErrorCode::MessageNotFound));
         }
         self.chat.messages.get(&seq).map(|it| &it.message).ok_or_else(|| refusal(ErrorCode::MessageNotFound))
     }
@@ -194,22 +237,45 @@ impl Judging {
     }
 
     pub(super) fn delete(&mut self, by: UserId, seq: Seq, now: Timestamp) -> Verdict {
+        self.may_delete(by, seq, now)?;
+        let message = self.found(by, seq)?;
+        if message.body == Body::Deleted {
+            return Ok(self.as_it_is());
+        }
+        let sender = message.sender;
+        if sender != by {
+            self.log(by, AdminAction::Deleted { seq, user_id: sender });
+        }
+        Ok(self.bury(seq, now))
+    }
+
+    pub(super) fn delete_some(&mut self, by: UserId, seqs: &[Seq], now: Timestamp) -> Verdict {
+        for seq in seqs {
+            self.may_delete(by, *seq, now)?;
+        }
+        for seq in seqs {
+            self.delete(by, *seq, now)?;
+        }
+        Ok(self.as_it_is())
+    }
+
+    /// Whether somebody may delete a message, if it is still there.
+    fn may_delete(&self, by: UserId, seq: Seq, now: Timestamp) -> Result<(), chapar_protocol::WireError> {
         let message = self.found(by, seq)?;
         self.may(by, Action::Delete(message.sender), now)?;
-        match message.body {
-            Body::Service { .. } => refuse(ErrorCode::Forbidden, "what happened in the chat cannot be deleted"),
-            Body::Deleted => Ok(self.as_it_is()),
-            _ => {
-                let sender = message.sender;
-                if sender != by {
-                    self.log(by, AdminAction::Deleted { seq, user_id: sender });
-                }
-                self.moment(now);
-                let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
-                self.unpin_deleted(seq, self.chat.version);
-                Ok(done)
-            }
+        if let Body::Service { .. } = message.body {
+            return refuse(ErrorCode::Forbidden, "what happened in the chat cannot be deleted");
         }
+        Ok(())
+    }
+
+    /// A tombstone in place of a message.
+    pub(super) fn bury(&mut self, seq: Seq, now: Timestamp) -> Done {
+        self.moment(now);
+        self.leaves_its_thread(seq);
+        let done = self.rewrite(seq, Body::Deleted, |message| message.reactions = Vec::new());
+        self.unpin_deleted(seq, self.chat.version);
+        done
     }
 
     fn rewrite(&mut self, seq: Seq, body: Body, more: impl FnOnce(&mut Message)) -> Done {
@@ -218,10 +284,13 @@ impl Judging {
             if let Body::Poll(_) = stored.message.body {
                 self.rows.ended.insert(seq, true);
             }
+            let before: Vec<UserId> = stored.message.called().collect();
             stored.rewrite(body);
             stored.message.version = version;
             more(&mut stored.message);
             self.rows.changed.insert(seq);
+            let message = stored.message.clone();
+            self.note_calls(&before, &message);
         }
         self.moved_at.remove(&seq);
         Done::Changed(version)

@@ -17,7 +17,7 @@ use super::{Judgement, Moment, Verdict, Written, judge};
 use crate::{
     Principal,
     change::{Asked, Change, Done, NewChat, NewInfo, NewMessage},
-    chat::{Chat, Untold, UntoldReaction},
+    chat::{Beside, Chat, Untold, UntoldReaction},
     rights::Rights,
 };
 

@@ -314,7 +314,8 @@ impl Worker {
         for written in &changed.written {
             let gone: Vec<UserId> = written.memberships().filter(|it| it.role.is_none()).map(|it| it.user).collect();
             let kind = written.chat.info.kind;
-            let told = written.deltas().into_iter().map(|delta| ChatChange::of(kind, delta)).collect();
+            let hidden_upto = written.chat.hidden_upto;
+            let told = written.deltas().into_iter().map(|delta| ChatChange::of(kind, hidden_upto, delta)).collect();
             self.fanout.publish_written(told, &gone);
             self.fanout.publish_own_reactions(written.chat.info.id, written.own_reactions());
             self.fanout.publish_own_votes(written.chat.info.id, written.own_votes());

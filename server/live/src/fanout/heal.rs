@@ -153,7 +153,8 @@ impl Fanout {
     }
 
     async fn read_chat(&self, chat: ChatId, from: Version) -> Result<Option<Change>> {
-        let Some(ChatChange { delta, own }) = in_time(self.store.chats.chat_changes(chat, from)).await? else {
+        let Some(ChatChange { mut delta, own, apart }) = in_time(self.store.chats.chat_changes(chat, from)).await?
+        else {
             return Ok(None);
         };
         let members = delta.rows.iter().filter_map(ChatRow::member);
@@ -163,6 +164,9 @@ impl Fanout {
         // Many may have reacted meanwhile. Each hears where the chat stands and asks: a page of its own for each would be much.
         let stands = event_frame(&Event::Delta(ChatDelta::empty(chat, version)));
         let own = own.into_keys().map(|user| (user, stands.clone())).collect();
+        if apart {
+            delta = ChatDelta::empty(chat, version);
+        }
         let news = News { frame: event_frame(&Event::Delta(delta)), own };
         Ok(Some(Change { from, version, entered: Vec::new(), left: Vec::new(), gone: Vec::new(), news }))
     }

@@ -11,8 +11,8 @@ use chapar_domain::{
 use chapar_protocol::{
     ChatId, ErrorCode, Right, WireError,
     command::{
-        Changed, Command, Delete, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum, SetAdminRights,
-        SetChatRights, SetRole, SetSlowMode, UnbanMember,
+        Changed, Command, Delete, DeleteMessages, Edit, React, RemoveMember, RestrictMember, Sent, SentAlbum,
+        SetAdminRights, SetChatRights, SetChatSettings, SetRole, SetSlowMode, UnbanMember,
     },
     frame, limit, text,
 };
@@ -111,6 +111,21 @@ pub(in crate::commands) fn delete(app: &App, asker: &Asker, delete: &Delete) -> 
     Ok((delete.chat_id, Change::Delete(delete.seq)))
 }
 
+pub(in crate::commands) fn delete_messages(app: &App, asker: &Asker, delete: &DeleteMessages) -> Asked {
+    if !(1..=limit::DELETED).contains(&delete.seqs.len()) {
+        return Err(WireError::new(ErrorCode::TooLarge, "1 to 100 messages are deleted at once"));
+    }
+    let mut seqs = delete.seqs.clone();
+    seqs.sort_unstable();
+    seqs.dedup();
+    if seqs.len() < delete.seqs.len() {
+        return Err(WireError::new(ErrorCode::BadRequest, "a message is named twice"));
+    }
+    // What is cheaper together costs less than as many messages.
+    app.limits.messages(asker.user, seqs.len().div_ceil(10))?;
+    Ok((delete.chat_id, Change::DeleteSome(seqs)))
+}
+
 pub(in crate::commands) fn react(app: &App, asker: &Asker, react: &React) -> Asked {
     app.limits.message(asker.user)?;
     let emoji = react.emoji.as_deref().map(text::check_reaction).transpose()?;
@@ -128,6 +143,11 @@ pub(in crate::commands) fn set_slow_mode(app: &App, asker: &Asker, set: &SetSlow
         return Err(WireError::new(ErrorCode::BadRequest, "at most a day lies between two posts"));
     }
     Ok((set.chat_id, Change::SetSlow(set.seconds)))
+}
+
+pub(in crate::commands) fn set_chat_settings(app: &App, asker: &Asker, set: &SetChatSettings) -> Asked {
+    app.limits.command(asker.user)?;
+    Ok((set.chat_id, Change::SetSettings(set.change)))
 }
 
 pub(in crate::commands) fn set_role(app: &App, asker: &Asker, set: &SetRole) -> Asked {

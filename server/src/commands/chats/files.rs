@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chapar_domain::refusal::refusal;
 use chapar_protocol::{
     Body, ChatId, ErrorCode, FileId, FileKind, PackId, Seq, UserId, WireError,
     media::{
@@ -103,6 +104,10 @@ async fn readable(
             Err(StoreError::Refused(error)) if error.code == ErrorCode::ChatNotFound => return Err(not_found().into()),
             shown => shown?,
         };
+        // To send a file of another's message is to forward it.
+        if app.store.chats.info(chat).await?.is_some_and(|info| info.settings.no_forwarding) {
+            return Err(refusal(ErrorCode::NoForwarding).into());
+        }
         there.extend(shown.into_iter().map(|it| ((chat, it.seq), it.body)));
     }
     let mut copies = Vec::new();

@@ -10,6 +10,7 @@ use chapar_domain::{
     Principal,
     change::{Change, NewMessage},
     chat::Beside,
+    refusal::refusal,
 };
 use chapar_protocol::{
     Action, Body, ChatKind, ErrorCode, FileId, Seq, UserId, WireError,
@@ -66,6 +67,9 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, forward: Forwa
 async fn messages(app: &App, user: UserId, forward: &Forward) -> std::result::Result<Vec<NewMessage>, StoreError> {
     let seqs: Vec<Seq> = forward.messages.iter().map(|it| it.seq).collect();
     let from = app.store.chats.originals(user, forward.from, &seqs).await?;
+    if from.no_forwarding {
+        return Err(refusal(ErrorCode::NoForwarding).into());
+    }
     let there: HashMap<Seq, &Original> = from.messages.iter().map(|it| (it.seq, it)).collect();
     let mut bodies = Vec::with_capacity(seqs.len());
     for it in &forward.messages {
@@ -82,7 +86,7 @@ async fn messages(app: &App, user: UserId, forward: &Forward) -> std::result::Re
     let names = names(app, forward, &from).await?;
     let message = |Onward { it, original, body, preview }: Onward<'_>| {
         let origin = if forward.hide_origin { Forwarded::default() } else { origin(forward, &from, original, &names) };
-        let beside = Beside { forwarded: Some(origin), preview };
+        let beside = Beside { forwarded: Some(Box::new(origin)), preview, ..Beside::default() };
         NewMessage::forwarded(it.client_id, (forward.from, it.seq), body, beside)
     };
     Ok(bodies.into_iter().map(message).collect())
@@ -163,7 +167,7 @@ async fn names(
 
 fn origin(forward: &Forward, from: &Originals, original: &Original, names: &HashMap<UserId, String>) -> Forwarded {
     if let Some(first) = &original.beside.forwarded {
-        return first.clone();
+        return Forwarded::clone(first);
     }
     let (author, name) = (Some(original.sender), names.get(&original.sender).cloned());
     let place = (Some(forward.from), Some(original.seq));

@@ -45,7 +45,9 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
             return apart::<Send>(app, asker, request.id, with_more(app.clone(), asker.clone(), send, body));
         }
         Ok((send, body)) => files::stored(body, &HashMap::new()).and_then(|stored| {
-            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to);
+            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to)
+                .silently(send.silent)
+                .in_thread(send.thread);
             app.committer.queue(Principal::User(asker.user), send.chat_id, Change::Send(message))
         }),
         Err(error) => Err(error),
@@ -65,8 +67,9 @@ pub(in crate::commands) async fn send_for(app: &App, user: UserId, send: Send) -
 }
 
 async fn one(app: &App, user: UserId, send: Send, checked: NewBody) -> std::result::Result<Done, StoreError> {
-    let Send { chat_id, client_id, body, reply_to, preview } = send;
+    let Send { chat_id, client_id, body, reply_to, preview, silent, thread } = send;
     let beside = previews::beside(app, user, client_id, preview.as_deref(), &checked).await?;
+    let beside = Beside { silent, thread, ..beside };
     carry_out(app, user, chat_id, vec![New { client_id, sent: body, checked, beside }], reply_to).await
 }
 

@@ -25,7 +25,8 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, album: SendAlb
     let mut new = Vec::with_capacity(checked.len());
     for (item, sent) in checked.into_iter().zip(sent) {
         let checked = text::check_body(item.body)?;
-        new.push(New { client_id: item.client_id, sent, checked, beside: Beside::default() });
+        let beside = Beside { silent: album.silent, ..Beside::default() };
+        new.push(New { client_id: item.client_id, sent, checked, beside });
     }
     let done = carry_out(&app, asker.user, album.chat_id, new, album.reply_to).await?;
     Ok(Outcome::new(Reply(done).into()))

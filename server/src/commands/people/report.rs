@@ -24,8 +24,8 @@ pub(in crate::commands) async fn run(app: Arc<App>, asker: Asker, report: Report
         (None, None) => {}
         (None, Some(_)) => return refuse(ErrorCode::BadRequest, "a message is named with its chat"),
         (Some(chat), seq) => {
-            let last = app.store.chats.last_seen_seq(chat, asker.user).await?;
-            if seq.is_some_and(|seq| seq < Seq(1) || seq > last) {
+            let (after, last) = app.store.chats.seen_stretch(chat, asker.user).await?;
+            if seq.is_some_and(|seq| seq < Seq(1) || seq <= after || seq > last) {
                 return Err(ErrorCode::MessageNotFound.into());
             }
         }

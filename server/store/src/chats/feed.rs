@@ -35,6 +35,8 @@ pub struct Moves {
 pub(super) const FILES: i16 = 32;
 /// The same: the chat's photo is another one.
 pub(super) const PHOTO: i16 = 64;
+/// The same: a channel has posted what is discussed elsewhere.
+pub(super) const POSTS: i16 = 128;
 
 /// Some commits of the feed, and which files the messages name that came or went in them.
 #[derive(Debug)]

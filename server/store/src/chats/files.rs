@@ -20,7 +20,7 @@ impl Chats {
     /// Whether a message that somebody may read names a file.
     pub async fn names_file(&self, chat: ChatId, user: UserId, seq: Seq, file: FileId) -> Result<bool> {
         Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM members m WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL)
+            "SELECT EXISTS (SELECT FROM members m WHERE m.chat_id = $1 AND m.user_id = $2 AND m.role IS NOT NULL AND m.sees_after < $3)
                  AND EXISTS (SELECT FROM messages g WHERE g.chat_id = $1 AND g.seq = $3
                      AND $4 IN (g.body -> 'file' ->> 'id', g.body ->> 'poster', g.body #>> '{beside,preview,image,file,id}'))",
         )
@@ -47,8 +47,8 @@ impl Chats {
     pub async fn shown(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<Vec<Shown>> {
         let rows = sqlx::query(
             "SELECT m.seq, m.body - '{text,entities}'::text[] AS body
-             FROM (SELECT FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
-             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3)",
+             FROM (SELECT m.sees_after FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
+             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3) AND m.seq > inside.sees_after",
         )
         .bind(user.0)
         .bind(chat.0)

@@ -14,6 +14,8 @@ pub struct Originals {
     pub kind: ChatKind,
     /// Its title; absent in direct chats.
     pub title: Option<String>,
+    /// Nothing is forwarded from it.
+    pub no_forwarding: bool,
     /// Those of the messages that are there, in no order.
     pub messages: Vec<Original>,
 }
@@ -39,10 +41,10 @@ impl Chats {
     /// [`ErrorCode::ChatNotFound`] when whoever asks is not in it.
     pub async fn originals(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<Originals> {
         let rows = sqlx::query(
-            "SELECT c.kind, c.title, m.seq, m.sender_id, m.sent_at, m.body
-             FROM (SELECT FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
+            "SELECT c.kind, c.title, c.about, m.seq, m.sender_id, m.sent_at, m.body
+             FROM (SELECT m.sees_after FROM members m WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL) inside
              JOIN chats c ON c.id = $2
-             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3)",
+             LEFT JOIN messages m ON m.chat_id = $2 AND m.seq = ANY ($3) AND m.seq > inside.sees_after",
         )
         .bind(user.0)
         .bind(chat.0)
@@ -53,6 +55,7 @@ impl Chats {
         Ok(Originals {
             kind: row::kind(first.try_get("kind")?),
             title: first.try_get("title")?,
+            no_forwarding: row::about(first.try_get("about")?).settings.no_forwarding,
             messages: rows.iter().filter_map(|found| original(found).transpose()).collect::<sqlx::Result<_>>()?,
         })
     }

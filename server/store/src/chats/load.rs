@@ -34,7 +34,7 @@ const LOAD: &str = "
     UNION ALL
     SELECT 1::smallint, m.chat_id, m.user_id, m.role::bigint, m.read_seq, m.turn,
         m.banned::integer + 2 * m.went::integer + 4 * m.engaged::integer + 8 * m.shut, m.rights::bigint, m.denied::bigint,
-        m.denied_until, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        m.denied_until, NULL, NULL, NULL, nullif(m.sees_after, 0)::text, NULL, NULL, NULL
     FROM unnest($2::bigint[], $3::bigint[]) AS i (chat, usr)
     JOIN members m ON m.chat_id = i.chat AND m.user_id = i.usr
     UNION ALL
@@ -77,11 +77,12 @@ impl Wanted {
             wanted.chats.insert(chat);
             wanted.people.extend(it.people().map(|user| (chat, user)));
             wanted.clients.extend(it.client_ids().map(|id| (chat, user, id)));
-            wanted.messages.extend(it.message().map(|seq| (chat, seq)));
+            wanted.messages.extend(it.messages().map(|seq| (chat, seq)));
             wanted.counts |= matches!(
                 it.change,
                 Change::Add(..)
                     | Change::Join
+                    | Change::JoinFrom(_)
                     | Change::Enter(_)
                     | Change::AnswerRequest(..)
                     | Change::Leave
@@ -169,7 +170,8 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         let (title, handle) = (found.try_get(13)?, found.try_get(14)?);
         let member_count = row::member_count(kind, number(8)?);
         let (rights, created_at, version) = (rights(number(5)?), moment(found, 9)?, Version(number(7)?));
-        let row::About { description, photo, pinned, slow: slow_seconds } = row::about(found.try_get(15)?);
+        let row::About { description, photo, pinned, slow: slow_seconds, settings, hidden_upto, discussion } =
+            row::about(found.try_get(15)?);
         let info = ChatInfo {
             id,
             version,
@@ -183,6 +185,8 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             photo,
             pinned,
             slow_seconds,
+            discussion,
+            settings,
         };
         let chat = Chat {
             seq: Seq(number(3)?),
@@ -190,6 +194,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
             rights,
             count: number(6)?,
             changed_at: moment(found, 10)?,
+            hidden_upto,
             ..Chat::nothing(info)
         };
         loaded.chats.insert(id, chat);
@@ -218,6 +223,7 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
                 rights: rights(number(7)?),
                 denied: rights(number(8)?),
                 denied_until: found.try_get::<Option<OffsetDateTime>, _>(9)?.map(Timestamp::from),
+                sees_after: hidden(found.try_get(13)?),
             };
             chat.members.insert(UserId(number(2)?), standing);
         }
@@ -248,6 +254,11 @@ fn read(found: &PgRow, loaded: &mut Loaded) -> sqlx::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is hidden from somebody, as the arm of members tells it: few have any.
+fn hidden(sees_after: Option<&str>) -> Seq {
+    Seq(sees_after.and_then(|it| it.parse().ok()).unwrap_or(0))
 }
 
 fn moment(found: &PgRow, column: usize) -> sqlx::Result<Timestamp> {

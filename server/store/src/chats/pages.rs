@@ -22,6 +22,7 @@ use crate::people::lists::encoded;
 use super::{
     ChatChange, Chats, Result, StoreError, Tx,
     delta::{self, Stretch},
+    hidden::{Hidden, hidden_in, hide},
     polls::Wanted as Votes,
     readers::Reader,
     row, snapshot,
@@ -107,12 +108,16 @@ pub struct Head {
     pub last_seq: Seq,
     /// Its version.
     pub version: Version,
+    /// Only what follows this message is seen.
+    pub sees_after: Seq,
 }
 
 /// What somebody is brought up to date of: each chat from the version that is known, or 0, to the one that it has.
 pub(crate) struct Wanted {
     pub(crate) user: UserId,
     pub(crate) stretches: Vec<Stretch>,
+    /// What is hidden from them in some of these chats.
+    pub(crate) hidden: Hidden,
     pub(crate) room: Room,
 }
 
@@ -151,14 +156,15 @@ impl Reading {
             chats.extend(ids.iter().map(|chat| chat.0));
         }
         let rows = sqlx::query(
-            "SELECT i.place, c.id, c.kind, c.seq, c.version, c.changed_at, NULL::text AS epoch
+            "SELECT i.place, c.id, c.kind, c.seq, c.version, c.changed_at, m.sees_after, NULL::text AS epoch
              FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS i (place, usr, chat)
              CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
              CROSS JOIN LATERAL (
-                 SELECT FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL LIMIT 1
+                 SELECT m.sees_after FROM members m
+                 WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL LIMIT 1
              ) m
              UNION ALL
-             SELECT 0, NULL, NULL, NULL, NULL, NULL, m.epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+             SELECT 0, NULL, NULL, NULL, NULL, NULL, NULL, m.epoch::text || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
              FROM meta m WHERE $4
              ORDER BY place, changed_at DESC, id",
         )
@@ -195,7 +201,7 @@ impl Reading {
 
     async fn some_syncs(&mut self, wanted: Vec<Wanted>) -> Result<Vec<Synced>> {
         let (mut deltas, mut snapshots) = (Vec::new(), Vec::new());
-        for Wanted { user, stretches, room } in &wanted {
+        for Wanted { user, stretches, room, .. } in &wanted {
             let (follow, anew): (Vec<Stretch>, Vec<Stretch>) = stretches.iter().partition(|it| follows(it.1, it.2));
             deltas.push(delta::Asked { user: Some(*user), stretches: follow, room: *room });
             let chats = anew.into_iter().map(|it| it.0).collect();
@@ -220,7 +226,14 @@ impl Reading {
             let (mut chats, mut behind) = (Vec::new(), Vec::new());
             for (chat, ..) in &wanted.stretches {
                 match found.remove(chat) {
-                    Some(sync) => chats.push(sync),
+                    Some(mut sync) => {
+                        let rows = match &mut sync {
+                            ChatSync::Delta { delta, .. } => &mut delta.rows,
+                            ChatSync::Snapshot { snapshot } => &mut snapshot.rows,
+                        };
+                        hide(rows, wanted.hidden.get(chat));
+                        chats.push(sync);
+                    }
                     None => behind.push(*chat),
                 }
             }
@@ -315,29 +328,30 @@ impl Chats {
         })
     }
 
-    /// Up to which message somebody can see a chat: to its end who is in it, as far as they have read who was.
+    /// After which message and up to which somebody can see a chat: to its end who is in it, as far as they have read who was.
     ///
     /// # Errors
     /// [`ErrorCode::ChatNotFound`] when they never were in it.
-    pub async fn last_seen_seq(&self, chat: ChatId, user: UserId) -> Result<Seq> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT CASE WHEN m.role IS NULL THEN least(m.read_seq, c.seq) ELSE c.seq END
+    pub async fn seen_stretch(&self, chat: ChatId, user: UserId) -> Result<(Seq, Seq)> {
+        let found: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT m.sees_after, CASE WHEN m.role IS NULL THEN least(m.read_seq, c.seq) ELSE c.seq END
              FROM members m JOIN chats c ON c.id = m.chat_id WHERE m.chat_id = $1 AND m.user_id = $2",
         )
         .bind(chat.0)
         .bind(user.0)
         .fetch_optional(&self.pool)
         .await?;
-        found.map(Seq).ok_or(ErrorCode::ChatNotFound.into())
+        found.map(|(after, upto)| (Seq(after), Seq(upto))).ok_or(ErrorCode::ChatNotFound.into())
     }
 
     /// Where each chat stands that its reader is in.
     pub async fn places(&self, who: &[Reader]) -> Result<HashMap<Reader, Head>> {
         let rows = sqlx::query(
-            "SELECT i.usr, c.id, c.kind, c.seq, c.version FROM unnest($1::bigint[], $2::bigint[]) AS i (chat, usr)
+            "SELECT i.usr, c.id, c.kind, c.seq, c.version, m.sees_after FROM unnest($1::bigint[], $2::bigint[]) AS i (chat, usr)
              CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c
              CROSS JOIN LATERAL (
-                 SELECT FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL LIMIT 1
+                 SELECT m.sees_after FROM members m
+                 WHERE m.chat_id = i.chat AND m.user_id = i.usr AND m.role IS NOT NULL LIMIT 1
              ) m",
         )
         .bind(who.iter().map(|it| it.chat.0).collect::<Vec<_>>())
@@ -427,7 +441,7 @@ impl Chats {
         let heads = reading.heads(&[(user, ids)], false).await?.0.pop().unwrap_or_default();
         let from = |chat| known.get(&chat).copied().unwrap_or_default();
         let stretches = heads.iter().map(|it| (it.chat, from(it.chat), it.version)).collect();
-        let wanted = Wanted { user, stretches, room: Room::page(limit::PAGE) };
+        let wanted = Wanted { user, stretches, hidden: hidden_in(&heads), room: Room::page(limit::PAGE) };
         let (chats, behind) = reading.syncs(vec![wanted]).await?.pop().unwrap_or_default();
         reading.end().await?;
         for it in &heads {
@@ -447,18 +461,20 @@ impl Chats {
     /// [`ErrorCode::ChatNotFound`].
     pub async fn chat_snapshot(&self, user: UserId, chat: ChatId) -> Result<ChatSnapshot> {
         let mut tx = self.snapshot().await?;
-        listed(&mut tx, user, chat).await?;
+        let head = listed(&mut tx, user, chat).await?;
         let room = Room::page(limit::SNAPSHOT_MESSAGES);
         let asked = snapshot::Asked { user, chats: vec![chat], room };
         let read = snapshot::read(&mut tx, &[asked]).await?.pop().and_then(|mut it| it.pop());
-        read.ok_or(ErrorCode::ChatNotFound.into())
+        let mut snapshot = read.ok_or(ErrorCode::ChatNotFound)?;
+        hide(&mut snapshot.rows, hidden_in([&head]).get(&chat));
+        Ok(snapshot)
     }
 
     /// The changes of a chat as everybody hears them, with the reactions of all. For filling gaps in the stream of events: when
     /// they are many, the first of them.
     pub async fn chat_changes(&self, chat: ChatId, from: Version) -> Result<Option<ChatChange>> {
         let mut tx = self.snapshot().await?;
-        let found = sqlx::query("SELECT kind, version FROM chats WHERE id = $1 AND version > $2")
+        let found = sqlx::query("SELECT kind, version, about FROM chats WHERE id = $1 AND version > $2")
             .bind(chat.0)
             .bind(from.0)
             .fetch_optional(&mut *tx)
@@ -468,7 +484,8 @@ impl Chats {
         let asked = delta::Asked { user: None, stretches: vec![stretch], room: Room::page(limit::PAGE) };
         let read = delta::read(&mut tx, &[asked]).await?.pop().and_then(|mut it| it.pop());
         let kind = row::kind(found.try_get("kind")?);
-        Ok(read.map(|(delta, _)| ChatChange::of(kind, delta)))
+        let hidden_upto = row::about(found.try_get("about")?).hidden_upto;
+        Ok(read.map(|(delta, _)| ChatChange::of(kind, hidden_upto, delta)))
     }
 
     /// The versions of some chats.
@@ -514,7 +531,8 @@ impl Chats {
         let mut tx = self.snapshot().await?;
         let it = listed(&mut tx, user, chat).await?;
         // Seqs are dense: the place and the counts name the stretch.
-        let place = seq.0.clamp(1, it.last_seq.0 + 1);
+        let place = seq.0.clamp(it.sees_after.0 + 1, it.last_seq.0 + 1);
+        let before = before.min(place - 1 - it.sees_after.0);
         let rows = sqlx::query("SELECT * FROM messages_around($1, $2, $3, $4, $5, $6) ORDER BY seq")
             .bind(chat.0)
             .bind(place)
@@ -556,9 +574,9 @@ pub(crate) fn number(count: usize) -> i64 {
 }
 
 /// One chat, for one of its members.
-async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Head> {
+pub(super) async fn listed(tx: &mut Tx, user: UserId, chat: ChatId) -> Result<Head> {
     let found = sqlx::query(
-        "SELECT c.id, c.kind, c.seq, c.version FROM members m JOIN chats c ON c.id = m.chat_id
+        "SELECT c.id, c.kind, c.seq, c.version, m.sees_after FROM members m JOIN chats c ON c.id = m.chat_id
          WHERE m.chat_id = $2 AND m.user_id = $1 AND m.role IS NOT NULL",
     )
     .bind(user.0)
@@ -577,5 +595,6 @@ fn head(found: &PgRow) -> sqlx::Result<Head> {
         kind: row::kind(found.try_get("kind")?),
         last_seq: Seq(found.try_get("seq")?),
         version: Version(found.try_get("version")?),
+        sees_after: Seq(found.try_get("sees_after")?),
     })
 }

@@ -16,6 +16,11 @@ use super::{
 /// Members in a snapshot.
 const MEMBERS: i32 = 200;
 
+/// Bytes of an answer that its lists of mentions take at most.
+const MENTIONS: usize = 8 * 1024;
+/// Of which one takes so many at most, with its comma.
+const MENTION: usize = 17;
+
 /// Bytes that one's own reactions to the messages of a snapshot take at most.
 const REACTIONS: usize = limit::SNAPSHOT_MESSAGES * 160;
 
@@ -115,7 +120,7 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Vec<ChatSna
     }
     let mut slices = Slices::default();
     for it in asked {
-        slices.add(it.chats.len(), it.room);
+        slices.add(it.chats.len(), Room { all: it.room.all.saturating_sub(MENTIONS), ..it.room });
     }
     let rows = sqlx::query(
         "SELECT p.person::integer AS person, k.*
@@ -148,24 +153,8 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Vec<ChatSna
         }
     }
     let ids: Vec<i64> = read.iter().map(|it| it.1).collect();
-    let rows = sqlx::query(
-        "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.info_version, c.rights,
-             c.told_members, c.about, c.seq, c.version
-         FROM unnest($1::bigint[]) WITH ORDINALITY AS i (chat, place)
-         CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c ORDER BY i.place",
-    )
-    .bind(&ids)
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut snapshots = Vec::with_capacity(rows.len());
-    for found in &rows {
-        snapshots.push(ChatSnapshot {
-            chat: row::chat_info(found)?,
-            version: Version(found.try_get("version")?),
-            last_seq: Seq(found.try_get("seq")?),
-            rows: Vec::new(),
-        });
-    }
+    let users: Vec<i64> = read.iter().map(|it| asked[it.0].user.0).collect();
+    let mut snapshots = empty(tx, &ids, &users, &read.iter().map(|it| it.0).collect::<Vec<_>>()).await?;
     // In a channel only the asking user: two arms, because a condition with OR could not use the index.
     let rows = sqlx::query(
         "SELECT i.place::integer AS place, c.kind, m.user_id, m.version, m.role, m.read_seq, m.rights, m.denied, m.denied_until
@@ -180,7 +169,7 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Vec<ChatSna
          ) m ORDER BY i.place, m.user_id",
     )
     .bind(&ids)
-    .bind(read.iter().map(|it| asked[it.0].user.0).collect::<Vec<_>>())
+    .bind(&users)
     .bind(i64::from(MEMBERS))
     .fetch_all(&mut **tx)
     .await?;
@@ -203,4 +192,41 @@ pub(crate) async fn read(tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Vec<ChatSna
     let mut rows: Vec<_> = by_person.iter_mut().flatten().map(|it| &mut it.rows).collect();
     votes.read_into(tx, &mut rows).await?;
     Ok(by_person)
+}
+
+/// Chats without their rows, each for one of some people, with the unread messages that call them.
+async fn empty(tx: &mut Tx, ids: &[i64], users: &[i64], whose: &[usize]) -> Result<Vec<ChatSnapshot>> {
+    let rows = sqlx::query(
+        "SELECT i.place::integer AS place, c.id, c.kind, c.title, c.handle, c.created_at, c.info_version, c.rights,
+             c.told_members, c.about, c.seq, c.version,
+             ARRAY(
+                 SELECT k.seq FROM mentions k
+                 WHERE k.chat_id = i.chat AND k.user_id = i.usr
+                   AND k.seq > (SELECT m.read_seq FROM members m WHERE m.chat_id = i.chat AND m.user_id = i.usr)
+                 ORDER BY k.seq LIMIT $3
+             ) AS mentions
+         FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS i (chat, usr, place)
+         CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.id = i.chat LIMIT 1) c ORDER BY i.place",
+    )
+    .bind(ids)
+    .bind(users)
+    .bind(i64::try_from(limit::MENTIONS_TOLD).unwrap_or(i64::MAX))
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut snapshots = Vec::with_capacity(rows.len());
+    let mut named: HashMap<usize, usize> = HashMap::new();
+    for (found, person) in rows.iter().zip(whose) {
+        let mut mentions: Vec<i64> = found.try_get("mentions")?;
+        let named = named.entry(*person).or_default();
+        mentions.truncate((MENTIONS / MENTION).saturating_sub(*named));
+        *named += mentions.len();
+        snapshots.push(ChatSnapshot {
+            chat: row::chat_info(found)?,
+            version: Version(found.try_get("version")?),
+            last_seq: Seq(found.try_get("seq")?),
+            rows: Vec::new(),
+            mentions: mentions.into_iter().map(Seq).collect(),
+        });
+    }
+    Ok(snapshots)
 }

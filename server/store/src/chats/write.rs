@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::{
     Result, apart,
-    feed::{FILES, PHOTO},
-    row,
+    feed::{FILES, PHOTO, POSTS},
+    row, threads,
 };
 use crate::pool::Lease;
 
@@ -24,7 +24,25 @@ const WITH_MORE: &str = "
     WITH written AS MATERIALIZED (
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)";
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)";
+/// The same where messages delete themselves, and where newcomers do not see what was said before (0065_settings.sql, 0066_newcomers.sql).
+const WITH_SETTINGS: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)
+    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)";
+/// The same where something is new in threads (0070_threads.sql).
+const WITH_THREADS: &str = "
+    WITH written AS MATERIALIZED (
+        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
+    )
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
+    CROSS JOIN LATERAL write_mentions(w.held, $17)
+    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)
+    CROSS JOIN LATERAL write_threads(w.held, $18)";
 
 /// Lists of rows by their names.
 #[derive(Default)]
@@ -54,6 +72,7 @@ struct Fresh<'a> {
 }
 
 /// Writes some chats, and says which: those that nobody else has changed or locked since they were read.
+#[expect(clippy::too_many_lines, reason = "each kind of row and where it goes, in one place")]
 pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<HashSet<ChatId>> {
     let column = |value: fn(&Written) -> i64| written.iter().map(value).collect::<Vec<i64>>();
     let mut fresh = Fresh::default();
@@ -127,9 +146,12 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     if !polls.0.is_empty() {
         apart.insert("polls".to_owned(), Value::Object(polls.0));
     }
-    let apart = (!apart.is_empty()).then_some(Json(apart));
+    let threads = threads::rows(written).map(Json);
+    let apart = (!apart.is_empty() || threads.is_some()).then_some(Json(apart));
     let held = match &apart {
         None => sqlx::query_scalar(WRITE),
+        Some(_) if threads.is_some() => sqlx::query_scalar(WITH_THREADS),
+        Some(Json(apart)) if apart::is_by_settings(apart) => sqlx::query_scalar(WITH_SETTINGS),
         Some(_) => sqlx::query_scalar(WITH_MORE),
     };
     let held = held
@@ -150,6 +172,7 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         .bind(fresh.bodies)
         .bind((!more.0.is_empty()).then_some(Json(more.0)));
     let held = if let Some(apart) = apart { held.bind(apart) } else { held };
+    let held = if let Some(threads) = threads { held.bind(threads) } else { held };
     let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
 }
@@ -206,6 +229,9 @@ fn about(it: &Written) -> row::About {
         photo: info.photo,
         pinned: info.pinned.clone(),
         slow: info.slow_seconds,
+        discussion: info.discussion,
+        settings: info.settings,
+        hidden_upto: it.chat.hidden_upto,
     }
 }
 
@@ -221,7 +247,8 @@ fn member(chat: ChatId, user: UserId, it: &Standing, before: i64, version: Optio
         "read_seq": it.read_seq, "before": before, "turn": it.turn, "version": version.unwrap_or_default() })
 }
 
-/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files, 64: the chat's photo.
+/// Which kinds of rows have changed, as the feed says it; 32: which messages name which files, 64: the chat's photo, 128: posts
+/// that come into another chat.
 fn kinds(written: &Written) -> i16 {
     let rows = &written.rows;
     let message = |seq| written.chat.messages.get(seq).map(|it| &it.message);
@@ -232,6 +259,8 @@ fn kinds(written: &Written) -> i16 {
         let preview = it.preview.as_ref().is_some_and(|it| it.image.is_some()) || it.edited_at.is_some();
         it.body.file().is_some() || it.body == Body::Deleted || preview
     });
+    let info = &written.chat.info;
+    let posts = !rows.fresh.is_empty() && info.kind == ChatKind::Channel && info.discussion.is_some();
     i16::from(rows.info.is_some())
         + 2 * i16::from(!rows.members.is_empty())
         + 4 * i16::from(!rows.fresh.is_empty())
@@ -239,6 +268,7 @@ fn kinds(written: &Written) -> i16 {
         + 16 * i16::from(!rows.reactions.is_empty() || !rows.counted.is_empty())
         + FILES * i16::from(files)
         + PHOTO * i16::from(rows.photo)
+        + POSTS * i16::from(posts)
 }
 
 fn moment(at: Timestamp) -> OffsetDateTime {

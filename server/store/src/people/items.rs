@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chapar_protocol::{
-    ErrorCode, Item, OwnItem, UserDelta, UserId, Version, WireError,
+    ChatId, ErrorCode, Item, OwnItem, Seq, UserDelta, UserId, Version, WireError,
     item::{BOUNDS, Kept, WHO_MAY_WRITE},
     limit,
 };
@@ -89,14 +89,7 @@ impl People {
         .bind(interval(SHUT_LATER))
         .fetch_all(&self.pool)
         .await
-        .map_err(|error| {
-            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-            if code.as_deref() == Some("54000") {
-                let message = "there are too many items of this kind, or too large ones: take some back first";
-                return WireError::new(ErrorCode::TooLarge, message).into();
-            }
-            StoreError::of_commit(error, vec![user])
-        })?;
+        .map_err(|error| not_set(user, error))?;
         let (mut blocks, mut items) = (Vec::new(), Vec::new());
         for row in &rows {
             match row.try_get::<Option<Json<Shutting>>, _>("about")? {
@@ -107,6 +100,33 @@ impl People {
                 None => items.push(item(row)?),
             }
         }
+        self.written(user, items, blocks).await
+    }
+
+    /// Hides messages of a chat from one person, beside those that are hidden already.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TooLarge`] when there would be too many. With `InDoubt` the outcome is unknown: doing it again does no harm.
+    pub async fn hide_messages(&self, user: UserId, chat: ChatId, seqs: &[Seq]) -> Result<ItemsWritten> {
+        let hidden = OwnItem::Hidden { chat_id: chat, value: None };
+        let bound = BOUNDS.iter().find(|bound| Some(bound.kind) == hidden.kind());
+        let number = |it: usize| i64::try_from(it).unwrap_or(i64::MAX);
+        let rows = sqlx::query("SELECT kind, key, value, version FROM hide_messages($1, $2, $3, $4, $5, $6, $7)")
+            .bind(user.0)
+            .bind(chat.0)
+            .bind(seqs.iter().map(|seq| seq.0).collect::<Vec<_>>())
+            .bind(number(bound.map_or(0, |it| it.most)))
+            .bind(number(bound.map_or(0, |it| it.bytes)))
+            .bind(number(limit::ITEM_BYTES))
+            .bind(TAKEN_BACK)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| not_set(user, error))?;
+        let items = rows.iter().map(item).collect::<sqlx::Result<_>>()?;
+        self.written(user, items, Vec::new()).await
+    }
+
+    async fn written(&self, user: UserId, mut items: Vec<Item>, blocks: Vec<(UserId, i64)>) -> Result<ItemsWritten> {
         items.sort_by_key(Item::version);
         let (version, delta) = match items.first() {
             Some(first) => {
@@ -122,6 +142,15 @@ impl People {
         let version = sqlx::query_scalar("SELECT version FROM users WHERE id = $1");
         Ok(Version(version.bind(user.0).fetch_one(&self.pool).await?))
     }
+}
+
+fn not_set(user: UserId, error: sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    if code.as_deref() == Some("54000") {
+        let message = "there are too many items of this kind, or too large ones: take some back first";
+        return WireError::new(ErrorCode::TooLarge, message).into();
+    }
+    StoreError::of_commit(error, vec![user])
 }
 
 /// What a person has set since a version, at most the earliest `most`; from version 0 without what was taken back.

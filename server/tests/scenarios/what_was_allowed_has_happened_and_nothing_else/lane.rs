@@ -9,8 +9,9 @@ use std::{
 use chapar_protocol::{
     Action, ChatId, Command, ErrorCode, OwnItem, Seq, Timestamp, UserId,
     command::{
-        AddMembers, Delete, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React, RemoveMember,
-        RestrictMember, Send, SetAdminRights, SetChatRights, SetInfo, SetItems, SetRole, UnbanMember, UnpinMessage,
+        AddMembers, Delete, DeleteMessages, Edit, GetBanned, GetMembers, Join, Leave, MarkRead, PinMessage, React,
+        RemoveMember, RestrictMember, Send, SetAdminRights, SetChatRights, SetChatSettings, SetInfo, SetItems, SetRole,
+        UnbanMember, UnpinMessage,
     },
     item::Block,
     message::NewBody,
@@ -148,8 +149,9 @@ impl Lane {
     fn choose(&self, rooms: Vec<Room>, chats: &Database, lists: &Database) -> Result<Room, String> {
         let stored = self.room().stored(self.chat, chats, lists)?;
         let differs = rooms.first().map_or_else(String::new, |it| it.differs(&stored));
-        let above =
-            |it: &Room| (it.title.clone(), it.description.clone(), it.photo, it.pinned.clone(), it.everybody.clone());
+        let above = |it: &Room| {
+            (it.title.clone(), it.description.clone(), it.photo, it.pinned.clone(), it.everybody.clone(), it.settings)
+        };
         let held = |it: &Room| (it.lines == stored.lines, it.people == stored.people, above(it) == above(&stored));
         let same = |it: &Room| held(it) == (true, true, true);
         rooms.into_iter().find(same).ok_or_else(|| format!("model / tables: {differs}"))
@@ -285,6 +287,10 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             call(device, Edit { chat_id, seq: Seq(seq), body: NewBody::text(text) }, |_| None).await
         }
         Wish::Delete(seq) => call(device, Delete { chat_id, seq: Seq(seq) }, |_| None).await,
+        Wish::DeleteSome(all) => {
+            let seqs = all.into_iter().map(Seq).collect();
+            call(device, DeleteMessages { chat_id, seqs }, |_| None).await
+        }
         Wish::React(seq, emoji) => call(device, React { chat_id, seq: Seq(seq), emoji }, |_| None).await,
         Wish::Read(seq) => call(device, MarkRead { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Add(user_ids) => match call(device, AddMembers { chat_id, user_ids }, |_| None).await {
@@ -316,6 +322,7 @@ async fn ask(device: &Device, chat_id: ChatId, handle: Option<&str>, wish: &Wish
             let set = SetInfo { chat_id, title: None, description: None, photo: Some(photo) };
             call(device, set, |_| None).await
         }
+        Wish::Settings(change) => call(device, SetChatSettings { chat_id, change }, |_| None).await,
         Wish::Pin(seq) => call(device, PinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Unpin(seq) => call(device, UnpinMessage { chat_id, seq: Seq(seq) }, |_| None).await,
         Wish::Block(user_id, blocked) => {

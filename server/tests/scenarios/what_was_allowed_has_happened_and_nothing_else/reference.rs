@@ -1,9 +1,9 @@
 //! A chat as the documents say that it must behave: who may do what, and what becomes of it. Written without a line of the server's,
 //! to be compared with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chapar_protocol::{ChatKind, ErrorCode, FileId, Right, Role, ServiceAction, UserId};
+use chapar_protocol::{ChatKind, ChatSettings, ErrorCode, FileId, Right, Role, ServiceAction, SettingsChange, UserId};
 use uuid::Uuid;
 
 /// Something that somebody wants in a chat.
@@ -18,6 +18,8 @@ pub enum Wish {
     Poison(Uuid),
     Edit(i64, String),
     Delete(i64),
+    /// All of them, or none.
+    DeleteSome(BTreeSet<i64>),
     React(i64, Option<String>),
     Read(i64),
     Add(Vec<UserId>),
@@ -31,6 +33,7 @@ pub enum Wish {
     /// A title, and a description.
     SetInfo(Option<String>, Option<String>),
     SetPhoto(Option<FileId>),
+    Settings(SettingsChange),
     Pin(i64),
     Unpin(i64),
     /// The other one of a direct chat, or no longer.
@@ -91,6 +94,7 @@ pub struct Room {
     pub photo: Option<FileId>,
     /// In the order in which they were pinned.
     pub pinned: Vec<i64>,
+    pub settings: ChatSettings,
     pub lines: Vec<Line>,
     pub people: BTreeMap<UserId, Stand>,
     /// What was sent under which client id, and where it stands.
@@ -108,7 +112,9 @@ impl Room {
         };
         let (lines, people, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let (title, description, photo, pinned) = (title.map(str::to_owned), None, None, Vec::new());
-        let mut room = Self { kind, public, everybody, title, description, photo, pinned, lines, people, sent };
+        let settings = ChatSettings::default();
+        let mut room =
+            Self { kind, public, everybody, title, description, photo, pinned, settings, lines, people, sent };
         let stand = |role| Stand { role: Some(role), ..Stand::default() };
         room.people.extend(others.iter().map(|user| (*user, stand(Role::Member))));
         room.people.insert(owner, stand(if kind == ChatKind::Direct { Role::Member } else { Role::Owner }));
@@ -225,6 +231,22 @@ impl Room {
                 line.said = Said::Deleted;
                 line.reactions.clear();
                 self.pinned.retain(|it| it != at);
+                Ok(None)
+            }
+            Wish::DeleteSome(all) => {
+                inside?;
+                for at in all {
+                    let line = self.line(*at).ok_or(ErrorCode::MessageNotFound)?;
+                    if line.sender != by && !deletes || matches!(line.said, Said::Service(_)) {
+                        return Err(ErrorCode::Forbidden);
+                    }
+                }
+                for at in all {
+                    let line = self.line(*at).expect("was there");
+                    line.said = Said::Deleted;
+                    line.reactions.clear();
+                    self.pinned.retain(|it| it != at);
+                }
                 Ok(None)
             }
             Wish::React(at, emoji) => {
@@ -385,6 +407,29 @@ impl Room {
                     return Err(ErrorCode::Forbidden);
                 }
                 self.photo = *photo;
+                Ok(None)
+            }
+            Wish::Settings(wish) => {
+                inside?;
+                if shut_out {
+                    return Err(ErrorCode::RefusedByUser);
+                }
+                if self.kind != ChatKind::Direct && (!changes_info || role < Some(Role::Admin)) {
+                    return Err(ErrorCode::Forbidden);
+                }
+                let fits = match self.kind {
+                    ChatKind::Direct => wish.no_forwarding.is_none() && wish.signed.is_none(),
+                    ChatKind::Group => wish.signed.is_none(),
+                    ChatKind::Channel => true,
+                };
+                if !fits {
+                    return Err(ErrorCode::BadRequest);
+                }
+                let (settings, change) = self.settings.changed(*wish);
+                self.settings = settings;
+                if !change.is_empty() {
+                    self.tell(by, &ServiceAction::Settings { change });
+                }
                 Ok(None)
             }
             Wish::Pin(at) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chapar_protocol::{Body, ChatId, ChatKind, FileId, Right, Role, UserId};
+use chapar_protocol::{Body, ChatId, ChatKind, ChatSettings, FileId, Right, Role, UserId};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ impl Room {
                  'description', (SELECT about ->> 'description' FROM chats WHERE id = {chat}),
                  'photo', (SELECT about ->> 'photo' FROM chats WHERE id = {chat}),
                  'pinned', (SELECT coalesce(about -> 'pinned', '[]') FROM chats WHERE id = {chat}),
+                 'settings', (SELECT coalesce(about -> 'settings', '{{}}') FROM chats WHERE id = {chat}),
                  'lines', (SELECT coalesce(jsonb_agg(jsonb_build_array(
                      sender_id, client_id, body, reply_to, edited_at IS NOT NULL, reactions, seq) ORDER BY seq), '[]')
                      FROM messages WHERE chat_id = {chat}),
@@ -39,8 +40,8 @@ impl Room {
         ));
         let lists: Vec<(UserId, i16, i64)> = serde_json::from_str(&lists).map_err(|error| error.to_string())?;
         let mut room = self.clone();
-        (room.title, room.description, room.photo, room.pinned) =
-            (rows.title, rows.description, rows.photo, rows.pinned);
+        (room.title, room.description, room.photo, room.pinned, room.settings) =
+            (rows.title, rows.description, rows.photo, rows.pinned, rows.settings);
         (room.lines, room.people, room.everybody) = (Vec::new(), BTreeMap::new(), rights(rows.everybody));
         for (place, (sender, client_id, body, reply_to, edited, counts, at)) in rows.lines.into_iter().enumerate() {
             if at != seq(place) {
@@ -90,8 +91,9 @@ impl Room {
         let people = self.people.iter().filter(|(user, it)| other.people.get(user) != Some(it));
         let people: Vec<String> =
             people.map(|(user, it)| format!("{user}: {it:?} / {:?}", other.people.get(user))).collect();
-        let above =
-            |it: &Self| (it.title.clone(), it.description.clone(), it.photo, it.pinned.clone(), it.everybody.clone());
+        let above = |it: &Self| {
+            (it.title.clone(), it.description.clone(), it.photo, it.pinned.clone(), it.everybody.clone(), it.settings)
+        };
         let above = (above(self), above(other));
         format!("{} / {} lines; {lines:#?}; {people:#?}; {above:?}", self.lines.len(), other.lines.len())
     }
@@ -108,6 +110,7 @@ struct Rows {
     description: Option<String>,
     photo: Option<FileId>,
     pinned: Vec<i64>,
+    settings: ChatSettings,
     reactions: Vec<(i64, UserId, String)>,
 }
 

@@ -1,6 +1,6 @@
 //! What random people want of a chat, sensible or not.
 
-use chapar_protocol::{ChatKind, Right, Role, UserId};
+use chapar_protocol::{ChatKind, Right, Role, SettingsChange, UserId};
 use rand::{RngExt as _, rngs::StdRng};
 use uuid::Uuid;
 
@@ -60,7 +60,8 @@ impl Lane {
             },
             38..44 => poison(rng),
             44..56 => Wish::Edit(self.line(rng), text),
-            56..64 => Wish::Delete(self.line(rng)),
+            56..62 => Wish::Delete(self.line(rng)),
+            62..64 => Wish::DeleteSome((0..rng.random_range(1..4)).map(|_| self.line(rng)).collect()),
             64..80 => {
                 let emoji = ["👍", "😂", "🔥"][rng.random_range(0..3)];
                 Wish::React(self.line(rng), rng.random_ratio(3, 4).then(|| emoji.to_owned()))
@@ -74,7 +75,8 @@ impl Lane {
                 let description = (title.is_none() || rng.random()).then(|| words.to_owned());
                 Wish::SetInfo(title, description)
             }
-            95..97 => Wish::SetPhoto(None),
+            95 => Wish::SetPhoto(None),
+            96 => settings(rng),
             _ => self.power(somebody, rng),
         }
     }
@@ -154,4 +156,15 @@ fn some(of: &[Right], rng: &mut StdRng) -> Vec<Right> {
 
 fn poison(rng: &mut StdRng) -> Wish {
     Wish::Poison(Uuid::from_u128(0xdead_0000 << 96 | rng.random::<u128>() >> 32))
+}
+
+/// Other settings: of messages that delete themselves only so late that none does meanwhile.
+fn settings(rng: &mut StdRng) -> Wish {
+    let mut change = SettingsChange::default();
+    match rng.random_range(0..3) {
+        0 => change.no_forwarding = Some(rng.random()),
+        1 => change.signed = Some(rng.random()),
+        _ => change.delete_after = Some(86_400 * rng.random_range(0..3)),
+    }
+    Wish::Settings(change)
 }

@@ -56,8 +56,16 @@ const ACTIONS: readonly Action[] = [
     icon: 'onward',
     turns: true,
     codes: ['KeyF'],
-    may: ({ stored, shown }) => stored && shown.body.answers && !shown.body.stays,
+    may: ({ stored, shown }, on) => stored && shown.body.answers && !shown.body.stays && !on.keeps,
     run: ({ shown }, on) => on.forward(seqsOf(shown)),
+  },
+  {
+    // In the place of what is not there: why it is not.
+    label: (words) => words.chat.keeps,
+    icon: 'lock',
+    codes: ['KeyF', 'KeyC'],
+    may: ({ stored, shown }, on) => stored && shown.body.answers && on.keeps,
+    run: () => notices.tell(t().errors.no_forwarding),
   },
   {
     label: (words) => words.common.edit,
@@ -71,7 +79,7 @@ const ACTIONS: readonly Action[] = [
     label: (words) => words.chat.copyText,
     icon: 'copy',
     codes: ['KeyC'],
-    may: ({ text }) => text !== undefined,
+    may: ({ text }, on) => text !== undefined && !on.keeps,
     run: ({ text }) => copyText(text ?? ''),
   },
   {
@@ -126,7 +134,8 @@ const ACTIONS: readonly Action[] = [
     icon: 'trash',
     danger: true,
     codes: ['Delete'],
-    may: ({ stored, shown }, on) => stored && (shown.own || on.moderates) && shown.body.deletes,
+    // For oneself one may delete anything; a tombstone too.
+    may: ({ stored }) => stored,
     // An album is one thing to whoever sees it.
     run: ({ shown }, on) => on.remove(seqsOf(shown)),
   },
@@ -163,6 +172,11 @@ export class MessageActions {
   get pins(): boolean {
     const chat = this.#chat();
     return !chat.request && standingOf(chat).rights.has('pin');
+  }
+
+  /** Nothing of it goes on elsewhere. */
+  get keeps(): boolean {
+    return this.#chat().info.settings?.no_forwarding === true;
   }
 
   isPinned(seq: number): boolean {
@@ -232,22 +246,20 @@ export class MessageActions {
     this.feed.selecting = false;
   }
 
-  /** Whether all that is selected may be deleted by this person. */
+  /** Whether this person may delete all of them for everybody. */
   mayRemove(seqs: readonly number[]): boolean {
-    return seqs.length > 0 && seqs.every((each) => this.moderates || this.feed.row(each)?.message.sender === session.me?.id);
+    const rows = seqs.map((each) => this.feed.row(each)?.message);
+    return rows.every((message) => message !== undefined && kindOf(message.body).deletes && (this.moderates || message.sender === session.me?.id));
   }
 
-  async remove(seqs: number[]): Promise<void> {
-    const words = t();
-    const sure = await notices.ask({ title: words.chat.deleteQuestion(seqs.length), text: words.chat.deleteLead, yes: words.common.delete, danger: true });
-    if (!sure) return;
-    this.stopSelecting();
-    for (const each of seqs) await attempt(session.client.delete(this.#chat().id, each));
+  /** Asks for whom. */
+  remove(seqs: readonly number[]): void {
+    now.deleting = { chatId: this.#chat().id, seqs, all: this.mayRemove(seqs) };
   }
 
   /** Whether all that is selected can go on elsewhere. */
   mayForward(seqs: readonly number[]): boolean {
-    return this.#forwardable(seqs).length === seqs.length && seqs.length > 0;
+    return !this.keeps && this.#forwardable(seqs).length === seqs.length && seqs.length > 0;
   }
 
   /** Asks whereto. */

@@ -114,6 +114,7 @@ export class Feed {
 
   /** A message that another answers: from the window, else asked for once. `null`: it cannot be had. */
   quoted(seq: number): Message | null | undefined {
+    if (session.client.isHidden(this.chatId, seq)) return null;
     const here = this.row(seq)?.message;
     if (here?.seq === seq) return here;
     const known = this.#quotes.get(seq);

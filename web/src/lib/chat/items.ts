@@ -1,4 +1,4 @@
-import type { Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Comments, Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -26,8 +26,16 @@ export interface Shown {
   replyTo: number | undefined;
   /** Where it was forwarded from, if it was. */
   forwarded: Forwarded | undefined;
+  /** A post that its author has signed. */
+  signed: boolean;
+  /** Sent without a sound. */
+  silent: boolean;
   /** What stands behind a link in it. */
   preview: LinkPreview | undefined;
+  /** Of a channel's post: the comments on it. */
+  comments: Comments | undefined;
+  /** In a group: the message with which its thread begins, itself or another one. */
+  thread: number | undefined;
   reactions: readonly { emoji: string; count: number }[];
   myReaction: string | undefined;
   /** Of a post in a channel: how many have seen it. */
@@ -210,7 +218,11 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
     forwarded: message.forwarded,
+    signed: message.signed === true,
+    silent: message.silent === true,
     preview: message.preview,
+    comments: message.comments,
+    thread: message.thread ?? (message.post === undefined ? undefined : message.seq),
     reactions: message.reactions ?? [],
     myReaction,
     views: message.views,
@@ -246,7 +258,11 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     edited: false,
     replyTo: item.reply_to,
     forwarded: item.forward?.origin,
+    signed: false,
+    silent: item.silent === true,
     preview: item.preview,
+    comments: undefined,
+    thread: item.thread,
     reactions: [],
     myReaction: undefined,
     views: undefined,

@@ -8,8 +8,8 @@ import { notices } from '../ui/notices.svelte';
 export const waitsFor = (chat: ChatView): boolean => chat.info.kind === 'direct' && !session.isNotes(chat) && chat.peer !== undefined && session.presences.has(chat.peer);
 
 /** What else the button that sends can do. */
-export function sendMenu(at: MouseEvent | HTMLElement, onschedule: () => void): void {
-  menu.show(at, { label: late().later.menu, above: true, items: [{ label: late().later.schedule, icon: 'clock', run: onschedule }] });
+export function sendMenu(at: MouseEvent | HTMLElement, onschedule: () => void, onsilent: () => void): void {
+  menu.show(at, { label: late().later.menu, above: true, items: [{ label: late().later.silently, icon: 'bellOff', run: onsilent }, { label: late().later.schedule, icon: 'clock', run: onschedule }] });
 }
 
 /** Has a message sent later; says when, or why not, and gives whether it is so. */

@@ -2,6 +2,7 @@ import type { ServiceAction } from '@chapar/client';
 import { dates, t } from '../i18n/index.svelte';
 import { session } from '../state/session.svelte';
 import { isolate } from '@chapar/client/text';
+import { spanOf } from '../time/span';
 import { outcomeOf } from './outcome';
 
 /** What happened in a chat, as a sentence. */
@@ -23,11 +24,23 @@ export function serviceText(action: ServiceAction, sender: number): string {
     }
     case 'removed':
       return words.removed(name(sender), name(Number(fields['user_id'])), own);
+    case 'settings':
+      return settingsText(fields, name(sender), own);
     case 'call':
       return callText(fields);
     default:
       return words.other;
   }
+}
+
+/** The settings of which a line tells; the first of several that were changed at once. */
+function settingsText(fields: Record<string, unknown>, who: string, own: boolean): string {
+  const words = t().service;
+  if (typeof fields['no_forwarding'] === 'boolean') return words.forwarding(who, !fields['no_forwarding'], own);
+  if (typeof fields['hidden_history'] === 'boolean') return words.hides(who, fields['hidden_history'], own);
+  const after = fields['delete_after'];
+  if (typeof after !== 'number') return words.other;
+  return after > 0 ? words.deletes(who, spanOf(after), own) : words.deletesNot(who, own);
 }
 
 function callText(fields: Record<string, unknown>): string {

@@ -16,7 +16,7 @@ const SPANS = { hour: HOUR, eight: 8 * HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR
 export function chatItems(chat: ChatView, at: MouseEvent | HTMLElement): MenuItem[] {
   const words = late().folders;
   const { id } = chat;
-  const [pinned, muted, archived] = [arranged.isPinned(id), arranged.isMuted(id), arranged.isArchived(id)];
+  const [pinned, muted, archived, heard] = [arranged.isPinned(id), arranged.isMuted(id), arranged.isArchived(id), arranged.hearsMentions(id)];
   const shown = arranged.pins.filter(([each]) => session.chat(each) !== undefined && !arranged.isArchived(each));
   const place = shown.findIndex(([each]) => each === id);
   const items: (MenuItem | false)[] = [
@@ -24,7 +24,8 @@ export function chatItems(chat: ChatView, at: MouseEvent | HTMLElement): MenuIte
     !archived && { label: pinned ? words.unpin : words.pin, icon: 'pin', run: () => void pin(id, !pinned) },
     pinned && place > 0 && { label: words.up, icon: 'up', run: () => void swap(shown[place], shown[place - 1]) },
     pinned && place >= 0 && place < shown.length - 1 && { label: words.down, icon: 'down', run: () => void swap(shown[place], shown[place + 1]) },
-    !session.isNotes(chat) && (muted ? { label: words.unmute, icon: 'bell', run: () => void mute(id, undefined) } : { label: words.mute, icon: 'bellOff', run: () => muteMenu(id, at) }),
+    !session.isNotes(chat) && (muted ? { label: words.unmute, icon: 'bell', run: () => void mute(id, undefined) } : { label: words.mute, icon: 'bellOff', run: () => muteMenu(id, at, false) }),
+    chat.info.kind === 'group' && (muted ? { label: heard ? words.muteMentions : words.hearMentions, icon: 'at', run: () => void hear(id, !heard) } : { label: words.muteButMentions, icon: 'at', run: () => muteMenu(id, at, true) }),
     arranged.folders.length > 0 && { label: words.addTo, icon: 'folder', run: () => folderMenu(chat, at) },
     { label: archived ? words.unarchive : words.archive, icon: 'archive', run: () => void archive(id, !archived) },
   ];
@@ -58,15 +59,21 @@ async function swap(a: Place | undefined, b: Place | undefined): Promise<void> {
 
 const mute = (id: number, value: Mute | undefined): Promise<boolean> => attempt(() => session.client.setItem('mute', id, value));
 
-function muteMenu(id: number, at: MouseEvent | HTMLElement): void {
+/** A muted chat tells of mentions all the same, or no longer; it stays muted for as long as it was. */
+function hear(id: number, on: boolean): Promise<boolean> {
+  const { mentions: _, ...value } = session.items('mute').find(({ chat_id }) => chat_id === id)?.value ?? {};
+  return mute(id, on ? { ...value, mentions: true } : value);
+}
+
+function muteMenu(id: number, at: MouseEvent | HTMLElement, butMentions: boolean): void {
   const words = late().folders;
   const spans = Object.entries(SPANS) as [keyof typeof SPANS, number | undefined][];
   menu.show(at, {
-    label: words.mute,
+    label: butMentions ? words.muteButMentions : words.mute,
     items: spans.map(([span, lasts]) => ({
       label: words.spans[span],
       icon: lasts === undefined ? 'bellOff' : 'clock',
-      run: () => void mute(id, lasts === undefined ? {} : { until: new Date(Date.now() + lasts).toISOString() }),
+      run: () => void mute(id, { ...(lasts !== undefined && { until: new Date(Date.now() + lasts).toISOString() }), ...(butMentions && { mentions: true }) }),
     })),
   });
 }

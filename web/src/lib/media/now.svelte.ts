@@ -12,6 +12,8 @@ class Now {
   packEdit = $state.raw<{ pack?: StickerPack } | undefined>();
   /** Messages of a chat that are about to be forwarded. */
   forwarding = $state.raw<{ chatId: number; messages: readonly Message[] } | undefined>();
+  /** Messages of a chat that are about to be deleted; `all`: they may be for everybody. */
+  deleting = $state.raw<{ chatId: number; seqs: readonly number[]; all: boolean } | undefined>();
   /** Something plays, or stands in the middle. */
   player = $state(false);
 }

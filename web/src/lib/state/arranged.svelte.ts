@@ -73,8 +73,9 @@ class Arranged {
     for (const view of views) {
       if (!view || view.unread === 0) continue;
       const chat = this.#facts(view);
-      const loud = !chat.muted;
-      if (loud && !chat.archived) messages += view.unread;
+      const heard = chat.muted && this.hearsMentions(view.id) ? view.mentions.length : 0;
+      const loud = !chat.muted || heard > 0;
+      if (loud && !chat.archived) messages += chat.muted ? heard : view.unread;
       count(chat.archived ? 'archive' : 'all', loud);
       for (const { id, folder } of folders) if (inFolder(folder, chat)) count(id, loud);
     }
@@ -97,6 +98,11 @@ class Arranged {
 
   isMuted(chatId: number): boolean {
     return this.#muted.has(chatId);
+  }
+
+  /** Whether a chat that is muted tells of mentions all the same. */
+  hearsMentions(chatId: number): boolean {
+    return this.#set.mutes.get(chatId)?.mentions === true;
   }
 
   isArchived(chatId: number): boolean {

@@ -2,7 +2,7 @@ import { newestFirst, type ChatView } from '@chapar/client';
 import { placed } from './placed';
 
 const nameOf = (view: ChatView | undefined): string => (view ? JSON.stringify([view.info.title, view.info.handle, view.peer, view.request]) : '');
-const counted = (view: ChatView | undefined): number => (!view || view.request ? 0 : view.unread);
+const counted = (view: ChatView | undefined): string => (!view || view.request ? '' : `${view.unread} ${view.mentions.length}`);
 
 /** A signal of its own; nothing in it when the chat is gone. What tears a screen down still sees what was there before: a map of signals has forgotten it by then. */
 class Shown {

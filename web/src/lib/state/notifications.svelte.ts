@@ -1,3 +1,4 @@
+import { calls } from '@chapar/client';
 import { messageLine } from '../chat/words';
 import { t } from '../i18n/index.svelte';
 import { isolate } from '@chapar/client/text';
@@ -18,11 +19,15 @@ class Notifications {
       () => {},
     );
     session.client.on('message', ({ chatId, message }) => {
-      if (message.sender === session.me?.id || message.body.kind === 'service') return;
+      if (message.sender === session.me?.id || message.body.kind === 'service' || message.silent) return;
       if (!document.hidden && document.hasFocus()) return;
       const chat = session.client.chat(chatId);
       // What a stranger writes makes no sound, nor what is muted or put away.
-      if (!chat || chat.request || message.seq <= chat.readSeq || arranged.isMuted(chatId) || arranged.isArchived(chatId)) return;
+      if (!chat || chat.request || message.seq <= chat.readSeq || arranged.isArchived(chatId)) return;
+      // Nor what somebody writes whom one has blocked, in a group of both.
+      if (session.isBlocked(message.sender)) return;
+      const called = chat.info.kind === 'group' && arranged.hearsMentions(chatId) && calls(message, session.me?.id ?? 0);
+      if (arranged.isMuted(chatId) && !called) return;
       const title = session.title(chat);
       const from = chat.info.kind === 'group' ? `${isolate(session.name(message.sender))}: ` : '';
       void this.show(title, `${from}${isolate(messageLine(message))}`, `chat-${chatId}`, hashOf({ at: 'chat', chatId }));

@@ -2,7 +2,7 @@
 const PAGES = ['settings', 'calls', 'requests', 'archive', 'folders'] as const;
 
 /** Where one can be. The address stands behind the `#`, so that any plain file server will do. */
-export type Route = { at: 'list' } | { at: 'chat'; chatId: number; seq?: number } | { at: 'join'; token: string } | { at: (typeof PAGES)[number] };
+export type Route = { at: 'list' } | { at: 'chat'; chatId: number; seq?: number } | { at: 'thread'; chatId: number; root: number } | { at: 'join'; token: string } | { at: (typeof PAGES)[number] };
 
 const NUMBER = '([1-9]\\d{0,15})';
 
@@ -15,6 +15,7 @@ export const tokenIn = (text: string): string | undefined => new RegExp(`(?:^|/)
 const ROUTES: readonly [address: RegExp, route: (parts: string[]) => Route][] = [
   [new RegExp(`^#/chat/${NUMBER}$`), ([chat]) => ({ at: 'chat', chatId: Number(chat) })],
   [new RegExp(`^#/chat/${NUMBER}/${NUMBER}$`), ([chat, seq]) => ({ at: 'chat', chatId: Number(chat), seq: Number(seq) })],
+  [new RegExp(`^#/thread/${NUMBER}/${NUMBER}$`), ([chat, root]) => ({ at: 'thread', chatId: Number(chat), root: Number(root) })],
   [new RegExp(`^#/join/${TOKEN}$`), ([token]) => ({ at: 'join', token: token as string })],
   ...PAGES.map((at): [RegExp, () => Route] => [new RegExp(`^#/${at}$`), () => ({ at })]),
 ];
@@ -34,6 +35,8 @@ export function hashOf(route: Route): string {
       return '#/';
     case 'chat':
       return route.seq === undefined ? `#/chat/${route.chatId}` : `#/chat/${route.chatId}/${route.seq}`;
+    case 'thread':
+      return `#/thread/${route.chatId}/${route.root}`;
     case 'join':
       return `#/join/${route.token}`;
     default:

@@ -1,4 +1,4 @@
-import { Client, type Audience, type ChatView, type ClientEvent, type Connection, type ItemKind, type ItemOf, type Member, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
+import { Client, type Audience, type ChatView, type ClientEvent, type Connection, type Hidden, type ItemKind, type ItemOf, type Member, type Message, type Outgoing, type Presence, type User } from '@chapar/client';
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
 import { Chats } from './chats.svelte';
@@ -157,6 +157,12 @@ class Session {
     return this.client.items(kind);
   }
 
+  /** The messages of a chat that this person has deleted for themselves. */
+  hidden(chatId: number): Hidden | undefined {
+    void this.#items;
+    return this.client.item('hidden', chatId);
+  }
+
   /** Who may do something, by this person's settings. */
   audience(setting: Permission): Audience {
     void this.#items;
@@ -188,6 +194,7 @@ class Session {
     if (type === 'reset' || type === 'connection') this.#dirty.all = true;
     else if (type === 'outbox') this.#dirty.outbox = true;
     else if ('chatId' in event) this.#dirty.chats.add(event.chatId);
+    else if (event.type === 'item' && event.item.kind === 'hidden') this.#dirty.chats.add(event.item.chat_id);
     if (type === 'member' || type === 'replaced' || type === 'gone') this.#joinedOf(event.chatId);
     else if (type === 'reset') for (const chatId of [...this.#members.keys()]) this.#joinedOf(chatId);
   }

@@ -113,7 +113,8 @@ fn forwarded_messages_come_as_one_and_keep_their_marks() {
     let mut stage = Stage::new(ChatKind::Group, &[2]);
     let from = stage.chat().version;
     let origin = || Forwarded { user_id: Some(UserId(7)), ..Forwarded::default() };
-    let item = |id: u128, body| NewMessage::forwarded(Uuid::from_u128(id), (ChatId(5), Seq(3)), body, origin());
+    let beside = || Beside { forwarded: Some(Box::new(origin())), ..Beside::default() };
+    let item = |id: u128, body| NewMessage::forwarded(Uuid::from_u128(id), (ChatId(5), Seq(3)), body, beside());
     let ask = || {
         let bodies = [Body::text("a"), stored(1, ""), stored(2, ""), Body::text("b")];
         Change::Forward((20..).zip(bodies).map(|(id, body)| item(id, body)).collect())

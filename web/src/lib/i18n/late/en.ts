@@ -4,6 +4,16 @@ import { numbers } from '../numbers';
 const n = numbers('en');
 
 const en: typeof fa = {
+  deletion: {
+    forAll: 'Delete for everybody',
+    forMe: 'Delete for me',
+    leadBoth: 'Deleted for everybody, it does not come back. Deleted for you alone, others go on seeing it.',
+    leadMe: 'It is gone on all your devices; others go on seeing it.',
+    leadNotes: 'It is gone on all your devices and does not come back.',
+  },
+  mentions: {
+    whom: 'Members of the group',
+  },
   forward: {
     title: (count) => (count === 1 ? 'Forward a message' : `Forward ${n(count)} messages`),
     search: 'Search chats',
@@ -151,6 +161,24 @@ const en: typeof fa = {
     declined: (title: string) => `Your request to join ${title} was declined.`,
   },
 
+  chatSettings: {
+    title: 'Chat settings',
+    keeps: 'No forwarding or saving',
+    keepsLead: 'Nobody forwards, copies or saves what is written here, admins included.',
+    hidden: 'Hide history from newcomers',
+    hiddenLead: 'Whoever comes in from now on sees only what is said after that.',
+    signed: 'Sign posts',
+    signedLead: 'The name of its author stands under each new post.',
+    deletes: 'Messages delete themselves',
+    deletesLead: 'New messages are deleted for everybody after this time. Earlier ones stay.',
+    off: 'Off',
+    custom: 'Another time',
+    count: 'How many',
+    unit: 'Unit',
+    units: { minutes: 'minutes', hours: 'hours', days: 'days' },
+    tooLong: 'From 1 minute to 366 days.',
+  },
+
   log: {
     title: 'What admins did',
     lead: 'Who did what, for 30 days. Only admins see it.',
@@ -169,6 +197,8 @@ const en: typeof fa = {
     description: 'Changed the description.',
     photo: 'Changed the photo.',
     pinned: 'Pinned a message.',
+    discussed: 'Linked the discussion group.',
+    undiscussed: 'Unlinked the discussion group.',
     unpinned: 'Unpinned a message.',
     deleted: (who: string) => `Deleted a message of ${who}.`,
     invite: 'Made or changed an invite link.',
@@ -179,6 +209,11 @@ const en: typeof fa = {
     declined: (who: string) => `Declined the request of ${who}.`,
     slow: (time: string) => `Put ${time} between two messages.`,
     slowOff: 'Turned slow mode off.',
+    keeps: (on: boolean): string => (on ? 'Turned off forwarding and saving.' : 'Allowed forwarding and saving.'),
+    deletes: (time: string) => `Set messages to delete themselves after ${time}.`,
+    deletesNot: 'Turned off messages deleting themselves.',
+    hidden: (on: boolean): string => (on ? 'Hid the history from newcomers.' : 'Showed the history to newcomers.'),
+    signed: (on: boolean): string => (on ? 'Turned on signed posts.' : 'Turned off signed posts.'),
     other: 'Did something that this version does not know.',
   },
 
@@ -406,12 +441,30 @@ const en: typeof fa = {
     call: 'Call',
   },
 
+  threads: {
+    title: 'Comments',
+    count: (count) => (count === 1 ? '1 comment' : `${n(count)} comments`),
+    leave: 'Leave a comment',
+    none: 'No comments yet. Be the first.',
+    write: 'Write a comment…',
+    join: 'Join the discussion',
+    joinLead: 'Comments stand in the discussion group of this channel. Join it to read and write.',
+    gone: 'These comments are not there any more.',
+    inGroup: 'Show in the group',
+    discussion: 'Discussion group',
+    discussionLead: 'New posts of the channel go to this group as well, and each can be commented on.',
+    pick: 'Choose a group that you are an admin of.',
+    noGroups: 'You are admin of no group. Make one first.',
+    unlink: 'Unlink the group',
+    ofChannel: 'Discussion group of this channel',
+  },
   previews: {
     title: 'Link preview',
     leaveOut: 'Send without the preview',
   },
   later: {
     menu: 'Send',
+    silently: 'Send without sound',
     schedule: 'Send at another time…',
     title: 'When to send it?',
     inAnHour: 'In an hour',
@@ -466,6 +519,9 @@ const en: typeof fa = {
     tooManyPins: 'No more chats can be pinned. Unpin one first.',
     mute: 'Mute',
     unmute: 'Unmute',
+    muteButMentions: 'Mute, except mentions',
+    hearMentions: 'Notify me of mentions',
+    muteMentions: 'Mute mentions too',
     spans: { hour: 'For an hour', eight: 'For eight hours', day: 'For a day', week: 'For a week', always: 'For good' },
     addTo: 'Folders…',
     takeOut: (name: string) => `Take out: ${name}`,
