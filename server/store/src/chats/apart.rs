@@ -40,17 +40,7 @@ pub(super) async fn load_posts(lease: &mut Lease, asked: &[&Asked], chats: &mut 
     Ok(())
 }
 
-/// The list of what deletes itself, and of what has done so.
-const EXPIRING: &str = "expiring";
-/// The list of those who come in and see only what follows.
-const NEWCOMERS: &str = "newcomers";
-
-/// Whether there is something of what few chats are set to.
-pub(super) fn is_by_settings(lists: &Map<String, Value>) -> bool {
-    lists.contains_key(EXPIRING) || lists.contains_key(NEWCOMERS)
-}
-
-/// What `write_apart`, `write_mentions` and their like are to write, but polls.
+/// What `write_more` is to write, but polls and threads.
 pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
     let mut lists = Map::new();
     if let Some(entry) = entry::rows(written) {
@@ -75,14 +65,14 @@ pub(super) fn rows(written: &[Written]) -> Map<String, Value> {
         }
         let deletes_at = |seq| it.chat.messages.get(seq).and_then(|stored| stored.message.deletes_at);
         for (seq, at) in it.rows.fresh.iter().filter_map(|seq| Some((seq, deletes_at(seq)?))) {
-            put(EXPIRING, json!({ "chat": chat, "seq": seq, "at": at }));
+            put("expiring", json!({ "chat": chat, "seq": seq, "at": at }));
         }
         for seq in &it.rows.expired {
-            put(EXPIRING, json!({ "chat": chat, "seq": seq }));
+            put("expiring", json!({ "chat": chat, "seq": seq }));
         }
         for user in &it.rows.newcomers {
             if let Some(standing) = it.chat.members.get(user) {
-                put(NEWCOMERS, json!({ "chat": chat, "usr": user, "after": standing.sees_after }));
+                put("newcomers", json!({ "chat": chat, "usr": user, "after": standing.sees_after }));
             }
         }
         for (by, action) in &it.rows.log {

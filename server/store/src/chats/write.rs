@@ -24,25 +24,7 @@ const WITH_MORE: &str = "
     WITH written AS MATERIALIZED (
         SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
     )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
-    CROSS JOIN LATERAL write_mentions(w.held, $17)";
-/// The same where messages delete themselves, and where newcomers do not see what was said before (0065_settings.sql, 0066_newcomers.sql).
-const WITH_SETTINGS: &str = "
-    WITH written AS MATERIALIZED (
-        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
-    )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
-    CROSS JOIN LATERAL write_mentions(w.held, $17)
-    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)";
-/// The same where something is new in threads (0070_threads.sql).
-const WITH_THREADS: &str = "
-    WITH written AS MATERIALIZED (
-        SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS held
-    )
-    SELECT w.held FROM written w CROSS JOIN LATERAL write_apart(w.held, $17)
-    CROSS JOIN LATERAL write_mentions(w.held, $17)
-    CROSS JOIN LATERAL write_expiring(w.held, $17) CROSS JOIN LATERAL write_newcomers(w.held, $17)
-    CROSS JOIN LATERAL write_threads(w.held, $18)";
+    SELECT w.held FROM written w CROSS JOIN LATERAL write_more(w.held, $17)";
 
 /// Lists of rows by their names.
 #[derive(Default)]
@@ -146,15 +128,11 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
     if !polls.0.is_empty() {
         apart.insert("polls".to_owned(), Value::Object(polls.0));
     }
-    let threads = threads::rows(written).map(Json);
-    let apart = (!apart.is_empty() || threads.is_some()).then_some(Json(apart));
-    let held = match &apart {
-        None => sqlx::query_scalar(WRITE),
-        Some(_) if threads.is_some() => sqlx::query_scalar(WITH_THREADS),
-        Some(Json(apart)) if apart::is_by_settings(apart) => sqlx::query_scalar(WITH_SETTINGS),
-        Some(_) => sqlx::query_scalar(WITH_MORE),
-    };
-    let held = held
+    if let Some(threads) = threads::rows(written) {
+        apart.insert("threads".to_owned(), Value::Object(threads));
+    }
+    let apart = (!apart.is_empty()).then_some(Json(apart));
+    let held = sqlx::query_scalar(if apart.is_some() { WITH_MORE } else { WRITE })
         .bind(column(|it| it.chat.info.id.0))
         .bind(column(|it| it.from.0))
         .bind(column(|it| it.chat.seq.0))
@@ -172,7 +150,6 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         .bind(fresh.bodies)
         .bind((!more.0.is_empty()).then_some(Json(more.0)));
     let held = if let Some(apart) = apart { held.bind(apart) } else { held };
-    let held = if let Some(threads) = threads { held.bind(threads) } else { held };
     let held: Vec<i64> = held.fetch_one(lease).await?;
     Ok(held.into_iter().map(ChatId).collect())
 }
