@@ -168,8 +168,12 @@ impl App {
                 let (seq, text) = seq_and_rest(rest)?;
                 self.client.edit(self.here()?, seq, NewBody::text(text)).await?;
             }
-            "/delete" => drop(self.client.delete_messages(self.here()?, seqs(rest)?).await?),
-            "/hide" => drop(self.client.hide_messages(self.here()?, seqs(rest)?).await?),
+            "/delete" => {
+                self.client.delete_messages(self.here()?, seqs(rest)?).await?;
+            }
+            "/hide" => {
+                self.client.hide_messages(self.here()?, seqs(rest)?).await?;
+            }
             "/react" => {
                 let (seq, emoji) = seq_and_rest(rest)?;
                 self.client.react(self.here()?, seq, Some(emoji).filter(|emoji| !emoji.is_empty())).await?;
