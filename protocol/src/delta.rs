@@ -135,6 +135,7 @@ impl ChatSnapshot {
 /// What brings one chat up to date.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "few are held at once, and each holds a page of rows beside")]
 pub enum ChatSync {
     /// The changes since the cursor.
     Delta {

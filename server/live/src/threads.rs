@@ -142,7 +142,7 @@ fn place_id(channel: ChatId, post: Seq) -> Uuid {
 
 /// An id made of a hash: version 8 (RFC 9562, section 5.8).
 fn named(parts: &[&[u8]]) -> Uuid {
-    let digest = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
+    let digest = parts.iter().fold(Sha256::new(), Sha256::chain_update).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()

@@ -17,12 +17,11 @@ impl App {
     /// The number of a message, and the chat that it goes to.
     pub(super) async fn forward(&mut self, rest: &str) -> Outcome {
         let (seq, to) = seq_and_rest(rest)?;
-        let to = match to.parse() {
-            Ok(number) => ChatId(number),
-            Err(_) => {
-                let user = self.user(to).await?;
-                self.client.open_direct(user).await?.chat.id
-            }
+        let to = if let Ok(number) = to.parse() {
+            ChatId(number)
+        } else {
+            let user = self.user(to).await?;
+            self.client.open_direct(user).await?.chat.id
         };
         let message = ForwardedItem { seq, client_id: new_client_id() };
         self.client.forward(self.here()?, vec![message], to, false).await?;
@@ -45,7 +44,7 @@ impl App {
     pub(super) async fn later(&mut self, rest: &str) -> Outcome {
         let (minutes, text) = first_word(rest);
         let wait: u64 = minutes.parse().map_err(|_| "when? /later 30 text: in half an hour")?;
-        let at = SystemTime::now().duration_since(UNIX_EPOCH)? + Duration::from_secs(60) * u32::try_from(wait)?;
+        let at = SystemTime::now().duration_since(UNIX_EPOCH)? + Duration::from_mins(1) * u32::try_from(wait)?;
         let at = Timestamp::from_millis(i64::try_from(at.as_millis())?).ok_or("that is too late")?;
         let (chat_id, body) = (self.here()?, NewBody::text(text));
         let message = Send::new(chat_id, new_client_id(), body);
