@@ -131,7 +131,11 @@ pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<Hash
         apart.insert("threads".to_owned(), Value::Object(threads));
     }
     let apart = (!apart.is_empty()).then_some(Json(apart));
-    let held = sqlx::query_scalar(if apart.is_some() { WITH_MORE } else { WRITE })
+    let held = match apart {
+        None => sqlx::query_scalar(WRITE),
+        Some(_) => sqlx::query_scalar(WITH_MORE),
+    };
+    let held = held
         .bind(column(|it| it.chat.info.id.0))
         .bind(column(|it| it.from.0))
         .bind(column(|it| it.chat.seq.0))
