@@ -109,6 +109,9 @@ fn every_setting_can_be_given_as_a_flag_and_is_shown() {
         ("upload-quota", "512"),
         ("scanner", "127.0.0.1:3310"),
         ("scanner-fail-open", "true"),
+        ("link-previews", "true"),
+        ("link-preview-networks", "10.8.0.0/16"),
+        ("link-preview-ports", "80,443,8080"),
     ];
     let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
     assert_eq!(values.map(|(name, _)| name).to_vec(), names, "a setting is missing in this test");
