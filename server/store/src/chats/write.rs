@@ -55,7 +55,7 @@ struct Fresh<'a> {
 
 /// Writes some chats, and says which: those that nobody else has changed or locked since they were read.
 #[expect(clippy::too_many_lines, reason = "each kind of row and where it goes, in one place")]
-pub(super)async fn write(lease: &mut Lease, written: &[Written]) -> Result<HashSet<ChatId>> {
+pub(super) async fn write(lease: &mut Lease, written: &[Written]) -> Result<HashSet<ChatId>> {
     let column = |value: fn(&Written) -> i64| written.iter().map(value).collect::<Vec<i64>>();
     let mut fresh = Fresh::default();
     let (mut more, mut polls) = (Lists::default(), Lists::default());
