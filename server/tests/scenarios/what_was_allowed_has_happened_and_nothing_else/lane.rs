@@ -85,6 +85,11 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
         if lane.open.iter().flatten().any(|it| it.outcome == Outcome::Unknown) {
             return lane;
         }
+        // A block is done in the blocker's list; into the chat it comes later, when the chat cannot be changed now.
+        if lane.open.iter().flatten().any(|it| matches!(it.wish, Wish::Block(..))) && !life.blocks_are_in_chats().await
+        {
+            return lane;
+        }
         lane.rooms = lane.explanations(&near);
         lane.open.clear();
         if lane.rooms.len() > MANY && !life.there {
@@ -99,6 +104,21 @@ pub(super) async fn live(mut lane: Lane, life: Life, mut rng: StdRng) -> Lane {
         }
     }
     lane
+}
+
+impl Life {
+    /// Waits until no block has yet to come into its chat, for a while, where that can be asked.
+    async fn blocks_are_in_chats(&self) -> bool {
+        let asked = Instant::now();
+        while self.there && asked.elapsed() < super::SETTLED {
+            let waiting = "SELECT count(*) FROM jobs WHERE kind = 'shut'";
+            if tokio::task::block_in_place(|| self.lists_in.sql(waiting)).trim() == "0" {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
+    }
 }
 
 /// The first two people have answered each other: they may bring each other back.
