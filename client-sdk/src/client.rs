@@ -13,7 +13,7 @@ use chapar_protocol::{
     Audience, ChatId, Command, Member, OwnItem, Seq, User,
     account::{Register, SignIn, SignedIn},
     command::Sent,
-    message::NewBody,
+    message::{NewBody, Quote},
 };
 use rand::RngExt as _;
 use serde::de::DeserializeOwned;
@@ -381,6 +381,21 @@ impl Client {
     pub async fn send_silently(&self, chat_id: ChatId, body: NewBody, reply_to: Option<Seq>) -> Result<Sent, Error> {
         let item = OutboxItem::new(new_client_id(), chat_id, body, reply_to);
         self.enqueue(OutboxItem { silent: true, ..item }).reply().await
+    }
+
+    /// [`Client::send`] of an answer that is about some words of the message that it answers.
+    ///
+    /// # Errors
+    /// See [`Client::send`]; [`ErrorCode::BadQuote`](chapar_protocol::ErrorCode::BadQuote) where that message does not say them.
+    pub async fn send_quoting(
+        &self,
+        chat_id: ChatId,
+        body: NewBody,
+        reply_to: Seq,
+        quote: Quote,
+    ) -> Result<Sent, Error> {
+        let item = OutboxItem::new(new_client_id(), chat_id, body, Some(reply_to));
+        self.enqueue(OutboxItem { quote: Some(quote), ..item }).reply().await
     }
 
     /// [`Client::send`] with a client id of one's own, from [`new_client_id`].

@@ -15,7 +15,7 @@ use crate::{
     event::Presence,
     invite::{Invite, InvitePreview},
     media::{FileId, FileInfo},
-    message::NewBody,
+    message::{NewBody, Quote},
     poll::OwnVote,
     sticker::StickerPack,
 };
@@ -302,6 +302,10 @@ params! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         reply_to: Option<Seq>,
+        /// Which words of that message it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        quote: Option<Quote>,
         /// It makes no sound at the others' and is not notified of.
         #[serde(default, skip_serializing_if = "crate::media::is_false")]
         #[ts(as = "Option<bool>", optional)]
@@ -471,7 +475,7 @@ params! {
 impl Send {
     /// A message with nothing but what each has.
     pub fn new(chat_id: ChatId, client_id: Uuid, body: NewBody) -> Self {
-        Self { chat_id, client_id, body, reply_to: None, silent: false, preview: None, thread: None }
+        Self { chat_id, client_id, body, reply_to: None, quote: None, silent: false, preview: None, thread: None }
     }
 }
 

@@ -92,6 +92,8 @@ codes! {
     TextTooLong = "text_too_long" => GiveUp, 400;
     /// An entity lies outside the text, splits a character, is empty, or there are more than 100, or they mention more than 50 people.
     BadEntities = "bad_entities" => GiveUp, 400;
+    /// An answer quotes words that do not stand there in the message that it answers.
+    BadQuote = "bad_quote" => GiveUp, 400;
     /// The reaction is not one emoji.
     BadReaction = "bad_reaction" => GiveUp, 400;
     /// A poll has a question of 1 to 300 UTF-16 code units and 2 to 10 different options of 1 to 100; a quiz has one right option and an

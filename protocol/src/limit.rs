@@ -13,6 +13,8 @@ pub const ENTITIES: usize = 100;
 pub const MENTIONS: usize = 50;
 /// Unread mentions that a snapshot of a chat names, the oldest ones.
 pub const MENTIONS_TOLD: usize = 50;
+/// Longest quote in an answer, in UTF-16 code units.
+pub const QUOTE_UNITS: usize = 512;
 /// Longest link in an entity, in bytes.
 pub const URL_BYTES: usize = 2048;
 /// Longest reaction, in bytes: one emoji with all its joiners.

@@ -52,6 +52,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub forwarded: Option<Forwarded>,
+    /// Which words of the message that it answers it is about, as they stood there when it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub quote: Option<Quote>,
     /// In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -101,6 +105,7 @@ impl Message {
             reactions: Vec::new(),
             views: 0,
             forwarded: None,
+            quote: None,
             answers: None,
             deletes_at: None,
             signed: false,
@@ -121,6 +126,15 @@ impl Message {
     pub fn calls(&self, user: UserId) -> bool {
         self.called().any(|it| it == user)
     }
+}
+
+/// Words of a message that an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct Quote {
+    /// They themselves, without marks: 1 to 512 UTF-16 code units.
+    pub text: String,
+    /// Where they begin in its text, in UTF-16 code units.
+    pub offset: u32,
 }
 
 /// Where a forwarded message was first: its author, or the channel whose post it is. Of the first one, however often it was forwarded since.
@@ -339,6 +353,20 @@ impl Body {
     /// A plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text { text: text.into(), entities: Vec::new() })
+    }
+
+    /// Its words, or those under its file.
+    pub fn words(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(&text.text),
+            other => other.caption().map(|caption| caption.text.as_str()),
+        }
+    }
+
+    /// Whether its words have these at their place.
+    pub fn says(&self, quote: &Quote) -> bool {
+        let mut units = self.words().unwrap_or_default().encode_utf16().skip(quote.offset as usize);
+        quote.text.encode_utf16().all(|unit| units.next() == Some(unit))
     }
 
     /// Whom its words mention.

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::{
-    Entity, EntityKind, ErrorCode, WireError, emoji, limit, media,
-    message::{NewBody, Text},
+    Entity, EntityKind, ErrorCode, Seq, WireError, emoji, limit, media,
+    message::{NewBody, Quote, Text},
     visible,
 };
 
@@ -82,6 +82,24 @@ fn json_len<T: serde::Serialize>(value: &T) -> usize {
     }
     let mut count = Count(0);
     serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
+}
+
+/// Checks what an answer quotes; whether it stands there is seen where the message is known that it answers.
+///
+/// # Errors
+/// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`], and [`ErrorCode::BadQuote`] where nothing is answered.
+pub fn check_quote(quote: Option<&Quote>, reply_to: Option<Seq>) -> Result<(), WireError> {
+    let Some(quote) = quote else { return Ok(()) };
+    if reply_to.is_none() {
+        return refuse(ErrorCode::BadQuote, "only an answer quotes");
+    }
+    if !visible::shows(&quote.text) || quote.text.contains('\0') {
+        return refuse(ErrorCode::BadText, "a quote needs at least one visible character");
+    }
+    if utf16_len(&quote.text) > limit::QUOTE_UNITS {
+        return refuse(ErrorCode::TextTooLong, "a quote has at most 512 UTF-16 code units");
+    }
+    Ok(())
 }
 
 /// Checks a text and puts its entities in order: by offset, an outer one before those inside it.

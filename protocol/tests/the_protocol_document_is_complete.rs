@@ -71,6 +71,7 @@ fn every_limit_stands_with_its_value() {
         ("MENTIONS", limit::MENTIONS.to_string()),
         ("MENTIONS_TOLD", limit::MENTIONS_TOLD.to_string()),
         ("DELETED", limit::DELETED.to_string()),
+        ("QUOTE_UNITS", limit::QUOTE_UNITS.to_string()),
         ("URL_BYTES", limit::URL_BYTES.to_string()),
         ("REACTION_BYTES", limit::REACTION_BYTES.to_string()),
         ("REACTION_KINDS", limit::REACTION_KINDS.to_string()),

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
-const BUDGET = { code: 100 * 1024, fonts: 120 * 1024 };
+const BUDGET = { code: 104 * 1024, fonts: 120 * 1024 };
 const dist = new URL('../dist/', import.meta.url);
 if (!existsSync(new URL('index.html', dist))) {
   console.error('There is no dist/index.html: run npm run build first.');

@@ -18,7 +18,11 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use chapar_protocol::{ChatId, FileId, FileKind, Seq, Version, WireError, command, message::NewBody, text};
+use chapar_protocol::{
+    ChatId, FileId, FileKind, Seq, Version, WireError, command,
+    message::{NewBody, Quote},
+    text,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -58,6 +62,9 @@ pub struct OutboxItem {
     /// What it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Seq>,
+    /// Which words of that message it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
     /// The message with which the thread begins in which it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Seq>,
@@ -83,6 +90,7 @@ impl OutboxItem {
             chat_id,
             body,
             reply_to,
+            quote: None,
             silent: false,
             thread: None,
             preview: None,
@@ -98,6 +106,7 @@ impl OutboxItem {
             client_id: self.client_id,
             body: self.body.clone(),
             reply_to: self.reply_to,
+            quote: self.quote.clone(),
             silent: self.silent,
             preview: self.preview.clone(),
             thread: self.thread,

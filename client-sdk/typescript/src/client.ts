@@ -45,6 +45,8 @@ export interface ClientOptions {
 export interface SendOptions {
   /** The message that it answers. */
   replyTo?: wire.Seq;
+  /** Which words of that message it is about. */
+  quote?: wire.Quote;
   /** A client id of one's own: a UUID. */
   clientId?: string;
   /** Without a sound at the others': they are not notified of it. */
@@ -367,7 +369,7 @@ export class Client extends Commands {
     const clientId = options.clientId ?? newClientId();
     const at = Date.now();
     const order = (this.#lastOrder = Math.max(at, this.#lastOrder + 1));
-    const reply = { ...(options.replyTo !== undefined && { reply_to: options.replyTo }), ...(options.silent && { silent: true }), ...(options.thread !== undefined && { thread: options.thread }) };
+    const reply = { ...(options.replyTo !== undefined && { reply_to: options.replyTo, ...(options.quote && { quote: options.quote }) }), ...(options.silent && { silent: true }), ...(options.thread !== undefined && { thread: options.thread }) };
     const item: OutboxItem = { client_id: clientId, chat_id: chatId, ...what, ...reply, at, order };
     const stored = this.#do({ op: "send", item, ...(files && { files }) }) as Promise<wire.Sent>;
     // Whoever does not await it is told by the event `outbox`.

@@ -1311,7 +1311,7 @@ export type Epoch = [string, string];
 /**
  * Why a request failed. Codes are stable; new ones may come, so read [`WireError::action`] for those unknown.
  */
-export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "no_forwarding" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
+export type ErrorCode = "bad_frame" | "unknown_method" | "bad_request" | "too_large" | "unauthenticated" | "invalid_token" | "invalid_credentials" | "handle_taken" | "bad_handle" | "bad_password" | "bad_title" | "registration_closed" | "bad_text" | "text_too_long" | "bad_entities" | "bad_quote" | "bad_reaction" | "bad_poll" | "bad_vote" | "poll_closed" | "chat_not_found" | "user_not_found" | "message_not_found" | "forbidden" | "no_forwarding" | "client_id_reused" | "too_far_behind" | "unknown_kind" | "refused_by_user" | "chat_full" | "has_left" | "invite_gone" | "slow_mode" | "reached_too_often" | "owner_cannot_leave" | "call_not_found" | "call_forbidden" | "call_engaged" | "call_ended" | "call_elsewhere" | "call_conflict" | "bad_description" | "file_not_found" | "pack_not_found" | "file_not_ready" | "file_refused" | "file_held" | "file_too_large" | "quota_exceeded" | "upload_gone" | "upload_conflict" | "upload_locked" | "checksum_mismatch" | "rate_limited" | "overloaded" | "unavailable" | "internal" | "unknown";
 
 /**
  * An event, `{"event": name, "data": …}` on the wire. A client ignores names that it does not know.
@@ -2457,6 +2457,10 @@ views?: number,
  */
 forwarded?: Forwarded, 
 /**
+ * Which words of the message that it answers it is about, as they stood there when it was sent.
+ */
+quote?: Quote, 
+/**
  * In a group: who wrote the message that it answers, if that was somebody else. It calls them as a mention does.
  */
 answers?: UserId, 
@@ -3366,6 +3370,19 @@ codec: AudioCodec,
 relay?: string, };
 
 /**
+ * Words of a message that an answer is about.
+ */
+export type Quote = { 
+/**
+ * They themselves, without marks: 1 to 512 UTF-16 code units.
+ */
+text: string, 
+/**
+ * Where they begin in its text, in UTF-16 code units.
+ */
+offset: number, };
+
+/**
  * How the person found a call that has ended.
  */
 export type RateCall = { 
@@ -3823,6 +3840,10 @@ body: NewBody,
  * The message that it answers.
  */
 reply_to?: Seq, 
+/**
+ * Which words of that message it is about.
+ */
+quote?: Quote, 
 /**
  * It makes no sound at the others' and is not notified of.
  */

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{
     ChatId, ChatKind, FileId, InviteId, Role, Seq, SettingsChange, Timestamp, UserId,
-    message::{Body, NewBody, ServiceAction},
+    message::{Body, NewBody, Quote, ServiceAction},
     poll::{OwnVote, QuizKey},
     thread::Comments,
 };
@@ -173,6 +173,16 @@ impl NewMessage {
     /// A message of a client: what it sent, by which a retry is known, and what is stored of that.
     pub fn new(client_id: Uuid, sent: &NewBody, stored: Body, reply_to: Option<Seq>) -> Self {
         Self::with(client_id, Self::hash_of(sent, reply_to), stored, reply_to)
+    }
+
+    /// The same with words of what it answers.
+    #[must_use]
+    pub fn quoting(self, quote: Option<Quote>) -> Self {
+        if quote.is_none() {
+            return self;
+        }
+        let beside = Beside { quote, ..self.beside.clone() };
+        self.beside(beside)
     }
 
     /// A message from elsewhere: which one, by which a retry is known, and what is stored of it.

@@ -6,8 +6,11 @@ use std::{
 };
 
 use chapar_protocol::{
-    Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version, message::Forwarded,
-    poll::QuizKey, preview::LinkPreview, thread::Comments,
+    Body, ChatInfo, ChatKind, InviteId, Member, Message, Role, Seq, Timestamp, UserId, Version,
+    message::{Forwarded, Quote},
+    poll::QuizKey,
+    preview::LinkPreview,
+    thread::Comments,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -233,6 +236,9 @@ pub struct Beside {
     /// It was sent without a sound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
+    /// Which words of what it answers it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
     /// Who wrote what it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<UserId>,
@@ -264,6 +270,7 @@ impl Beside {
             signed,
             silent,
             preview: message.preview.clone(),
+            quote: message.quote.clone(),
             answers,
             comments: message.comments,
             post: message.post,
@@ -273,10 +280,10 @@ impl Beside {
 
     /// Gives a message these marks, and no others.
     pub fn mark(self, message: &mut Message) {
-        let Self { forwarded, deletes_at, signed, silent, preview, answers, comments, post, thread } = self;
+        let Self { forwarded, deletes_at, signed, silent, quote, preview, answers, comments, post, thread } = self;
         message.forwarded = forwarded.map(|it| *it);
         (message.deletes_at, message.signed, message.silent) = (deletes_at, signed, silent);
-        message.answers = answers;
+        (message.quote, message.answers) = (quote, answers);
         message.preview = preview;
         (message.comments, message.post, message.thread) = (comments, post, thread);
     }

@@ -30,6 +30,7 @@ mod a_node_is_killed_in_mid_upload;
 mod a_node_joins_a_busy_one;
 mod a_node_missed_hundreds_of_changes;
 mod a_pack_of_stickers_is_shared;
+mod a_part_is_quoted;
 mod a_poll_is_voted_in;
 mod a_public_channel_is_joined_by_its_handle;
 mod a_removed_member_hears_no_more;

@@ -63,7 +63,7 @@ export function stateOf(entry: Entry): SendState {
 export const outgoing = (entry: Entry): Outgoing => ({ item: entry.item, state: stateOf(entry) });
 
 /** The request that sends a message, or an album, or forwards one. */
-export function sendRequest({ chat_id, client_id, body, reply_to, silent, thread, preview, files, rest, forward }: OutboxItem): { method: "send" | "send_album" | "forward"; params: object } {
+export function sendRequest({ chat_id, client_id, body, reply_to, quote, silent, thread, preview, files, rest, forward }: OutboxItem): { method: "send" | "send_album" | "forward"; params: object } {
   if (forward) {
     const { from, seq, also, origin } = forward;
     const hidden = Object.keys(origin).length === 0;
@@ -71,7 +71,7 @@ export function sendRequest({ chat_id, client_id, body, reply_to, silent, thread
   }
   const own = bodyWithFiles(body, files, 0);
   const reply = { ...(reply_to !== undefined && { reply_to }), ...(silent && { silent }), ...(thread !== undefined && { thread }) };
-  if (!rest?.length) return { method: "send", params: { chat_id, client_id, body: own, ...reply, ...(preview && { preview: preview.url }) } };
+  if (!rest?.length) return { method: "send", params: { chat_id, client_id, body: own, ...reply, ...(quote && { quote }), ...(preview && { preview: preview.url }) } };
   const others = rest.map((it, index) => ({ client_id: it.client_id, body: bodyWithFiles(it.body, files, index + 1) }));
   return { method: "send_album", params: { chat_id, items: [{ client_id, body: own }, ...others], ...reply } };
 }

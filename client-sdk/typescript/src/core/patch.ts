@@ -1,6 +1,6 @@
 // What changed in a session, as the store and the other tabs take it over.
 
-import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, LinkPreview, Member, Message, MyChat, NewBody, OwnVote, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
+import type { ChatId, ChatInfo, Epoch, Forwarded, ForwardedItem, LinkPreview, Member, Message, MyChat, NewBody, OwnVote, Quote, Seq, Timestamp, User, UserId, Version, WireError } from "../protocol.js";
 import type { AlbumPart, OutboxFile } from "./attached.js";
 import type { KeptItem } from "./items.js";
 
@@ -14,6 +14,8 @@ export interface OutboxItem {
   body: NewBody;
   /** What it answers. */
   reply_to?: Seq;
+  /** Which words of that message it is about. */
+  quote?: Quote;
   /** The message with which the thread begins in which it stands. */
   thread?: Seq;
   /** Without a sound at the others'. */

@@ -22,6 +22,7 @@ impl Judging {
             return Ok(Done::Sent { seq: old.seq, version: old.version, sent_at: old.sent_at, existed: true });
         }
         self.may_send(by, new.reply_to, now)?;
+        self.may_quote(new)?;
         self.may_stand_in(new.beside.thread)?;
         self.may_ask(&new.body, now)?;
         self.may_post_again(by, now)?;
@@ -124,6 +125,16 @@ impl Judging {
     /// Whether a message was there before somebody came in from whom that is hidden.
     fn is_hidden(&self, user: UserId, seq: Seq) -> bool {
         self.standing(user).is_some_and(|it| seq <= it.sees_after)
+    }
+
+    /// What is quoted is said there now.
+    fn may_quote(&self, new: &NewMessage) -> Result<(), chapar_protocol::WireError> {
+        let Some(quote) = &new.beside.quote else { return Ok(()) };
+        let original = new.reply_to.and_then(|seq| self.chat.messages.get(&seq));
+        if original.is_some_and(|it| it.message.body.says(quote)) {
+            return Ok(());
+        }
+        refuse(ErrorCode::BadQuote, "the message does not say this, or not any more")
     }
 
     /// Writing or reacting in a chat that somebody else has opened answers it; in a group that one was brought into it says that one is

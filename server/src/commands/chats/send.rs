@@ -37,6 +37,7 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
                 "the messages of an album are sent together: send_album",
             ));
         }
+        text::check_quote(send.quote.as_ref(), send.reply_to)?;
         app.limits.message(asker.user)?;
         Ok((send, body))
     });
@@ -46,6 +47,7 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
         }
         Ok((send, body)) => files::stored(body, &HashMap::new()).and_then(|stored| {
             let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to)
+                .quoting(send.quote)
                 .silently(send.silent)
                 .in_thread(send.thread);
             app.committer.queue(Principal::User(asker.user), send.chat_id, Change::Send(message))
@@ -63,13 +65,14 @@ async fn with_more(app: Arc<App>, asker: Asker, send: Send, checked: NewBody) ->
 /// Sends a message that was scheduled.
 pub(in crate::commands) async fn send_for(app: &App, user: UserId, send: Send) -> std::result::Result<(), WireError> {
     let checked = text::check_body(send.body.clone())?;
+    text::check_quote(send.quote.as_ref(), send.reply_to)?;
     Ok(one(app, user, send, checked).await.map(drop)?)
 }
 
 async fn one(app: &App, user: UserId, send: Send, checked: NewBody) -> std::result::Result<Done, StoreError> {
-    let Send { chat_id, client_id, body, reply_to, preview, silent, thread } = send;
+    let Send { chat_id, client_id, body, reply_to, quote, preview, silent, thread } = send;
     let beside = previews::beside(app, user, client_id, preview.as_deref(), &checked).await?;
-    let beside = Beside { silent, thread, ..beside };
+    let beside = Beside { quote, silent, thread, ..beside };
     carry_out(app, user, chat_id, vec![New { client_id, sent: body, checked, beside }], reply_to).await
 }
 

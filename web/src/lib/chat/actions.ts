@@ -52,6 +52,13 @@ const ACTIONS: readonly Action[] = [
     run: ({ seq }, on) => (on.feed.replyTo = seq),
   },
   {
+    label: (words) => words.chat.quote,
+    icon: 'quote',
+    codes: ['KeyQ'],
+    may: ({ stored, shown, text }, on) => stored && shown.body.answers && on.writes && text !== undefined && text.trim() !== '',
+    run: ({ shown, text }, on) => on.quote(shown, text ?? ''),
+  },
+  {
     label: (words) => words.chat.forward,
     icon: 'onward',
     turns: true,
@@ -250,6 +257,14 @@ export class MessageActions {
   mayRemove(seqs: readonly number[]): boolean {
     const rows = seqs.map((each) => this.feed.row(each)?.message);
     return rows.every((message) => message !== undefined && kindOf(message.body).deletes && (this.moderates || message.sender === session.me?.id));
+  }
+
+  /** Asks which words. What of them is selected already is chosen. */
+  quote(shown: Shown, text: string): void {
+    if (shown.seq === undefined) return;
+    const chosen = getSelection()?.toString() ?? '';
+    const at = chosen.trim() === '' ? -1 : text.indexOf(chosen);
+    now.quoting = { chatId: this.#chat().id, seq: shown.seq, text, from: Math.max(at, 0), to: at < 0 ? 0 : at + chosen.length };
   }
 
   /** Asks for whom. */

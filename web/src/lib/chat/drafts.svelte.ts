@@ -1,4 +1,4 @@
-import type { ItemValue } from '@chapar/client';
+import type { ItemValue, Quote } from '@chapar/client';
 import { parseMarkup, toMarkup } from '@chapar/client/text';
 import { SvelteMap } from 'svelte/reactivity';
 import { session } from '../state/session.svelte';
@@ -8,6 +8,8 @@ import { drop, keep, keys, load, PREFIX } from '../state/storage';
 export interface Draft {
   text: string;
   replyTo?: number;
+  /** Which words of that it is about. */
+  quote?: Quote;
   /** A message of one's own that is being edited; the draft waits meanwhile. */
   edit?: { seq: number; text: string };
   /** The server has it so: what another device says is newer. */
@@ -72,9 +74,9 @@ class Drafts {
   change(chatId: number, change: { [Part in keyof Draft]?: Draft[Part] | undefined }, atOnce = true): void {
     this.#look(chatId);
     const before = this.#map.get(chatId);
-    const { text = '', replyTo, edit } = { ...before, ...change };
+    const { text = '', replyTo, quote, edit } = { ...before, ...change };
     const same = before !== undefined && said(before) === said({ text, ...(replyTo !== undefined && { replyTo }) });
-    const draft: Draft = { text, ...(replyTo !== undefined && { replyTo }), ...(edit !== undefined && { edit }), ...(same && before.kept && { kept: true }) };
+    const draft: Draft = { text, ...(replyTo !== undefined && { replyTo, ...(quote && { quote }) }), ...(edit !== undefined && { edit }), ...(same && before.kept && { kept: true }) };
     if (!same) this.#tellSoon(chatId, text === '' ? 0 : TELL);
     const empty = draft.text.trim() === '' && draft.replyTo === undefined && draft.edit === undefined;
     if (empty && !before) return;
@@ -211,6 +213,8 @@ function readDraft(kept: unknown): Draft | undefined {
   const draft: Draft = { text: kept.text };
   if ('kept' in kept && kept.kept === true) draft.kept = true;
   if ('replyTo' in kept && typeof kept.replyTo === 'number') draft.replyTo = kept.replyTo;
+  const quote = draft.replyTo !== undefined && 'quote' in kept ? (kept.quote as Partial<Quote> | null) : undefined;
+  if (typeof quote?.text === 'string' && typeof quote.offset === 'number') draft.quote = { text: quote.text, offset: quote.offset };
   const edit = 'edit' in kept ? (kept.edit as { seq?: unknown; text?: unknown } | null) : undefined;
   if (typeof edit?.seq === 'number' && typeof edit.text === 'string') draft.edit = { seq: edit.seq, text: edit.text };
   return draft;

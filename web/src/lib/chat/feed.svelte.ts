@@ -1,4 +1,4 @@
-import type { Message, MessageView, Outgoing, Timeline } from '@chapar/client';
+import type { Message, MessageView, Outgoing, Quote, Timeline } from '@chapar/client';
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import { session, textOf } from '../state/session.svelte';
 import { toMarkup } from '@chapar/client/text';
@@ -56,7 +56,17 @@ export class Feed {
   }
 
   set replyTo(seq: number | undefined) {
-    drafts.change(this.chatId, seq === undefined ? { replyTo: undefined } : { replyTo: seq, edit: undefined });
+    drafts.change(this.chatId, seq === undefined ? { replyTo: undefined, quote: undefined } : { replyTo: seq, quote: undefined, edit: undefined });
+  }
+
+  /** Which words of the message that is answered it is about. */
+  get quote(): Quote | undefined {
+    return drafts.get(this.chatId)?.quote;
+  }
+
+  /** Answers some words of a message. */
+  answer(seq: number, quote: Quote): void {
+    drafts.change(this.chatId, { replyTo: seq, quote, edit: undefined });
   }
 
   get editing(): number | undefined {

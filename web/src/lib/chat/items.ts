@@ -1,4 +1,4 @@
-import type { Comments, Forwarded, LinkPreview, Message, MessageView, Outgoing, SendState, ServiceAction } from '@chapar/client';
+import type { Comments, Forwarded, LinkPreview, Message, MessageView, Outgoing, Quote, SendState, ServiceAction } from '@chapar/client';
 import { pendingBodies } from '../media/shapes';
 import { startOfDay } from '../time/format';
 import { ALBUM, kindOf, type AnyBody, type Kind, type Words } from './bodies';
@@ -24,6 +24,8 @@ export interface Shown {
   at: Date;
   edited: boolean;
   replyTo: number | undefined;
+  /** Which words of that it is about, if of some. */
+  quote: Quote | undefined;
   /** Where it was forwarded from, if it was. */
   forwarded: Forwarded | undefined;
   /** A post that its author has signed. */
@@ -217,6 +219,7 @@ function shownRow(view: MessageView, me: number, mark: SendMark | undefined): Sh
     at: new Date(message.sent_at),
     edited: message.edited_at !== undefined,
     replyTo: message.reply_to,
+    quote: message.quote,
     forwarded: message.forwarded,
     signed: message.signed === true,
     silent: message.silent === true,
@@ -257,6 +260,7 @@ function shownPart({ item, state }: Outgoing, body: AnyBody, part: number, me: n
     at: new Date(item.at),
     edited: false,
     replyTo: item.reply_to,
+    quote: item.quote,
     forwarded: item.forward?.origin,
     signed: false,
     silent: item.silent === true,

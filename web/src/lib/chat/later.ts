@@ -1,4 +1,4 @@
-import { newClientId, type ChatView, type NewBody } from '@chapar/client';
+import { newClientId, type ChatView, type NewBody, type Quote } from '@chapar/client';
 import { dates, late, sentence } from '../i18n/index.svelte';
 import { session } from '../state/session.svelte';
 import { menu } from '../ui/menu.svelte';
@@ -13,9 +13,9 @@ export function sendMenu(at: MouseEvent | HTMLElement, onschedule: () => void, o
 }
 
 /** Has a message sent later; says when, or why not, and gives whether it is so. */
-export async function schedule(chat: ChatView, body: NewBody, replyTo: number | undefined, at: Date | undefined, preview?: string): Promise<boolean> {
+export async function schedule(chat: ChatView, body: NewBody, answered: { replyTo: number | undefined; quote: Quote | undefined }, at: Date | undefined, preview?: string): Promise<boolean> {
   try {
-    await session.client.schedule({ chat_id: chat.id, client_id: newClientId(), body, ...(replyTo !== undefined && { reply_to: replyTo }), ...(preview !== undefined && { preview }) }, at);
+    await session.client.schedule({ chat_id: chat.id, client_id: newClientId(), body, ...(answered.replyTo !== undefined && { reply_to: answered.replyTo, ...(answered.quote && { quote: answered.quote }) }), ...(preview !== undefined && { preview }) }, at);
     notices.tell(at ? late().later.scheduled(dates().moment(at)) : late().later.scheduledOnline);
     return true;
   } catch (error) {

@@ -39,3 +39,31 @@ function within(range: Range, line: Element): string {
   }
   return text;
 }
+
+/** How long quoted words stay coloured, in milliseconds. */
+const COLOURED = 4_000;
+
+/** Colours words of a message, as near to their place as they stand there. */
+export function colourPart(content: Element, { text, offset }: { text: string; offset: number }): void {
+  if (!('highlights' in CSS)) return;
+  const nodes: Text[] = [];
+  const walker = document.createTreeWalker(content, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) if (!node.parentElement?.closest(NOT_TEXT)) nodes.push(node as Text);
+  // Lines stand in blocks of their own: without their ends the words follow each other.
+  const plain = (words: string): string => words.replace(/\n/g, '');
+  const all = nodes.map((node) => node.data).join('');
+  const [wanted, before] = [plain(text), Math.max(0, offset - 200)];
+  let at = all.indexOf(wanted, before);
+  for (let next = at; next !== -1 && next <= offset; next = all.indexOf(wanted, next + 1)) at = next;
+  if (at === -1) return;
+  const range = document.createRange();
+  let passed = 0;
+  for (const node of nodes) {
+    const [from, to] = [at - passed, at + wanted.length - passed];
+    if (from >= 0 && from < node.length) range.setStart(node, from);
+    if (to > 0 && to <= node.length) range.setEnd(node, to);
+    passed += node.length;
+  }
+  CSS.highlights.set('quoted', new Highlight(range));
+  setTimeout(() => CSS.highlights.delete('quoted'), COLOURED);
+}

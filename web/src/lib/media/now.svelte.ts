@@ -14,6 +14,8 @@ class Now {
   forwarding = $state.raw<{ chatId: number; messages: readonly Message[] } | undefined>();
   /** Messages of a chat that are about to be deleted; `all`: they may be for everybody. */
   deleting = $state.raw<{ chatId: number; seqs: readonly number[]; all: boolean } | undefined>();
+  /** A message of which some words are about to be quoted; those from `from` to `to` are chosen already. */
+  quoting = $state.raw<{ chatId: number; seq: number; text: string; from: number; to: number } | undefined>();
   /** Something plays, or stands in the middle. */
   player = $state(false);
 }

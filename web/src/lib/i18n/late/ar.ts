@@ -12,6 +12,12 @@ function votesOf(count: number): string {
 }
 
 const ar: typeof fa = {
+  quotes: {
+    lead: 'حدد الجزء الذي ترد عليه من الرسالة.',
+    text: 'نص الرسالة',
+    done: 'الرد على هذا الجزء',
+    long: 'هذا الجزء أطول من ٥١٢ حرفًا.',
+  },
   deletion: {
     forAll: 'الحذف عند الجميع',
     forMe: 'الحذف عندي فقط',

@@ -4,6 +4,12 @@ import { numbers } from '../numbers';
 const n = numbers('en');
 
 const en: typeof fa = {
+  quotes: {
+    lead: 'Select the part of the message that you answer.',
+    text: 'Text of the message',
+    done: 'Reply to this part',
+    long: 'This part is longer than 512 characters.',
+  },
   deletion: {
     forAll: 'Delete for everybody',
     forMe: 'Delete for me',

@@ -4,6 +4,12 @@ const n = numbers('fa');
 
 /** What only parts of the app say that are loaded when they are wanted: the words come with the first of them. */
 const fa = {
+  quotes: {
+    lead: 'بخشی از پیام را که به آن پاسخ می‌دهید برگزینید.',
+    text: 'متن پیام',
+    done: 'پاسخ به این بخش',
+    long: 'این بخش بلندتر از ۵۱۲ حرف است.',
+  },
   deletion: {
     forAll: 'حذف برای همه',
     forMe: 'حذف برای خودم',
