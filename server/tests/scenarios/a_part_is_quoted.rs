@@ -8,8 +8,8 @@ use chapar_protocol::{
 
 use crate::support::{Device, audit::all_equal, world::Plan};
 
-fn quote(text: &str, offset: u32) -> Option<Quote> {
-    Some(Quote { text: text.to_owned(), offset })
+fn quote(text: &str, offset: u32) -> Quote {
+    Quote { text: text.to_owned(), offset }
 }
 
 #[tokio::test]
@@ -24,7 +24,11 @@ async fn it_stands_in_the_answer_as_it_was_said() {
     away.cut().await;
     // Counted in UTF-16 code units: the hand before it has two.
     let seq = writer.say(chat_id, "👋 می‌آیی؟ or not").await.seq;
-    let answer = |reply_to, quote| Send { reply_to, quote, ..crate::support::device::message(chat_id, "of course") };
+    let answer = |reply_to, quote| Send {
+        reply_to,
+        quote: Some(quote),
+        ..crate::support::device::message(chat_id, "of course")
+    };
     let first = answer(Some(seq), quote("می‌آیی؟", 3));
     let sent = reader.must(first.clone()).await;
     assert_eq!(reader.must(first.clone()).await.seq, sent.seq, "a retry finds it");
@@ -52,12 +56,14 @@ async fn it_stands_in_the_answer_as_it_was_said() {
     reader.must(SendScheduled { client_ids: vec![later.client_id] }).await;
     away.connect(world.at(0)).await;
     let marked = move |model: &crate::support::Model| {
-        model.message(chat_id, sent.seq).is_some_and(|it| it.quote == quote("می‌آیی؟", 3) && it.reply_to == Some(seq))
+        model
+            .message(chat_id, sent.seq)
+            .is_some_and(|it| it.quote == Some(quote("می‌آیی؟", 3)) && it.reply_to == Some(seq))
     };
     away.until("the answer with its quote", marked).await;
     away.until("the later one", |model| {
         let last = model.chats[&chat_id].messages.values().next_back();
-        last.is_some_and(|it| it.quote == quote("mind", 6))
+        last.is_some_and(|it| it.quote == Some(quote("mind", 6)))
     })
     .await;
     let gone = reader.must(Delete { chat_id, seq: sent.seq }).await;
