@@ -355,27 +355,23 @@ impl Body {
         Self::Text(Text { text: text.into(), entities: Vec::new() })
     }
 
-    /// Its words, or those under its file.
-    pub fn words(&self) -> Option<&str> {
+    /// Its words with their marks, or those under its file.
+    fn words(&self) -> (&str, &[Entity]) {
         match self {
-            Self::Text(text) => Some(&text.text),
-            other => other.caption().map(|caption| caption.text.as_str()),
+            Self::Text(text) => (&text.text, &text.entities),
+            other => other.caption().map_or(("", &[]), |caption| (&caption.text, &caption.entities)),
         }
     }
 
     /// Whether its words have these at their place.
     pub fn says(&self, quote: &Quote) -> bool {
-        let mut units = self.words().unwrap_or_default().encode_utf16().skip(quote.offset as usize);
+        let mut units = self.words().0.encode_utf16().skip(quote.offset as usize);
         quote.text.encode_utf16().all(|unit| units.next() == Some(unit))
     }
 
     /// Whom its words mention.
     pub fn mentioned(&self) -> impl Iterator<Item = UserId> {
-        let marks = match self {
-            Self::Text(text) => text.entities.as_slice(),
-            other => other.caption().map_or(&[][..], |caption| caption.entities.as_slice()),
-        };
-        marks.iter().filter_map(Entity::mentions)
+        self.words().1.iter().filter_map(Entity::mentions)
     }
 }
 

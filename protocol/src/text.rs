@@ -93,9 +93,7 @@ pub fn check_quote(quote: Option<&Quote>, reply_to: Option<Seq>) -> Result<(), W
     if reply_to.is_none() {
         return refuse(ErrorCode::BadQuote, "only an answer quotes");
     }
-    if !visible::shows(&quote.text) || quote.text.contains('\0') {
-        return refuse(ErrorCode::BadText, "a quote needs at least one visible character");
-    }
+    check_characters(&quote.text)?;
     if utf16_len(&quote.text) > limit::QUOTE_UNITS {
         return refuse(ErrorCode::TextTooLong, "a quote has at most 512 UTF-16 code units");
     }
@@ -107,12 +105,7 @@ pub fn check_quote(quote: Option<&Quote>, reply_to: Option<Seq>) -> Result<(), W
 /// # Errors
 /// [`ErrorCode::BadText`], [`ErrorCode::TextTooLong`] or [`ErrorCode::BadEntities`].
 pub fn check_text(mut text: Text) -> Result<Text, WireError> {
-    if !visible::shows(&text.text) {
-        return refuse(ErrorCode::BadText, "a text needs at least one visible character");
-    }
-    if text.text.contains('\0') {
-        return refuse(ErrorCode::BadText, "a text cannot hold U+0000");
-    }
+    check_characters(&text.text)?;
     let length = utf16_len(&text.text);
     if length > limit::TEXT_UNITS {
         return refuse(ErrorCode::TextTooLong, "a text has at most 4096 UTF-16 code units");
@@ -120,6 +113,16 @@ pub fn check_text(mut text: Text) -> Result<Text, WireError> {
     check_entities(&text.text, length, &text.entities)?;
     text.entities.sort_by_key(|entity| (entity.offset, std::cmp::Reverse(entity.length)));
     Ok(text)
+}
+
+fn check_characters(text: &str) -> Result<(), WireError> {
+    if !visible::shows(text) {
+        return refuse(ErrorCode::BadText, "a text needs at least one visible character");
+    }
+    if text.contains('\0') {
+        return refuse(ErrorCode::BadText, "a text cannot hold U+0000");
+    }
+    Ok(())
 }
 
 fn check_entities(text: &str, length: usize, entities: &[Entity]) -> Result<(), WireError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chapar_protocol::{
     ChatId, ChatKind, FileId, InviteId, Role, Seq, SettingsChange, Timestamp, UserId,
-    message::{Body, NewBody, Quote, ServiceAction},
+    message::{Body, NewBody, ServiceAction},
     poll::{OwnVote, QuizKey},
     thread::Comments,
 };
@@ -175,16 +175,6 @@ impl NewMessage {
         Self::with(client_id, Self::hash_of(sent, reply_to), stored, reply_to)
     }
 
-    /// The same with words of what it answers.
-    #[must_use]
-    pub fn quoting(self, quote: Option<Quote>) -> Self {
-        if quote.is_none() {
-            return self;
-        }
-        let beside = Beside { quote, ..self.beside.clone() };
-        self.beside(beside)
-    }
-
     /// A message from elsewhere: which one, by which a retry is known, and what is stored of it.
     pub fn forwarded(client_id: Uuid, from: (ChatId, Seq), stored: Body, beside: Beside) -> Self {
         Self::with(client_id, Self::hash_of_forwarded(from), stored, None).beside(beside)
@@ -195,30 +185,13 @@ impl NewMessage {
         fingerprint(serde_json::json!({ "forward": from }), None)
     }
 
-    /// The same in a thread, by what that begins with.
-    #[must_use]
-    pub fn in_thread(self, thread: Option<Seq>) -> Self {
-        if thread.is_none() {
-            return self;
-        }
-        let beside = Beside { thread, ..self.beside.clone() };
-        self.beside(beside)
-    }
-
-    /// The same, without a sound if that is wanted.
-    #[must_use]
-    pub fn silently(self, silent: bool) -> Self {
-        if silent {
-            let beside = Beside { silent, ..self.beside.clone() };
-            self.beside(beside)
-        } else {
-            self
-        }
-    }
-
     /// The same with marks.
     #[must_use]
     pub fn beside(self, beside: Beside) -> Self {
+        // Most have none: their body is encoded once.
+        if beside == self.beside {
+            return self;
+        }
         Self { json: json(&self.body, &beside), beside, ..self }
     }
 

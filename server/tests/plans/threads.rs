@@ -58,7 +58,13 @@ pub async fn threads(store: &Store) {
     let me = UserId(PERSON);
     let member = UserId(4);
     for _ in 0..3 {
-        changed(store, Principal::User(member), TALK, Change::Send(said("a comment").in_thread(Some(root)))).await;
+        changed(
+            store,
+            Principal::User(member),
+            TALK,
+            Change::Send(said("a comment").beside(Beside { thread: Some(root), ..Beside::default() })),
+        )
+        .await;
     }
     let untold = store.chats.untold_comments().await.expect("read");
     let comments = Comments { chat_id: TALK, seq: root, count: 3 };

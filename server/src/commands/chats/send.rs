@@ -46,10 +46,9 @@ pub(in crate::commands) fn start(app: &Arc<App>, asker: &Asker, request: &Reques
             return apart::<Send>(app, asker, request.id, with_more(app.clone(), asker.clone(), send, body));
         }
         Ok((send, body)) => files::stored(body, &HashMap::new()).and_then(|stored| {
-            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to)
-                .quoting(send.quote)
-                .silently(send.silent)
-                .in_thread(send.thread);
+            let Send { quote, silent, thread, .. } = send;
+            let beside = Beside { quote, silent, thread, ..Beside::default() };
+            let message = NewMessage::new(send.client_id, &send.body, stored, send.reply_to).beside(beside);
             app.committer.queue(Principal::User(asker.user), send.chat_id, Change::Send(message))
         }),
         Err(error) => Err(error),

@@ -74,7 +74,9 @@ class Drafts {
   change(chatId: number, change: { [Part in keyof Draft]?: Draft[Part] | undefined }, atOnce = true): void {
     this.#look(chatId);
     const before = this.#map.get(chatId);
-    const { text = '', replyTo, quote, edit } = { ...before, ...change };
+    const { text = '', replyTo, edit } = { ...before, ...change };
+    // A quote belongs to the answer with which it came.
+    const { quote } = 'replyTo' in change ? change : (before ?? {});
     const same = before !== undefined && said(before) === said({ text, ...(replyTo !== undefined && { replyTo }) });
     const draft: Draft = { text, ...(replyTo !== undefined && { replyTo, ...(quote && { quote }) }), ...(edit !== undefined && { edit }), ...(same && before.kept && { kept: true }) };
     if (!same) this.#tellSoon(chatId, text === '' ? 0 : TELL);

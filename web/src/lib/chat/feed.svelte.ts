@@ -2,7 +2,7 @@ import type { Message, MessageView, Outgoing, Quote, Timeline } from '@chapar/cl
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import { session, textOf } from '../state/session.svelte';
 import { toMarkup } from '@chapar/client/text';
-import { drafts } from './drafts.svelte';
+import { type Draft, drafts } from './drafts.svelte';
 
 /** Messages in the page at most: the window slides over the rest. */
 const WINDOW = 160;
@@ -56,12 +56,13 @@ export class Feed {
   }
 
   set replyTo(seq: number | undefined) {
-    drafts.change(this.chatId, seq === undefined ? { replyTo: undefined, quote: undefined } : { replyTo: seq, quote: undefined, edit: undefined });
+    drafts.change(this.chatId, seq === undefined ? { replyTo: undefined } : { replyTo: seq, edit: undefined });
   }
 
-  /** Which words of the message that is answered it is about. */
-  get quote(): Quote | undefined {
-    return drafts.get(this.chatId)?.quote;
+  /** What is answered, as it is given with what is sent: a message, and which words of it if only some. */
+  get answered(): Pick<Draft, 'replyTo' | 'quote'> {
+    const { replyTo, quote } = drafts.get(this.chatId) ?? {};
+    return { ...(replyTo !== undefined && { replyTo }), ...(quote && { quote }) };
   }
 
   /** Answers some words of a message. */

@@ -27,15 +27,22 @@ export function copySelected(event: ClipboardEvent & { currentTarget: Element })
   event.clipboardData.setData('text/plain', text);
 }
 
+/** Where the words of a message, or of one of its lines, stand. */
+function textNodes(root: Element): Text[] {
+  const nodes: Text[] = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) if (!node.parentElement?.closest(NOT_TEXT)) nodes.push(node as Text);
+  return nodes;
+}
+
 /** What of a line is selected. */
 function within(range: Range, line: Element): string {
   let text = '';
-  const nodes = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
-  for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
-    if (!range.intersectsNode(node) || node.parentElement?.closest(NOT_TEXT)) continue;
+  for (const node of textNodes(line)) {
+    if (!range.intersectsNode(node)) continue;
     const from = node === range.startContainer ? range.startOffset : 0;
     const to = node === range.endContainer ? range.endOffset : undefined;
-    text += (node.nodeValue ?? '').slice(from, to);
+    text += node.data.slice(from, to);
   }
   return text;
 }
@@ -46,15 +53,11 @@ const COLOURED = 4_000;
 /** Colours words of a message, as near to their place as they stand there. */
 export function colourPart(content: Element, { text, offset }: { text: string; offset: number }): void {
   if (!('highlights' in CSS)) return;
-  const nodes: Text[] = [];
-  const walker = document.createTreeWalker(content, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) if (!node.parentElement?.closest(NOT_TEXT)) nodes.push(node as Text);
-  // Lines stand in blocks of their own: without their ends the words follow each other.
-  const plain = (words: string): string => words.replace(/\n/g, '');
+  const nodes = textNodes(content);
+  // Lines stand in blocks of their own: without their ends the words follow each other, and stand not later than they did.
+  const wanted = text.replace(/\n/g, '');
   const all = nodes.map((node) => node.data).join('');
-  const [wanted, before] = [plain(text), Math.max(0, offset - 200)];
-  let at = all.indexOf(wanted, before);
-  for (let next = at; next !== -1 && next <= offset; next = all.indexOf(wanted, next + 1)) at = next;
+  const at = Math.max(all.lastIndexOf(wanted, offset), all.indexOf(wanted));
   if (at === -1) return;
   const range = document.createRange();
   let passed = 0;
@@ -64,6 +67,7 @@ export function colourPart(content: Element, { text, offset }: { text: string; o
     if (to > 0 && to <= node.length) range.setEnd(node, to);
     passed += node.length;
   }
-  CSS.highlights.set('quoted', new Highlight(range));
-  setTimeout(() => CSS.highlights.delete('quoted'), COLOURED);
+  const colour = new Highlight(range);
+  CSS.highlights.set('quoted', colour);
+  setTimeout(() => CSS.highlights.get('quoted') === colour && CSS.highlights.delete('quoted'), COLOURED);
 }

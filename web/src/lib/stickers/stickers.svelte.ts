@@ -1,4 +1,4 @@
-import { ChaparError, type ItemOf, type KeptSticker, type NewPackSticker, type StickerPack } from '@chapar/client';
+import { ChaparError, type ItemOf, type KeptSticker, type NewPackSticker, type SendOptions, type StickerPack } from '@chapar/client';
 import { SvelteMap } from 'svelte/reactivity';
 import { sentence } from '../i18n/index.svelte';
 import { session } from '../state/session.svelte';
@@ -92,7 +92,7 @@ class Stickers {
   }
 
   /** Sends one, and keeps it at hand. */
-  send(chatId: number, sticker: Sticker, options: { replyTo?: number }): void {
+  send(chatId: number, sticker: Sticker, options: SendOptions): void {
     const { packId, fileId, emoji } = sticker;
     const { stored } = session.client.send(chatId, { kind: 'sticker', file_id: fileId, pack_id: packId, ...(emoji && { emoji }) }, options);
     stored.then(
